@@ -1,0 +1,152 @@
+/**
+ * The logical plan: a checked graph, every name resolved and every stream's schema known. Pure data; the compiler fuses it
+ * into cells (`engine/compile/fuse.ts`) and the runtime runs them.
+ */
+import type { Schema } from '../batch/types.ts';
+import type { Place, Problem } from '../errors.ts';
+import type { Expr } from '../expression/ir.ts';
+
+/** An output of a source or operator: `port` is `''` for the main one, else `late`, `errors` or a component's output name. */
+export interface StreamRef {
+  readonly node: string;
+  readonly port: string;
+}
+
+/** Event time of a source; durations in microseconds. */
+export interface TimePolicy {
+  /** The time column's index in the source's schema. */
+  readonly column: number;
+  readonly maxDelay: bigint;
+  /** Silence after which a partition no longer holds the watermark back; absent: never. */
+  readonly idleAfter?: bigint;
+  /** How far this source may run ahead of the slowest; absent: any. */
+  readonly maxDrift?: bigint;
+}
+
+/** What happens to a row that a connector or an expression cannot take. */
+export type OnError = 'fail' | 'skip' | 'divert';
+
+export interface SourceNode {
+  readonly name: string;
+  readonly connector: string;
+  /** As the connector's own option schema parsed them. */
+  readonly options: unknown;
+  readonly schema: Schema;
+  /** Column name -> path into a nested payload (`data.temp`), where the graph gave one. */
+  readonly paths: ReadonlyMap<string, string>;
+  /** Trailing columns that the connector fills with what it knows of a row (`file`, `line`). */
+  readonly attach: readonly string[];
+  /** Absent: event time is ingestion time and the runtime adds no column. */
+  readonly time?: TimePolicy;
+  readonly onError: OnError;
+  /** A bounded source read whole and put in order of this column before its first batch. */
+  readonly orderBy?: string;
+  /** Replay speed as a multiple of event time, by `orderBy` (else the time column); absent: as fast as it goes. */
+  readonly speed?: number;
+  readonly place: Place;
+}
+
+export interface FilterStep {
+  readonly kind: 'filter';
+  readonly text: string;
+  readonly predicate: Expr;
+  readonly place: Place;
+}
+
+export interface ProjectStep {
+  readonly kind: 'project';
+  readonly columns: readonly {
+    readonly name: string;
+    readonly text: string;
+    readonly expr: Expr;
+    readonly place: Place;
+  }[];
+  readonly output: Schema;
+}
+
+export type AggregateFunction = 'count' | 'sum' | 'avg' | 'min' | 'max';
+
+/** Tumbling windows of `size` microseconds, aligned to the epoch. */
+export interface Window {
+  readonly kind: 'tumbling';
+  readonly size: bigint;
+}
+
+/**
+ * A windowed aggregate. Output columns: `window_start`, `window_end` (the time column's type), the keys, the aggregates.
+ * A row is late when its window's end is not after the watermark.
+ */
+export interface AggregateStep {
+  readonly kind: 'aggregate';
+  readonly window: Window;
+  /** The time column's index in the step's input. */
+  readonly time: number;
+  readonly keys: readonly { readonly name: string; readonly text: string; readonly expr: Expr }[];
+  /** `arg` is absent for `count(*)`. */
+  readonly aggregates: readonly {
+    readonly name: string;
+    readonly fn: AggregateFunction;
+    readonly text: string;
+    readonly arg?: Expr;
+  }[];
+  readonly late: 'drop' | 'divert';
+  readonly input: Schema;
+  readonly output: Schema;
+  readonly place: Place;
+}
+
+export interface ComponentStep {
+  readonly kind: 'component';
+  /** Absolute path, or the name of a standard operator. */
+  readonly component: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly place: Place;
+}
+
+export type Step = FilterStep | ProjectStep | AggregateStep | ComponentStep;
+
+export interface OperatorNode {
+  readonly name: string;
+  /** In the order of `from`; several are a union and have one schema, unless the operator is a component with named inputs. */
+  readonly inputs: readonly StreamRef[];
+  readonly input: Schema;
+  /** Run in this order on every row: filter, the kind, having (a filter), with or select (a project). */
+  readonly steps: readonly Step[];
+  /** Schemas by port; `''` always, `late` when diverted, `errors` when diverted, a component's further outputs. */
+  readonly outputs: ReadonlyMap<string, Schema>;
+  readonly onError: OnError;
+  readonly place: Place;
+}
+
+export interface SinkNode {
+  readonly name: string;
+  readonly inputs: readonly StreamRef[];
+  readonly input: Schema;
+  readonly connector: string;
+  readonly options: unknown;
+  readonly place: Place;
+}
+
+export interface LogicalPlan {
+  readonly name: string;
+  readonly namespace: string;
+  /** The graph file's absolute path, or `<object>`. */
+  readonly file: string;
+  readonly sources: readonly SourceNode[];
+  /** In an order in which every operator comes after its inputs. */
+  readonly operators: readonly OperatorNode[];
+  readonly sinks: readonly SinkNode[];
+  readonly warnings: readonly Problem[];
+}
+
+/** at timestamp[us], operator utf8, code utf8, message utf8, position utf8, raw utf8: what an `.errors` output carries. */
+export const ERRORS_SCHEMA: Schema = {
+  fields: [
+    { name: 'at', type: { kind: 'timestamp', unit: 'us' }, nullable: false },
+    { name: 'operator', type: { kind: 'utf8' }, nullable: false },
+    { name: 'code', type: { kind: 'utf8' }, nullable: false },
+    { name: 'message', type: { kind: 'utf8' }, nullable: false },
+    { name: 'position', type: { kind: 'utf8' }, nullable: true },
+    { name: 'raw', type: { kind: 'utf8' }, nullable: true },
+  ],
+};
