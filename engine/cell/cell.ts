@@ -6,15 +6,7 @@
  * every open window. A call that throws leaves the cell unusable unless the error says otherwise.
  */
 import type { Batch } from '../batch/batch.ts';
-import type { Schema } from '../batch/types.ts';
-
-export interface OutputPort {
-  /** The operator that the output belongs to; in a fused chain not always the last one (`valid.errors`). */
-  readonly operator: string;
-  /** `''`, `late`, `errors` or a component's output name. */
-  readonly port: string;
-  readonly schema: Schema;
-}
+import type { OutputPort } from '../compile/cell-plan.ts';
 
 /** Receives output `port` (an index into `outputs`) of a call; the batch is valid until the receiver returns. */
 export type Emit = (port: number, batch: Batch) => void;
