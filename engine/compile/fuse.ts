@@ -1,0 +1,95 @@
+/**
+ * Fusion: neighbouring declared operators become one chain, one cell, one Wasm module. An operator joins the chain of the
+ * operator it reads when that is its only input, it is the only reader of that operator's main output, neither is a
+ * component, and the chain keeps at most one stateful step. A chain's first operator may read a union.
+ */
+import type { LogicalPlan, OperatorNode, Step, StreamRef } from '../graph/plan.ts';
+import type { CellPlan, OutputPort, PhysicalPlan } from './cell-plan.ts';
+
+/** The physical plan of one site: every operator in exactly one cell, cells after those they read. */
+export function fuse(plan: LogicalPlan): PhysicalPlan {
+  const readers = countReaders(plan);
+  const chains: OperatorNode[][] = [];
+  /** The chain that an operator closes so far: only a chain's last operator can be joined. */
+  const openChains = new Map<string, OperatorNode[]>();
+  for (const operator of plan.operators) {
+    const chain = chainToJoin(operator, openChains, readers);
+    if (chain === undefined) {
+      const own = [operator];
+      chains.push(own);
+      openChains.set(operator.name, own);
+    } else {
+      openChains.delete(chain.at(-1)?.name ?? '');
+      chain.push(operator);
+      openChains.set(operator.name, chain);
+    }
+  }
+  return { logical: plan, cells: chains.map((chain) => cellOf(chain, readers)) };
+}
+
+/** True for a step that keeps state between batches. */
+export function isStateful(step: Step): boolean {
+  return step.kind === 'aggregate';
+}
+
+function chainToJoin(
+  operator: OperatorNode,
+  openChains: ReadonlyMap<string, OperatorNode[]>,
+  readers: ReadonlyMap<string, number>,
+): OperatorNode[] | undefined {
+  const [input, ...others] = operator.inputs;
+  if (input === undefined || others.length > 0 || input.port !== '') return undefined;
+  if (readers.get(streamKey(input)) !== 1) return undefined;
+  const chain = openChains.get(input.node);
+  if (chain === undefined || hasComponent(operator) || chain.some(hasComponent)) return undefined;
+  const stateful = [...chain, operator].flatMap((member) => member.steps).filter(isStateful);
+  return stateful.length > 1 ? undefined : chain;
+}
+
+function cellOf(chain: readonly OperatorNode[], readers: ReadonlyMap<string, number>): CellPlan {
+  const head = chain[0] as OperatorNode;
+  return {
+    name: chain.map((operator) => operator.name).join('+'),
+    kind: chain.some(hasComponent) ? 'component' : 'compiled',
+    operators: chain,
+    inputs: head.inputs,
+    input: head.input,
+    outputs: outputsOf(chain, readers),
+  };
+}
+
+/** The last operator's main output, then what else is read of any of them, in the order of the chain. */
+function outputsOf(chain: readonly OperatorNode[], readers: ReadonlyMap<string, number>): OutputPort[] {
+  const ports: OutputPort[] = [];
+  const last = chain.at(-1);
+  for (const operator of chain) {
+    for (const [port, schema] of operator.outputs) {
+      const main = operator === last && port === '';
+      if (main) ports.unshift({ operator: operator.name, port, schema });
+      else if (port !== '' && readers.has(streamKey({ node: operator.name, port }))) {
+        ports.push({ operator: operator.name, port, schema });
+      }
+    }
+  }
+  return ports;
+}
+
+function hasComponent(operator: OperatorNode): boolean {
+  return operator.steps.some((step) => step.kind === 'component');
+}
+
+function countReaders(plan: LogicalPlan): Map<string, number> {
+  const readers = new Map<string, number>();
+  for (const reader of [...plan.operators, ...plan.sinks]) {
+    for (const input of reader.inputs) {
+      const key = streamKey(input);
+      readers.set(key, (readers.get(key) ?? 0) + 1);
+    }
+  }
+  return readers;
+}
+
+/** Names are DNS labels, so a dot cannot be part of one. */
+function streamKey(ref: StreamRef): string {
+  return `${ref.node}.${ref.port}`;
+}
