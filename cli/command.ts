@@ -1,0 +1,46 @@
+/**
+ * What every command of the CLI is made of, and how errors and exit statuses come out of them: 0 done, 1 failed, 2 the user's mistake.
+ */
+import type { Command } from 'commander';
+import { CloudskinError } from '../engine/errors.ts';
+import type { Terminal } from './terminal.ts';
+
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+export interface Invocation {
+  readonly terminal: Terminal;
+  readonly version: string;
+}
+
+/** A command's file exports one of these; `define` adds options and help, `action` is loaded only when the command runs. */
+export interface CommandModule {
+  readonly name: string;
+  define(program: Command, invocation: Invocation, finish: (status: number) => void): void;
+}
+
+/** What `--param name=value` collects. */
+export type Parameters = Record<string, string>;
+
+/** Commander's collector for repeated `--param name=value`; throws a message of ours on anything else. */
+export function collectParameter(text: string, sofar: Parameters): Parameters {
+  const at = text.indexOf('=');
+  if (at <= 0) {
+    throw new CloudskinError('cli.bad-parameter', `--param ${text}: expected name=value`, {
+      domain: 'user',
+      hint: 'for example --param input=readings.csv',
+    });
+  }
+  return { ...sofar, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** The exit status that an error stands for. */
+export function statusOf(error: unknown): number {
+  return error instanceof CloudskinError && error.domain === 'user' ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/** Examples below a command's options, one a line, with what each does. */
+export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
+  const width = Math.max(...lines.map(([command]) => command.length));
+  return `\nExamples:\n${lines.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`).join('\n')}\n`;
+}

@@ -1,0 +1,67 @@
+/**
+ * The command line: parses arguments, runs one command, turns whatever went wrong into a message and an exit status. Every command is a
+ * file in `commands/`; nothing heavier than the argument parser is loaded before one is chosen.
+ */
+import { Command, CommanderError } from 'commander';
+import { type CommandModule, EXIT_USAGE, type Invocation, statusOf } from './command.ts';
+import { doctor } from './commands/doctor.ts';
+import { explain } from './commands/explain.ts';
+import { infer } from './commands/infer.ts';
+import { init } from './commands/init.ts';
+import { run } from './commands/run.ts';
+import { schema } from './commands/schema.ts';
+import { test } from './commands/test.ts';
+import { validate } from './commands/validate.ts';
+import { reportError } from './report.ts';
+import { processTerminal } from './terminal.ts';
+
+const commands: readonly CommandModule[] = [run, validate, explain, test, init, infer, schema, doctor];
+
+const OVERVIEW = `
+A graph file declares sources, operators and sinks; \`cloudskin run\` runs it.
+
+Start here:
+  cloudskin init my-first           make a working graph
+  cloudskin init --from data.csv    make one for a data file
+  cloudskin run my-first/graph.yaml run it
+
+Exit status: 0 done, 1 failed, 2 a mistake in the graph or the command line.
+`;
+
+/** Runs the command that `args` (without node and script) name and resolves to the exit status. */
+export async function main(args: readonly string[], version: string): Promise<number> {
+  let readerGone = false;
+  const terminal = processTerminal(() => {
+    readerGone = true;
+  });
+  let status = 0;
+  const program = programOf({ terminal, version }, (code) => {
+    status = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return readerGone ? 0 : status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    await reportError(error, terminal, args.includes('--json'));
+    return statusOf(error);
+  }
+}
+
+function programOf(invocation: Invocation, finish: (status: number) => void): Command {
+  const { terminal, version } = invocation;
+  const program = new Command('cloudskin')
+    .description('Dataflow stream processing from edge to cloud: graph files of Wasm operators over Arrow batches.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .addHelpText('after', OVERVIEW)
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('(--help shows what there is)')
+    .configureOutput({
+      writeOut: (text) => void terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+    })
+    .exitOverride();
+  for (const command of commands) command.define(program, invocation, finish);
+  return program;
+}

@@ -1,0 +1,70 @@
+/**
+ * Where commands write and what it can show. Standard output carries results, standard error everything said about them; colours
+ * and the live line appear on terminals only.
+ */
+import { writeSync } from 'node:fs';
+import process from 'node:process';
+
+export interface Terminal {
+  /** Resolves when the reader has taken it, so that a slow pipe holds the writer back. */
+  out(text: string): Promise<void>;
+  err(text: string): void;
+  readonly outColor: boolean;
+  readonly errColor: boolean;
+  /** True where standard error is a terminal that a line can be redrawn on. */
+  readonly live: boolean;
+  /** Columns. */
+  readonly width: number;
+}
+
+const DEFAULT_WIDTH = 120;
+
+/** NO_COLOR and FORCE_COLOR as usual; otherwise colours where the stream is a terminal. */
+function wantsColor(stream: { isTTY?: boolean }, environment: NodeJS.ProcessEnv): boolean {
+  if (environment.NO_COLOR !== undefined && environment.NO_COLOR !== '') return false;
+  if (environment.FORCE_COLOR !== undefined && environment.FORCE_COLOR !== '0') return true;
+  return stream.isTTY === true && environment.TERM !== 'dumb';
+}
+
+/** The process's own streams. A reader that went away (`| head`) ends the output quietly: `onClosed` is told once. */
+export function processTerminal(onClosed: () => void): Terminal {
+  let closed = false;
+  const { stdout, stderr, env } = process;
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!closed) onClosed();
+    closed = true;
+  });
+  return {
+    out: (text) =>
+      new Promise((resolve) => {
+        if (closed) resolve();
+        else if (stdout.write(text)) resolve();
+        else onceDrained(stdout, resolve);
+      }),
+    err: (text) => {
+      stderr.write(text);
+    },
+    outColor: wantsColor(stdout, env),
+    errColor: wantsColor(stderr, env),
+    live: stderr.isTTY === true && env.TERM !== 'dumb',
+    width: stdout.columns ?? stderr.columns ?? DEFAULT_WIDTH,
+  };
+}
+
+function onceDrained(stream: NodeJS.WriteStream, resolve: () => void): void {
+  const done = (): void => {
+    stream.off('drain', done);
+    stream.off('close', done);
+    stream.off('error', done);
+    resolve();
+  };
+  stream.on('drain', done);
+  stream.on('close', done);
+  stream.on('error', done);
+}
+
+/** For the moments before exit when the event loop no longer runs. */
+export function writeNow(text: string): void {
+  writeSync(2, text);
+}
