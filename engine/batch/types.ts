@@ -141,3 +141,9 @@ export const UNITS_PER_SECOND: Readonly<Record<TimeUnit, bigint>> = {
   us: 1_000_000n,
   ns: 1_000_000_000n,
 };
+
+/**
+ * One value. bool: boolean; integers up to 32 bits, floats, date32 (days): number; int64, uint64, timestamp, duration:
+ * bigint; utf8: string; binary: Uint8Array. The expressions' `LiteralValue` is the same.
+ */
+export type Value = null | boolean | number | bigint | string | Uint8Array;
