@@ -128,15 +128,18 @@ export class ColumnBuilder {
   appendNumber(v: number): void {
     const kind = this.type.kind;
     if (kind === 'float64') {
-      this.#f64[this.#nextValid()] = v;
+      const row = this.#nextValid();
+      this.#f64[row] = v;
       return;
     }
     if (kind === 'float32') {
-      this.#f32[this.#nextValid()] = v;
+      const row = this.#nextValid();
+      this.#f32[row] = v;
       return;
     }
     if (kind === 'float16') {
-      this.#u16[this.#nextValid()] = toHalf(v);
+      const row = this.#nextValid();
+      this.#u16[row] = toHalf(v);
       return;
     }
     if (!(v >= this.#min && v <= this.#max) || Math.trunc(v) !== v) throw this.#unfit(v);
@@ -153,7 +156,8 @@ export class ColumnBuilder {
     }
     const fits = this.type.kind === 'uint64' ? BigInt.asUintN(64, v) === v : BigInt.asIntN(64, v) === v;
     if (!fits) throw this.#unfit(v);
-    this.#i64[this.#nextValid()] = v;
+    const row = this.#nextValid();
+    this.#i64[row] = v;
   }
 
   /** Lone surrogates become U+FFFD. */
@@ -221,6 +225,7 @@ export class ColumnBuilder {
     return row;
   }
 
+  /** Call it before naming the array to write to: it may put a larger one in its place. */
   #nextValid(): number {
     const row = this.#next();
     if (this.#nulls !== 0) this.#validity[row >> 3] = (this.#validity[row >> 3] ?? 0) | (1 << (row & 7));
@@ -229,14 +234,14 @@ export class ColumnBuilder {
 
   #putInteger(v: number): void {
     const width = this.#width;
+    if (width === 0) throw this.#misfit(String(v));
+    const row = this.#nextValid();
     if (width === 8) {
-      const at = this.#nextValid() * 2;
-      this.#i32[at] = v | 0;
-      this.#i32[at + 1] = Math.floor(v / TWO_32);
-    } else if (width === 4) this.#i32[this.#nextValid()] = v;
-    else if (width === 2) this.#u16[this.#nextValid()] = v;
-    else if (width === 1) this.#u8[this.#nextValid()] = v;
-    else throw this.#misfit(String(v));
+      this.#i32[row * 2] = v | 0;
+      this.#i32[row * 2 + 1] = Math.floor(v / TWO_32);
+    } else if (width === 4) this.#i32[row] = v;
+    else if (width === 2) this.#u16[row] = v;
+    else this.#u8[row] = v;
   }
 
   /** A null's place in the values holds zero, so that a finished body does not carry an earlier batch's bytes. */
