@@ -2,6 +2,8 @@
  * Builds every Wasm artifact that a checkout needs (`npm ci` runs it as `prepare`, `npm run build` before packing). Each builder skips what is
  * newer than its sources.
  */
-const builders: readonly (() => Promise<void>)[] = [];
+import { buildSupport } from './wasm/support.ts';
+
+const builders: readonly (() => Promise<void>)[] = [buildSupport];
 
 for (const build of builders) await build();

@@ -1,0 +1,5 @@
+/**
+ * The support module: what generated code calls rather than inlines. Export names of catalogue functions are their ids
+ * with `.` replaced by `_`; see `control.ts` for how they report errors and `memory.ts` for where results lie.
+ */
+export { allocate, arenaAllocate, arenaStart, dataEnd, initialise, release } from './memory';
