@@ -23,6 +23,8 @@ export interface Field {
   readonly name: string;
   readonly type: DataType;
   readonly nullable: boolean;
+  /** Arrow's field metadata as a file carried it, such as an extension type's name; handed on, never interpreted. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 export interface Schema {
