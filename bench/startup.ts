@@ -1,0 +1,87 @@
+/**
+ * How soon the command answers: `--version` beside a bare Node that prints a line, and `run` of a small graph to its first
+ * printed row. Measured on what is published (`dist`, built first), as whole processes, interleaved.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { against, type BenchOptions, type Benchmark, interleave, plain, type Result } from './harness.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const cli = join(root, 'dist/cli/bin.js');
+
+const GRAPH = `apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: startup }
+spec:
+  sources:
+    readings:
+      file: { path: readings.csv }
+      schema: { sensor: utf8, at: "timestamp[ms]", value: float64 }
+      time: { column: at, maxDelay: 1s }
+  operators:
+    minutes:
+      from: readings
+      filter: "value > 2"
+      window: { tumbling: 1m }
+      groupBy: [sensor]
+      aggregate: { readings: count(*), mean: avg(value) }
+  sinks:
+    out: { from: minutes, console: { format: ndjson } }
+`;
+
+/** Runs a command to its first byte on standard output, then to its end; resolves to the milliseconds until that byte. */
+function untilFirstByte(args: readonly string[], cwd: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    let first = 0;
+    const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+    child.stdout.on('data', () => {
+      if (first === 0) first = performance.now() - start;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0 && first > 0) resolve(first);
+      else reject(new Error(`${args.join(' ')} ended with ${code} and ${first > 0 ? 'output' : 'no output'}`));
+    });
+  });
+}
+
+function writeInput(directory: string): void {
+  const rows = Array.from({ length: 100 }, (_, index) => {
+    const at = new Date(1_770_000_000_000 + index * 7_000).toISOString();
+    return `s${index % 3},${at},${index % 11}`;
+  });
+  writeFileSync(join(directory, 'readings.csv'), `sensor,at,value\n${rows.join('\n')}\n`);
+  writeFileSync(join(directory, 'graph.yaml'), GRAPH);
+}
+
+async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
+  execFileSync(process.execPath, [join(root, 'tools/build.ts')], { stdio: 'ignore' });
+  const directory = mkdtempSync(join(tmpdir(), 'cloudskin-startup-'));
+  try {
+    writeInput(directory);
+    const variants = [
+      { name: 'node-bare', run: async () => void (await untilFirstByte(['-e', 'console.log(1)'], directory)) },
+      { name: '--version', run: async () => void (await untilFirstByte([cli, '--version'], directory)) },
+      { name: 'run to first row', run: async () => void (await untilFirstByte([cli, 'run', 'graph.yaml'], directory)) },
+    ];
+    const times = await interleave(variants, { rounds: quick ? 7 : 21, warmup: 2 });
+    const bare = (times.get('node-bare')?.median ?? Number.NaN) * 1000;
+    return variants.map(({ name }) => {
+      const result = plain('startup', name, 'time', (times.get(name)?.median ?? Number.NaN) * 1000, 'ms');
+      return name === 'node-bare' ? result : against(result, { variant: 'node-bare', value: bare });
+    });
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+export const benchmark: Benchmark = {
+  name: 'startup',
+  summary: '--version against a bare Node, run of a small graph to its first row, parsed graph to first batch',
+  run,
+};
