@@ -105,5 +105,7 @@ export const EVALUATION_ERRORS = [
   'invalidArgument',
   'tooLong',
   'overflow',
+  'underflow',
+  'timeNull',
 ] as const;
 export type EvaluationError = (typeof EVALUATION_ERRORS)[number];
