@@ -3,3 +3,8 @@
  * with `.` replaced by `_`; see `control.ts` for how they report errors and `memory.ts` for where results lie.
  */
 export { allocate, arenaAllocate, arenaStart, dataEnd, initialise, release } from './memory';
+export * from './casts';
+export * from './dates';
+export * from './maths';
+export * from './strings';
+export * from './strings-parts';
