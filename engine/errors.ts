@@ -7,7 +7,10 @@
 /** Who can mend it: the person who wrote the graph, something outside (disk, network, peer), or us. */
 export type Domain = 'user' | 'external' | 'internal';
 
-/** A place in a text file; `line` and `column` count from 1. `length` is in characters, for underlining. */
+/**
+ * A place in a text file; `line` and `column` count from 1. `length` is in characters, for underlining. In a graph given as
+ * an object `line` and `column` are 0 and `path` alone says where.
+ */
 export interface Place {
   readonly file: string;
   readonly line: number;
@@ -15,6 +18,8 @@ export interface Place {
   readonly length?: number;
   /** The whole source line, without its line end. */
   readonly text?: string;
+  /** Where in the graph's structure: `spec.operators.valid.filter`. */
+  readonly path?: string;
 }
 
 /** One finding about a user's input. `code` is stable and dotted, like `graph.unknown-key`. */

@@ -1,0 +1,220 @@
+/** What zod finds, as problems with places: our words, our codes, the nearest right name. */
+import type { z } from 'zod';
+import { TYPE_NAMES } from '../batch/types.ts';
+import type { Place, Problem } from '../errors.ts';
+import { laterKey, laterValue } from './later.ts';
+import type { Places } from './places.ts';
+import { didYouMean } from './suggest.ts';
+import { formatPath, type Path, treeAt } from './tree.ts';
+import { flatten, type Issue } from './union-issues.ts';
+import { keysAt } from './zod-keys.ts';
+
+export interface IssueContext {
+  readonly places: Places;
+  /** Where in the document the value that was parsed stands. */
+  readonly base: Path;
+  readonly schema: z.ZodType;
+}
+
+export function issueProblems(issues: readonly Issue[], context: IssueContext): Problem[] {
+  const flat = issues.flatMap(flatten);
+  const refused = laterMaps(flat, context.base);
+  return flat.flatMap((issue) => {
+    const path = [...context.base, ...toPath(issue.path)];
+    if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys, path, context);
+    // What a kind of a later version leaves out is no second mistake.
+    if (isMissing(path, context) && refused.has(formatPath(path.slice(0, -1)))) return [];
+    return [explain(issue, path, context)];
+  });
+}
+
+function laterMaps(issues: readonly Issue[], base: Path): Set<string> {
+  const maps = new Set<string>();
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const path = [...base, ...toPath(issue.path)];
+    if (issue.keys.some((key) => laterKey(path, key) !== undefined)) maps.add(formatPath(path));
+  }
+  return maps;
+}
+
+function unknownKeys(keys: readonly string[], path: Path, { places, base, schema }: IssueContext): Problem[] {
+  const later = keys.map((key) => laterKey(path, key));
+  const kindReported = later.some((each) => each?.option === false);
+  const known = keysAt(schema, path.slice(base.length));
+  return keys.flatMap((key, index) => {
+    const place = places.key([...path, key]);
+    const what = later[index];
+    if (what?.option === true && kindReported) return [];
+    if (what !== undefined) return [notInVersion(what.what, place)];
+    const given = new Set(keysOf(places, path));
+    const free = known.filter((each) => !given.has(each));
+    return [problem('graph.unknown-key', `unknown key "${key}"${inside(path)}`, place, didYouMean(key, free))];
+  });
+}
+
+/** The refusal of something that DESIGN names and this version lacks. */
+export function notInVersion(what: string, place: Place): Problem {
+  return problem('graph.not-in-version', `${what} is not in this version of CloudSkin`, place);
+}
+
+function explain(issue: Issue, path: Path, context: IssueContext): Problem {
+  const { places } = context;
+  const later = laterValue(path, scalarAt(places, path));
+  if (later !== undefined) return notInVersion(later, places.value(path));
+  switch (issue.code) {
+    case 'invalid_type':
+      if (isMissing(path, context)) return missing(path, places);
+      return problem('graph.wrong-type', `${expectation(issue)}, found ${describe(places, path)}`, places.value(path));
+    case 'invalid_union':
+      if (isMissing(path, context)) return missing(path, places);
+      return problem(
+        'graph.wrong-type',
+        `${unionExpectation(issue)}, found ${describe(places, path)}`,
+        places.value(path),
+      );
+    case 'invalid_value':
+      if (isMissing(path, context)) return missing(path, places);
+      return wrongValue(issue.values.map(String), path, places);
+    case 'invalid_key':
+      return problem('graph.bad-name', `the name "${path.at(-1)}" ${keyMessage(issue)}`, places.key(path));
+    case 'too_small':
+      return problem('graph.bad-value', bound('at least', issue.minimum, issue), places.value(path));
+    case 'too_big':
+      return problem('graph.bad-value', bound('at most', issue.maximum, issue), places.value(path));
+    case 'custom':
+      return custom(issue, path, places);
+    case 'invalid_format':
+      return problem('graph.bad-value', format(issue, places, path), places.value(path));
+    default:
+      return problem('graph.bad-value', lower(issue.message), places.value(path));
+  }
+}
+
+function missing(path: Path, places: Places): Problem {
+  return problem('graph.missing-key', `"${path.at(-1)}" is missing${inside(path.slice(0, -1))}`, places.key(path));
+}
+
+function wrongValue(values: readonly string[], path: Path, places: Places): Problem {
+  const [first] = values;
+  const list = values.length === 1 ? `"${first}"` : `one of ${values.join(', ')}`;
+  const written = scalarAt(places, path);
+  const hint = values.length > 1 && typeof written === 'string' ? didYouMean(written, values) : undefined;
+  const message = `expected ${list}, found ${describe(places, path)}`;
+  return problem('graph.bad-value', message, places.value(path), hint?.startsWith('did') ? hint : undefined);
+}
+
+function custom(issue: Issue & { code: 'custom' }, path: Path, places: Places): Problem {
+  const params: Readonly<Record<string, unknown>> = issue.params ?? {};
+  const code = typeof params.code === 'string' ? params.code : 'graph.bad-value';
+  let hint = typeof params.hint === 'string' ? params.hint : undefined;
+  if (hint === undefined && code === 'graph.unknown-type') hint = didYouMean(String(params.of), TYPE_NAMES);
+  return problem(code, issue.message, places.value(path), hint);
+}
+
+function format(issue: Issue & { code: 'invalid_format' }, places: Places, path: Path): string {
+  const written = describe(places, path);
+  return issue.message.startsWith('Invalid')
+    ? `${written} is not a valid ${issue.format}`
+    : `${written} ${issue.message}`;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  bigint: 'a whole number',
+};
+
+function word(expected: string): string {
+  return WORDS[expected] ?? expected;
+}
+
+function expectation(issue: Issue & { code: 'invalid_type' }): string {
+  return issue.message.startsWith('Invalid input') ? `expected ${word(issue.expected)}` : issue.message;
+}
+
+function unionExpectation(issue: Issue & { code: 'invalid_union' }): string {
+  const wanted = new Set<string>();
+  for (const branch of issue.errors) {
+    for (const each of branch)
+      if (each.code === 'invalid_type' && each.path.length === 0) wanted.add(word(each.expected));
+  }
+  return wanted.size === 0 ? 'expected another value' : `expected ${[...wanted].join(' or ')}`;
+}
+
+function bound(
+  which: string,
+  limit: number | bigint,
+  issue: { origin: string; inclusive?: boolean | undefined },
+): string {
+  const strict = issue.inclusive === false;
+  if (issue.origin === 'array' || issue.origin === 'string') {
+    const unit = issue.origin === 'array' ? 'entries' : 'characters';
+    return limit === 1 && which === 'at least' ? 'must not be empty' : `must have ${which} ${limit} ${unit}`;
+  }
+  if (strict) return `must be ${which === 'at least' ? 'above' : 'below'} ${limit}`;
+  return `must be ${which} ${limit}`;
+}
+
+function keyMessage(issue: Issue & { code: 'invalid_key' }): string {
+  const message = issue.issues[0]?.message ?? '';
+  return message === '' || message.startsWith('Invalid') ? 'is not allowed here' : message;
+}
+
+/** What is written at `path`, in words. */
+function describe(places: Places, path: Path): string {
+  const tree = treeAt(places.root, path);
+  if (tree?.kind === 'map') return 'a map';
+  if (tree?.kind === 'list') return 'a list';
+  const value = tree?.value;
+  if (value === null || value === undefined) return tree?.text ? tree.text : 'nothing';
+  if (typeof value === 'string') return `"${shorten(value)}"`;
+  if (typeof value === 'number' || typeof value === 'bigint') return `the number ${tree?.text}`;
+  if (typeof value === 'boolean') return String(value);
+  return `a JavaScript ${typeof value}`;
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function inside(path: Path): string {
+  return path.length === 0 ? '' : ` in ${formatPath(path)}`;
+}
+
+function keysOf(places: Places, path: Path): Iterable<string> {
+  const tree = treeAt(places.root, path);
+  return tree?.kind === 'map' ? tree.entries.keys() : [];
+}
+
+function scalarAt(places: Places, path: Path): unknown {
+  const tree = treeAt(places.root, path);
+  return tree?.kind === 'scalar' ? tree.value : undefined;
+}
+
+function isMissing(path: Path, { places }: IssueContext): boolean {
+  return path.length > 0 && treeAt(places.root, path) === undefined;
+}
+
+function toPath(path: readonly PropertyKey[]): Path {
+  return path.map((part) => (typeof part === 'number' ? part : String(part)));
+}
+
+function lower(text: string): string {
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+}
+
+export function problem(code: string, message: string, place: Place | undefined, hint?: string): Problem {
+  return {
+    severity: 'error',
+    code,
+    message,
+    ...(place === undefined ? {} : { place }),
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
