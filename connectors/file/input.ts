@@ -1,0 +1,174 @@
+/** Opens one file, or standard input, as the bytes that a format reads: in pieces, decompressed, stoppable. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { externalError } from '../../engine/errors.ts';
+import type { Input, RandomAccess } from '../formats/format.ts';
+import type { Compression } from '../formats/formats.ts';
+import { Abortable } from './abortable.ts';
+import { codeOf, readError } from './errors.ts';
+
+/** Large enough that a read's fixed cost (some 30 µs through the thread pool) is small, small enough to stay in the cache. */
+const PIECE = 262_144;
+
+type Bytes = AsyncIterator<Uint8Array, undefined>;
+
+export interface OpenInput extends Input {
+  close(): Promise<void>;
+}
+
+export interface InputRequest {
+  /** Absolute, or `-`. */
+  readonly path: string;
+  /** As the user knows it. */
+  readonly name: string;
+  readonly compression: Compression;
+  readonly signal: AbortSignal;
+  /** Standard input, for tests; the process's unless given. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+}
+
+/** Throws `source.not-found`, `source.not-readable`. */
+export async function openInput(request: InputRequest): Promise<OpenInput> {
+  const { path, name, compression, signal } = request;
+  if (path === '-') return openStdin(request);
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    throw readError(error, path, name);
+  }
+  const stat = await handle.stat();
+  const regular = stat.isFile();
+  const pieces = new FilePieces(handle, path, name, signal);
+  return {
+    name,
+    live: !regular,
+    stream: () => decompress(pieces, compression, name),
+    ...(regular && compression === 'none' ? { random: randomAccess(handle, stat.size, path, name) } : {}),
+    close: () => pieces.close(),
+  };
+}
+
+function openStdin({ compression, signal, stdin }: InputRequest): OpenInput {
+  const source = (stdin ?? process.stdin)[Symbol.asyncIterator]();
+  const abortable = new Abortable(signal);
+  const pieces: Bytes = {
+    async next() {
+      const result = await abortable.wait(source.next());
+      return result === undefined || result.done === true ? { done: true, value: undefined } : result;
+    },
+  };
+  return {
+    name: 'stdin',
+    live: true,
+    stream: () => decompress(pieces, compression, 'stdin'),
+    close: async () => {
+      abortable.release();
+      if (stdin === undefined) process.stdin.destroy();
+    },
+  };
+}
+
+/** Reads a file in order, one piece ahead, into two buffers in turn. */
+class FilePieces implements AsyncIterator<Uint8Array, undefined> {
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  readonly #name: string;
+  readonly #abortable: Abortable;
+  readonly #buffers: readonly [Buffer, Buffer] = [Buffer.allocUnsafeSlow(PIECE), Buffer.allocUnsafeSlow(PIECE)];
+  #turn = 0;
+  #ahead: Promise<{ bytesRead: number; buffer: Buffer }> | undefined;
+
+  constructor(handle: FileHandle, path: string, name: string, signal: AbortSignal) {
+    this.#handle = handle;
+    this.#path = path;
+    this.#name = name;
+    this.#abortable = new Abortable(signal);
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    try {
+      const read = await this.#abortable.wait(this.#ahead ?? this.#read());
+      this.#ahead = undefined;
+      if (read === undefined || read.bytesRead === 0) return { done: true, value: undefined };
+      this.#ahead = this.#read();
+      this.#ahead.catch(() => undefined);
+      return { done: false, value: read.buffer.subarray(0, read.bytesRead) };
+    } catch (error) {
+      throw readError(error, this.#path, this.#name);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#abortable.release();
+    await this.#handle.close();
+  }
+
+  #read(): Promise<{ bytesRead: number; buffer: Buffer }> {
+    this.#turn ^= 1;
+    const buffer = this.#buffers[this.#turn as 0 | 1];
+    return this.#handle.read(buffer, 0, PIECE, null);
+  }
+}
+
+function decompress(pieces: Bytes, compression: Compression, name: string): Bytes {
+  if (compression === 'none') return pieces;
+  const options = { chunkSize: PIECE };
+  const unpack = compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
+  // The decompressor keeps a piece beyond the call, so it gets a copy.
+  const source = Readable.from(copies(pieces), { objectMode: false, highWaterMark: PIECE });
+  source.once('error', (error) => unpack.destroy(error));
+  const output = source.pipe(unpack)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  return {
+    async next() {
+      try {
+        const result = await output.next();
+        return result.done === true ? { done: true, value: undefined } : { done: false, value: result.value };
+      } catch (error) {
+        throw corrupt(error, compression, name);
+      }
+    },
+    async return() {
+      source.destroy();
+      unpack.destroy();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+async function* copies(pieces: Bytes): AsyncGenerator<Buffer> {
+  for (;;) {
+    const { done, value } = await pieces.next();
+    if (done === true || value === undefined) return;
+    yield Buffer.from(value);
+  }
+}
+
+function corrupt(error: unknown, compression: Compression, name: string): unknown {
+  const code = codeOf(error);
+  if (!code.startsWith('Z_') && !code.startsWith('ZSTD_') && !code.startsWith('ERR_')) return error;
+  const reason = error instanceof Error ? error.message : code;
+  return externalError('source.corrupt', `${name} is no complete ${compression} file: ${reason}`, {
+    hint: 'the file is truncated or damaged',
+    cause: error,
+  });
+}
+
+function randomAccess(handle: FileHandle, byteLength: number, path: string, name: string): RandomAccess {
+  return {
+    byteLength,
+    async read(start, end) {
+      const bytes = new Uint8Array(end - start);
+      let at = 0;
+      while (at < bytes.length) {
+        const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at).catch((error: unknown) => {
+          throw readError(error, path, name);
+        });
+        if (bytesRead === 0) throw externalError('source.read-failed', `${name} ended at byte ${start + at}`);
+        at += bytesRead;
+      }
+      return bytes;
+    },
+  };
+}

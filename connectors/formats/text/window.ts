@@ -1,0 +1,80 @@
+/**
+ * A sliding window over a stream of bytes, in which a reader looks for whole records:
+ *
+ *   bytes   |......| start ... unread ... end | free |
+ *
+ * `pull` appends the next piece behind `end`, moving the unread bytes to the front first where room is short. The window
+ * grows only while one record fills it, and the reader bounds that. The byte at `end` is always a line feed that is not
+ * part of the data, so that a loop looking for a line end needs no bounds check.
+ */
+import { LINGER_MS } from '../../../engine/batch/batch.ts';
+
+const LF = 10;
+const FIRST_CAPACITY = 1 << 19;
+
+export class ByteWindow {
+  bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+  start = 0;
+  end = 0;
+  eof = false;
+  #stream: AsyncIterator<Uint8Array, undefined>;
+  #pending: Promise<IteratorResult<Uint8Array, undefined>> | undefined;
+
+  constructor(stream: AsyncIterator<Uint8Array, undefined>) {
+    this.#stream = stream;
+    this.bytes[0] = LF;
+  }
+
+  /** Appends the next piece; false once there is none, which also sets `eof`. */
+  async pull(): Promise<boolean> {
+    if (this.eof) return false;
+    this.#pending ??= this.#stream.next();
+    const result = await this.#pending;
+    this.#pending = undefined;
+    if (result.done === true) {
+      this.eof = true;
+      return false;
+    }
+    this.#append(result.value);
+    return true;
+  }
+
+  /** As `pull`, but `'quiet'` when nothing came for `LINGER_MS`: the caller hands over the rows it has, then asks again. */
+  async pullSoon(): Promise<boolean | 'quiet'> {
+    if (this.eof) return false;
+    this.#pending ??= this.#stream.next();
+    let timer: NodeJS.Timeout | undefined;
+    const quiet = new Promise<'quiet'>((resolve) => {
+      timer = setTimeout(resolve, LINGER_MS, 'quiet');
+    });
+    const first = await Promise.race([this.#pending, quiet]).finally(() => clearTimeout(timer));
+    return first === 'quiet' ? 'quiet' : this.pull();
+  }
+
+  /** Lets go of the stream; a pull that is under way is left to settle. */
+  async close(): Promise<void> {
+    this.eof = true;
+    this.#pending?.catch(() => undefined);
+    await this.#stream.return?.();
+  }
+
+  #append(piece: Uint8Array): void {
+    const needed = this.end - this.start + piece.length + 1;
+    if (this.end + piece.length + 1 > this.bytes.length) this.#makeRoom(needed);
+    this.bytes.set(piece, this.end);
+    this.end += piece.length;
+    this.bytes[this.end] = LF;
+  }
+
+  #makeRoom(needed: number): void {
+    if (needed <= this.bytes.length) {
+      this.bytes.copyWithin(0, this.start, this.end);
+    } else {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+      this.bytes.copy(larger, 0, this.start, this.end);
+      this.bytes = larger;
+    }
+    this.end -= this.start;
+    this.start = 0;
+  }
+}
