@@ -4,10 +4,10 @@
  */
 import * as arrow from 'apache-arrow';
 import { internalError } from '../errors.ts';
+import { TIME_KEY } from './ipc-schema.ts';
 import type { DataType, Field, Schema, TimeUnit } from './types.ts';
 
-/** Field metadata that marks the time column: `true`. */
-export const TIME_KEY = 'cloudskin.time';
+export { TIME_KEY } from './ipc-schema.ts';
 
 const UNITS: readonly TimeUnit[] = ['s', 'ms', 'us', 'ns'];
 

@@ -1,0 +1,236 @@
+/**
+ * Arrow IPC messages for the hot path: a header is built once a schema and patched a batch, the body is one copy.
+ *
+ *   | -1, metadata bytes | metadata, padded | body                          |
+ *   0                    8                  a multiple of 64              + bodyLength
+ *
+ * Whatever apache-arrow writes of plain kinds (uncompressed, little-endian) is decoded too. For files, dictionaries and
+ * compression see `connectors/formats/arrow.ts`.
+ */
+import { userError } from '../errors.ts';
+import { align64, type Batch, LAYOUT_WORDS } from './batch.ts';
+import { type BatchMemory, copyBatch } from './copy.ts';
+import { malformed } from './flatbuffer.ts';
+import { type Slot, type Table, type Written, writeFlatBuffer } from './flatbuffer-writer.ts';
+import { assembleBatch } from './ipc-columns.ts';
+import { CONTINUATION, type Message, readMessage, readPrefix } from './ipc-message.ts';
+import { METADATA_V5, readSchema, schemaTable } from './ipc-schema.ts';
+import { isVariable, type Schema } from './types.ts';
+
+/** MessageHeader's members, as Arrow numbers them. */
+const SCHEMA = 1;
+const RECORD_BATCH = 3;
+/** Bytes of slack that a body may carry before it is made compact. */
+const SLACK = 1024;
+
+/** An encapsulated message's prefix and metadata, padded so that the body begins at a multiple of 64. */
+function frame(metadata: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(align64(8 + metadata.length));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, CONTINUATION, true);
+  view.setUint32(4, bytes.length - 8, true);
+  bytes.set(metadata, 8);
+  return bytes;
+}
+
+function message(kind: number, header: Table, bodyLength: Slot): Written {
+  return writeFlatBuffer([
+    { kind: 'i16', value: METADATA_V5 },
+    { kind: 'u8', value: kind },
+    { kind: 'table', value: header },
+    bodyLength,
+  ]);
+}
+
+/** The schema as an encapsulated message; throws `batch.foreign-column` for a foreign type. */
+export function encodeSchema(schema: Schema): Uint8Array {
+  return frame(message(SCHEMA, schemaTable(schema), { kind: 'i64', value: 0 }).bytes);
+}
+
+/** The schema of an encapsulated schema message. Throws `batch.malformed`, `batch.foreign-column` or `batch.big-endian`. */
+export function decodeSchema(bytes: Uint8Array): Schema {
+  const { message: parsed } = open(bytes);
+  if (parsed.kind !== 'schema') throw malformed(`a ${parsed.kind} message where a schema is due`);
+  return readSchema(parsed.table);
+}
+
+export class IpcEncoder {
+  readonly schema: Schema;
+  readonly #header: Uint8Array;
+  /** Words (int32) of the frame at which the patched values lie. */
+  readonly #bodyLengthAt: number;
+  readonly #rowsAt: number;
+  readonly #nodesAt: number;
+  readonly #buffersAt: number;
+  /** Buffers of each column: 0 for null, 2 for fixed width and bool, 3 for utf8 and binary. */
+  readonly #parts: Uint8Array;
+  readonly #compact: BatchMemory = { body: new Uint8Array(0) };
+  #frame: Uint8Array;
+  #words: Int32Array;
+  #first = 0;
+  #last = 0;
+
+  /** Throws `batch.foreign-column` for a schema with a foreign type. */
+  constructor(schema: Schema) {
+    encodeSchema(schema);
+    this.schema = schema;
+    this.#parts = Uint8Array.from(schema.fields, ({ type }) => (type.kind === 'null' ? 0 : isVariable(type) ? 3 : 2));
+    const count = this.#parts.reduce((sum, parts) => sum + parts, 0);
+    const bodyLength: Slot = { kind: 'i64', value: 0 };
+    const rows: Slot = { kind: 'i64', value: 0 };
+    const nodes: Slot = { kind: 'structs', width: 2, value: new Array<number>(schema.fields.length * 2).fill(0) };
+    const buffers: Slot = { kind: 'structs', width: 2, value: new Array<number>(count * 2).fill(0) };
+    const written = message(RECORD_BATCH, [rows, nodes, buffers], bodyLength);
+    const word = (slot: Slot): number => (8 + written.at(slot)) >> 2;
+    this.#bodyLengthAt = word(bodyLength);
+    this.#rowsAt = word(rows);
+    this.#nodesAt = word(nodes);
+    this.#buffersAt = word(buffers);
+    const header = frame(written.bytes);
+    this.#header = header;
+    this.#frame = header;
+    this.#words = new Int32Array(header.buffer);
+  }
+
+  schemaMessage(): Uint8Array {
+    return encodeSchema(this.schema);
+  }
+
+  /**
+   * The batch as one encapsulated message, valid until the next call. The batch must be of this encoder's schema.
+   * Throws `batch.too-large` beyond 2 GiB.
+   */
+  encode(batch: Batch): Uint8Array {
+    const source = this.#isDense(batch) ? batch : this.#makeDense(batch);
+    const bodyLength = align64(this.#last - this.#first);
+    const size = this.#header.length + bodyLength;
+    if (size > 0x7fff_ffff) throw userError('batch.too-large', `a batch of ${size} bytes; a message takes 2 GiB`);
+    if (this.#frame.length < size) this.#grow(size);
+    const end = Math.min(this.#last, this.#first + bodyLength);
+    const { body } = source;
+    const whole = this.#first === 0 && end === body.length;
+    this.#frame.set(whole ? body : body.subarray(this.#first, end), this.#header.length);
+    if (end - this.#first < bodyLength) this.#frame.fill(0, this.#header.length + end - this.#first, size);
+    this.#patch(source, bodyLength);
+    return this.#frame.subarray(0, size);
+  }
+
+  #patch({ rows, layout }: Batch, bodyLength: number): void {
+    const words = this.#words;
+    words[this.#bodyLengthAt] = bodyLength;
+    words[this.#rowsAt] = rows;
+    let node = this.#nodesAt;
+    let buffer = this.#buffersAt;
+    for (let column = 0; column < this.#parts.length; column++) {
+      const word = column * LAYOUT_WORDS;
+      words[node] = rows;
+      words[node + 2] = layout[word] ?? 0;
+      node += 4;
+      const end = word + 1 + (this.#parts[column] ?? 0) * 2;
+      for (let at = word + 1; at < end; at += 2) {
+        const length = layout[at + 1] ?? 0;
+        words[buffer] = length === 0 ? 0 : (layout[at] ?? 0) - this.#first;
+        words[buffer + 2] = length;
+        buffer += 4;
+      }
+    }
+  }
+
+  /**
+   * Whether the batch's buffers lie close together and aligned, so that their range is copied as one. Leaves the range in `#first`
+   * and `#last`.
+   */
+  #isDense({ layout, body }: Batch): boolean {
+    let first = body.length;
+    let last = 0;
+    let used = 0;
+    for (let column = 0; column < this.#parts.length; column++) {
+      const parts = this.#parts[column] ?? 0;
+      const word = column * LAYOUT_WORDS;
+      for (let part = 0; part < parts; part++) {
+        const offset = layout[word + 1 + part * 2] ?? 0;
+        const length = layout[word + 2 + part * 2] ?? 0;
+        if (length === 0) continue;
+        if ((offset & 7) !== 0) return false;
+        if (offset < first) first = offset;
+        if (offset + length > last) last = offset + length;
+        used += align64(length);
+      }
+      if (parts === 3 && !wholeDataUsed(body, layout, word)) return false;
+    }
+    this.#first = Math.min(first, last);
+    this.#last = last;
+    return last - this.#first <= used * 1.25 + SLACK;
+  }
+
+  #makeDense(batch: Batch): Batch {
+    const dense = copyBatch(batch, this.#compact);
+    this.#first = 0;
+    this.#last = dense.body.length;
+    return dense;
+  }
+
+  #grow(size: number): void {
+    const frame = new Uint8Array(Math.min(0x7fff_ffc0, align64(size + (size >> 2))));
+    frame.set(this.#header);
+    this.#frame = frame;
+    this.#words = new Int32Array(frame.buffer, 0, this.#header.length >> 2);
+  }
+}
+
+/** False where a utf8 or binary column uses much less than the data it points to, as after a slice. */
+function wholeDataUsed(body: Uint8Array, layout: Int32Array, word: number): boolean {
+  const length = layout[word + 4] ?? 0;
+  const data = layout[word + 6] ?? 0;
+  if (data <= SLACK) return true;
+  if (length < 8) return false;
+  const at = layout[word + 3] ?? 0;
+  return (int32(body, at + length - 4) - int32(body, at)) * 1.25 + SLACK >= data;
+}
+
+function int32(body: Uint8Array, at: number): number {
+  return (body[at] ?? 0) | ((body[at + 1] ?? 0) << 8) | ((body[at + 2] ?? 0) << 16) | ((body[at + 3] ?? 0) << 24);
+}
+
+export interface IpcDecoderOptions {
+  /** False for senders that are trusted (see `assembleBatch`). True unless given. */
+  readonly validate?: boolean;
+}
+
+/** Decodes the record batch messages of one schema. */
+export class IpcDecoder {
+  readonly schema: Schema;
+  readonly #validate: boolean;
+
+  constructor(schema: Schema, options: IpcDecoderOptions = {}) {
+    this.schema = schema;
+    this.#validate = options.validate ?? true;
+  }
+
+  /**
+   * The batch of an encapsulated message, a view of its bytes (of a copy, where its body is not at a multiple of 8 in its
+   * buffer). Bytes after the message are left alone. Throws `batch.malformed` and, for compressed bodies, `batch.compressed`.
+   */
+  decode(bytes: Uint8Array): Batch {
+    const { message: parsed, bodyStart } = open(bytes);
+    if (parsed.kind !== 'record-batch') throw malformed(`a ${parsed.kind} message where a record batch is due`);
+    if (parsed.codec !== undefined) throw userError('batch.compressed', `the batch is compressed with ${parsed.codec}`);
+    if (bodyStart + parsed.bodyLength > bytes.length) {
+      throw malformed(`a body of ${parsed.bodyLength} bytes where ${bytes.length - bodyStart} are left`);
+    }
+    const view = bytes.subarray(bodyStart, bodyStart + parsed.bodyLength);
+    const body = view.byteOffset % 8 === 0 ? view : new Uint8Array(view);
+    const { rows, nodes, buffers } = parsed;
+    return assembleBatch(this.schema, { rows, nodes, buffers, body }, this.#validate);
+  }
+}
+
+function open(bytes: Uint8Array): { readonly message: Message; readonly bodyStart: number } {
+  const prefix = readPrefix(bytes, 0);
+  if (prefix === undefined || prefix.start + prefix.length > bytes.length) {
+    throw malformed(`${bytes.length} bytes are too few`);
+  }
+  if (prefix.length === 0) throw malformed('the end of a stream');
+  const bodyStart = prefix.start + prefix.length;
+  return { message: readMessage(bytes.subarray(prefix.start, bodyStart)), bodyStart };
+}
