@@ -66,6 +66,8 @@ export class IpcEncoder {
   readonly #parts: Uint8Array;
   readonly #compact: BatchMemory = { body: new Uint8Array(0) };
   #frame: Uint8Array;
+  /** The last message, a view of the frame: batches mostly have one size, and making a view costs as much as a small copy. */
+  #message: Uint8Array = new Uint8Array(0);
   #words: Int32Array;
   #first = 0;
   #last = 0;
@@ -112,7 +114,8 @@ export class IpcEncoder {
     this.#frame.set(whole ? body : body.subarray(this.#first, end), this.#header.length);
     if (end - this.#first < bodyLength) this.#frame.fill(0, this.#header.length + end - this.#first, size);
     this.#patch(source, bodyLength);
-    return this.#frame.subarray(0, size);
+    if (this.#message.length !== size) this.#message = this.#frame.subarray(0, size);
+    return this.#message;
   }
 
   #patch({ rows, layout }: Batch, bodyLength: number): void {
@@ -174,6 +177,7 @@ export class IpcEncoder {
     const frame = new Uint8Array(Math.min(0x7fff_ffc0, align64(size + (size >> 2))));
     frame.set(this.#header);
     this.#frame = frame;
+    this.#message = frame;
     this.#words = new Int32Array(frame.buffer, 0, this.#header.length >> 2);
   }
 }
