@@ -1,7 +1,17 @@
 /** `file`: files of csv, ndjson, json, arrow and parquet, compressed or not, as sources and sinks. */
 import type { Schema } from '../../engine/batch/types.ts';
-import type { Connector, ConnectorContext, Source, SourceContext, SourceSpec } from '../../engine/graph/connector.ts';
-import { type FileSourceOptions, fileSourceOptions } from './options.ts';
+import type {
+  Connector,
+  ConnectorContext,
+  Sink,
+  SinkContext,
+  SinkSpec,
+  Source,
+  SourceContext,
+  SourceSpec,
+} from '../../engine/graph/connector.ts';
+import { type FileSinkOptions, type FileSourceOptions, fileSinkOptions, fileSourceOptions } from './options.ts';
+import { openFileSink } from './sink.ts';
 import { inferFile, openFileSource } from './source.ts';
 
 const source: SourceSpec<FileSourceOptions> = {
@@ -18,6 +28,13 @@ const source: SourceSpec<FileSourceOptions> = {
   },
 };
 
+const sink: SinkSpec<FileSinkOptions> = {
+  options: fileSinkOptions,
+  open(options: FileSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
+    return openFileSink(options, schema, context);
+  },
+};
+
 export const file: Connector = {
   name: 'file',
   summary: 'files of csv, ndjson, json, arrow and parquet, compressed or not',
@@ -29,4 +46,5 @@ sinks:
   copy: { from: readings, file: { path: copy.ndjson } }
 `,
   source,
+  sink,
 };

@@ -20,14 +20,19 @@ export interface FileSinkOptions {
   readonly compression?: Compression | undefined;
   readonly overwrite: boolean;
   readonly mkdir: boolean;
-  readonly roll?: { readonly size: number; readonly every: bigint } | undefined;
+  readonly roll?: Roll | undefined;
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-type Shape = Readonly<Record<string, z.ZodType>>;
+/** When a file is complete: at that many bytes, or that many microseconds after its first row. */
+export interface Roll {
+  readonly size: number;
+  readonly every: bigint;
+}
 
-const DEFAULT_ROLL_SIZE = 64_000_000;
-const DEFAULT_ROLL_EVERY = 60_000_000n;
+export const DEFAULT_ROLL: Roll = { size: 64_000_000, every: 60_000_000n };
+
+type Shape = Readonly<Record<string, z.ZodType>>;
 
 const format = z.enum(formatNames).optional().describe('How the rows are written down; by the extension unless given.');
 const compression = z
@@ -61,9 +66,9 @@ const sinkShape = {
   mkdir: z.boolean().default(true).describe('Whether to make the directory where it is missing.'),
   roll: z
     .strictObject({
-      size: sizeType.default(DEFAULT_ROLL_SIZE).describe('Bytes after which a file is complete; 64MB unless given.'),
+      size: sizeType.default(DEFAULT_ROLL.size).describe('Bytes after which a file is complete; 64MB unless given.'),
       every: positiveDurationType
-        .default(DEFAULT_ROLL_EVERY)
+        .default(DEFAULT_ROLL.every)
         .describe('Age after which a file is complete; 1m unless given.'),
     })
     .optional()

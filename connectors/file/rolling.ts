@@ -1,0 +1,153 @@
+/** The file sink that writes one complete file after another. */
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import type { Batch } from '../../engine/batch/batch.ts';
+import { copyBatch } from '../../engine/batch/reader.ts';
+import type { Sink, SinkReport } from '../../engine/graph/connector.ts';
+import { partsOfName } from '../formats/formats.ts';
+import type { FileEncoder } from './encoder.ts';
+import type { Roll } from './options.ts';
+import { openTarget, type Target } from './target.ts';
+import { openEncoder, type Writing } from './writing.ts';
+
+const DIGITS = 5;
+/** Names that a report lists; of more than these the rest is a number. */
+const LISTED = 100;
+
+export async function openRollingSink(writing: Writing, roll: Roll): Promise<Sink> {
+  const sink = new RollingSink(
+    writing,
+    roll,
+    await lastNumber(resolve(writing.context.directory, writing.options.path)),
+  );
+  await sink.begin();
+  return sink;
+}
+
+class RollingSink implements Sink {
+  readonly #writing: Writing;
+  readonly #roll: Roll;
+  #number: number;
+  #encoder: FileEncoder | undefined;
+  #rows = 0;
+  #files = 0;
+  readonly #wrote: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  /** What is under way: writing and rolling follow one another, though the timer asks at any time. */
+  #busy: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(writing: Writing, roll: Roll, lastNumber: number) {
+    this.#writing = writing;
+    this.#roll = roll;
+    this.#number = lastNumber;
+  }
+
+  /** Makes the writer of the next file; the file itself comes with its first bytes. */
+  async begin(): Promise<void> {
+    this.#encoder = await openEncoder(this.#writing, () => this.#openTarget());
+  }
+
+  write(batch: Batch): void | Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#busy === undefined) return this.#write(batch);
+    const copy = copyBatch(batch);
+    return this.#lock(async () => this.#write(copy));
+  }
+
+  flush(): Promise<void> {
+    return this.#lock(async () => this.#encoder?.flush());
+  }
+
+  async close(): Promise<SinkReport> {
+    clearTimeout(this.#timer);
+    await this.#lock(async () => this.#complete());
+    const more = this.#files - this.#wrote.length;
+    return { rows: this.#rows, wrote: more > 0 ? [...this.#wrote, `and ${more} more`] : this.#wrote };
+  }
+
+  async abort(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#encoder?.discard();
+  }
+
+  #write(batch: Batch): void | Promise<void> {
+    const encoder = this.#encoder;
+    if (encoder === undefined || batch.rows === 0) return;
+    if (encoder.rows === 0) this.#arm();
+    this.#rows += batch.rows;
+    const pending = encoder.write(batch);
+    const full = encoder.bytes >= this.#roll.size;
+    if (!full && pending === undefined) return;
+    return this.#after(async () => {
+      await pending;
+      if (full) await this.#next();
+    });
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const milliseconds = Math.min(Number(this.#roll.every / 1000n), 2_147_483_647);
+    this.#timer = setTimeout(() => {
+      this.#lock(() => this.#next()).catch((error: unknown) => {
+        this.#failure = { error };
+      });
+    }, milliseconds);
+  }
+
+  async #next(): Promise<void> {
+    await this.#complete();
+    await this.begin();
+  }
+
+  async #complete(): Promise<void> {
+    clearTimeout(this.#timer);
+    const encoder = this.#encoder;
+    this.#encoder = undefined;
+    if (encoder === undefined || encoder.rows === 0) return;
+    const path = await encoder.commit();
+    this.#files += 1;
+    if (this.#wrote.length < LISTED) this.#wrote.push(relative(this.#writing.context.directory, path));
+  }
+
+  #openTarget(): Promise<Target> {
+    const { options, context } = this.#writing;
+    const path = resolve(context.directory, options.path);
+    const renumber = (): string => numbered(path, ++this.#number);
+    return openTarget({ path: renumber(), name: options.path, mkdir: options.mkdir, existing: 'next', renumber });
+  }
+
+  /** Runs `work` once what is under way has ended. */
+  async #lock(work: () => Promise<void>): Promise<void> {
+    while (this.#busy !== undefined) await this.#busy.catch(() => undefined);
+    if (this.#failure !== undefined) throw this.#failure.error;
+    await this.#after(work);
+  }
+
+  #after(work: () => Promise<void>): Promise<void> {
+    const running = work().finally(() => {
+      this.#busy = undefined;
+    });
+    this.#busy = running;
+    return running;
+  }
+}
+
+/** `alerts.csv.gz` and 7: `alerts-00007.csv.gz`. */
+function numbered(path: string, number: number): string {
+  const { stem, extension } = partsOfName(basename(path));
+  return join(dirname(path), `${stem}-${String(number).padStart(DIGITS, '0')}${extension}`);
+}
+
+/** The greatest number that a file of this sink has in the directory, or 0. */
+async function lastNumber(path: string): Promise<number> {
+  const { stem, extension } = partsOfName(basename(path));
+  const names = await readdir(dirname(path)).catch((): string[] => []);
+  let last = 0;
+  for (const name of names) {
+    if (!name.startsWith(`${stem}-`) || !name.endsWith(extension)) continue;
+    const digits = name.slice(stem.length + 1, name.length - extension.length);
+    if (/^\d{5,15}$/.test(digits)) last = Math.max(last, Number(digits));
+  }
+  return last;
+}
