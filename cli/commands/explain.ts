@@ -1,0 +1,64 @@
+/** `cloudskin explain GRAPH`: which cells a graph becomes, what each does, how streams are carried, and the code of a cell. */
+import type { Command } from 'commander';
+import type { PhysicalPlan } from '../../engine/compile/cell-plan.ts';
+import { userError } from '../../engine/errors.ts';
+import { suggest } from '../../engine/graph/suggest.ts';
+import { collectParameter, examples, type CommandModule, type Invocation, type Parameters } from '../command.ts';
+import { describePlan } from '../explain/describe.ts';
+import { mermaidChart } from '../explain/mermaid.ts';
+import { explanationText } from '../explain/text.ts';
+import { loadGraph } from '../load.ts';
+
+interface ExplainOptions {
+  readonly param: Parameters;
+  readonly json?: boolean;
+  readonly mermaid?: boolean;
+  readonly wat?: string;
+}
+
+export const explain: CommandModule = {
+  name: 'explain',
+  define(program: Command, { terminal }: Invocation): void {
+    program
+      .command('explain')
+      .description('show the cells that a graph becomes and how its streams are carried')
+      .argument('<graph>', 'the graph file, YAML or JSON; - for standard input')
+      .option('-p, --param <name=value>', 'a value for ${NAME} in the graph; may be repeated', collectParameter, {})
+      .option('--json', 'print one JSON object')
+      .option('--mermaid', 'print a Mermaid flowchart')
+      .option('--wat <cell>', 'print the generated Wasm of a compiled cell, as text')
+      .addHelpText(
+        'after',
+        examples(
+          ['cloudskin explain graph.yaml', 'cells, steps, schemas, streams'],
+          ['cloudskin explain graph.yaml --wat valid+minutes', 'the code of one cell'],
+          ['cloudskin explain graph.yaml --mermaid', 'a diagram for Markdown'],
+        ),
+      )
+      .action(async (graph: string, options: ExplainOptions) => {
+        const { plan } = await loadGraph(graph, options.param, terminal, { warn: true });
+        await terminal.out(await explanation(plan, options, terminal.outColor));
+      });
+  },
+};
+
+async function explanation(plan: PhysicalPlan, options: ExplainOptions, color: boolean): Promise<string> {
+  if (options.wat !== undefined) return watOf(plan, options.wat);
+  const described = describePlan(plan);
+  if (options.json === true) return `${JSON.stringify(described)}\n`;
+  return options.mermaid === true ? mermaidChart(described) : explanationText(described, color);
+}
+
+async function watOf(plan: PhysicalPlan, name: string): Promise<string> {
+  const compiled = plan.cells.filter((cell) => cell.kind === 'compiled');
+  const cell = compiled.find((candidate) => candidate.name === name || candidate.operators.some((one) => one.name === name));
+  if (cell === undefined) {
+    const names = compiled.map((candidate) => candidate.name);
+    const near = suggest(name, names);
+    throw userError('explain.unknown-cell', `there is no compiled cell '${name}'`, {
+      hint: near === undefined ? `compiled cells: ${names.join(', ') || 'none'}` : `did you mean ${near}?`,
+    });
+  }
+  const { watText } = await import('../../engine/compile/wat-text.ts');
+  return watText(cell);
+}
