@@ -1,0 +1,111 @@
+/**
+ * A cell in the running dataflow: joins the progress of its inputs, calls the cell, and passes on what it emits and how far it
+ * has come.
+ */
+import type { Batch } from '../batch/batch.ts';
+import type { Cell, Emit } from '../cell/cell.ts';
+import type { CellPlan } from '../compile/cell-plan.ts';
+import { NodeCounters } from '../metrics/counters.ts';
+import type { NodeMetrics } from '../metrics/snapshot.ts';
+import { ProgressMinimum } from '../progress/minimum.ts';
+import { TIME_MIN } from '../progress/time.ts';
+import { type Control, Unwinding } from './control.ts';
+import { type Receiver, Stream } from './stream.ts';
+
+export class CellNode {
+  readonly plan: CellPlan;
+  readonly counters: NodeCounters;
+  /** One for each of the plan's outputs, in their order. */
+  readonly outputs: readonly Stream[];
+  readonly #cell: Cell;
+  readonly #control: Control;
+  readonly #progress: ProgressMinimum;
+  readonly #emit: Emit;
+  #handed: bigint = TIME_MIN;
+  #closed = false;
+
+  constructor(plan: CellPlan, cell: Cell, control: Control) {
+    this.plan = plan;
+    this.counters = new NodeCounters(plan.name, 'cell');
+    this.#cell = cell;
+    this.#control = control;
+    this.#progress = new ProgressMinimum(plan.inputs.length);
+    this.outputs = plan.outputs.map(({ operator, port, schema }) => {
+      const side = port === 'late' || port === 'errors';
+      return new Stream({ node: operator, port }, schema, side ? undefined : this.counters);
+    });
+    const { outputs } = this;
+    this.#emit = (port, batch) => outputs[port]?.batch(batch);
+  }
+
+  /** What takes the rows of input `index` of the plan. A compiled cell has one input, the union of them all. */
+  receiver(index: number): Receiver {
+    const input = this.plan.kind === 'component' ? index : 0;
+    return {
+      batch: (batch) => this.#take(input, batch),
+      progress: (watermark, idle) => {
+        if (this.#progress.update(index, watermark, idle)) this.#advance();
+      },
+      end: () => {
+        if (this.#progress.end(index)) this.#advance();
+      },
+    };
+  }
+
+  metrics(now: number, monotonic: number): NodeMetrics {
+    const { late, errors } = this.#cell.counters();
+    const { idle, ended } = this.#progress;
+    const watermark = ended || this.#handed === TIME_MIN ? undefined : this.#handed;
+    const memory = this.#closed ? 0 : this.#cell.memory();
+    const status = { late, errors, watermark, memory, queued: 0, dropped: 0, idle, ended };
+    return this.counters.metrics(status, now, monotonic);
+  }
+
+  /** Frees the cell's memory; its counters stay readable. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#cell.close();
+    } catch (error) {
+      this.#control.failNode('cell', this.plan.name, error);
+    }
+  }
+
+  #take(input: number, batch: Batch): void {
+    this.counters.takenIn(batch);
+    try {
+      this.#cell.process(input, batch, this.#emit);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Hands the cell a risen watermark, then passes progress on; at the end flushes it. */
+  #advance(): void {
+    const { watermark, idle, ended } = this.#progress;
+    if (ended) {
+      this.#guard(() => this.#cell.onEnd(this.#emit));
+      for (const output of this.outputs) output.end();
+      return;
+    }
+    if (watermark > this.#handed) {
+      this.#handed = watermark;
+      this.#guard(() => this.#cell.onWatermark(watermark, this.#emit));
+    }
+    for (const output of this.outputs) output.progress(this.#handed, idle);
+  }
+
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): never {
+    this.#control.failNode('cell', this.plan.name, error);
+    throw new Unwinding();
+  }
+}

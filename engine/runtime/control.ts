@@ -1,0 +1,139 @@
+/**
+ * What all parts of one run share: its ports, whether it is to stop, and its first failure. Every wait of the runtime goes through
+ * a latch, so that stopping or failing ends it at once; nothing polls.
+ */
+import { CloudskinError, externalError, internalError } from '../errors.ts';
+import type { NodeKind } from '../metrics/snapshot.ts';
+import type { Ports } from './ports.ts';
+
+/** Something that happens once. Waits that go through it end when it does. */
+export class Latch {
+  #tripped = false;
+  readonly #waiting = new Set<() => void>();
+
+  get tripped(): boolean {
+    return this.#tripped;
+  }
+
+  trip(): void {
+    this.#tripped = true;
+    for (const release of this.#waiting) release();
+    this.#waiting.clear();
+  }
+
+  /** Settles as `promise` does, or with undefined as soon as the latch trips. A later rejection of `promise` is nobody's. */
+  until<T>(promise: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const release = (): void => resolve(undefined);
+      const settle = (): void => {
+        this.#waiting.delete(release);
+      };
+      promise.then(
+        (value) => {
+          settle();
+          resolve(value);
+        },
+        (error: unknown) => {
+          settle();
+          reject(error);
+        },
+      );
+      if (this.#tripped) release();
+      else this.#waiting.add(release);
+    });
+  }
+}
+
+export class Control {
+  readonly ports: Ports;
+  /** Sources are to hand over nothing more. */
+  readonly stopping: Latch = new Latch();
+  /** Sources are not waited for any more: the run has failed, or a source has not heard that it is to stop. */
+  readonly cut: Latch = new Latch();
+  /** Nothing is waited for any more. */
+  readonly failed: Latch = new Latch();
+  readonly #sources = new AbortController();
+  readonly #sinks = new AbortController();
+  #failure: CloudskinError | undefined;
+  #suppressed = 0;
+
+  constructor(ports: Ports) {
+    this.ports = ports;
+  }
+
+  /** Aborts when sources are to stop, by request or by failure. */
+  get sourceSignal(): AbortSignal {
+    return this.#sources.signal;
+  }
+
+  /** Aborts when the run has failed. */
+  get sinkSignal(): AbortSignal {
+    return this.#sinks.signal;
+  }
+
+  /** The first error; undefined as long as all is well. */
+  get failure(): CloudskinError | undefined {
+    return this.#failure;
+  }
+
+  /** Errors after the first: most of them follow from it. */
+  get suppressed(): number {
+    return this.#suppressed;
+  }
+
+  stop(): void {
+    this.stopping.trip();
+    this.#sources.abort();
+  }
+
+  /** Takes the first failure as the run's and ends every wait; later ones are counted. */
+  fail(error: CloudskinError): void {
+    if (this.#failure !== undefined) {
+      if (error !== this.#failure) this.#suppressed += 1;
+      return;
+    }
+    this.#failure = error;
+    this.stop();
+    this.cut.trip();
+    this.failed.trip();
+    this.#sinks.abort(error);
+  }
+
+  /** What is being opened, or undefined once the run has failed; what comes too late is discarded. */
+  async orDiscard<T>(opening: Promise<T>, discard: (late: T) => Promise<void>): Promise<T | undefined> {
+    const opened = await this.failed.until(opening);
+    if (this.#failure === undefined) return opened;
+    void opening.then(discard).catch(() => {
+      this.#suppressed += 1;
+    });
+    return undefined;
+  }
+
+  /** Takes an error of a node; one that passes through several nodes on its way up belongs to the first. */
+  failNode(kind: NodeKind, name: string, error: unknown): void {
+    if (error instanceof Unwinding) return;
+    this.fail(attributed(kind, name, error));
+  }
+}
+
+/** Thrown to unwind a push after its failure was taken; carries nothing. */
+export class Unwinding extends Error {
+  constructor() {
+    super('the dataflow has failed');
+    this.name = 'Unwinding';
+  }
+}
+
+/** An error with the name of the node it came from; what is not a CloudskinError is wrapped, its cause kept. */
+export function attributed(kind: NodeKind, name: string, error: unknown): CloudskinError {
+  if (error instanceof CloudskinError) {
+    if (error.problems.length > 0 || error.message.includes(name)) return error;
+    const { code, domain, retry, hint } = error;
+    const options = { domain, retry, cause: error, ...(hint === undefined ? {} : { hint }) };
+    return new CloudskinError(code, `${kind} ${name}: ${error.message}`, options);
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `${kind} ${name} failed: ${reason}`;
+  if (kind === 'cell') return internalError('cell.failed', message, { cause: error });
+  return externalError(`${kind}.failed`, message, { cause: error });
+}

@@ -1,0 +1,175 @@
+/**
+ * The loop of one source partition: wait until there is room downstream, take a batch, cut it where lateness asks for it, push
+ * the pieces and the watermarks between them. Nothing here waits for time except idleness and drift, by the clock handed in.
+ */
+import { type Batch, MAX_BATCH_ROWS } from '../batch/batch.ts';
+import { type BatchMemory, sliceBatch } from '../batch/reader.ts';
+import type { SourcePartition } from '../graph/connector.ts';
+import type { DriftMember } from '../progress/drift.ts';
+import type { EventTimeScanner } from '../progress/event-time.ts';
+import type { Control } from './control.ts';
+import type { Timer } from './ports.ts';
+
+/** Milliseconds of work after which I/O, timers and signals get a turn. */
+const TURN_AFTER = 10;
+/** Longest wait for the slowest source, in milliseconds: then one batch goes on all the same, so that nothing hangs. */
+const DRIFT_PATIENCE = 10_000;
+
+/** What a partition hands its rows and progress to: its source. */
+export interface PartitionTarget {
+  /** A promise while something downstream is full. */
+  room(): Promise<void> | undefined;
+  taken(batch: Batch): void;
+  push(batch: Batch): void;
+  progress(partition: number, watermark: bigint, idle: boolean): void;
+  end(partition: number): void;
+}
+
+/** Event time of the partition; absent for a source without. */
+export interface PartitionTime {
+  readonly scanner: EventTimeScanner;
+  /** Milliseconds. */
+  readonly idleAfter: number | undefined;
+  readonly drift: DriftMember | undefined;
+  /** Microseconds. */
+  readonly maxDrift: bigint | undefined;
+}
+
+export class PartitionTask {
+  readonly #index: number;
+  readonly #partition: SourcePartition;
+  readonly #target: PartitionTarget;
+  readonly #time: PartitionTime | undefined;
+  readonly #control: Control;
+  readonly #memory: BatchMemory = { body: new Uint8Array(0) };
+  #idle = false;
+  #idleTimer: Timer | undefined;
+  /** When the wait for the next batch began; undefined while none is awaited. */
+  #waitingSince: number | undefined;
+  #lastTurn = 0;
+
+  constructor(
+    index: number,
+    partition: SourcePartition,
+    target: PartitionTarget,
+    time: PartitionTime | undefined,
+    control: Control,
+  ) {
+    this.#index = index;
+    this.#partition = partition;
+    this.#target = target;
+    this.#time = time;
+    this.#control = control;
+  }
+
+  /** Runs to the end of the partition, or until the run stops or fails; rejects with what went wrong. */
+  async run(): Promise<void> {
+    const { ports, stopping, failure } = this.#control;
+    if (failure !== undefined) return;
+    this.#lastTurn = ports.monotonic();
+    try {
+      while (!stopping.tripped) {
+        const room = this.#target.room();
+        if (room !== undefined) {
+          await stopping.until(room);
+          continue;
+        }
+        const held = this.#held();
+        if (held !== undefined) await held;
+        const batch = await this.#next();
+        if (batch === undefined || this.#control.failure !== undefined) break;
+        this.#accept(batch);
+        if (ports.monotonic() - this.#lastTurn >= TURN_AFTER) await this.#turn();
+      }
+    } finally {
+      this.#idleTimer?.cancel();
+    }
+    this.#time?.drift?.update(this.#time.drift.watermark, false);
+    if (this.#control.failure === undefined) this.#target.end(this.#index);
+  }
+
+  async #turn(): Promise<void> {
+    await this.#control.ports.turn();
+    this.#lastTurn = this.#control.ports.monotonic();
+  }
+
+  async #next(): Promise<Batch | undefined> {
+    this.#waitingSince = this.#control.ports.monotonic();
+    this.#watchIdle();
+    try {
+      return await this.#control.cut.until(this.#partition.next());
+    } finally {
+      this.#waitingSince = undefined;
+    }
+  }
+
+  /** A wait for slower sources, ended by their progress, by stopping, or after `DRIFT_PATIENCE`. */
+  #held(): Promise<void> | undefined {
+    const { drift, maxDrift } = this.#time ?? {};
+    if (drift === undefined || maxDrift === undefined) return undefined;
+    const hold = drift.hold(maxDrift);
+    if (hold === undefined) return undefined;
+    const timer = this.#control.ports.after(DRIFT_PATIENCE, () => hold.release());
+    return this.#control.stopping.until(hold.promise).finally(() => {
+      timer.cancel();
+      hold.release();
+    });
+  }
+
+  #accept(batch: Batch): void {
+    this.#target.taken(batch);
+    if (batch.rows === 0) return;
+    if (this.#idle) {
+      this.#idle = false;
+      this.#progress();
+    }
+    for (let from = 0; from < batch.rows; from += MAX_BATCH_ROWS) {
+      const part = sliceBatch(batch, from, Math.min(from + MAX_BATCH_ROWS, batch.rows));
+      if (this.#time === undefined) this.#target.push(part);
+      else this.#pushTimed(part, this.#time.scanner);
+    }
+  }
+
+  #pushTimed(batch: Batch, scanner: EventTimeScanner): void {
+    for (let from = 0; from < batch.rows; ) {
+      const to = scanner.scan(batch, from);
+      this.#target.push(sliceBatch(batch, from, to, this.#memory));
+      this.#progress();
+      from = to;
+    }
+  }
+
+  #progress(): void {
+    if (this.#time === undefined) return;
+    const { watermark } = this.#time.scanner;
+    this.#target.progress(this.#index, watermark, this.#idle);
+    this.#time.drift?.update(watermark, !this.#idle);
+  }
+
+  /** One timer that comes back as long as it finds that the wait is younger than `idleAfter`; it rests while idle. */
+  #watchIdle(): void {
+    const idleAfter = this.#time?.idleAfter;
+    if (idleAfter === undefined || this.#idleTimer !== undefined || this.#idle) return;
+    this.#setIdleTimer(idleAfter, idleAfter);
+  }
+
+  #setIdleTimer(delay: number, idleAfter: number): void {
+    this.#idleTimer = this.#control.ports.after(delay, () => {
+      this.#idleTimer = undefined;
+      if (this.#control.stopping.tripped) return;
+      const since = this.#waitingSince;
+      const silence = since === undefined ? 0 : this.#control.ports.monotonic() - since;
+      if (silence < idleAfter) this.#setIdleTimer(idleAfter - silence, idleAfter);
+      else this.#fallIdle();
+    });
+  }
+
+  #fallIdle(): void {
+    this.#idle = true;
+    try {
+      this.#progress();
+    } catch (error) {
+      this.#control.failNode('source', this.#partition.name, error);
+    }
+  }
+}

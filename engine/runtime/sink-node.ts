@@ -1,0 +1,229 @@
+/**
+ * A sink in the running dataflow. Batches go straight to it while it keeps up; while it is busy they are copied into a queue with a
+ * bound in bytes, and every source upstream waits as long as that queue is full. The bound is exceeded by at most what one
+ * push of a source makes.
+ */
+import type { Batch } from '../batch/batch.ts';
+import { copyBatch } from '../batch/reader.ts';
+import type { Sink, SinkReport } from '../graph/connector.ts';
+import type { SinkNode as SinkPlan } from '../graph/plan.ts';
+import { NodeCounters, usedBytes } from '../metrics/counters.ts';
+import type { NodeMetrics } from '../metrics/snapshot.ts';
+import { ProgressMinimum } from '../progress/minimum.ts';
+import { TIME_MIN } from '../progress/time.ts';
+import { type Control, Unwinding } from './control.ts';
+import type { Timer } from './ports.ts';
+import type { Receiver } from './stream.ts';
+
+export interface SinkNodeOptions {
+  /** Bytes that may wait before sources do. */
+  readonly queueBytes: number;
+  /** Milliseconds without a row after which the sink is asked to flush; undefined: never. */
+  readonly quiet: number | undefined;
+}
+
+/** A sink that rows may be kept from by its own policy says how many. */
+interface Dropping {
+  readonly dropped?: number;
+}
+
+interface Queued {
+  readonly batch: Batch;
+  readonly bytes: number;
+}
+
+export class SinkNode {
+  readonly plan: SinkPlan;
+  readonly counters: NodeCounters;
+  readonly #sink: Sink & Dropping;
+  readonly #control: Control;
+  readonly #options: SinkNodeOptions;
+  readonly #progress: ProgressMinimum;
+  readonly #queue: Queued[] = [];
+  #queuedBytes = 0;
+  /** The sink's back-pressure and what follows from it; undefined while the sink takes more. */
+  #busy: Promise<void> | undefined;
+  #room: PromiseWithResolvers<void> | undefined;
+  #quietTimer: Timer | undefined;
+  /** Rows came since the timer was set. */
+  #wroteSince = false;
+  /** Rows came since the last flush. */
+  #unflushed = false;
+  #settled = false;
+
+  constructor(plan: SinkPlan, sink: Sink, control: Control, options: SinkNodeOptions) {
+    this.plan = plan;
+    this.counters = new NodeCounters(plan.name, 'sink');
+    this.#sink = sink;
+    this.#control = control;
+    this.#options = options;
+    this.#progress = new ProgressMinimum(plan.inputs.length);
+  }
+
+  receiver(index: number): Receiver {
+    return {
+      batch: (batch) => this.#take(batch),
+      progress: (watermark, idle) => {
+        this.#progress.update(index, watermark, idle);
+      },
+      end: () => {
+        this.#progress.end(index);
+      },
+    };
+  }
+
+  /** A promise while the queue is full, else undefined: who pushes waits for it before the next push. */
+  room(): Promise<void> | undefined {
+    if (this.#queuedBytes < this.#options.queueBytes) return undefined;
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+
+  /** Bytes that wait for the sink. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** True while the sink has not yet taken all it was given. */
+  get isBusy(): boolean {
+    return this.#busy !== undefined;
+  }
+
+  /** Waits until the sink has taken all it was given, or the run has failed. */
+  async drained(): Promise<void> {
+    while (this.#busy !== undefined && this.#control.failure === undefined) {
+      await this.#control.failed.until(this.#busy);
+    }
+  }
+
+  /** Makes what was written visible. Rejects nothing: failures go to the control. */
+  async close(): Promise<SinkReport | undefined> {
+    this.#quietTimer?.cancel();
+    await this.drained();
+    if (this.#control.failure !== undefined) return undefined;
+    this.#settled = true;
+    try {
+      return await this.#control.failed.until(this.#sink.close());
+    } catch (error) {
+      this.#control.failNode('sink', this.plan.name, error);
+      return undefined;
+    }
+  }
+
+  /** Has the sink leave nothing half-written behind, unless it is closed; waits for a write under way at most `patience` ms. */
+  async abort(patience: number): Promise<void> {
+    this.#quietTimer?.cancel();
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+    try {
+      await bounded(this.#busy ?? Promise.resolve(), patience, this.#control);
+      await bounded(this.#sink.abort(), patience, this.#control);
+    } catch (error) {
+      this.#control.failNode('sink', this.plan.name, error);
+    }
+  }
+
+  metrics(now: number, monotonic: number): NodeMetrics {
+    const { watermark, idle, ended } = this.#progress;
+    return this.counters.metrics(
+      {
+        late: 0,
+        errors: 0,
+        watermark: ended || watermark === TIME_MIN ? undefined : watermark,
+        memory: 0,
+        queued: this.#queuedBytes,
+        dropped: this.#sink.dropped ?? 0,
+        idle,
+        ended,
+      },
+      now,
+      monotonic,
+    );
+  }
+
+  #take(batch: Batch): void {
+    if (this.#settled) return;
+    this.counters.takenIn(batch);
+    this.#wroteSince = true;
+    this.#unflushed = true;
+    if (this.#busy !== undefined) {
+      const copy = copyBatch(batch);
+      const bytes = usedBytes(copy);
+      this.#queue.push({ batch: copy, bytes });
+      this.#queuedBytes += bytes;
+      return;
+    }
+    const waits = this.#write(batch);
+    if (waits !== undefined) this.#busy = this.#drain(waits);
+    else this.#watchQuiet();
+  }
+
+  #write(batch: Batch): Promise<void> | undefined {
+    try {
+      const result = this.#sink.write(batch);
+      this.counters.handedOn(batch);
+      return result instanceof Promise ? result : undefined;
+    } catch (error) {
+      this.#control.failNode('sink', this.plan.name, error);
+      throw new Unwinding();
+    }
+  }
+
+  /** Writes what is queued, one batch after the other as the sink allows, until nothing waits. Never rejects. */
+  async #drain(first: Promise<void>): Promise<void> {
+    try {
+      await first;
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#queuedBytes -= next.bytes;
+        const waits = this.#write(next.batch);
+        this.#openGate();
+        if (waits !== undefined) await waits;
+      }
+    } catch (error) {
+      this.#control.failNode('sink', this.plan.name, error);
+    }
+    this.#busy = undefined;
+    this.#openGate();
+    this.#watchQuiet();
+  }
+
+  #openGate(): void {
+    if (this.#room === undefined || this.#queuedBytes >= this.#options.queueBytes) return;
+    this.#room.resolve();
+    this.#room = undefined;
+  }
+
+  /** Keeps one timer running while rows come; when none came for its time, the sink is flushed and the timer rests. */
+  #watchQuiet(): void {
+    const { quiet } = this.#options;
+    if (quiet === undefined || this.#sink.flush === undefined || !this.#unflushed) return;
+    if (this.#quietTimer !== undefined || this.#settled) return;
+    this.#wroteSince = false;
+    this.#quietTimer = this.#control.ports.after(quiet, () => {
+      this.#quietTimer = undefined;
+      if (this.#wroteSince) this.#watchQuiet();
+      else this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#settled || this.#busy !== undefined) return;
+    this.#unflushed = false;
+    try {
+      const waits = this.#sink.flush?.();
+      if (waits instanceof Promise) this.#busy = this.#drain(waits);
+    } catch (error) {
+      this.#control.failNode('sink', this.plan.name, error);
+    }
+  }
+}
+
+/** Settles with `promise`, or quietly after `patience` milliseconds. */
+export function bounded(promise: Promise<void>, patience: number, control: Control): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = control.ports.after(patience, resolve);
+    void promise.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
