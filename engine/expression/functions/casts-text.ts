@@ -1,7 +1,8 @@
 /** Casts from text and to text. `text-numbers.ts` and `text-times.ts` hold the formats. */
 import { type CatalogueFunction, define, fail } from '../define.ts';
 import type { EvaluationError } from '../ir.ts';
-import { formatFloat, parseBool, parseFloat64, parseInteger } from './text-numbers.ts';
+import { MAX_TEXT_BYTES } from './text-kit.ts';
+import { formatFloat, parseBool, parseFloat32, parseFloat64, parseInteger } from './text-numbers.ts';
 import { formatDate, formatDuration, formatTimestamp, parseTimestamp } from './text-times.ts';
 
 const FROM_TEXT: readonly EvaluationError[] = ['invalidText', 'outOfRange'];
@@ -52,16 +53,10 @@ const fromText: readonly CatalogueFunction[] = [
     args: ['utf8'],
     result: 'float32',
     errors: FROM_TEXT,
-    summary: `${FLOAT_TEXT} Rounded to float64 first.`,
+    summary: FLOAT_TEXT,
     example: "'0.1'::real → 0.1",
     difference: FLOAT_DIFFERENCE,
-    evaluate: (a) => {
-      const x = parseFloat64(a);
-      const result = Math.fround(x);
-      return (Number.isFinite(x) && !Number.isFinite(result)) || (result === 0 && x !== 0)
-        ? fail('outOfRange')
-        : result;
-    },
+    evaluate: (a) => parseFloat32(a),
   }),
   define({
     id: 'cast.utf8.float64',
@@ -168,7 +163,10 @@ const toText: readonly CatalogueFunction[] = [
     errors: ['tooLong'],
     summary: 'Hexadecimal digits behind \\x.',
     example: "'\\xff00'::bytea::text → \\xff00",
-    evaluate: (a) => `\\x${Buffer.from(a.buffer, a.byteOffset, a.byteLength).toString('hex')}`,
+    evaluate: (a) =>
+      a.length * 2 + 2 > MAX_TEXT_BYTES
+        ? fail('tooLong')
+        : `\\x${Buffer.from(a.buffer, a.byteOffset, a.byteLength).toString('hex')}`,
   }),
   define({
     id: 'cast.date32.utf8',

@@ -80,24 +80,35 @@ export function trim(text: string, set: string, start: boolean, end: boolean): s
   return own.slice(from, to).join('');
 }
 
-/** Maps each character by itself, and keeps it where its counterpart is more than one character. */
-function mapCase(text: string, map: (character: string) => string): string {
+/** Maps each character by itself; one whose counterpart is more than one character has a simple mapping in `simple`, or stays. */
+function mapCase(text: string, map: (character: string) => string, simple: (point: number) => number): string {
   if (isAscii(text)) return map(text);
   let result = '';
   for (const character of text) {
     const mapped = map(character);
     const first = mapped.codePointAt(0) ?? 0;
-    result += mapped.length === (first > 0xffff ? 2 : 1) ? mapped : character;
+    const single = mapped.length === (first > 0xffff ? 2 : 1);
+    result += single ? mapped : String.fromCodePoint(simple(character.codePointAt(0) ?? 0));
   }
   return bounded(result);
 }
 
 /** Unicode's simple lower case, as the language runtime's tables have it. */
 export function lower(text: string): string {
-  return mapCase(text, (part) => part.toLowerCase());
+  return mapCase(
+    text,
+    (part) => part.toLowerCase(),
+    (point) => (point === 0x130 ? 0x69 : point), // a dotted capital I becomes an i and another dot
+  );
 }
 
 /** Unicode's simple upper case, as the language runtime's tables have it. */
 export function upper(text: string): string {
-  return mapCase(text, (part) => part.toUpperCase());
+  return mapCase(text, (part) => part.toUpperCase(), withCapitalIota);
+}
+
+/** Greek small letters with iota subscript, whose capitals are written as two letters but exist as one as well. */
+function withCapitalIota(point: number): number {
+  if (point >= 0x1f80 && point < 0x1fb0) return point | 8;
+  return point === 0x1fb3 || point === 0x1fc3 || point === 0x1ff3 ? point + 9 : point;
 }

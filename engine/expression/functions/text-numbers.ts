@@ -1,5 +1,6 @@
 /** Text of booleans, integers and floats, as PostgreSQL reads and writes it. */
 import { fail } from '../define.ts';
+import { shortestExponential } from './shortest.ts';
 
 /** What C's isspace says of ASCII. */
 const BLANKS = ' \t\n\v\f\r';
@@ -54,12 +55,12 @@ export function parseInteger(text: string, bits: 32 | 64): bigint {
 
 const FLOAT = /^([+-]?)(?:(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)|(inf(?:inity)?)|(nan))/i;
 
-export function parseFloat64(text: string): number {
+function parseFloating(text: string, nearest: (decimal: string) => number): number {
   const word = stripBlanks(text);
   const match = FLOAT.exec(word);
   if (match === null) return fail('invalidText');
   const [matched, sign, decimal, infinity] = match;
-  const size = decimal !== undefined ? Number(decimal) : infinity !== undefined ? Infinity : NaN;
+  const size = decimal !== undefined ? nearest(decimal) : infinity !== undefined ? Infinity : NaN;
   const lost =
     decimal !== undefined && (size === Infinity || (size === 0 && /[1-9]/.test(decimal.split(/e/i)[0] ?? '')));
   if (lost) return fail('outOfRange');
@@ -67,35 +68,62 @@ export function parseFloat64(text: string): number {
   return sign === '-' ? -size : size;
 }
 
+export function parseFloat64(text: string): number {
+  return parseFloating(text, Number);
+}
+
+export function parseFloat32(text: string): number {
+  return parseFloating(text, nearestFloat32);
+}
+
+const LARGEST_FLOAT32 = 3.4028234663852886e38;
+
+/** The float32 nearest to a decimal without a sign: by way of the nearest float64, unless that lies in the middle of two float32. */
+function nearestFloat32(decimal: string): number {
+  const x = Number(decimal);
+  const near = Math.fround(x);
+  const other = near === Infinity ? LARGEST_FLOAT32 : near + 2 * (x - near);
+  const middle = near === Infinity ? x === LARGEST_FLOAT32 + 2 ** 103 : near !== x && Math.fround(other) === other;
+  if (!middle) return near;
+  const side = compareExactly(decimal, x);
+  return side === 0 ? near : side > 0 ? Math.max(near, other) : Math.min(near, other);
+}
+
+/** No decimal needs more digits to tell on which side of the middle of two float32 it lies, but for one that is not 0 behind them. */
+const TELLING_DIGITS = 200;
+
+/** The sign of decimal - x, for the middle `x` of two float32: a multiple of 2^-150. */
+function compareExactly(decimal: string, x: number): number {
+  const [mantissa = '', power = '0'] = decimal.toLowerCase().split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  const all = (whole + fraction).replace(/^0+/, '');
+  const kept = all.slice(0, TELLING_DIGITS);
+  const behind = /[1-9]/.test(all.slice(TELLING_DIGITS)) ? '1' : '0';
+  const exponent = Number(power) - fraction.length + (all.length - kept.length) - 1;
+  const left = (BigInt(kept + behind) << 150n) * 10n ** BigInt(Math.max(exponent, 0));
+  const right = BigInt(x * 2 ** 150) * 10n ** BigInt(Math.max(-exponent, 0));
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
 /** PostgreSQL's float4out and float8out: shortest digits, and C's %g for the choice of an exponent. */
 export function formatFloat(x: number, kind: 'float32' | 'float64'): string {
   if (Number.isNaN(x)) return 'NaN';
   if (x === Infinity || x === -Infinity) return x > 0 ? 'Infinity' : '-Infinity';
   if (x === 0) return Object.is(x, -0) ? '-0' : '0';
-  const text = kind === 'float64' ? x.toExponential() : shortestFloat32(x);
-  const [mantissa = '', power = '0'] = text.split('e');
+  const [mantissa = '', power = '0'] = shortestExponential(Math.abs(x), kind).split('e');
+  const sign = x < 0 ? '-' : '';
   const exponent = Number(power);
   if (exponent < -4 || exponent >= (kind === 'float64' ? 15 : 6)) {
     const size = Math.abs(exponent);
-    return `${mantissa}e${exponent < 0 ? '-' : '+'}${size < 10 ? '0' : ''}${size}`;
+    return `${sign}${mantissa}e${exponent < 0 ? '-' : '+'}${size < 10 ? '0' : ''}${size}`;
   }
-  return plain(mantissa, exponent);
+  return sign + plain(mantissa, exponent);
 }
 
-/** Scientific notation with the fewest digits that read back as the same float32. */
-function shortestFloat32(x: number): string {
-  for (let digits = 0; digits < 9; digits += 1) {
-    const text = x.toExponential(digits);
-    if (Math.fround(Number(text)) === x) return text;
-  }
-  return x.toExponential(9);
-}
-
-/** `mantissa` (as -1.25) times 10 to `exponent`, without an exponent. */
+/** `mantissa` (as 1.25) times 10 to `exponent`, without an exponent. */
 function plain(mantissa: string, exponent: number): string {
-  const sign = mantissa.startsWith('-') ? '-' : '';
-  const digits = mantissa.replace('-', '').replace('.', '');
-  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
-  if (digits.length <= exponent + 1) return sign + digits + '0'.repeat(exponent + 1 - digits.length);
-  return `${sign}${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`;
+  const digits = mantissa.replace('.', '');
+  if (exponent < 0) return `0.${'0'.repeat(-exponent - 1)}${digits}`;
+  if (digits.length <= exponent + 1) return digits + '0'.repeat(exponent + 1 - digits.length);
+  return `${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`;
 }
