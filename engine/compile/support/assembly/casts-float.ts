@@ -8,7 +8,7 @@
 import { compareToMiddle } from './casts-bignum';
 import { mulHigh } from './format-float';
 import { FIRST_POWER, POWERS } from './format-powers';
-import { fail, INVALID_TEXT, isSpace, OUT_OF_RANGE } from './text';
+import { fail, INVALID_TEXT, isWord, OUT_OF_RANGE, skipSpaces, trimSpaces } from './text';
 
 /** The decimal that `scan` found: `significand` * 10^`scale`, more digits behind it where `inexact`. */
 let significand: u64 = 0;
@@ -20,7 +20,7 @@ let digitsEnd: usize = 0;
 let firstPower: i32 = 0;
 
 /** Exponents beyond this are all the same: zero or infinity. */
-const EXPONENT_LIMIT: i32 = 100000;
+const EXPONENT_LIMIT: i32 = 100000000;
 
 /** Reads `digits[.digits][e[+-]digits]`; returns the byte behind it, or 0 where there is no number. */
 function scan(from: usize, end: usize): usize {
@@ -169,42 +169,34 @@ function toBits(fractionBits: i32): i64 {
 /** The bits of NaN or infinity where the text from `at` to `end` names one (any case, `inf` too), else -1. */
 function named(at: usize, end: usize, fractionBits: i32): i64 {
   const infinity = (<i64>(fractionBits === 52 ? 0x7ff : 0xff)) << (<i64>fractionBits);
-  if (same(at, end, 0x6e616e, 3)) return infinity | ((<i64>1) << (<i64>(fractionBits - 1)));
-  if (same(at, end, 0x666e69, 3)) return infinity;
-  if (same(at, end, 0x7974696e69666e69, 8)) return infinity;
+  if (isWord(at, end, 0x6e616e, 3)) return infinity | ((<i64>1) << (<i64>(fractionBits - 1)));
+  if (isWord(at, end, 0x666e69, 3)) return infinity;
+  if (isWord(at, end, 0x7974696e69666e69, 8)) return infinity;
   return -1;
-}
-
-/** True where the text, in lower case, is `word`: `length` ASCII letters, the first in the lowest byte. */
-function same(at: usize, end: usize, word: u64, length: usize): bool {
-  if (end - at !== length) return false;
-  for (let i: usize = 0; i < length; i += 1) {
-    if ((load<u8>(at + i) | 0x20) !== <u8>(word >> <u64>(i << 3))) return false;
-  }
-  return true;
 }
 
 /** Bits of the float that a text names, its sign included; 0 and an error where it names none. */
 function parse(ptr: usize, len: i32, fractionBits: i32): i64 {
-  let at = ptr;
-  let end = ptr + <usize>len;
-  while (at < end && isSpace(load<u8>(at))) at += 1;
-  while (end > at && isSpace(load<u8>(end - 1))) end -= 1;
-  let negative = false;
-  if (at < end && (load<u8>(at) === 0x2d || load<u8>(at) === 0x2b)) {
-    negative = load<u8>(at) === 0x2d;
-    at += 1;
-  }
-  const sign = negative ? (<i64>1) << (fractionBits === 52 ? 63 : 31) : 0;
-  if (scan(at, end) !== end || at === end) {
+  let at = skipSpaces(ptr, ptr + <usize>len);
+  const end = trimSpaces(at, ptr + <usize>len);
+  const first: u32 = at < end ? load<u8>(at) : 0;
+  if (first === 0x2d || first === 0x2b) at += 1;
+  const sign = first === 0x2d ? (<i64>1) << (fractionBits === 52 ? 63 : 31) : 0;
+  const behind = scan(at, end);
+  if (behind === 0) {
     const bits = named(at, end, fractionBits);
     return bits < 0 ? fail(INVALID_TEXT) : bits | sign;
   }
   const bits = toBits(fractionBits);
-  // As PostgreSQL: too large, or not zero and too small for a float, is an error.
+  // As PostgreSQL: too large, or not zero and too small for a float, is an error, whatever follows.
   const infinity = (<i64>(fractionBits === 52 ? 0x7ff : 0xff)) << (<i64>fractionBits);
   if (bits === infinity || (bits === 0 && significand !== 0)) return fail(OUT_OF_RANGE);
-  return bits | sign;
+  return behind < end ? fail(INVALID_TEXT) : bits | sign;
+}
+
+/** The value of `.` and digits behind it. */
+export function parseFraction(at: usize, end: usize): f64 {
+  return scan(at, end) === 0 ? 0 : reinterpret<f64>(toBits(52));
 }
 
 export function parseFloat64(ptr: usize, len: i32): f64 {

@@ -3,6 +3,7 @@ import { daysOf, floorDiv, fromCivil, isDate, midnight, scaled } from './dates-c
 import { DIVISION_BY_ZERO, fail, OUT_OF_RANGE } from './text';
 
 export * from './dates-fields';
+export * from './dates-text';
 
 const MICROS: i64 = 1000000;
 const MICROS_PER_DAY: i64 = 86400000000;

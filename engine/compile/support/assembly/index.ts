@@ -2,9 +2,11 @@
  * The support module: what generated code calls rather than inlines. Export names of catalogue functions are their ids
  * with `.` replaced by `_`; see `control.ts` for how they report errors and `memory.ts` for where results lie.
  */
-export { allocate, arenaAllocate, arenaStart, dataEnd, initialise, release } from './memory';
+
 export * from './casts';
+export * from './compare';
 export * from './dates';
 export * from './maths';
+export { allocate, arenaAllocate, arenaStart, dataEnd, initialise, release } from './memory';
 export * from './strings';
 export * from './strings-parts';

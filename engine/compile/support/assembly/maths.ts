@@ -3,8 +3,8 @@
  * AssemblyScript library (ports of musl's), which come within one unit in the last place of the host's and of PostgreSQL's.
  */
 import { nearestFloat64 } from './casts-float';
-import { digits, exponent, shortestOf } from './format-float';
 import { decimalDigits } from './format';
+import { digits, exponent, shortestOf } from './format-float';
 import { DIVISION_BY_ZERO, fail, INVALID_ARGUMENT, OUT_OF_RANGE, OVERFLOW, UNDERFLOW } from './text';
 
 export function ceil(x: f64): f64 {
@@ -39,24 +39,8 @@ export function mod_float64(x: f64, y: f64): f64 {
 }
 
 const POWERS_OF_TEN: usize = memory.data<u64>([
-  1,
-  10,
-  100,
-  1000,
-  10000,
-  100000,
-  1000000,
-  10000000,
-  100000000,
-  1000000000,
-  10000000000,
-  100000000000,
-  1000000000000,
-  10000000000000,
-  100000000000000,
-  1000000000000000,
-  10000000000000000,
-  100000000000000000,
+  1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000,
+  10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000,
 ]);
 
 /** `x` with `places` decimals by its shortest decimal text: halves away from zero, or (`half` false) cut off. */
@@ -68,7 +52,7 @@ function roundDecimal(x: f64, places: i32, half: bool): f64 {
   const kept = <i64>(count + exponent) + <i64>places;
   if (kept >= <i64>count) return x;
   if (kept < 0) return 0;
-  const unit = load<u64>(POWERS_OF_TEN + (<usize>(<i64>count - kept) << 3));
+  const unit = load<u64>(POWERS_OF_TEN + ((<usize>(<i64>count - kept)) << 3));
   const head = digits / unit;
   const up = half && digits - head * unit >= unit >> 1;
   if (kept === 0 && !up) return 0;

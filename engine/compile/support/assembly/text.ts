@@ -142,3 +142,24 @@ export function find(from: usize, end: usize, needle: usize, needleLen: i32): us
 export function isSpace(byte: u32): bool {
   return byte === 32 || (byte >= 9 && byte <= 13);
 }
+
+/** The first byte from `at` on that is not white space. */
+export function skipSpaces(at: usize, end: usize): usize {
+  while (at < end && isSpace(load<u8>(at))) at += 1;
+  return at;
+}
+
+/** The end of the text without white space there. */
+export function trimSpaces(at: usize, end: usize): usize {
+  while (end > at && isSpace(load<u8>(end - 1))) end -= 1;
+  return end;
+}
+
+/** True where the text, in lower case, is `word`: `length` ASCII letters, the first in the lowest byte. */
+export function isWord(at: usize, end: usize, word: u64, length: usize): bool {
+  if (end - at !== length) return false;
+  for (let i: usize = 0; i < length; i += 1) {
+    if ((load<u8>(at + i) | 0x20) !== <u8>(word >> <u64>(i << 3))) return false;
+  }
+  return true;
+}
