@@ -3,10 +3,13 @@
  * with `.` replaced by `_`; see `control.ts` for how they report errors and `memory.ts` for where results lie.
  */
 
+export * from './bytes';
 export * from './casts';
 export * from './compare';
 export * from './dates';
 export * from './maths';
 export { allocate, arenaAllocate, arenaStart, dataEnd, initialise, release } from './memory';
+export * from './panes';
+export * from './ports';
 export * from './strings';
 export * from './strings-parts';

@@ -76,17 +76,18 @@ export function release(block: u32, bytes: u32): void {
 /** Grows the memory to hold `end` bytes: by an eighth at least, so that many small requests grow it rarely. */
 function grow(end: u64): void {
   const limit = <u64>load<u32>(HEAP_LIMIT);
-  if (end > limit) fault();
+  if (end > limit) memoryFault();
   const have = <u64>memory.size();
   let wanted = (end + PAGE - 1) / PAGE;
   const generous = have + (have >> 3);
   if (wanted < generous && generous * PAGE <= limit) wanted = generous;
-  if (memory.grow(<i32>(wanted - have)) < 0) fault();
+  if (memory.grow(<i32>(wanted - have)) < 0) memoryFault();
   const bytes = wanted * PAGE;
   store<u32>(HEAP_END, bytes > 0xffffffff ? 0xffffffff : <u32>bytes);
 }
 
-function fault(): void {
+/** Stops the cell: it would take more memory than it may. */
+export function memoryFault(): void {
   store<u32>(FAULT, FAULT_MEMORY);
   unreachable();
 }
@@ -106,7 +107,7 @@ function arenaGrow(bytes: u32): u32 {
   const had = <u64>(load<u32>(ARENA_END) - base);
   let size = had << 1;
   while (size < <u64>bytes + 8) size <<= 1;
-  if (size > 0xffffffff) fault();
+  if (size > 0xffffffff) memoryFault();
   const note = allocate(64);
   store<u32>(note, load<u32>(ARENA_OLD));
   store<u32>(note, base, 4);
