@@ -1,4 +1,6 @@
 /** The graph layer: what the runtime, the CLI, connectors and the planner use of it. */
+export type { PlanContext } from './build/context.ts';
+export { buildPlan, type PlanResult } from './build/plan.ts';
 export type {
   Checkpoint,
   ColumnEntry,

@@ -56,6 +56,16 @@ export class Places {
     return this.#place({ start, end: Math.max(last, start) + 1 }, path);
   }
 
+  has(path: Path): boolean {
+    return treeAt(this.root, path) !== undefined;
+  }
+
+  /** The keys of the map at `path`; none where there is no map. */
+  keys(path: Path): readonly string[] {
+    const tree = treeAt(this.root, path);
+    return tree?.kind === 'map' ? [...tree.entries.keys()] : [];
+  }
+
   /** The scalar's text at `path` as it was written, or after substitution. */
   text(path: Path): string | undefined {
     const tree = treeAt(this.root, path);

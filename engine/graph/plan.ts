@@ -5,6 +5,7 @@
 import type { Schema } from '../batch/types.ts';
 import type { Place, Problem } from '../errors.ts';
 import type { Expr } from '../expression/ir.ts';
+import type { Checkpoint, Objectives, PlacementEntry } from './document.ts';
 
 /** An output of a source or operator: `port` is `''` for the main one, else `late`, `errors` or a component's output name. */
 export interface StreamRef {
@@ -81,6 +82,8 @@ export interface AggregateStep {
   readonly window: Window;
   /** The time column's index in the step's input. */
   readonly time: number;
+  /** The time column holds ends of smaller windows, which count one tick (of its unit) earlier than they read. */
+  readonly timeIsEnd?: true;
   readonly keys: readonly { readonly name: string; readonly text: string; readonly expr: Expr }[];
   /** `arg` is absent for `count(*)`. */
   readonly aggregates: readonly {
@@ -109,7 +112,11 @@ export interface OperatorNode {
   readonly name: string;
   /** In the order of `from`; several are a union and have one schema, unless the operator is a component with named inputs. */
   readonly inputs: readonly StreamRef[];
+  /** The first input's schema, or that of the union. */
   readonly input: Schema;
+  /** Of a component with named inputs: the names, and a schema each, in the order of `inputs`. */
+  readonly aliases?: readonly string[];
+  readonly inputSchemas?: readonly Schema[];
   /** Run in this order on every row: filter, the kind, having (a filter), with or select (a project). */
   readonly steps: readonly Step[];
   /** Schemas by port; `''` always, `late` when diverted, `errors` when diverted, a component's further outputs. */
@@ -137,6 +144,10 @@ export interface LogicalPlan {
   readonly operators: readonly OperatorNode[];
   readonly sinks: readonly SinkNode[];
   readonly warnings: readonly Problem[];
+  /** As the graph gave them, for the planner and the coordinator. */
+  readonly placement?: Readonly<Record<string, PlacementEntry>>;
+  readonly objectives?: Objectives;
+  readonly checkpoint?: Checkpoint;
 }
 
 /** at timestamp[us], operator utf8, code utf8, message utf8, position utf8, raw utf8: what an `.errors` output carries. */

@@ -1,0 +1,67 @@
+/** Checks the expressions of an entry against the columns in reach, and brings what is wrong to its place in the file. */
+import { CELL_KINDS, formatType, type Schema } from '../../batch/types.ts';
+import {
+  type CheckedAggregate,
+  checkAggregate,
+  checkExpression,
+  checkPredicate,
+  type ExpressionProblem,
+  type Scope,
+} from '../../expression/check.ts';
+import type { Expr } from '../../expression/ir.ts';
+import type { ProjectStep } from '../plan.ts';
+import type { Path } from '../tree.ts';
+import type { Build } from './context.ts';
+
+/** The columns of a schema, under `alias` where the input was given one. */
+export function scopeOf(schema: Schema, alias?: string): Scope {
+  return {
+    columns: schema.fields.map(({ name, type, nullable }, index) => ({
+      name,
+      ...(alias === undefined ? {} : { alias }),
+      index,
+      type,
+      nullable,
+    })),
+  };
+}
+
+/** A condition; undefined after reporting what is wrong. */
+export function predicateAt(path: Path, scope: Scope, build: Build): { text: string; expr: Expr } | undefined {
+  const text = build.places.text(path) ?? '';
+  const { expr, problems } = checkPredicate(text, scope);
+  report(problems, path, build);
+  return expr === undefined || problems.length > 0 ? undefined : { text, expr };
+}
+
+export type Column = ProjectStep['columns'][number];
+
+/** An expression of a type that a column can have; undefined after reporting what is wrong. */
+export function columnAt(name: string, path: Path, scope: Scope, build: Build): Column | undefined {
+  const text = build.places.text(path) ?? '';
+  const { expr, problems } = checkExpression(text, scope);
+  report(problems, path, build);
+  if (expr === undefined || problems.length > 0) return undefined;
+  if (!CELL_KINDS.has(expr.type.kind)) {
+    const hint = expr.type.kind === 'null' ? 'say which type it has: CAST(NULL AS float64)' : undefined;
+    build.atValue(path, 'graph.column-type', `"${name}" would have the type ${formatType(expr.type)}`, hint);
+    return undefined;
+  }
+  return { name, text, expr, place: build.places.value(path) };
+}
+
+/** An aggregate call; undefined after reporting what is wrong. */
+export function aggregateAt(
+  path: Path,
+  scope: Scope,
+  build: Build,
+): { text: string; call: CheckedAggregate } | undefined {
+  const text = build.places.text(path) ?? '';
+  const { aggregate: call, problems } = checkAggregate(text, scope);
+  report(problems, path, build);
+  return call === undefined || problems.length > 0 ? undefined : { text, call };
+}
+
+function report(problems: readonly ExpressionProblem[], path: Path, build: Build): void {
+  for (const { span, code, message, hint } of problems) build.atSpan(path, span, code, message, hint);
+}

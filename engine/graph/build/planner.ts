@@ -1,0 +1,155 @@
+/** Walks the graph in the order of its data: sources, operators each after what it reads, sinks. */
+import type { OperatorEntry, SinkEntry } from '../document.ts';
+import type { Entry, ParsedGraph } from '../parse.ts';
+import type { OperatorNode, SinkNode, SourceNode } from '../plan.ts';
+import { didYouMean } from '../suggest.ts';
+import type { Build } from './context.ts';
+import { collectNames, type Names } from './names.ts';
+import { buildOperator } from './operator.ts';
+import { orderOperators } from './order.ts';
+import { checkAliases, checkName, type Reference, referencesOf, streamOf } from './reference.ts';
+import { buildSink } from './sink.ts';
+import { buildSource } from './source.ts';
+import type { Outputs } from './stream.ts';
+import type { Input } from './union.ts';
+import { warnUnused } from './unused.ts';
+
+export interface Nodes {
+  readonly sources: readonly SourceNode[];
+  readonly operators: readonly OperatorNode[];
+  readonly sinks: readonly SinkNode[];
+}
+
+export class Planner {
+  readonly #parsed: ParsedGraph;
+  readonly #build: Build;
+  readonly #names: Names;
+  /** Undefined where a node has errors that leave its columns unknown. */
+  readonly #outputs = new Map<string, Outputs>();
+  /** The references of each operator and sink; undefined where one of them is wrong. */
+  readonly #references = new Map<unknown, readonly Reference[] | undefined>();
+
+  constructor(parsed: ParsedGraph, build: Build) {
+    this.#parsed = parsed;
+    this.#build = build;
+    this.#names = collectNames(parsed, build);
+  }
+
+  /** The nodes without errors, and everything that is wrong reported. */
+  async run(): Promise<Nodes> {
+    this.#checkNotEmpty();
+    this.#checkPlacement();
+    for (const entry of [...this.#parsed.operators, ...this.#parsed.sinks]) this.#resolve(entry);
+    const order = orderOperators(this.#operatorInputs());
+    for (const cycle of order.cycles) this.#reportCycle(cycle);
+    const sources = await this.#sources();
+    const operators = await this.#operators(order.sorted);
+    const sinks = this.#parsed.sinks.flatMap((entry) => buildSink(entry, this.#inputsOf(entry), this.#build) ?? []);
+    this.#warnUnused();
+    return { sources, operators, sinks };
+  }
+
+  #checkNotEmpty(): void {
+    const { sources, sinks } = this.#parsed;
+    const spec = ['spec'];
+    if (sources.length === 0 && this.#build.places.has(['spec', 'sources'])) {
+      this.#build.atKey(['spec', 'sources'], 'graph.no-sources', 'the graph has no source');
+    }
+    if (sinks.length === 0 && (this.#build.context.reads ?? []).length === 0) {
+      const path = this.#build.places.has(['spec', 'sinks']) ? ['spec', 'sinks'] : spec;
+      this.#build.atKey(
+        path,
+        'graph.no-sinks',
+        'the graph has no sink',
+        'sinks: { table: { from: ..., console: {} } }',
+      );
+    }
+  }
+
+  #checkPlacement(): void {
+    for (const name of this.#build.places.keys(['spec', 'placement'])) {
+      if (this.#names.has(name)) continue;
+      const message = `placement names "${name}", which is no source, operator or sink`;
+      const hint = didYouMean(name, this.#names.keys());
+      this.#build.atKey(['spec', 'placement', name], 'graph.unknown-name', message, hint);
+    }
+  }
+
+  #resolve(entry: Entry<OperatorEntry | SinkEntry>): void {
+    const from = entry.value?.from;
+    if (from === undefined) {
+      this.#references.set(entry, undefined);
+      return;
+    }
+    const references = referencesOf(from, [...entry.path, 'from']);
+    const right = references.filter((reference) => checkName(reference, this.#names, this.#build));
+    const distinct = checkAliases(references, this.#build);
+    this.#references.set(entry, distinct && right.length === references.length ? references : undefined);
+  }
+
+  /** For each operator the operators it reads, cycles included; names that are wrong are left out. */
+  #operatorInputs(): ReadonlyMap<string, readonly string[]> {
+    const inputs = new Map<string, readonly string[]>();
+    for (const named of this.#names.values()) {
+      if (named.kind !== 'operator') continue;
+      const { value, path } = named.entry;
+      const reads = value === undefined ? [] : referencesOf(value.from, [...path, 'from']).map(({ ref }) => ref.node);
+      inputs.set(named.name, [...new Set(reads.filter((name) => this.#names.get(name)?.kind === 'operator'))]);
+    }
+    return inputs;
+  }
+
+  #reportCycle(cycle: readonly string[]): void {
+    const [first = ''] = cycle;
+    const text = [...cycle, first].join(' -> ');
+    const path = ['spec', 'operators', first, 'from'];
+    const message = cycle.length === 1 ? `"${first}" reads itself` : `a cycle: ${text}`;
+    this.#build.atValue(path, 'graph.cycle', message, 'feedback goes through a stream outside, such as a NATS subject');
+  }
+
+  async #sources(): Promise<SourceNode[]> {
+    const built = await Promise.all(this.#parsed.sources.map((entry) => buildSource(entry, this.#build)));
+    for (const [index, { outputs }] of built.entries()) {
+      const name = this.#parsed.sources[index]?.name;
+      if (name !== undefined) this.#outputs.set(name, outputs);
+    }
+    return built.flatMap(({ node }) => node ?? []);
+  }
+
+  async #operators(sorted: readonly string[]): Promise<OperatorNode[]> {
+    const nodes: OperatorNode[] = [];
+    const known = new Set(sorted);
+    const unsorted = [...this.#names.keys()].filter((name) => !known.has(name));
+    for (const name of [...sorted, ...unsorted]) {
+      const named = this.#names.get(name);
+      if (named?.kind !== 'operator') continue;
+      const { node, outputs } = await buildOperator(named.entry, this.#inputsOf(named.entry), this.#build);
+      this.#outputs.set(name, outputs);
+      if (node !== undefined) nodes.push(node);
+    }
+    return nodes;
+  }
+
+  /** Undefined where one of them has errors, or is in a cycle: what it gives is then unknown. */
+  #inputsOf(entry: Entry<OperatorEntry | SinkEntry>): Input[] | undefined {
+    const references = this.#references.get(entry);
+    if (references === undefined) return undefined;
+    const inputs = references.flatMap((reference) => {
+      const stream = streamOf(reference, this.#outputs.get(reference.ref.node), this.#build);
+      return stream === undefined ? [] : [{ reference, stream }];
+    });
+    return inputs.length === references.length ? inputs : undefined;
+  }
+
+  /** Only where every reference is right: else what seems unread may be what was meant. */
+  #warnUnused(): void {
+    const references = [...this.#references.values()];
+    if (references.includes(undefined)) return;
+    warnUnused(
+      this.#names,
+      this.#outputs,
+      references.flatMap((each) => each ?? []),
+      this.#build,
+    );
+  }
+}
