@@ -11,9 +11,10 @@ export interface BatchMemory {
   body: Uint8Array;
 }
 
-/** Rows `from` to `to` of a batch. */
-interface Range {
+/** Rows `from` to `to` of one column of a batch. */
+export interface ColumnRange {
   readonly batch: Batch;
+  readonly column: number;
   readonly from: number;
   readonly to: number;
 }
@@ -26,7 +27,13 @@ interface ForeignData {
 
 /** The same rows, compact, in memory of their own (or in `memory`). Foreign columns are shared: apache-arrow owns them. */
 export function copyBatch(batch: Batch, memory?: BatchMemory): Batch {
-  return gather(batch.schema, [{ batch, from: 0, to: batch.rows }], memory);
+  return copyRows(batch, 0, batch.rows, memory);
+}
+
+/** Rows `from` to `to` (exclusive), compact, in memory of their own (or in `memory`). */
+export function copyRows(batch: Batch, from: number, to: number, memory?: BatchMemory): Batch {
+  const columns = batch.schema.fields.map((_, column) => [{ batch, column, from, to }]);
+  return gather(batch.schema, to - from, columns, memory);
 }
 
 /**
@@ -38,15 +45,29 @@ export function sliceBatch(batch: Batch, from: number, to: number, memory?: Batc
     throw internalError('batch.bad-slice', `rows ${from} to ${to} of a batch of ${batch.rows}`);
   }
   if (from === 0 && to === batch.rows) return batch;
-  if (from % 512 !== 0) return gather(batch.schema, [{ batch, from, to }], memory);
-  return viewRows(batch, from, to);
+  return from % 512 === 0 ? viewRows(batch, from, to) : copyRows(batch, from, to, memory);
 }
 
 /** The batches' rows in order; they must be of `schema`. Throws `batch.foreign-column` for foreign columns in several batches. */
 export function concatBatches(schema: Schema, batches: readonly Batch[], memory?: BatchMemory): Batch {
+  const rows = batches.reduce((sum, batch) => sum + batch.rows, 0);
+  const columns = schema.fields.map((_, column) =>
+    batches.map((batch) => ({ batch, column, from: 0, to: batch.rows })),
+  );
+  return gather(schema, rows, columns, memory);
+}
+
+/** A compact batch of `rows` rows whose columns come from where `sources` says, one each; types must be those of `schema`. */
+export function assembleColumns(
+  schema: Schema,
+  rows: number,
+  sources: readonly ColumnRange[],
+  memory?: BatchMemory,
+): Batch {
   return gather(
     schema,
-    batches.map((batch) => ({ batch, from: 0, to: batch.rows })),
+    rows,
+    sources.map((source) => [source]),
     memory,
   );
 }
@@ -76,9 +97,11 @@ function withForeign(batch: Batch, foreign: ReadonlyMap<number, unknown>): Batch
 function viewRows(batch: Batch, from: number, to: number): Batch {
   const layout = batch.layout.slice();
   const rows = to - from;
-  for (const [index, field] of batch.schema.fields.entries()) {
-    const word = index * LAYOUT_WORDS;
-    const nulls = countNulls(batch, field, word, from, to);
+  const foreign = new Map<number, unknown>();
+  for (const [column, field] of batch.schema.fields.entries()) {
+    const word = column * LAYOUT_WORDS;
+    if (field.type.kind === 'foreign') foreign.set(column, foreignRows(batch, column, from, to));
+    const nulls = countNulls({ batch, column, from, to }, field);
     layout[word] = nulls;
     layout[word + 1] = nulls === 0 ? 0 : (layout[word + 1] ?? 0) + from / 8;
     layout[word + 2] = nulls === 0 || field.type.kind === 'null' ? 0 : (rows + 7) >> 3;
@@ -91,52 +114,74 @@ function viewRows(batch: Batch, from: number, to: number): Batch {
       layout[word + 4] = (isVariable(field.type) ? rows + 1 : rows) * width;
     }
   }
-  return withForeign({ schema: batch.schema, rows, body: batch.body, layout }, sliceForeign([{ batch, from, to }]));
+  return withForeign({ schema: batch.schema, rows, body: batch.body, layout }, foreign);
 }
 
-function sliceForeign(ranges: readonly Range[]): ReadonlyMap<number, unknown> {
+function foreignRows(batch: Batch, column: number, from: number, to: number): unknown {
+  const data = batch.foreign?.get(column);
+  return from === 0 && to === batch.rows ? data : (data as ForeignData).slice(from, to - from);
+}
+
+/** The foreign columns of a gathered batch; each must come from one place, since only apache-arrow could join them. */
+function gatherForeign(schema: Schema, columns: readonly (readonly ColumnRange[])[]): ReadonlyMap<number, unknown> {
   const foreign = new Map<number, unknown>();
-  const [first] = ranges;
-  if (first?.batch.foreign === undefined) return foreign;
-  const filled = ranges.filter((range) => range.to > range.from);
-  if (filled.length > 1)
-    throw internalError('batch.foreign-column', 'foreign columns of several batches cannot be joined');
-  const { batch, from, to } = filled[0] ?? first;
-  for (const [column, data] of batch.foreign ?? []) {
-    foreign.set(column, from === 0 && to === batch.rows ? data : (data as ForeignData).slice(from, to - from));
+  for (const [index, field] of schema.fields.entries()) {
+    if (field.type.kind !== 'foreign') continue;
+    const filled = columns[index]?.filter((range) => range.to > range.from) ?? [];
+    if (filled.length > 1) {
+      throw internalError('batch.foreign-column', `column ${field.name} of several batches cannot be joined`);
+    }
+    const range = filled[0] ?? columns[index]?.[0];
+    if (range !== undefined) foreign.set(index, foreignRows(range.batch, range.column, range.from, range.to));
   }
   return foreign;
 }
 
-function countNulls(batch: Batch, field: Field, word: number, from: number, to: number): number {
+function countNulls({ batch, column, from, to }: ColumnRange, field: Field): number {
   if (field.type.kind === 'null') return to - from;
+  const word = column * LAYOUT_WORDS;
   const length = batch.layout[word + 2] ?? 0;
   if (length === 0) return 0;
   const offset = batch.layout[word + 1] ?? 0;
   return to - from - countOnes(batch.body.subarray(offset, offset + length), from, to);
 }
 
-/** Bytes of utf8 or binary data in a range of rows: from, to (absolute in the body). */
-function dataSpan({ batch, from, to }: Range, word: number): readonly [number, number] {
-  const data = batch.layout[word + 5] ?? 0;
-  return [data + offsetAt(batch, word, from), data + offsetAt(batch, word, to)];
+/** Where in the body the utf8 or binary data of a range of rows lies. */
+function dataSpan({ batch, column, from, to }: ColumnRange): readonly [number, number] {
+  const data = batch.layout[column * LAYOUT_WORDS + 5] ?? 0;
+  return from === to ? [data, data] : [data + offsetAt(batch, column, from), data + offsetAt(batch, column, to)];
 }
 
-function offsetAt(batch: Batch, word: number, row: number): number {
-  const at = (batch.layout[word + 3] ?? 0) + row * 4;
+function offsetAt(batch: Batch, column: number, row: number): number {
+  const at = (batch.layout[column * LAYOUT_WORDS + 3] ?? 0) + row * 4;
   const { body } = batch;
   return (body[at] ?? 0) | ((body[at + 1] ?? 0) << 8) | ((body[at + 2] ?? 0) << 16) | ((body[at + 3] ?? 0) << 24);
 }
 
-function gather(schema: Schema, ranges: readonly Range[], memory: BatchMemory | undefined): Batch {
+/** `count` offsets of a variable column from row `from` on; a copy where the body is not aligned. */
+function offsetsFrom(batch: Batch, column: number, from: number, count: number): Int32Array {
+  const at = (batch.layout[column * LAYOUT_WORDS + 3] ?? 0) + from * 4;
+  const start = batch.body.byteOffset + at;
+  if (start % 4 === 0) return new Int32Array(batch.body.buffer, start, count);
+  return new Int32Array(new Uint8Array(batch.body.subarray(at, at + count * 4)).buffer);
+}
+
+function gather(
+  schema: Schema,
+  rows: number,
+  columns: readonly (readonly ColumnRange[])[],
+  memory: BatchMemory | undefined,
+): Batch {
   const layout = new Int32Array(schema.fields.length * LAYOUT_WORDS);
-  const rows = ranges.reduce((sum, range) => sum + range.to - range.from, 0);
   let at = 0;
-  for (const [index, field] of schema.fields.entries())
-    at = plan(layout, index * LAYOUT_WORDS, field, ranges, rows, at);
+  for (const [index, field] of schema.fields.entries()) {
+    at = plan(layout, index * LAYOUT_WORDS, field, columns[index] ?? [], rows, at);
+  }
   const body = lend(memory, at);
-  for (const [index, field] of schema.fields.entries()) fill(body, layout, index * LAYOUT_WORDS, field, ranges, rows);
-  return withForeign({ schema, rows, body, layout }, sliceForeign(ranges));
+  for (const [index, field] of schema.fields.entries()) {
+    if (field.type.kind !== 'foreign') fill(body, layout, index * LAYOUT_WORDS, field, columns[index] ?? [], rows);
+  }
+  return withForeign({ schema, rows, body, layout }, gatherForeign(schema, columns));
 }
 
 function lend(memory: BatchMemory | undefined, bytes: number): Uint8Array {
@@ -150,7 +195,7 @@ function plan(
   layout: Int32Array,
   word: number,
   field: Field,
-  ranges: readonly Range[],
+  ranges: readonly ColumnRange[],
   rows: number,
   start: number,
 ): number {
@@ -158,9 +203,9 @@ function plan(
   let nulls = 0;
   let data = 0;
   for (const range of ranges) {
-    nulls += countNulls(range.batch, field, word, range.from, range.to);
+    nulls += countNulls(range, field);
     if (!isVariable(field.type)) continue;
-    const [from, to] = dataSpan(range, word);
+    const [from, to] = dataSpan(range);
     data += to - from;
   }
   const bits = (rows + 7) >> 3;
@@ -180,7 +225,7 @@ function fill(
   layout: Int32Array,
   word: number,
   field: Field,
-  ranges: readonly Range[],
+  ranges: readonly ColumnRange[],
   rows: number,
 ): void {
   for (const part of [1, 3, 5]) zeroTail(body, layout[word + part] ?? 0, layout[word + part + 1] ?? 0);
@@ -191,40 +236,35 @@ function fill(
   let row = 0;
   let used = 0;
   for (const range of ranges) {
-    const { batch, from, to } = range;
-    const source = bytesOf(batch.body, batch.layout, word + 3);
+    const { batch, column, from, to } = range;
+    const source = bytesOf(batch.body, batch.layout, column * LAYOUT_WORDS + 3);
     const count = to - from;
-    if (validity.length > 0) fillValidity(validity, row, range, word);
+    if (validity.length > 0) fillValidity(validity, row, range);
     if (field.type.kind === 'bool') copyBits(source, from, values, row, count);
     else if (width > 0) values.set(source.subarray(from * width, to * width), row * width);
-    else if (isVariable(field.type)) used += fillVariable(values, data, row, used, range, word);
+    else if (isVariable(field.type)) used += fillVariable(values, data, row, used, range);
     row += count;
   }
   if (isVariable(field.type) && rows === 0) values.fill(0);
 }
 
-function fillValidity(validity: Uint8Array, row: number, { batch, from, to }: Range, word: number): void {
-  const source = bytesOf(batch.body, batch.layout, word + 1);
+function fillValidity(validity: Uint8Array, row: number, { batch, column, from, to }: ColumnRange): void {
+  const source = bytesOf(batch.body, batch.layout, column * LAYOUT_WORDS + 1);
   if (source.length === 0) fillOnes(validity, row, to - from);
   else copyBits(source, from, validity, row, to - from);
 }
 
 /** Returns the bytes of data added. */
-function fillVariable(
-  values: Uint8Array,
-  data: Uint8Array,
-  row: number,
-  used: number,
-  range: Range,
-  word: number,
-): number {
-  const { batch, from, to } = range;
-  const [start, end] = dataSpan(range, word);
+function fillVariable(values: Uint8Array, data: Uint8Array, row: number, used: number, range: ColumnRange): number {
+  const { batch, column, from, to } = range;
+  if (from === to) return 0;
+  const [start, end] = dataSpan(range);
   data.set(batch.body.subarray(start, end), used);
-  const shift = used - offsetAt(batch, word, from);
+  const shift = used - offsetAt(batch, column, from);
   if (values.byteOffset % 4 !== 0) throw internalError('batch.unaligned', 'a body of ours must lie on 64 bytes');
   const offsets = new Int32Array(values.buffer, values.byteOffset, values.length >> 2);
-  for (let i = from; i <= to; i++) offsets[row + i - from] = offsetAt(batch, word, i) + shift;
+  const source = offsetsFrom(batch, column, from, to - from + 1);
+  for (let i = 0; i < source.length; i++) offsets[row + i] = (source[i] ?? 0) + shift;
   return end - start;
 }
 

@@ -9,10 +9,13 @@ import { fromHalf } from './half.ts';
 import { type DataType, type Field, isVariable, type Value } from './types.ts';
 
 export {
+  assembleColumns,
   type BatchMemory,
   batchBytes,
+  type ColumnRange,
   concatBatches,
   copyBatch,
+  copyRows,
   selectColumns,
   sliceBatch,
 } from './copy.ts';
