@@ -3,8 +3,10 @@ import { userError } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
 import { csv } from './csv/csv.ts';
 import type { Format, FormatName } from './format.ts';
+import { json } from './json/json.ts';
+import { ndjson } from './json/ndjson.ts';
 
-export const formats: readonly Format[] = [csv];
+export const formats: readonly Format[] = [csv, ndjson, json];
 
 export const formatNames: readonly FormatName[] = ['csv', 'ndjson', 'json', 'arrow', 'arrow-stream', 'parquet'];
 

@@ -1,9 +1,10 @@
 /** The csv format: RFC 4180 text with a header, or without. */
 import type { Schema } from '../../../engine/batch/types.ts';
 import type { Emit, Format, FormatReader, FormatWriter, Inferred, Input, ReadRequest } from '../format.ts';
+import { TextReader } from '../text/reader.ts';
 import { inferCsv } from './infer.ts';
 import { type CsvReadOptions, type CsvWriteOptions, csvReadOptions, csvWriteOptions } from './options.ts';
-import { CsvReader } from './reader.ts';
+import { CsvRecords } from './records.ts';
 import { CsvWriter } from './writer.ts';
 
 export const csv: Format<CsvReadOptions, CsvWriteOptions> = {
@@ -15,7 +16,7 @@ export const csv: Format<CsvReadOptions, CsvWriteOptions> = {
   readOptions: csvReadOptions,
   writeOptions: csvWriteOptions,
   async openReader(input: Input, request: ReadRequest, options: CsvReadOptions): Promise<FormatReader> {
-    return new CsvReader(input, request, options);
+    return new TextReader(input, request, new CsvRecords(options));
   },
   async openWriter(schema: Schema, options: CsvWriteOptions, emit: Emit): Promise<FormatWriter> {
     return new CsvWriter(schema, options, emit);

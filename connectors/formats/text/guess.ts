@@ -41,6 +41,14 @@ export class TypeGuess {
     if (this.#instant) this.#addInstant(text);
   }
 
+  /** A text that its format marks as text (a JSON string): a time, or just text, but never a number. */
+  addText(text: string): void {
+    this.add(text);
+    this.#bool = false;
+    this.#integer = false;
+    this.#float = false;
+  }
+
   /** The narrowest of bool, timestamp, int64, float64 that takes all texts, else utf8; `name` may speak for an epoch. */
   type(name: string): DataType {
     if (this.#seen === 0) return { kind: 'utf8' };

@@ -1,0 +1,80 @@
+/** The part that all readers of text formats share: bytes in, whole records taken, batches cut by rows, bytes and silence. */
+import { type Batch, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from '../../../engine/batch/batch.ts';
+import { BatchBuilder } from '../../../engine/batch/builder.ts';
+import type { FormatReader, Input, ReadRequest } from '../format.ts';
+import { beginText } from './begin.ts';
+import { LineWindow } from './line-window.ts';
+import { rawText } from './rejects.ts';
+
+/** What the records of a format look like. */
+export interface RecordParser {
+  /** Whether records end where lines end. */
+  readonly byLines: boolean;
+  /** Reads up to the first record, once, with the window behind a byte order mark; false where there is none. */
+  begin(reader: TextReader): Promise<boolean>;
+  /**
+   * Takes whole records out of the window until `reader.full` (then true) or until more bytes are needed (false). At the end of
+   * the input (`window.eof`) it takes or reports what is left.
+   */
+  drain(reader: TextReader): boolean;
+}
+
+export class TextReader implements FormatReader {
+  readonly input: Input;
+  readonly request: ReadRequest;
+  readonly window: LineWindow;
+  readonly builder: BatchBuilder;
+  readonly #parser: RecordParser;
+  #state: 'new' | 'reading' | 'ended' = 'new';
+
+  constructor(input: Input, request: ReadRequest, parser: RecordParser) {
+    this.input = input;
+    this.request = request;
+    this.window = new LineWindow(input.stream(), parser.byLines);
+    this.builder = new BatchBuilder(request.schema);
+    this.#parser = parser;
+  }
+
+  /** Whether the rows so far make a batch. */
+  get full(): boolean {
+    return this.builder.rows >= MAX_BATCH_ROWS || this.builder.bytes >= MAX_BATCH_BYTES;
+  }
+
+  async next(): Promise<Batch | undefined> {
+    const { window, builder } = this;
+    if (this.#state === 'new') await this.#begin();
+    while (this.#state === 'reading') {
+      if (this.#parser.drain(this)) return builder.finish();
+      if (window.eof) {
+        this.#state = 'ended';
+        return builder.rows > 0 ? builder.finish() : undefined;
+      }
+      const more = await (this.input.live && builder.rows > 0 ? window.pullSoon() : window.pull());
+      if (more === 'quiet') return builder.finish();
+      if (this.request.signal.aborted) return undefined;
+      window.validate();
+    }
+    return undefined;
+  }
+
+  async #begin(): Promise<void> {
+    const { window } = this;
+    const found = (await beginText(window, this.input.name)) && (await this.#parser.begin(this));
+    window.validate();
+    this.#state = found && !this.request.signal.aborted ? 'reading' : 'ended';
+  }
+
+  /** Reports the bytes from `start` to `end` of the window as a record that cannot be read. */
+  reject(code: string, message: string, line: number, start: number, end: number): void {
+    const raw = rawText(this.window.bytes, start, end);
+    this.request.reject({ code, message, position: `${this.input.name}:${line}`, raw });
+  }
+
+  async close(): Promise<void> {
+    await this.window.close();
+  }
+}
+
+export function tooLong(maxRowBytes: number): string {
+  return `the record is longer than ${maxRowBytes} bytes (\`maxRowBytes\`)`;
+}
