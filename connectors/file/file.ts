@@ -1,5 +1,5 @@
 /** `file`: files of csv, ndjson, json, arrow and parquet, compressed or not, as sources and sinks. */
-import type { Schema } from '../../engine/batch/types.ts';
+import type { Field, Schema } from '../../engine/batch/types.ts';
 import type {
   Connector,
   ConnectorContext,
@@ -10,9 +10,11 @@ import type {
   SourceContext,
   SourceSpec,
 } from '../../engine/graph/connector.ts';
+import type { Inferred } from '../formats/format.ts';
+import { parsePath } from '../formats/json/path.ts';
 import { type FileSinkOptions, type FileSourceOptions, fileSinkOptions, fileSourceOptions } from './options.ts';
 import { openFileSink } from './sink.ts';
-import { inferFile, openFileSource } from './source.ts';
+import { inferFrom, openFileSource } from './source.ts';
 
 const source: SourceSpec<FileSourceOptions> = {
   options: fileSourceOptions,
@@ -21,12 +23,27 @@ const source: SourceSpec<FileSourceOptions> = {
     { name: 'line', type: { kind: 'int64' }, nullable: false },
   ],
   async infer(options: FileSourceOptions, context: ConnectorContext): Promise<Schema> {
-    return (await inferFile(options, context)).schema;
+    return topLevel(await inferFrom(options, context));
   },
   open(options: FileSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
     return openFileSource(options, schema, context);
   },
 };
+
+/**
+ * Without a `schema` there are no paths: what lies deeper in a record is the JSON text of the key at the top. (`cloudskin infer`
+ * prints a schema with paths.)
+ */
+function topLevel({ schema, paths }: Inferred): Schema {
+  const fields = new Map<string, Field>();
+  for (const field of schema.fields) {
+    const path = paths.get(field.name);
+    const name = path === undefined ? field.name : (parsePath(path)[0] ?? field.name);
+    if (path === undefined) fields.set(name, field);
+    else fields.set(name, { name, type: { kind: 'utf8' }, nullable: true });
+  }
+  return { fields: [...fields.values()] };
+}
 
 const sink: SinkSpec<FileSinkOptions> = {
   options: fileSinkOptions,

@@ -122,7 +122,7 @@ class FilePartition implements SourcePartition {
 }
 
 /** Guesses from the first file. */
-export async function inferFile(options: FileSourceOptions, context: ConnectorContext): Promise<Inferred> {
+export async function inferFrom(options: FileSourceOptions, context: ConnectorContext): Promise<Inferred> {
   if (options.path === '-') {
     throw userError('source.no-schema', 'standard input is read once, so its columns cannot be guessed', {
       hint: 'give the source a `schema`',
