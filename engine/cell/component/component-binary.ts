@@ -94,7 +94,10 @@ class ComponentReader {
 
   private section(id: number, content: ByteReader): void {
     if (id === 0) return;
-    if (id === 1 || id === 4) return this.binary(id, content);
+    if (id === 1 || id === 4) {
+      this.binary(id, content);
+      return;
+    }
     const read = this.reader(id, content);
     const count = content.count();
     for (let i = 0; i < count; i++) read();
@@ -178,7 +181,10 @@ class ComponentReader {
 
   private instance(reader: ByteReader): void {
     const kind = reader.u8();
-    if (kind === 0x00) return this.instantiateComponent(reader);
+    if (kind === 0x00) {
+      this.instantiateComponent(reader);
+      return;
+    }
     if (kind !== 0x01) reader.fail(`unsupported instance ${kind}`);
     const functions = new Map<string, Func>();
     const count = reader.count();
@@ -215,9 +221,13 @@ class ComponentReader {
     const sort = reader.u8();
     const core = sort === 0x00 ? reader.u8() : -1;
     const target = reader.u8();
-    if (target === 0x01) return this.coreAlias(core, reader);
-    if (target === 0x02) return this.outerAlias(sort, reader);
-    if (target !== 0x00) reader.fail(`unsupported alias ${target}`);
+    if (target === 0x00) this.exportAlias(sort, reader);
+    else if (target === 0x01) this.coreAlias(core, reader);
+    else if (target === 0x02) this.outerAlias(sort, reader);
+    else reader.fail(`unsupported alias ${target}`);
+  }
+
+  private exportAlias(sort: number, reader: ByteReader): void {
     const instance = this.at(this.instances, reader.u32(), 'instance', reader);
     const name = reader.name();
     if (sort === 0x01) this.functions.push(this.instanceFunction(instance, name, reader));
@@ -261,14 +271,13 @@ class ComponentReader {
       const core = this.at(this.coreFunctions, reader.u32(), 'core function', reader);
       const options = this.canonOptions(reader);
       const type = this.types.get(reader.u32(), reader);
-      if (type.kind !== 'func' || !('core' in core))
-        return reader.fail('lifted function has no type or no core function');
+      if (type.kind !== 'func' || !('core' in core)) reader.fail('lifted function has no type or no core function');
       this.functions.push({ lifted: { type: type.text, function: core.core, ...options } });
       return;
     }
     const func = this.at(this.functions, reader.u32(), 'function', reader);
     const { memory } = this.canonOptions(reader);
-    if (!('host' in func)) return reader.fail('unsupported lowering of a function of its own');
+    if (!('host' in func)) reader.fail('unsupported lowering of a function of its own');
     const { interface: from, function: name } = func.host;
     const host: HostRef = { interface: from, function: name, ...(memory === undefined ? {} : { memory }) };
     this.coreFunctions.push({ host });
@@ -302,7 +311,7 @@ class ComponentReader {
       if (!this.nested) reader.fail(`unsupported import of function ${name} without an interface`);
       this.functions.push({ imported: name });
     } else if (sort === 0x05) {
-      if (entry.kind !== 'instance') return reader.fail('import has no instance type');
+      if (entry.kind !== 'instance') reader.fail('import has no instance type');
       this.instances.push({ imported: name, exports: entry.exports });
       for (const [member, type] of entry.exports) {
         if (type.kind === 'func') this.imports.push({ interface: name, function: member, type: type.text });

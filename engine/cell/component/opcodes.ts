@@ -50,7 +50,7 @@ const MISC_INDICES = [0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1];
 function skipMisc(reader: ByteReader): void {
   const opcode = reader.u32();
   const indices = MISC_INDICES[opcode];
-  if (indices === undefined) return reader.fail(`unknown instruction 0xfc ${hex(opcode)}`);
+  if (indices === undefined) reader.fail(`unknown instruction 0xfc ${hex(opcode)}`);
   for (let i = 0; i < indices; i++) reader.u32();
 }
 
@@ -85,31 +85,17 @@ function skipSelectTypes(reader: ByteReader): void {
 
 /** Constants and prefixed instructions; anything that is left is unknown. */
 function skipOther(opcode: number, reader: ByteReader): void {
-  if (opcode >= 0x28 && opcode <= 0x3e) return skipMemarg(reader);
-  switch (opcode) {
-    case 0x0e:
-      return skipBranchTable(reader);
-    case 0x1c:
-      return skipSelectTypes(reader);
-    case 0x41:
-    case 0x42:
-      return reader.skipLeb();
-    case 0x43:
-      return reader.skip(4);
-    case 0x44:
-      return reader.skip(8);
-    case 0xd0:
-      reader.s33();
-      return;
-    case 0xfc:
-      return skipMisc(reader);
-    case 0xfd:
-      return skipSimd(reader);
-    case 0xfe:
-      return skipAtomic(reader);
-    default:
-      return reader.fail(`unsupported instruction ${REFUSED[opcode] ?? hex(opcode)}`);
-  }
+  if (opcode >= 0x28 && opcode <= 0x3e) skipMemarg(reader);
+  else if (opcode === 0x0e) skipBranchTable(reader);
+  else if (opcode === 0x1c) skipSelectTypes(reader);
+  else if (opcode === 0x41 || opcode === 0x42) reader.skipLeb();
+  else if (opcode === 0x43) reader.skip(4);
+  else if (opcode === 0x44) reader.skip(8);
+  else if (opcode === 0xd0) reader.s33();
+  else if (opcode === 0xfc) skipMisc(reader);
+  else if (opcode === 0xfd) skipSimd(reader);
+  else if (opcode === 0xfe) skipAtomic(reader);
+  else reader.fail(`unsupported instruction ${REFUSED[opcode] ?? hex(opcode)}`);
 }
 
 /** Reads one instruction with its immediates and says what it does to the nesting of blocks. */

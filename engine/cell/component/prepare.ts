@@ -61,7 +61,7 @@ async function validate(bytes: Uint8Array, where: string): Promise<void> {
     throw userError('component.malformed', `${where} is not a valid component: ${finding}`, { cause: error });
   }
   for (const module of readComponent(bytes).modules) {
-    if (!WebAssembly.validate(module as Uint8Array<ArrayBuffer>)) {
+    if (!WebAssembly.validate(module)) {
       throw userError('component.malformed', `${where} is not a valid component: one of its core modules is invalid`);
     }
   }

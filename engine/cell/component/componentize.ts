@@ -1,0 +1,66 @@
+/**
+ * From a guest's core module to a component of the operator world, with the toolchain: names put right, the world embedded, the
+ * component made. For languages whose exports are identifiers, `on_watermark` becomes `on-watermark` and so on.
+ */
+import { fileURLToPath } from 'node:url';
+import { userError } from '../../errors.ts';
+import { type ByteReader, ByteWriter, binaryKind, MalformedBinary, sections } from './binary.ts';
+import { loadToolchain } from './toolchain.ts';
+
+/** Where the operator world is described: beside the code in a checkout and in the published package. */
+export const WIT_PATH: string = fileURLToPath(new URL('../../../operators/wit/operator.wit', import.meta.url));
+
+const EXPORT_SECTION = 7;
+const RENAMED: ReadonlyMap<string, string> = new Map(
+  ['on_watermark', 'on_timer', 'on_end'].flatMap((name) => {
+    const hyphened = name.replace('_', '-');
+    return [
+      [name, hyphened],
+      [`cabi_post_${name}`, `cabi_post_${hyphened}`],
+    ];
+  }),
+);
+
+function renameSection(content: ByteReader): Uint8Array {
+  const count = content.count();
+  const out = new ByteWriter().u32(count);
+  for (let i = 0; i < count; i++) {
+    const name = content.name();
+    out
+      .name(RENAMED.get(name) ?? name)
+      .u8(content.u8())
+      .u32(content.u32());
+  }
+  return out.finish();
+}
+
+/** The module with the world's own export names. */
+function renameExports(module: Uint8Array): Uint8Array {
+  const out = new ByteWriter(module.length + 64).bytes(module.subarray(0, 8));
+  for (const { id, content } of sections(module)) {
+    const bytes = id === EXPORT_SECTION ? renameSection(content) : content.bytes.subarray(content.at, content.end);
+    out.u8(id).sized(bytes);
+  }
+  return out.finish();
+}
+
+/**
+ * Makes a component of a core module that exports the operator world's functions in the canonical ABI. `where` names it in errors:
+ * `component.malformed` for what is no core module, `component.wrong-world` where exports or imports are not the world's.
+ */
+export async function componentize(
+  core: Uint8Array,
+  where: string,
+  world: 'operator' | 'stateful-operator' = 'operator',
+): Promise<Uint8Array> {
+  if (binaryKind(core) !== 'core') throw userError('component.malformed', `${where} is not a core module`);
+  const toolchain = await loadToolchain(`making a component of ${where}`);
+  try {
+    const embedded = await toolchain.componentEmbed({ binary: renameExports(core), witPath: WIT_PATH, world });
+    return await toolchain.componentNew(embedded);
+  } catch (error) {
+    const code = error instanceof MalformedBinary ? 'component.malformed' : 'component.wrong-world';
+    const finding = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw userError(code, `${where} cannot become a component: ${finding}`, { cause: error });
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * anomaly: how unusual is each value among the last ones of its key? The score is the distance to their median in robust standard
+ * deviations, |x - median| / (1.4826 MAD), over the `window` values before it; outliers hardly move either, so that they do not hide
+ * each other as they do behind a mean. Where more than half of the values are the same, so that the MAD is 0, the mean absolute
+ * deviation takes its place (times 1.253314); where all are, any other value scores infinity.
+ *
+ * Sources: B. Iglewicz, D. C. Hoaglin, "How to Detect and Handle Outliers" (1993), the modified z-score and its cut-off 3.5; C. Leys et
+ * al., "Detecting outliers: Do not use standard deviation around the mean, use absolute deviation around the median", Journal of
+ * Experimental Social Psychology 49 (2013); the case of MAD 0 as in IBM SPSS's modified z score.
+ *
+ * config: value     column with the values, any number type
+ *         key       column whose values are told apart; absent: all rows are one series
+ *         threshold score from which a row is anomalous (3.5)
+ *         window    values remembered a key, 3 to 10,000 (200)
+ *         minimum   values of a key before its first score, 2 to `window` (30, or `window` if that is less)
+ *         maxKeys   keys remembered at a time (10,000); the least recently seen one is forgotten, and counted as `evicted-keys`
+ *         prefix    put before the names of the three new columns
+ *
+ * Output: the columns of the input, and `score` float64 (null for the first `minimum` values of a key, and for values that are null or
+ * not finite, which are not remembered), `anomalous` bool (false where there is no score), `expected` float64 (the median; null with the
+ * score). A row is scored in the order in which it comes, before it is remembered.
+ */
+import {
+  Batch,
+  Column,
+  ColumnBuilder,
+  Config,
+  count,
+  Failure,
+  fail,
+  Field,
+  Kind,
+  Operator,
+  OutputBuilder,
+  register,
+  Schema,
+} from '../../sdk/assemblyscript/assembly';
+import { KeyTable, NULL_KEY } from './keys';
+import { Window } from './window';
+
+export * from '../../sdk/assemblyscript/assembly/abi';
+
+/** Bytes that the windows of all keys together may take. */
+const MAX_STATE: u64 = 134217728;
+
+class Anomaly extends Operator {
+  private threshold: f64 = 3.5;
+  private minimum: i32 = 30;
+  private valueIndex: i32 = -1;
+  private keyIndex: i32 = -1;
+  private window: Window = new Window(1);
+  private keys: KeyTable = new KeyTable(1);
+  private states: StaticArray<usize> = new StaticArray<usize>(0);
+  private columns: i32 = 0;
+  private reported: u64 = 0;
+  private scores: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Float64));
+  private flags: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Bool));
+  private medians: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Float64));
+  private scratch: usize = memory.data(8, 8);
+
+  init(config: Config, names: string[], inputs: Schema[]): void {
+    const value = config.requiredText('value', 'the column with the values');
+    const key = config.text('key', '');
+    this.threshold = config.f64('threshold', 3.5, 0, 1e300);
+    const size = config.i32('window', 200, 3, 10000);
+    this.minimum = config.i32('minimum', min(30, size), 2, size);
+    const maxKeys = config.i32('maxKeys', 10000, 1, 10000000);
+    const prefix = config.text('prefix', '');
+    const bytes = <u64>Window.bytes(size) * <u64>(key.length > 0 ? maxKeys : 1);
+    if (config.has('maxKeys') && bytes > MAX_STATE) {
+      config.problem('maxKeys times window takes more than 128 MiB; lower one of them');
+    }
+    if (!config.finish()) return;
+    if (inputs.length != 1) return fail(Failure.InvalidSchema, 'anomaly takes one input');
+    if (!this.findColumns(inputs[0], value, key)) return;
+    this.window = new Window(size);
+    const slots = key.length > 0 ? <i32>min(<u64>maxKeys, MAX_STATE / <u64>Window.bytes(size)) : 1;
+    this.keys = new KeyTable(slots);
+    this.states = new StaticArray<usize>(slots);
+    this.defineOutput(inputs[0], prefix);
+  }
+
+  private findColumns(schema: Schema, value: string, key: string): bool {
+    this.valueIndex = schema.find(value);
+    this.keyIndex = key.length > 0 ? schema.find(key) : -1;
+    const missing = this.valueIndex < 0 ? value : key.length > 0 && this.keyIndex < 0 ? key : '';
+    if (missing.length > 0) {
+      fail(Failure.InvalidSchema, 'the input has no column ' + missing + ' (it has: ' + schema.names + ')');
+      return false;
+    }
+    if (!schema.fields[this.valueIndex].numeric) {
+      fail(Failure.InvalidSchema, 'value column ' + value + ' is not a number');
+      return false;
+    }
+    const kind = this.keyIndex < 0 ? Kind.Utf8 : schema.fields[this.keyIndex].kind;
+    if (kind == Kind.Float32 || kind == Kind.Float64 || kind == Kind.Null) {
+      fail(Failure.InvalidSchema, 'key column ' + key + ' must be text, an integer, a bool, a date or a time');
+      return false;
+    }
+    return true;
+  }
+
+  private defineOutput(input: Schema, prefix: string): void {
+    this.columns = input.fields.length;
+    const fields = input.fields.slice(0);
+    const added = [
+      new Field(prefix + 'score', Kind.Float64),
+      new Field(prefix + 'anomalous', Kind.Bool, false),
+      new Field(prefix + 'expected', Kind.Float64),
+    ];
+    for (let i = 0; i < added.length; i++) {
+      if (input.find(added[i].name) >= 0) {
+        return fail(Failure.InvalidSchema, 'the input has a column ' + added[i].name + ' already; set prefix');
+      }
+      fields.push(added[i]);
+    }
+    this.scores = new ColumnBuilder(added[0]);
+    this.flags = new ColumnBuilder(added[1]);
+    this.medians = new ColumnBuilder(added[2]);
+    this.outputs.push(new OutputBuilder(new Schema(fields)));
+  }
+
+  process(input: i32, batch: Batch): void {
+    const values = batch.columns[this.valueIndex];
+    this.scores.reset(batch.rows);
+    this.flags.reset(batch.rows);
+    this.medians.reset(batch.rows);
+    for (let row = 0; row < batch.rows; row++) {
+      const value = values.f64(row);
+      if (values.isNull(row) || !isFinite(value)) this.pass();
+      else this.score(batch, row, value);
+    }
+    const output = this.outputs[0];
+    output.setAll(batch);
+    output.set(this.columns, this.scores.finish());
+    output.set(this.columns + 1, this.flags.finish());
+    output.set(this.columns + 2, this.medians.finish());
+    output.emit(0, batch.rows);
+    if (this.keys.evicted > this.reported) {
+      count('evicted-keys', this.keys.evicted - this.reported);
+      this.reported = this.keys.evicted;
+    }
+  }
+
+  private pass(): void {
+    this.scores.pushNull();
+    this.flags.pushBool(false);
+    this.medians.pushNull();
+  }
+
+  private score(batch: Batch, row: i32, value: f64): void {
+    const window = this.window;
+    window.open(this.stateOf(batch, row));
+    if (window.count < this.minimum) this.pass();
+    else {
+      window.measure();
+      const distance = Math.abs(value - window.median);
+      const score = distance == 0 ? 0 : distance / window.scale;
+      this.scores.pushF64(score);
+      this.flags.pushBool(score >= this.threshold);
+      this.medians.pushF64(window.median);
+    }
+    window.add(value);
+  }
+
+  private stateOf(batch: Batch, row: i32): usize {
+    const slot = this.keyIndex < 0 ? this.keys.slot(0, NULL_KEY) : this.slotOf(batch.columns[this.keyIndex], row);
+    if (this.states[slot] == 0) this.states[slot] = heap.alloc(Window.bytes(this.window.capacity));
+    if (this.keys.fresh) store<i64>(this.states[slot], 0);
+    return this.states[slot];
+  }
+
+  private slotOf(column: Column, row: i32): i32 {
+    if (column.isNull(row)) return this.keys.slot(0, NULL_KEY);
+    if (column.field.text) return this.keys.slot(column.bytes(row), column.byteLength(row));
+    store<i64>(this.scratch, column.field.kind == Kind.Bool ? i64(column.bool(row)) : column.i64(row));
+    return this.keys.slot(this.scratch, 8);
+  }
+}
+
+register(new Anomaly());

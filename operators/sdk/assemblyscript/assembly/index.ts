@@ -1,0 +1,10 @@
+/**
+ * The SDK for operators in AssemblyScript. An operator's entry file imports from here, exports `./abi`, and registers its operator.
+ */
+export { Batch, Column, Float64Column } from './batch';
+export { Config } from './config';
+export { fail, failed, Failure, failRow } from './failure';
+export { abort, clearTimer, count, gauge, Level, log, now, random, rejectRow, setTimer } from './host';
+export { Operator, register } from './operator';
+export { ColumnBuilder, OutputBuilder } from './output';
+export { Field, Kind, Schema, TIME_KEY, Unit } from './types';
