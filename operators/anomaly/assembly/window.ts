@@ -29,20 +29,20 @@ export class Window {
 
   /** Bytes of a key's state. */
   static bytes(capacity: i32): usize {
-    return RING + (<usize>capacity) * 16;
+    return RING + <usize>capacity * 16;
   }
 
   /** Works on the state at `state` from here on. */
   open(state: usize): void {
     this.state = state;
     this.ring = state + RING;
-    this.sorted = state + RING + (<usize>this.capacity) * 8;
+    this.sorted = state + RING + <usize>this.capacity * 8;
     this.count = load<i32>(state);
   }
 
   // @ts-ignore: decorator
   @inline private at(index: i32): f64 {
-    return load<f64>(this.sorted + (<usize>index << 3));
+    return load<f64>(this.sorted + ((<usize>index) << 3));
   }
 
   /** Index of the first value that is not less than `value`. */
@@ -60,12 +60,12 @@ export class Window {
   /** Takes a value in; the oldest one goes when the window is full. */
   add(value: f64): void {
     const next = load<i32>(this.state, 4);
-    const place = this.ring + (<usize>next << 3);
+    const place = this.ring + ((<usize>next) << 3);
     if (this.count == this.capacity) this.replace(load<f64>(place), value);
     else {
       const index = this.lower(value);
-      const at = this.sorted + (<usize>index << 3);
-      memory.copy(at + 8, at, <usize>(this.count - index) << 3);
+      const at = this.sorted + ((<usize>index) << 3);
+      memory.copy(at + 8, at, (<usize>(this.count - index)) << 3);
       store<f64>(at, value);
       this.count += 1;
       store<i32>(this.state, this.count);
@@ -80,13 +80,13 @@ export class Window {
     let to = this.lower(value);
     if (to > from) {
       to -= 1;
-      const at = this.sorted + (<usize>from << 3);
-      memory.copy(at, at + 8, <usize>(to - from) << 3);
+      const at = this.sorted + ((<usize>from) << 3);
+      memory.copy(at, at + 8, (<usize>(to - from)) << 3);
     } else if (to < from) {
-      const at = this.sorted + (<usize>to << 3);
-      memory.copy(at + 8, at, <usize>(from - to) << 3);
+      const at = this.sorted + ((<usize>to) << 3);
+      memory.copy(at + 8, at, (<usize>(from - to)) << 3);
     }
-    store<f64>(this.sorted + (<usize>to << 3), value);
+    store<f64>(this.sorted + ((<usize>to) << 3), value);
   }
 
   /** Computes `median` and `scale` of the window's values; there must be one. */

@@ -6,7 +6,7 @@
  */
 import { Batch } from './batch';
 import { Config } from './config';
-import { PendingFailure, Failure, failed } from './failure';
+import { Failure, failed, PendingFailure } from './failure';
 import { FlatWriter } from './flat';
 import { allocateArgument, resetArguments, Scratch } from './memory';
 import { Operator, Registered } from './operator';

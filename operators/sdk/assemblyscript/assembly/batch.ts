@@ -26,11 +26,11 @@ export class Column {
   isNull(row: i32): bool {
     if (this.field.kind == Kind.Null) return true;
     if (this.validity == 0) return false;
-    return ((load<u8>(this.validity + <usize>(row >> 3)) >> (<u8>(row & 7))) & 1) == 0;
+    return ((load<u8>(this.validity + <usize>(row >> 3)) >> <u8>(row & 7)) & 1) == 0;
   }
 
   bool(row: i32): bool {
-    return ((load<u8>(this.values + <usize>(row >> 3)) >> (<u8>(row & 7))) & 1) == 1;
+    return ((load<u8>(this.values + <usize>(row >> 3)) >> <u8>(row & 7)) & 1) == 1;
   }
 
   /** A value of any numeric column as float64 (64-bit integers are rounded); of a null something arbitrary. */
@@ -38,11 +38,11 @@ export class Column {
     const at = this.values;
     switch (this.field.kind) {
       case Kind.Float64:
-        return load<f64>(at + (<usize>row << 3));
+        return load<f64>(at + ((<usize>row) << 3));
       case Kind.Float32:
-        return <f64>load<f32>(at + (<usize>row << 2));
+        return <f64>load<f32>(at + ((<usize>row) << 2));
       case Kind.Uint64:
-        return <f64>load<u64>(at + (<usize>row << 3));
+        return <f64>load<u64>(at + ((<usize>row) << 3));
       default:
         return <f64>this.i64(row);
     }
@@ -57,27 +57,27 @@ export class Column {
       case Kind.Uint8:
         return <i64>load<u8>(at + <usize>row);
       case Kind.Int16:
-        return <i64>load<i16>(at + (<usize>row << 1));
+        return <i64>load<i16>(at + ((<usize>row) << 1));
       case Kind.Uint16:
-        return <i64>load<u16>(at + (<usize>row << 1));
+        return <i64>load<u16>(at + ((<usize>row) << 1));
       case Kind.Int32:
       case Kind.Date32:
-        return <i64>load<i32>(at + (<usize>row << 2));
+        return <i64>load<i32>(at + ((<usize>row) << 2));
       case Kind.Uint32:
-        return <i64>load<u32>(at + (<usize>row << 2));
+        return <i64>load<u32>(at + ((<usize>row) << 2));
       default:
-        return load<i64>(at + (<usize>row << 3));
+        return load<i64>(at + ((<usize>row) << 3));
     }
   }
 
   /** Address of the bytes of a utf8 or binary value. */
   bytes(row: i32): usize {
-    return this.data + <usize>load<i32>(this.values + (<usize>row << 2));
+    return this.data + <usize>load<i32>(this.values + ((<usize>row) << 2));
   }
 
   /** Number of the bytes of a utf8 or binary value. */
   byteLength(row: i32): i32 {
-    const at = this.values + (<usize>row << 2);
+    const at = this.values + ((<usize>row) << 2);
     return load<i32>(at, 4) - load<i32>(at);
   }
 
@@ -100,12 +100,12 @@ export class Float64Column {
 
   // @ts-ignore: decorator
   @inline at(row: i32): f64 {
-    return load<f64>(this.values + (<usize>row << 3));
+    return load<f64>(this.values + ((<usize>row) << 3));
   }
 
   // @ts-ignore: decorator
   @inline isNull(row: i32): bool {
-    return this.validity != 0 && ((load<u8>(this.validity + <usize>(row >> 3)) >> (<u8>(row & 7))) & 1) == 0;
+    return this.validity != 0 && ((load<u8>(this.validity + <usize>(row >> 3)) >> <u8>(row & 7)) & 1) == 0;
   }
 }
 
@@ -147,7 +147,8 @@ export class Batch {
     this.bodyLength = message + size - Flat.end;
     this.nextBuffer = 0;
     for (let i = 0; i < this.columns.length; i++) this.openColumn(this.columns[i], nodes + <usize>i * 16);
-    if (!failed() && this.nextBuffer != this.bufferCount) this.refuse('the number of buffers is not that of the schema');
+    if (!failed() && this.nextBuffer != this.bufferCount)
+      this.refuse('the number of buffers is not that of the schema');
   }
 
   private refuse(message: string): void {
@@ -162,7 +163,8 @@ export class Batch {
     this.nextBuffer += 1;
     const offset = load<u64>(at);
     const length = load<u64>(at, 8);
-    if (offset > <u64>this.bodyLength || length > <u64>this.bodyLength - offset) return this.refuse('a buffer lies outside of the body');
+    if (offset > <u64>this.bodyLength || length > <u64>this.bodyLength - offset)
+      return this.refuse('a buffer lies outside of the body');
     if (length < <u64>needed) return this.refuse('a buffer is too short');
     this.start = this.bodyStart + <usize>offset;
     this.length = <usize>length;

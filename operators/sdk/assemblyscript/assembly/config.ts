@@ -66,7 +66,8 @@ export class Config {
     const value = this.find(name);
     if (value === null) return otherwise;
     const number = value.number;
-    if (value.kind == JsonKind.Number && number == Math.floor(number) && number >= least && number <= most) return <i32>number;
+    if (value.kind == JsonKind.Number && number == Math.floor(number) && number >= least && number <= most)
+      return <i32>number;
     this.problem(name + ' must be a whole number from ' + least.toString() + ' to ' + most.toString());
     return otherwise;
   }

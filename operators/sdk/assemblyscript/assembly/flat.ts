@@ -78,7 +78,8 @@ export class Flat {
     const at = Flat.table(table, index);
     if (at == 0) return 0;
     const count = Flat.u32(at);
-    if (<u64>count * <u64>width > <u64>(Flat.end - Flat.start) || !Flat.inside(at + 4, <usize>count * width)) return Flat.bad();
+    if (<u64>count * <u64>width > <u64>(Flat.end - Flat.start) || !Flat.inside(at + 4, <usize>count * width))
+      return Flat.bad();
     Flat.count = <i32>count;
     return at + 4;
   }

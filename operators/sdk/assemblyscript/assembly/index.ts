@@ -3,7 +3,7 @@
  */
 export { Batch, Column, Float64Column } from './batch';
 export { Config } from './config';
-export { fail, failed, Failure, failRow } from './failure';
+export { Failure, fail, failed, failRow } from './failure';
 export { abort, clearTimer, count, gauge, Level, log, now, random, rejectRow, setTimer } from './host';
 export { Operator, register } from './operator';
 export { ColumnBuilder, OutputBuilder } from './output';

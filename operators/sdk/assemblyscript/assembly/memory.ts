@@ -59,14 +59,14 @@ export class Scratch {
   /** Writes a text at the start; what was there before is gone. */
   static text(text: string): usize {
     scratchUsed = 0;
-    Scratch.reserve((<usize>text.length) * 3);
+    Scratch.reserve(<usize>text.length * 3);
     return Scratch.write(text);
   }
 
   /** Writes a second text behind the first, which keeps its place: call `text` with the longer one first, or accept the cut. */
   static more(text: string): usize {
     const room = scratchSize - scratchUsed;
-    if ((<usize>text.length) * 3 > room) text = text.substring(0, <i32>(room / 3));
+    if (<usize>text.length * 3 > room) text = text.substring(0, <i32>(room / 3));
     return Scratch.write(text);
   }
 

@@ -49,7 +49,9 @@ export class ColumnBuilder {
     const field = this.column.field;
     const bits = (<usize>rows + 7) >> 3;
     this.validity.reserve(bits);
-    this.values.reserve(field.kind == Kind.Bool ? bits : field.text ? (<usize>rows + 1) << 2 : <usize>(rows * field.width));
+    this.values.reserve(
+      field.kind == Kind.Bool ? bits : field.text ? (<usize>rows + 1) << 2 : <usize>(rows * field.width),
+    );
     if (field.text) store<i32>(this.values.start, 0);
     this.column.rows = 0;
     this.column.dataLength = 0;
@@ -60,7 +62,7 @@ export class ColumnBuilder {
     const row = this.column.rows;
     this.column.rows = row + 1;
     const at = this.validity.start + <usize>(row >> 3);
-    const bit = <u8>1 << <u8>(row & 7);
+    const bit = (<u8>1) << (<u8>(row & 7));
     store<u8>(at, valid ? load<u8>(at) | bit : load<u8>(at) & ~bit);
     if (!valid) this.nulls += 1;
     return row;
@@ -77,8 +79,8 @@ export class ColumnBuilder {
   // @ts-ignore: decorator
   @inline pushF64(value: f64): void {
     const row = this.mark(true);
-    if (this.column.field.kind == Kind.Float64) store<f64>(this.values.start + (<usize>row << 3), value);
-    else store<f32>(this.values.start + (<usize>row << 2), <f32>value);
+    if (this.column.field.kind == Kind.Float64) store<f64>(this.values.start + ((<usize>row) << 3), value);
+    else store<f32>(this.values.start + ((<usize>row) << 2), <f32>value);
   }
 
   /** Of any integer, date, timestamp or duration column; the low bytes are taken. */
@@ -98,7 +100,7 @@ export class ColumnBuilder {
 
   private storeBit(row: i32, value: bool): void {
     const at = this.values.start + <usize>(row >> 3);
-    const bit = <u8>1 << <u8>(row & 7);
+    const bit = (<u8>1) << (<u8>(row & 7));
     store<u8>(at, value ? load<u8>(at) | bit : load<u8>(at) & ~bit);
   }
 
@@ -115,14 +117,14 @@ export class ColumnBuilder {
   pushText(text: string): void {
     const row = this.mark(true);
     const used = this.column.dataLength;
-    this.data.reserve(used + (<usize>text.length) * 3);
+    this.data.reserve(used + <usize>text.length * 3);
     const written = String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, this.data.start + used);
     this.column.dataLength = used + <usize>written;
     this.endText(row);
   }
 
   private endText(row: i32): void {
-    store<i32>(this.values.start + (<usize>(row + 1) << 2), <i32>this.column.dataLength);
+    store<i32>(this.values.start + ((<usize>(row + 1)) << 2), <i32>this.column.dataLength);
   }
 
   /** The column as built so far. */
