@@ -1,4 +1,5 @@
 /** Floats as text and back, over random bit patterns and the hard cases: exact middles, borders, ties, many digits. */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SupportModule } from '../../../test/kit/support-module.ts';
@@ -145,6 +146,28 @@ describe('a decimal as a float64', () => {
     expect(support.call(parse64, [`0.${'0'.repeat(400_000)}1e400001`])).toBe(1);
   });
 });
+
+describe('the table of powers of ten', () => {
+  it('holds the 128 leading bits of every power, rounded down', () => {
+    const source = readFileSync(new URL('./assembly/format-powers.ts', import.meta.url), 'utf8');
+    const words = [...source.matchAll(/0x([0-9a-f]{8})/g)].map(([text]) => BigInt(text));
+    const wanted: bigint[] = [];
+    for (let power = -342; power <= 324; power += 1) {
+      const leading = leadingBits(power);
+      for (const shift of [0n, 32n, 64n, 96n]) wanted.push((leading >> shift) & 0xffffffffn);
+    }
+    expect(words).toEqual(wanted);
+  });
+});
+
+/** floor(5^power * 2^n) for the n that makes it 128 bits long. */
+function leadingBits(power: number): bigint {
+  const size = 5n ** BigInt(Math.abs(power));
+  const bits = BigInt(size.toString(2).length);
+  if (power >= 0) return bits <= 128n ? size << (128n - bits) : size >> (bits - 128n);
+  const quotient = (1n << (bits + 128n)) / size;
+  return quotient >> BigInt(quotient.toString(2).length - 128);
+}
 
 /** The significant digits of a decimal and the power of ten of the last one. */
 function digitsOf(text: string): string {

@@ -180,6 +180,8 @@ const measuring: readonly CatalogueFunction[] = [
     summary:
       'LIKE: whether the whole text matches the pattern, in which _ stands for any character and % for any number of them. The third argument is the escape character (ESCAPE, a backslash where it is left out; empty for none). NOT LIKE negates it. ILIKE compares both in lower case.',
     example: "'10%' LIKE '__!%' ESCAPE '!' → true",
+    difference:
+      'An escape character that ends the pattern always is an error; PostgreSQL finds it only when a match gets that far.',
     evaluate: (text, pattern, escapeChar) => like(text, pattern, escapeChar),
   }),
 ];

@@ -1,7 +1,7 @@
 /**
  * Unicode 17.0's simple case mappings beyond ASCII as runs of three words: first code point; last code point, its highest bit set where
  * only every other one between them maps; what to add. Made with the tables of the JavaScript engine, and held to them by
- * support-strings.test.ts.
+ * support-text.test.ts.
  */
 export const UPPER_RUNS: i32 = 203;
 

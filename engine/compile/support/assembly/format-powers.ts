@@ -1,6 +1,6 @@
 /**
  * Powers of ten for reading and printing floats: for k from -342 to 324 the 128 leading bits of 10^k (of 5^k, the power of two
- * being implied), rounded down, as four 32-bit words, the lowest first. `support-format.test.ts` computes them anew with big integers.
+ * being implied), rounded down, as four 32-bit words, the lowest first. `support-floats.test.ts` computes them anew with big integers.
  */
 export const FIRST_POWER: i32 = -342;
 

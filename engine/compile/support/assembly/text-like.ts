@@ -3,10 +3,12 @@
  * last `%` alone suffices, since it could take whatever an earlier one would. Works on bytes: a code point's lead byte never
  * is the middle of another one.
  */
-import { fail, INVALID_ARGUMENT, widthOf } from './text';
+import { arenaAllocate } from './memory';
+import { fail, findByte, INVALID_ARGUMENT, widthOf } from './text';
 
-const PERCENT: u32 = 0x25;
-const UNDERSCORE: u32 = 0x5f;
+/** Wildcards in a translated pattern: bytes that UTF-8 does not have. */
+const ANY: u32 = 0xfe;
+const ONE: u32 = 0xff;
 
 /** Whether the code point at `at` is the escape character; `escapeLen` is 0 where there is none. */
 function isEscape(at: usize, end: usize, escape: usize, escapeLen: i32): bool {
@@ -14,68 +16,61 @@ function isEscape(at: usize, end: usize, escape: usize, escapeLen: i32): bool {
   return escapeLen === 1 || (at + <usize>escapeLen <= end && memory.compare(at, escape, <usize>escapeLen) === 0);
 }
 
-/** False, and the error, where the escape is more than one character, or stands at the pattern's end. */
-function isValid(pattern: usize, end: usize, escape: usize, escapeLen: i32): bool {
-  if (escapeLen === 0) return true;
-  if (<i32>widthOf(load<u8>(escape)) !== escapeLen) return false;
+/** Writes the pattern with ANY and ONE for its wildcards and without escapes; returns its end, or 0 where an escape ends it. */
+function translate(to: usize, pattern: usize, end: usize, escape: usize, escapeLen: i32): usize {
   let at = pattern;
   while (at < end) {
+    let byte: u32 = load<u8>(at);
     if (isEscape(at, end, escape, escapeLen)) {
       at += <usize>escapeLen;
-      if (at >= end) return false;
-    }
-    at += <usize>widthOf(load<u8>(at));
+      if (at >= end) return 0;
+      byte = load<u8>(at);
+    } else if (byte === 0x25) byte = ANY;
+    else if (byte === 0x5f) byte = ONE;
+    store<u8>(to, byte);
+    at += 1;
+    to += 1;
   }
-  return true;
+  return to;
 }
 
 export function like(text: usize, textLen: i32, pattern: usize, patternLen: i32, escape: usize, escapeLen: i32): i32 {
-  const patternEnd = pattern + <usize>patternLen;
-  if (!isValid(pattern, patternEnd, escape, escapeLen)) return fail(INVALID_ARGUMENT);
-  const end = text + <usize>textLen;
+  if (escapeLen > 0 && <i32>widthOf(load<u8>(escape)) !== escapeLen) return fail(INVALID_ARGUMENT);
+  const start = <usize>arenaAllocate(<u32>patternLen);
+  const end = translate(start, pattern, pattern + <usize>patternLen, escape, escapeLen);
+  if (end === 0) return fail(INVALID_ARGUMENT);
+  return <i32>matches(text, text + <usize>textLen, start, end);
+}
+
+function matches(text: usize, end: usize, pattern: usize, patternEnd: usize): bool {
   let at = text;
   let token = pattern;
   let restartAt: usize = 0;
   let restartToken: usize = 0;
+  let literal: u32 = 0; // the byte behind the last %, where it is one
   while (at < end) {
-    if (token < patternEnd) {
-      let byte: u32 = load<u8>(token);
-      let literal = byte;
-      if (isEscape(token, patternEnd, escape, escapeLen)) {
-        token += <usize>escapeLen;
-        literal = load<u8>(token);
-        byte = 0; // no wildcard
-      }
-      if (byte === PERCENT) {
-        token += 1;
-        restartToken = token;
-        restartAt = at;
-        continue;
-      }
-      if (byte === UNDERSCORE) {
-        token += 1;
-        at += <usize>widthOf(load<u8>(at));
-        continue;
-      }
-      const width = <usize>widthOf(literal);
-      if (load<u8>(at) === <u8>literal && (width === 1 || sameBytes(at, end, token, width))) {
-        token += width;
-        at += width;
-        continue;
-      }
+    const byte: u32 = token < patternEnd ? load<u8>(token) : 0;
+    if (byte === ANY) {
+      token += 1;
+      if (token >= patternEnd) return true;
+      literal = load<u8>(token);
+      if (literal < ANY) at = findByte(at, end, literal);
+      restartToken = token;
+      restartAt = at;
+    } else if (byte === ONE) {
+      token += 1;
+      at += <usize>widthOf(load<u8>(at));
+    } else if (token < patternEnd && <u32>load<u8>(at) === byte) {
+      token += 1;
+      at += 1;
+    } else {
+      if (restartToken === 0) return false;
+      restartAt += <usize>widthOf(load<u8>(restartAt));
+      if (literal < ANY) restartAt = findByte(restartAt, end, literal);
+      at = restartAt;
+      token = restartToken;
     }
-    if (restartToken === 0) return 0;
-    restartAt += <usize>widthOf(load<u8>(restartAt));
-    at = restartAt;
-    token = restartToken;
-    if (token >= patternEnd) return 1;
   }
-  while (token < patternEnd && load<u8>(token) === PERCENT && !isEscape(token, patternEnd, escape, escapeLen)) {
-    token += 1;
-  }
-  return <i32>(token >= patternEnd);
-}
-
-function sameBytes(at: usize, end: usize, other: usize, width: usize): bool {
-  return at + width <= end && memory.compare(at, other, width) === 0;
+  while (token < patternEnd && <u32>load<u8>(token) === ANY) token += 1;
+  return token >= patternEnd;
 }

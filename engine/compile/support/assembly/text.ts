@@ -126,14 +126,29 @@ export function isAscii(ptr: usize, len: i32): bool {
   return true;
 }
 
+/** The first place of a byte at or behind `from`, or `end`. */
+export function findByte(from: usize, end: usize, byte: u32): usize {
+  let at = from;
+  const wanted = i8x16.splat(<i8>byte);
+  while (at + 16 <= end) {
+    const hits = i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
+    if (hits !== 0) return at + <usize>ctz(hits);
+    at += 16;
+  }
+  while (at < end && <u32>load<u8>(at) !== byte) at += 1;
+  return at;
+}
+
 /** First occurrence of the needle at or behind `from`, or `end` + 1; an empty needle is found at once. */
 export function find(from: usize, end: usize, needle: usize, needleLen: i32): usize {
   if (needleLen === 0) return from;
-  const first: u8 = load<u8>(needle);
-  const last = end - <usize>needleLen;
   if (from + <usize>needleLen > end) return end + 1;
-  for (let at = from; at <= last; at += 1) {
-    if (load<u8>(at) === first && memory.compare(at, needle, <usize>needleLen) === 0) return at;
+  const first: u32 = load<u8>(needle);
+  const last = end - <usize>needleLen + 1;
+  let at = findByte(from, last, first);
+  while (at < last) {
+    if (memory.compare(at + 1, needle + 1, <usize>needleLen - 1) === 0) return at;
+    at = findByte(at + 1, last, first);
   }
   return end + 1;
 }
