@@ -22,8 +22,16 @@ export interface CommandModule {
 /** What `--param name=value` collects. */
 export type Parameters = Record<string, string>;
 
+/** A command that takes a graph and parameters for it, as most do. */
+export function graphCommand(program: Command, name: string): Command {
+  return program
+    .command(name)
+    .argument('<graph>', 'the graph file, YAML or JSON; - for standard input')
+    .option('-p, --param <name=value>', 'a value for a parameter of the graph; may be repeated', collectParameter, {});
+}
+
 /** Commander's collector for repeated `--param name=value`; throws a message of ours on anything else. */
-export function collectParameter(text: string, sofar: Parameters): Parameters {
+function collectParameter(text: string, sofar: Parameters): Parameters {
   const at = text.indexOf('=');
   if (at <= 0) {
     throw new CloudskinError('cli.bad-parameter', `--param ${text}: expected name=value`, {

@@ -67,7 +67,11 @@ function featureFinding(feature: (typeof FEATURES)[number]): Finding {
 function artifact(name: string, url: URL): Finding {
   return existsSync(url)
     ? { name, status: 'ok', detail: 'built' }
-    : { name, status: 'missing', detail: 'not built: run `npm run prepare` in the checkout, or install the package again' };
+    : {
+        name,
+        status: 'missing',
+        detail: 'not built: run `npm run prepare` in the checkout, or install the package again',
+      };
 }
 
 function packageFinding({ name, purpose }: (typeof OPTIONAL)[number]): Finding {

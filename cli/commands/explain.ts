@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { PhysicalPlan } from '../../engine/compile/cell-plan.ts';
 import { userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
-import { collectParameter, examples, type CommandModule, type Invocation, type Parameters } from '../command.ts';
+import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
 import { describePlan } from '../explain/describe.ts';
 import { mermaidChart } from '../explain/mermaid.ts';
 import { explanationText } from '../explain/text.ts';
@@ -19,11 +19,8 @@ interface ExplainOptions {
 export const explain: CommandModule = {
   name: 'explain',
   define(program: Command, { terminal }: Invocation): void {
-    program
-      .command('explain')
+    graphCommand(program, 'explain')
       .description('show the cells that a graph becomes and how its streams are carried')
-      .argument('<graph>', 'the graph file, YAML or JSON; - for standard input')
-      .option('-p, --param <name=value>', 'a value for ${NAME} in the graph; may be repeated', collectParameter, {})
       .option('--json', 'print one JSON object')
       .option('--mermaid', 'print a Mermaid flowchart')
       .option('--wat <cell>', 'print the generated Wasm of a compiled cell, as text')
@@ -51,7 +48,9 @@ async function explanation(plan: PhysicalPlan, options: ExplainOptions, color: b
 
 async function watOf(plan: PhysicalPlan, name: string): Promise<string> {
   const compiled = plan.cells.filter((cell) => cell.kind === 'compiled');
-  const cell = compiled.find((candidate) => candidate.name === name || candidate.operators.some((one) => one.name === name));
+  const cell = compiled.find(
+    (candidate) => candidate.name === name || candidate.operators.some((one) => one.name === name),
+  );
   if (cell === undefined) {
     const names = compiled.map((candidate) => candidate.name);
     const near = suggest(name, names);

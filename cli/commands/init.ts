@@ -5,8 +5,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:
 import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { suggest } from '../../engine/graph/suggest.ts';
 import { userError } from '../../engine/errors.ts';
+import { suggest } from '../../engine/graph/suggest.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 
 const TEMPLATES = fileURLToPath(new URL('../templates', import.meta.url));

@@ -5,7 +5,7 @@
 import process from 'node:process';
 import { type Command, Option } from 'commander';
 import type { Deployment, Summary } from '../../engine/runtime/deployment.ts';
-import { collectParameter, examples, type CommandModule, type Invocation, type Parameters } from '../command.ts';
+import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
 import { LiveLine } from '../live-line.ts';
 import { deploy, loadGraph } from '../load.ts';
 import { summaryText } from '../summary.ts';
@@ -21,11 +21,8 @@ interface RunOptions {
 export const run: CommandModule = {
   name: 'run',
   define(program: Command, { terminal }: Invocation): void {
-    program
-      .command('run')
+    graphCommand(program, 'run')
       .description('run a graph in this process')
-      .argument('<graph>', 'the graph file, YAML or JSON; - for standard input')
-      .option('-p, --param <name=value>', 'a value for ${NAME} in the graph; may be repeated', collectParameter, {})
       .option('--json', 'print the summary as one JSON object; what console sinks print goes to standard error')
       .option('-q, --quiet', 'no live line and no summary')
       .addOption(

@@ -1,6 +1,6 @@
 /** `cloudskin validate GRAPH`: everything that is wrong with a graph, without running it. */
 import type { Command } from 'commander';
-import { collectParameter, examples, type CommandModule, type Invocation, type Parameters } from '../command.ts';
+import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
 import { loadGraph } from '../load.ts';
 
 interface ValidateOptions {
@@ -11,11 +11,8 @@ interface ValidateOptions {
 export const validate: CommandModule = {
   name: 'validate',
   define(program: Command, { terminal }: Invocation): void {
-    program
-      .command('validate')
+    graphCommand(program, 'validate')
       .description('check a graph without running it; exit status 2 when it has errors')
-      .argument('<graph>', 'the graph file, YAML or JSON; - for standard input')
-      .option('-p, --param <name=value>', 'a value for ${NAME} in the graph; may be repeated', collectParameter, {})
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
@@ -27,9 +24,15 @@ export const validate: CommandModule = {
       .action(async (graph: string, options: ValidateOptions) => {
         const { plan } = await loadGraph(graph, options.param, terminal, { warn: options.json !== true });
         const { name, sources, operators, sinks, warnings } = plan.logical;
-        const numbers = { sources: sources.length, operators: operators.length, cells: plan.cells.length, sinks: sinks.length };
+        const numbers = {
+          sources: sources.length,
+          operators: operators.length,
+          cells: plan.cells.length,
+          sinks: sinks.length,
+        };
         const counts = `${numbers.sources} sources, ${numbers.operators} operators in ${numbers.cells} cells, ${numbers.sinks} sinks`;
-        if (options.json === true) await terminal.out(`${JSON.stringify({ valid: true, name, ...numbers, warnings })}\n`);
+        if (options.json === true)
+          await terminal.out(`${JSON.stringify({ valid: true, name, ...numbers, warnings })}\n`);
         else await terminal.out(`${name} is valid: ${counts}\n`);
       });
   },

@@ -2,10 +2,11 @@
  * What `explain` tells, as plain data: sources, cells with what they do, sinks, and for every stream the transport and why it was chosen.
  * `--json` prints it as it is; the text and the diagram are made of it.
  */
-import type { CellPlan, PhysicalPlan } from '../../engine/compile/cell-plan.ts';
+
 import { formatType, type Schema } from '../../engine/batch/types.ts';
-import { formatDuration } from '../../engine/graph/units.ts';
+import type { CellPlan, PhysicalPlan } from '../../engine/compile/cell-plan.ts';
 import type { SinkNode, SourceNode, Step, StreamRef } from '../../engine/graph/plan.ts';
+import { formatDuration } from '../../engine/graph/units.ts';
 
 export interface StreamDescription {
   readonly from: string;
@@ -31,7 +32,12 @@ export interface CellDescription {
 
 export interface Explanation {
   readonly name: string;
-  readonly sources: readonly { readonly name: string; readonly connector: string; readonly schema: string; readonly time: string }[];
+  readonly sources: readonly {
+    readonly name: string;
+    readonly connector: string;
+    readonly schema: string;
+    readonly time: string;
+  }[];
   readonly cells: readonly CellDescription[];
   readonly sinks: readonly { readonly name: string; readonly connector: string; readonly from: readonly string[] }[];
   readonly streams: readonly StreamDescription[];
@@ -97,7 +103,9 @@ function stepText(step: Step): string {
     case 'filter':
       return step.text;
     case 'project':
-      return step.columns.map((column) => (column.text === column.name ? column.name : `${column.name} = ${column.text}`)).join(', ');
+      return step.columns
+        .map((column) => (column.text === column.name ? column.name : `${column.name} = ${column.text}`))
+        .join(', ');
     case 'aggregate': {
       const keys = step.keys.length === 0 ? '' : ` by ${step.keys.map((key) => key.text).join(', ')}`;
       const results = step.aggregates.map((aggregate) => `${aggregate.name} = ${aggregate.text}`).join(', ');
@@ -118,7 +126,9 @@ function fusedStreams(cell: CellPlan): StreamDescription[] {
 }
 
 function localStreams(cells: readonly CellPlan[], sinks: readonly SinkNode[]): StreamDescription[] {
-  const toCells = cells.flatMap((cell) => cell.inputs.map((input) => local(input, cell.operators[0]?.name ?? cell.name)));
+  const toCells = cells.flatMap((cell) =>
+    cell.inputs.map((input) => local(input, cell.operators[0]?.name ?? cell.name)),
+  );
   const toSinks = sinks.flatMap((sink) => sink.inputs.map((input) => local(input, sink.name)));
   return [...toCells, ...toSinks];
 }

@@ -3,7 +3,8 @@ import type { Explanation } from './describe.ts';
 
 export function mermaidChart(plan: Explanation): string {
   const lines = ['flowchart LR'];
-  for (const source of plan.sources) lines.push(`  ${id(source.name)}([${quote(`${source.name}: ${source.connector}`)}])`);
+  for (const source of plan.sources)
+    lines.push(`  ${id(source.name)}([${quote(`${source.name}: ${source.connector}`)}])`);
   for (const [index, cell] of plan.cells.entries()) {
     lines.push(`  subgraph cell${index} [${quote(`cell ${cell.name}`)}]`);
     for (const name of new Set(cell.steps.map((step) => step.operator))) {
@@ -15,7 +16,9 @@ export function mermaidChart(plan: Explanation): string {
   for (const sink of plan.sinks) lines.push(`  ${id(sink.name)}([${quote(`${sink.name}: ${sink.connector}`)}])`);
   for (const { from, to, transport } of plan.streams) {
     const [node = from, port] = from.split('.');
-    lines.push(`  ${id(node)} ${transport === 'fused' ? '==>' : '-->'}${port === undefined ? '' : `|${port}|`} ${id(to)}`);
+    lines.push(
+      `  ${id(node)} ${transport === 'fused' ? '==>' : '-->'}${port === undefined ? '' : `|${port}|`} ${id(to)}`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }

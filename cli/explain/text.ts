@@ -7,14 +7,21 @@ export function explanationText(plan: Explanation, color: boolean): string {
     `${paint(kind.padEnd(7), 'dim', color)}${paint(name, 'bold', color)}  ${rest}`.trimEnd();
   const lines: string[] = [];
   for (const source of plan.sources) {
-    lines.push(head('source', source.name, source.connector), `         ${source.schema}`, `         time: ${source.time}`, '');
+    lines.push(
+      head('source', source.name, source.connector),
+      `         ${source.schema}`,
+      `         time: ${source.time}`,
+      '',
+    );
   }
   for (const cell of plan.cells) lines.push(head('cell', cell.name, cellRest(cell)), ...cellLines(cell, color), '');
   for (const sink of plan.sinks) lines.push(head('sink', sink.name, `${sink.connector}, from ${sink.from.join(', ')}`));
   lines.push('', paint('streams', 'dim', color));
   const width = Math.max(0, ...plan.streams.map((stream) => `${stream.from} -> ${stream.to}`.length));
   for (const stream of plan.streams) {
-    lines.push(`         ${`${stream.from} -> ${stream.to}`.padEnd(width)}  ${stream.transport.padEnd(5)}  ${stream.why}`);
+    lines.push(
+      `         ${`${stream.from} -> ${stream.to}`.padEnd(width)}  ${stream.transport.padEnd(5)}  ${stream.why}`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }
