@@ -9,7 +9,10 @@ import { type Benchmark, formatTable } from './harness.ts';
 const benchmarks: readonly {
   readonly name: string;
   readonly load: () => Promise<{ readonly benchmark: Benchmark }>;
-}[] = [{ name: 'ipc', load: () => import('./ipc.ts') }];
+}[] = [
+  { name: 'call', load: () => import('./call.ts') },
+  { name: 'ipc', load: () => import('./ipc.ts') },
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -24,8 +24,8 @@ export type { PreparedOperator } from './component/prepared.ts';
 export interface ComponentOptions {
   /** Directory that a relative path of a component counts from; the working directory unless given. */
   readonly directory?: string;
-  /** Milliseconds since the epoch; the machine's clock unless given. */
-  readonly now?: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   /** What the operator's randomness follows from; 0 unless given. */
   readonly seed?: bigint;
   /** Takes the operator's messages, at most 100 a second. */
@@ -57,7 +57,7 @@ async function setUp(target: Target, options: ComponentOptions): Promise<GuestSe
   const prepared = await prepare(path, options.cache === undefined ? {} : { cache: options.cache });
   const grants = new Grants({
     operator,
-    now: options.now ?? Date.now,
+    now: options.now,
     seed: options.seed ?? 0n,
     onLog: options.onLog ?? (() => undefined),
   });
@@ -100,7 +100,7 @@ function readSchema(message: Uint8Array, name: string, who: string): Schema {
 }
 
 /**
- * What a component yields: output schemas by name, the first one under `''`. Runs its `init`, which also checks the configuration;
+ * What a component yields: output schemas by name, the first one under `''`. Runs its `init`, which also checks the configuration (with the clock at 0);
  * what the component finds wrong comes as `component.invalid-config` or `component.invalid-schema` with its own message.
  *
  * `inputs` are the schemas by the name that each input has in the graph, in their order. Other errors: those of `prepare`, and
@@ -111,10 +111,13 @@ export async function describeComponent(
   config: Readonly<Record<string, unknown>>,
   inputs: ReadonlyMap<string, Schema>,
   directory: string,
-  options: Omit<ComponentOptions, 'directory'> = {},
+  options: Omit<ComponentOptions, 'directory' | 'now'> = {},
 ): Promise<ReadonlyMap<string, Schema>> {
   const named = [...inputs].map(([name, schema]) => ({ name, schema }));
-  const setup = await setUp({ component, operator: '', config, inputs: named }, { ...options, directory });
+  const setup = await setUp(
+    { component, operator: '', config, inputs: named },
+    { ...options, directory, now: () => 0 },
+  );
   const guest = Guest.start(setup);
   try {
     return readOutputs(guest.outputs, setup.who);
@@ -146,7 +149,7 @@ function sameSchema(a: Schema, b: Schema): boolean {
 }
 
 /** Opens the cell of an operator that is a component and has no other steps. Errors as in `describeComponent`. */
-export async function openComponentCell(plan: CellPlan, options: ComponentOptions = {}): Promise<Cell> {
+export async function openComponentCell(plan: CellPlan, options: ComponentOptions): Promise<Cell> {
   const operator = plan.operators[0];
   if (operator === undefined) throw internalError('component.no-component', `cell ${plan.name} has no operator`);
   const step = componentStep(operator);

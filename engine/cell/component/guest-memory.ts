@@ -25,23 +25,20 @@ export class GuestMemory {
     this.#view = new DataView(memory.buffer);
   }
 
+  /** Growing detaches the old buffer, which empties its views; asking the memory itself each time costs a call into the engine. */
   #refresh(): void {
     this.#bytes = new Uint8Array(this.memory.buffer);
     this.#view = new DataView(this.memory.buffer);
   }
 
   get bytes(): Uint8Array {
-    if (this.#bytes.buffer !== this.memory.buffer) this.#refresh();
+    if (this.#bytes.length === 0) this.#refresh();
     return this.#bytes;
   }
 
   get view(): DataView {
-    if (this.#view.buffer !== this.memory.buffer) this.#refresh();
+    if (this.#bytes.length === 0) this.#refresh();
     return this.#view;
-  }
-
-  get size(): number {
-    return this.memory.buffer.byteLength;
   }
 
   /** `pointer` as an address from which `length` bytes can be read. Wasm's i32 comes as a signed number. */
@@ -49,7 +46,7 @@ export class GuestMemory {
     const address = pointer >>> 0;
     const bytes = length >>> 0;
     if (address % alignment !== 0) throw new AbiViolation(`${what} is not aligned to ${alignment} bytes`);
-    if (address + bytes > this.memory.buffer.byteLength) throw new AbiViolation(`${what} lies outside of its memory`);
+    if (address + bytes > this.bytes.length) throw new AbiViolation(`${what} lies outside of its memory`);
     return address;
   }
 
