@@ -47,8 +47,8 @@ const TIME_NAMES: readonly string[] = [
  */
 export async function inferFile(path: string, more: InferOptions = {}): Promise<InferredFile> {
   const given: Record<string, unknown> = { ...more.options };
-  if (more.format !== undefined) given['format'] = more.format;
-  if (more.compression !== undefined) given['compression'] = more.compression;
+  if (more.format !== undefined) given.format = more.format;
+  if (more.compression !== undefined) given.compression = more.compression;
   const options = fileSourceOptions.parse({ ...given, path });
   const context = {
     directory: resolve(more.directory ?? '.'),

@@ -1,5 +1,7 @@
 /** The connectors there are. An explicit list: nothing registers itself. */
 import type { Connector } from '../engine/graph/connector.ts';
+import { console } from './console/console.ts';
 import { file } from './file/file.ts';
+import { generate } from './generate/generate.ts';
 
-export const connectors: readonly Connector[] = [file];
+export const connectors: readonly Connector[] = [file, generate, console];

@@ -130,10 +130,3 @@ function wrongOption(key: string, chosen: Format | undefined, optionsOf: (format
   const owners = formats.filter((entry) => key in optionsOf(entry)).map((entry) => entry.name);
   return `"${key}" is an option of ${owners.join(', ')}, and this file is ${chosen?.name ?? 'none of them'}`;
 }
-
-/** The given options of a format with its defaults; throws nothing, since each was parsed already. */
-export function formatOptions(shape: Shape, given: Readonly<Record<string, unknown>>): unknown {
-  const options: Record<string, unknown> = {};
-  for (const [key, type] of Object.entries(shape)) options[key] = given[key] ?? type.parse(undefined);
-  return options;
-}

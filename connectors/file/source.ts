@@ -7,10 +7,10 @@ import type { Schema } from '../../engine/batch/types.ts';
 import { userError } from '../../engine/errors.ts';
 import type { ConnectorContext, Source, SourceContext, SourcePartition } from '../../engine/graph/connector.ts';
 import type { Format, FormatReader, Inferred } from '../formats/format.ts';
-import { type Compression, formatNamed, partsOfName, unknownFormat } from '../formats/formats.ts';
+import { type Compression, formatNamed, formatOptions, partsOfName, unknownFormat } from '../formats/formats.ts';
 import { type OpenInput, openInput } from './input.ts';
 import { type FileRef, listFiles } from './list.ts';
-import { type FileSourceOptions, formatOptions } from './options.ts';
+import type { FileSourceOptions } from './options.ts';
 
 const MAX_PARTITIONS = 1000;
 

@@ -2,9 +2,9 @@
 import type { Schema } from '../../engine/batch/types.ts';
 import type { SinkContext } from '../../engine/graph/connector.ts';
 import type { Format } from '../formats/format.ts';
-import type { Compression } from '../formats/formats.ts';
+import { type Compression, formatOptions } from '../formats/formats.ts';
 import { FileEncoder, type PieceQueue } from './encoder.ts';
-import { type FileSinkOptions, formatOptions } from './options.ts';
+import type { FileSinkOptions } from './options.ts';
 import type { Target } from './target.ts';
 
 export interface Writing {

@@ -69,3 +69,10 @@ export function unknownFormat(path: string): Error {
     { hint: near ?? `set \`format:\` to one of ${formats.map((format) => format.name).join(', ')}` },
   );
 }
+
+/** The given options of a format with its defaults; throws nothing, since each was parsed already. */
+export function formatOptions(shape: Format['readOptions'], given: Readonly<Record<string, unknown>>): unknown {
+  const options: Record<string, unknown> = {};
+  for (const [key, type] of Object.entries(shape)) options[key] = given[key] ?? type.parse(undefined);
+  return options;
+}

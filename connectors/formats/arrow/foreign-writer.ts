@@ -1,0 +1,89 @@
+/** Writes Arrow files and streams that have columns of foreign types, through apache-arrow. */
+
+import { zstdCompressSync } from 'node:zlib';
+import * as arrow from 'apache-arrow';
+import { toArrowSchema, toRecordBatch } from '../../../engine/batch/arrow.ts';
+import type { Batch } from '../../../engine/batch/batch.ts';
+import type { Codec } from '../../../engine/batch/ipc-message.ts';
+import type { Schema } from '../../../engine/batch/types.ts';
+import { userError } from '../../../engine/errors.ts';
+import type { Emit, FormatWriter } from '../format.ts';
+import { decodeLz4, encodeLz4 } from './lz4.ts';
+import type { Container } from './writer.ts';
+
+/** apache-arrow's queue of written bytes, handing them on instead of keeping them. */
+class EmittingQueue extends arrow.AsyncByteQueue {
+  readonly #emit: Emit;
+
+  constructor(emit: Emit) {
+    super();
+    this.#emit = emit;
+  }
+
+  override write(value: unknown): void {
+    if (value instanceof Uint8Array && value.length > 0) this.#emit(value);
+  }
+}
+
+export class ForeignWriter implements FormatWriter {
+  readonly #schema: arrow.Schema;
+  readonly #writer: arrow.RecordBatchWriter;
+  readonly #container: Container;
+  readonly #dictionaries: Map<number, unknown> = new Map();
+
+  constructor(schema: Schema, container: Container, codec: Codec | undefined, emit: Emit) {
+    this.#schema = toArrowSchema(schema);
+    this.#container = container;
+    const options = codec === undefined ? {} : { compressionType: registered(codec) };
+    const kinds = { file: arrow.RecordBatchFileWriter, stream: arrow.RecordBatchStreamWriter };
+    this.#writer = new kinds[container]({ autoDestroy: true, ...options });
+    this.#writer.reset(new EmittingQueue(emit), this.#schema);
+  }
+
+  write(batch: Batch): void {
+    if (batch.rows === 0) return;
+    const record = toRecordBatch(batch, { copy: false }, this.#schema);
+    if (this.#container === 'file') this.#checkDictionaries(record);
+    this.#writer.write(record);
+  }
+
+  flush(): void {}
+
+  finish(): void {
+    this.#writer.finish();
+  }
+
+  /** A file has one dictionary a column; what reads it looks at the last one for all rows. */
+  #checkDictionaries(record: arrow.RecordBatch): void {
+    for (const [id, dictionary] of record.dictionaries) {
+      const first: unknown = dictionary?.data[0];
+      const before = this.#dictionaries.get(id);
+      if (before !== undefined && before !== first) {
+        throw userError(
+          'sink.dictionary-replaced',
+          'an Arrow file cannot hold a dictionary that changes from batch to batch',
+          {
+            hint: 'write `format: arrow-stream`, or declare the column as utf8 in the source',
+          },
+        );
+      }
+      this.#dictionaries.set(id, first);
+    }
+  }
+}
+
+/** Makes apache-arrow know the codec; its registry is global, and ours are the same for every writer. */
+function registered(codec: Codec): arrow.CompressionType {
+  if (codec === 'zstd') {
+    arrow.compressionRegistry.set(arrow.CompressionType.ZSTD, { encode: (data) => zstdCompressSync(data) });
+    return arrow.CompressionType.ZSTD;
+  }
+  arrow.compressionRegistry.set(arrow.CompressionType.LZ4_FRAME, { encode: encodeLz4, decode: decodeUnsized });
+  return arrow.CompressionType.LZ4_FRAME;
+}
+
+/** apache-arrow wants a decoder beside every encoder; our readers do not go through it. */
+function decodeUnsized(data: Uint8Array): Uint8Array {
+  const sized = new DataView(data.buffer, data.byteOffset).getBigUint64(6, true);
+  return decodeLz4(data, Number(sized));
+}
