@@ -38,9 +38,9 @@ export class CellNode {
     this.#emit = (port, batch) => outputs[port]?.batch(batch);
   }
 
-  /** What takes the rows of input `index` of the plan. A compiled cell has one input, the union of them all. */
+  /** What takes the rows of input `index` of the plan. Only a component that names its inputs can tell them apart. */
   receiver(index: number): Receiver {
-    const input = this.plan.kind === 'component' ? index : 0;
+    const input = this.plan.operators[0]?.aliases === undefined ? 0 : index;
     return {
       batch: (batch) => this.#take(input, batch),
       progress: (watermark, idle) => {

@@ -16,10 +16,12 @@ import type { CellPlan, PhysicalPlan } from '../compile/cell-plan.ts';
 import { type CloudskinError, externalError, internalError } from '../errors.ts';
 import type { Connector, Sink, SinkContext, SinkReport } from '../graph/connector.ts';
 import type { SinkNode as SinkPlan } from '../graph/plan.ts';
+import { environmentSecrets, resolveSecrets, type SecretLookup } from '../graph/secrets.ts';
 import type { MetricsSnapshot, RunState } from '../metrics/snapshot.ts';
 import { cutStep } from '../progress/step.ts';
 import { Control } from './control.ts';
 import { type Ports, realPorts } from './ports.ts';
+import { readSecret } from './secret-files.ts';
 import { bounded, type SinkNode, type SinkNodeOptions } from './sink-node.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { SourceNode } from './source-node.ts';
@@ -30,6 +32,8 @@ export interface RuntimeOptions {
   /** Makes a cell of its plan. */
   readonly openCell: (plan: CellPlan) => Cell | Promise<Cell>;
   readonly ports?: Ports;
+  /** Answers `${secret:name}` in options of connectors; `environmentSecrets` unless given. */
+  readonly secrets?: SecretLookup;
   /** Where relative paths count from; the graph file's directory unless given. */
   readonly directory?: string;
   /** Where `console` writes. */
@@ -188,6 +192,10 @@ export class Deployment {
     else this.#wired = wire(this.plan, opened, this.#control);
   }
 
+  get #secrets(): SecretLookup {
+    return this.#options.secrets ?? environmentSecrets(process.env, readSecret);
+  }
+
   get #directory(): string {
     const { file } = this.plan.logical;
     return this.#options.directory ?? (file.startsWith('<') ? process.cwd() : dirname(file));
@@ -198,7 +206,7 @@ export class Deployment {
     try {
       const spec = this.#connector(connector).source;
       if (spec === undefined) throw internalError('runtime.no-source', `connector ${connector} has no source`);
-      await source.open(spec);
+      await source.open(spec, resolveSecrets(source.plan.options, this.#secrets));
     } catch (error) {
       this.#control.failNode('source', name, error);
     }

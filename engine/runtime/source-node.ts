@@ -63,7 +63,8 @@ export class SourceNode implements PartitionTarget {
     return this.#progress.ended;
   }
 
-  async open(spec: SourceSpec): Promise<void> {
+  /** `options` with their secrets filled in. */
+  async open(spec: SourceSpec, options: unknown): Promise<void> {
     const { plan } = this;
     const context: SourceContext = {
       name: plan.name,
@@ -77,7 +78,7 @@ export class SourceNode implements PartitionTarget {
         if (this.#bad.waiting > 0) this.#flushSoon();
       },
     };
-    const opening = spec.open(plan.options, plan.schema, context);
+    const opening = spec.open(options, plan.schema, context);
     this.#source = await this.#control.orDiscard(opening, (late) => late.close());
     if (this.#source === undefined) return;
     this.#partitions = this.#replayed(this.#source);
