@@ -13,16 +13,20 @@ import { z } from 'zod';
 import { userError } from '../../engine/errors.ts';
 import type { Parameters } from '../command.ts';
 
-const settingsSchema = z.strictObject({
+export interface Settings {
   /** Values for parameters of the graph. */
-  parameters: z.record(z.string(), z.coerce.string()).default({}),
+  readonly parameters: Parameters;
   /** `any`: rows are compared as a multiset; `exact`: in order. */
-  order: z.enum(['any', 'exact']).default('any'),
+  readonly order: 'any' | 'exact';
   /** Relative difference up to which numbers are equal. */
+  readonly tolerance: number;
+}
+
+const settingsSchema: z.ZodType<Settings> = z.strictObject({
+  parameters: z.record(z.string(), z.coerce.string()).default({}),
+  order: z.enum(['any', 'exact']).default('any'),
   tolerance: z.number().min(0).max(1).default(1e-9),
 });
-
-export type Settings = z.infer<typeof settingsSchema>;
 
 export interface TestCase {
   readonly name: string;

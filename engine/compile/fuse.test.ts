@@ -9,7 +9,7 @@ const place: Place = { file: '<test>', line: 1, column: 1 };
 const schema: Schema = { fields: [{ name: 'a', type: { kind: 'int32' }, nullable: false }] };
 const yes: Expr = { node: 'literal', value: true, type: { kind: 'bool' }, nullable: false, span: { start: 0, end: 4 } };
 const filter: Step = { kind: 'filter', text: 'true', predicate: yes, place };
-const component: Step = { kind: 'component', component: 'anomaly', config: {}, place };
+const component: Step = { kind: 'component', component: 'anomaly', config: {}, outputs: new Map(), place };
 const aggregate: Step = {
   kind: 'aggregate',
   window: { kind: 'tumbling', size: 1_000_000n },

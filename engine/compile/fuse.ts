@@ -5,9 +5,11 @@
  */
 import type { LogicalPlan, OperatorNode, Step, StreamRef } from '../graph/plan.ts';
 import type { CellPlan, OutputPort, PhysicalPlan } from './cell-plan.ts';
+import { splitComponents } from './split.ts';
 
 /** The physical plan of one site: every operator in exactly one cell, cells after those they read. */
-export function fuse(plan: LogicalPlan): PhysicalPlan {
+export function fuse(whole: LogicalPlan): PhysicalPlan {
+  const plan = splitComponents(whole);
   const readers = countReaders(plan);
   const chains: OperatorNode[][] = [];
   /** The chain that an operator closes so far: only a chain's last operator can be joined. */

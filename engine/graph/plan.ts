@@ -103,6 +103,8 @@ export interface ComponentStep {
   /** Absolute path, or the name of a standard operator. */
   readonly component: string;
   readonly config: Readonly<Record<string, unknown>>;
+  /** What the component itself yields, by output name; `''` is the main one. */
+  readonly outputs: ReadonlyMap<string, Schema>;
   readonly place: Place;
 }
 

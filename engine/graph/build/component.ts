@@ -37,7 +37,8 @@ export async function describe(
   }
   if (!checkPorts(found, operator, at, build)) return undefined;
   const outputs = new Map([...found].map(([port, schema]) => [port, streamOf(schema, operator)]));
-  const step: ComponentStep = { kind: 'component', component, config, place: build.place(at) };
+  const schemas = new Map([...outputs].map(([port, stream]) => [port, stream.schema]));
+  const step: ComponentStep = { kind: 'component', component, config, outputs: schemas, place: build.place(at) };
   return { step, outputs };
 }
 
