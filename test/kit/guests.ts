@@ -121,7 +121,7 @@ export function componentPlan(
     name: 'score',
     inputs: [{ node: 'readings', port: '' }],
     input,
-    steps: [{ kind: 'component', component, config: options.config ?? {}, place: PLACE }],
+    steps: [{ kind: 'component', component, config: options.config ?? {}, outputs: schemas, place: PLACE }],
     outputs: schemas,
     onError: options.onError ?? 'fail',
     place: PLACE,
