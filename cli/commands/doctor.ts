@@ -1,10 +1,10 @@
 /**
  * `cloudskin doctor`: what this machine offers and what is missing, with what each missing thing would be needed for.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { type CommandModule, EXIT_FAILED, examples, type Invocation } from '../command.ts';
 import { paint } from '../paint.ts';
@@ -76,8 +76,9 @@ function artifact(name: string, url: URL): Finding {
 
 function packageFinding({ name, purpose }: (typeof OPTIONAL)[number]): Finding {
   try {
-    const path = createRequire(import.meta.url).resolve(`${name}/package.json`);
-    return { name, status: 'ok', detail: createRequire(import.meta.url)(path).version };
+    const directory = fileURLToPath(import.meta.resolve(name)).split(`/node_modules/${name}/`)[0];
+    const manifest = readFileSync(`${directory}/node_modules/${name}/package.json`, 'utf8');
+    return { name, status: 'ok', detail: JSON.parse(manifest).version };
   } catch {
     return { name, status: 'optional', detail: `not installed; needed for ${purpose}: npm install ${name}` };
   }
