@@ -6,7 +6,7 @@
  *     const summary = await run('graph.yaml');                      // sources to sinks
  *
  *     await using flow = await open('graph.yaml');                  // outputs as record batches
- *     for await (const batch of flow.output('minutes')) console.log(batch.toArray());
+ *     for await (const batch of flow.output('minutes')) show(batch.toArray());
  *
  * Every error is a `CloudskinError` with a stable code. apache-arrow and RxJS are loaded when an output is read or observed.
  */

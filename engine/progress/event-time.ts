@@ -163,45 +163,40 @@ export class EventTimeScanner {
 }
 
 /**
- * The greatest of a block by float order; NaN when a value is negative or a NaN pattern. Zero stands for INT64_MIN too, whose
- * bits are those of minus zero.
+ * The greatest of a block by float order, 0 where none is positive; NaN when a value is beyond 0x7ff0_0000_0000_0000. Negative
+ * int64 read as negative floats or NaN with the sign set, and Math.max passes any NaN on.
  */
 function greatestOf(floats: Float64Array, start: number, end: number): number {
   let a = 0;
   let b = 0;
-  let odd = false;
+  let c = 0;
+  let d = 0;
   let row = start;
-  for (; row + 1 < end; row += 2) {
-    const v = floats[row] ?? 0;
-    const w = floats[row + 1] ?? 0;
-    if (v > a) a = v;
-    else if (!(v >= 0)) odd = true;
-    if (w > b) b = w;
-    else if (!(w >= 0)) odd = true;
+  for (; row + 3 < end; row += 4) {
+    a = Math.max(a, floats[row] ?? 0);
+    b = Math.max(b, floats[row + 1] ?? 0);
+    c = Math.max(c, floats[row + 2] ?? 0);
+    d = Math.max(d, floats[row + 3] ?? 0);
   }
-  if (row < end) {
-    const v = floats[row] ?? 0;
-    if (v > a) a = v;
-    else if (!(v >= 0)) odd = true;
-  }
-  return odd ? Number.NaN : Math.max(a, b);
+  for (; row < end; row++) a = Math.max(a, floats[row] ?? 0);
+  return Math.max(a, b, c, d);
 }
 
+/** The smallest by float order; below zero, minus zero (INT64_MIN) or NaN as soon as one value is negative. */
 function smallestOf(floats: Float64Array, start: number, end: number): number {
   let a = Number.POSITIVE_INFINITY;
   let b = a;
+  let c = a;
+  let d = a;
   let row = start;
-  for (; row + 1 < end; row += 2) {
-    const v = floats[row] ?? 0;
-    const w = floats[row + 1] ?? 0;
-    if (!(v >= a)) a = v;
-    if (!(w >= b)) b = w;
+  for (; row + 3 < end; row += 4) {
+    a = Math.min(a, floats[row] ?? 0);
+    b = Math.min(b, floats[row + 1] ?? 0);
+    c = Math.min(c, floats[row + 2] ?? 0);
+    d = Math.min(d, floats[row + 3] ?? 0);
   }
-  if (row < end) {
-    const v = floats[row] ?? 0;
-    if (!(v >= a)) a = v;
-  }
-  return Math.min(a, b);
+  for (; row < end; row++) a = Math.min(a, floats[row] ?? 0);
+  return Math.min(a, b, c, d);
 }
 
 function isOrdered(floats: Float64Array, start: number, end: number): boolean {
