@@ -80,8 +80,11 @@ describe('copies of batches', () => {
     expect(rowsOf(chosen)).toEqual(many.map(([x, , z]) => [z, x]));
     const other = build({ fields: [s] }, [['x'], ['y']]);
     const joined = assembleColumns({ fields: [s, n] }, 2, [
-      { batch: other, column: 0, from: 0, to: 2 },
-      { batch, column: 0, from: 6, to: 8 },
+      [{ batch: other, column: 0, from: 0, to: 2 }],
+      [
+        { batch, column: 0, from: 6, to: 7 },
+        { batch, column: 0, from: 7, to: 8 },
+      ],
     ]);
     expect(rowsOf(joined)).toEqual([
       ['x', 6],

@@ -57,19 +57,17 @@ export function concatBatches(schema: Schema, batches: readonly Batch[], memory?
   return gather(schema, rows, columns, memory);
 }
 
-/** A compact batch of `rows` rows whose columns come from where `sources` says, one each; types must be those of `schema`. */
+/**
+ * A compact batch of `rows` rows. Each column's rows come, in order, from the ranges that `sources` gives it; types must be those of
+ * `schema`. Throws `batch.foreign-column` for a foreign column of more than one range.
+ */
 export function assembleColumns(
   schema: Schema,
   rows: number,
-  sources: readonly ColumnRange[],
+  sources: readonly (readonly ColumnRange[])[],
   memory?: BatchMemory,
 ): Batch {
-  return gather(
-    schema,
-    rows,
-    sources.map((source) => [source]),
-    memory,
-  );
+  return gather(schema, rows, sources, memory);
 }
 
 /** The columns at `indices`, in that order, as views; `schema` says how the result names them and which is its time. */

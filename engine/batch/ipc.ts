@@ -13,7 +13,7 @@ import { type BatchMemory, copyBatch } from './copy.ts';
 import { malformed } from './flatbuffer.ts';
 import { type Slot, type Table, type Written, writeFlatBuffer } from './flatbuffer-writer.ts';
 import { assembleBatch } from './ipc-columns.ts';
-import { CONTINUATION, type Message, readMessage, readPrefix } from './ipc-message.ts';
+import { CONTINUATION, type Codec, type Message, readMessage, readPrefix } from './ipc-message.ts';
 import { METADATA_V5, readSchema, schemaTable } from './ipc-schema.ts';
 import { isVariable, type Schema } from './types.ts';
 
@@ -52,6 +52,29 @@ export function decodeSchema(bytes: Uint8Array): Schema {
   const { message: parsed } = open(bytes);
   if (parsed.kind !== 'schema') throw malformed(`a ${parsed.kind} message where a schema is due`);
   return readSchema(parsed.table);
+}
+
+/** The parts of a record batch message that is built for its own sake, as compressed ones are. */
+export interface RecordBatchParts {
+  readonly rows: number;
+  /** Two numbers a column: length, null count. */
+  readonly nodes: readonly number[];
+  /** Two numbers a buffer: offset in the body, bytes. */
+  readonly buffers: readonly number[];
+  readonly codec?: Codec;
+  readonly bodyLength: number;
+}
+
+/** Prefix and metadata of a record batch message; its body follows. */
+export function encodeRecordBatchHeader(parts: RecordBatchParts): Uint8Array {
+  const codec: Slot = { kind: 'u8', value: parts.codec === 'zstd' ? 1 : 0 };
+  const header: Table = [
+    { kind: 'i64', value: parts.rows },
+    { kind: 'structs', width: 2, value: parts.nodes },
+    { kind: 'structs', width: 2, value: parts.buffers },
+    parts.codec === undefined ? undefined : { kind: 'table', value: [codec, { kind: 'u8', value: 0 }] },
+  ];
+  return frame(message(RECORD_BATCH, header, { kind: 'i64', value: parts.bodyLength }).bytes);
 }
 
 export class IpcEncoder {

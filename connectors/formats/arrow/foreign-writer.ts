@@ -8,7 +8,7 @@ import type { Codec } from '../../../engine/batch/ipc-message.ts';
 import type { Schema } from '../../../engine/batch/types.ts';
 import { userError } from '../../../engine/errors.ts';
 import type { Emit, FormatWriter } from '../format.ts';
-import { decodeLz4, encodeLz4 } from './lz4.ts';
+import { encodeLz4 } from './lz4.ts';
 import type { Container } from './writer.ts';
 
 /** apache-arrow's queue of written bytes, handing them on instead of keeping them. */
@@ -78,12 +78,6 @@ function registered(codec: Codec): arrow.CompressionType {
     arrow.compressionRegistry.set(arrow.CompressionType.ZSTD, { encode: (data) => zstdCompressSync(data) });
     return arrow.CompressionType.ZSTD;
   }
-  arrow.compressionRegistry.set(arrow.CompressionType.LZ4_FRAME, { encode: encodeLz4, decode: decodeUnsized });
+  arrow.compressionRegistry.set(arrow.CompressionType.LZ4_FRAME, { encode: encodeLz4 });
   return arrow.CompressionType.LZ4_FRAME;
-}
-
-/** apache-arrow wants a decoder beside every encoder; our readers do not go through it. */
-function decodeUnsized(data: Uint8Array): Uint8Array {
-  const sized = new DataView(data.buffer, data.byteOffset).getBigUint64(6, true);
-  return decodeLz4(data, Number(sized));
 }

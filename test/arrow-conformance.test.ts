@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { arrow, arrowStream } from '../connectors/formats/arrow/arrow.ts';
+import type { Input } from '../connectors/formats/format.ts';
+import type { Schema } from '../engine/batch/types.ts';
+import { type IntegrationJson, type Plain, rowsOfJson } from './arrow-conformance-json.ts';
+import { rowsOfBatch } from './arrow-conformance-values.ts';
+import { hasSharedData, sharedData } from './kit/shared-data.ts';
+
+const FOLDERS = ['0.14.1', '0.17.1', '1.0.0-littleendian', 'cpp-21.0.0'];
+
+/** Goldens that are refused by name, with what the message must say. */
+const REFUSED: Readonly<Record<string, RegExp>> = {
+  'cpp-21.0.0/generated_run_end_encoded': /of Arrow type run_end_encoded, which cannot be read/,
+};
+
+/** An input of bytes in memory: with random access as a plain file has it, or in small pieces as from a pipe. */
+function inputOf(name: string, bytes: Uint8Array, random: boolean): Input {
+  const read = async (start: number, end: number) => new Uint8Array(bytes.subarray(start, end));
+  return {
+    name,
+    live: false,
+    async *stream() {
+      for (let at = 0; at < bytes.length; at += 1000) yield new Uint8Array(bytes.subarray(at, at + 1000));
+      return undefined;
+    },
+    ...(random ? { random: { byteLength: bytes.length, read } } : {}),
+  };
+}
+
+interface Reading {
+  readonly schema: Schema;
+  readonly rows: Plain[][];
+}
+
+async function read(format: typeof arrow, name: string, bytes: Uint8Array, random: boolean): Promise<Reading> {
+  const { schema } = await format.infer(inputOf(name, bytes, random), {});
+  const request = { schema, paths: new Map(), attach: [], reject: fail, signal: new AbortController().signal };
+  const reader = await format.openReader(inputOf(name, bytes, random), request, {});
+  const rows: Plain[][] = [];
+  for (let batch = await reader.next(); batch !== undefined; batch = await reader.next())
+    rows.push(...rowsOfBatch(batch));
+  await reader.close();
+  return { schema, rows };
+}
+
+function fail(): void {
+  throw new Error('no row of a golden is bad');
+}
+
+/** Reads, writes every batch to `target`, and gives back the bytes written. */
+async function copy(bytes: Uint8Array, target: typeof arrow, codec: 'none' | 'lz4' | 'zstd'): Promise<Uint8Array> {
+  const { schema } = await arrow.infer(inputOf('golden', bytes, true), {});
+  const request = { schema, paths: new Map(), attach: [], reject: fail, signal: new AbortController().signal };
+  const reader = await arrow.openReader(inputOf('golden', bytes, true), request, {});
+  const pieces: Uint8Array[] = [];
+  const writer = await target.openWriter(schema, { codec }, (piece) => pieces.push(new Uint8Array(piece)));
+  for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) writer.write(batch);
+  writer.finish();
+  await reader.close();
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+const goldens = hasSharedData()
+  ? FOLDERS.flatMap((folder) =>
+      readdirSync(sharedData(`conformance/arrow-ipc/${folder}`))
+        .filter((file) => file.endsWith('.json.gz'))
+        .map((file) => `${folder}/${file.slice(0, -'.json.gz'.length)}`),
+    )
+  : [];
+
+describe.skipIf(!hasSharedData())('golden Arrow files (shared inputs)', () => {
+  describe.each(goldens)('%s', (golden) => {
+    const at = (extension: string) => readFileSync(sharedData(`conformance/arrow-ipc/${golden}.${extension}`));
+    const json = (): IntegrationJson => JSON.parse(gunzipSync(at('json.gz')).toString()) as IntegrationJson;
+    const refused = REFUSED[golden];
+    if (refused !== undefined) {
+      test('is refused, naming column and type', async () => {
+        await expect(read(arrow, golden, at('arrow_file'), true)).rejects.toThrow(refused);
+        await expect(read(arrowStream, golden, at('stream'), false)).rejects.toThrow(refused);
+      });
+      return;
+    }
+
+    test('file and stream hold the values of the JSON, whichever way they come', async () => {
+      const expected = rowsOfJson(json());
+      const names = json().schema.fields.map((field) => [field.name, field.nullable]);
+      for (const random of [true, false]) {
+        const file = await read(arrow, golden, at('arrow_file'), random);
+        expect(file.schema.fields.map((field) => [field.name, field.nullable])).toEqual(names);
+        expect(file.rows).toEqual(expected);
+        expect((await read(arrowStream, golden, at('stream'), random)).rows).toEqual(expected);
+      }
+    });
+
+    test.each([
+      ['file', arrow, 'none'],
+      ['stream', arrowStream, 'none'],
+      ['file', arrow, 'lz4'],
+      ['stream', arrowStream, 'zstd'],
+    ] as const)('written again as %s (codec %3$s), it holds the same', async (_, target, codec) => {
+      const expected = rowsOfJson(json());
+      const copied = await copy(at('arrow_file'), target, codec);
+      const found = await read(target, golden, copied, true);
+      expect(found.rows).toEqual(expected);
+      const { schema } = await read(arrow, golden, at('arrow_file'), true);
+      expect(found.schema.fields.map(({ metadata }) => metadata)).toEqual(
+        schema.fields.map(({ metadata }) => metadata),
+      );
+    });
+  });
+
+  test('big-endian files are refused by name', async () => {
+    const bytes = readFileSync(sharedData('conformance/arrow-ipc/1.0.0-bigendian/generated_primitive.arrow_file'));
+    await expect(read(arrow, 'big', bytes, true)).rejects.toThrow(/big-endian/);
+  });
+});
