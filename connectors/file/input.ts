@@ -7,9 +7,10 @@ import type { Input, RandomAccess } from '../formats/format.ts';
 import type { Compression } from '../formats/formats.ts';
 import { Abortable } from './abortable.ts';
 import { codeOf, readError } from './errors.ts';
+import { FollowPieces, type FollowTiming } from './follow.ts';
 
 /** Large enough that a read's fixed cost (some 30 µs through the thread pool) is small, small enough to stay in the cache. */
-const PIECE = 262_144;
+const PIECE_SIZE = 262_144;
 
 type Bytes = AsyncIterator<Uint8Array, undefined>;
 
@@ -24,6 +25,10 @@ export interface InputRequest {
   readonly name: string;
   readonly compression: Compression;
   readonly signal: AbortSignal;
+  /** Bytes to read at a time; 256 KiB unless given. */
+  readonly pieceSize?: number;
+  /** Go on as the file grows; for uncompressed regular files. */
+  readonly follow?: FollowTiming | undefined;
   /** Standard input, for tests; the process's unless given. */
   readonly stdin?: AsyncIterable<Uint8Array>;
 }
@@ -40,7 +45,11 @@ export async function openInput(request: InputRequest): Promise<OpenInput> {
   }
   const stat = await handle.stat();
   const regular = stat.isFile();
-  const pieces = new FilePieces(handle, path, name, signal);
+  if (request.follow !== undefined && regular) {
+    const followed = new FollowPieces({ handle, path, name }, signal, request.follow);
+    return { name, live: true, stream: () => followed, close: () => followed.close() };
+  }
+  const pieces = new FilePieces(handle, request);
   return {
     name,
     live: !regular,
@@ -73,18 +82,18 @@ function openStdin({ compression, signal, stdin }: InputRequest): OpenInput {
 /** Reads a file in order, one piece ahead, into two buffers in turn. */
 class FilePieces implements AsyncIterator<Uint8Array, undefined> {
   readonly #handle: FileHandle;
-  readonly #path: string;
-  readonly #name: string;
+  readonly #request: InputRequest;
   readonly #abortable: Abortable;
-  readonly #buffers: readonly [Buffer, Buffer] = [Buffer.allocUnsafeSlow(PIECE), Buffer.allocUnsafeSlow(PIECE)];
-  #turn = 0;
+  readonly #size: number;
+  readonly #buffers: [Buffer | undefined, Buffer | undefined] = [undefined, undefined];
+  #turn: 0 | 1 = 0;
   #ahead: Promise<{ bytesRead: number; buffer: Buffer }> | undefined;
 
-  constructor(handle: FileHandle, path: string, name: string, signal: AbortSignal) {
+  constructor(handle: FileHandle, request: InputRequest) {
     this.#handle = handle;
-    this.#path = path;
-    this.#name = name;
-    this.#abortable = new Abortable(signal);
+    this.#request = request;
+    this.#size = request.pieceSize ?? PIECE_SIZE;
+    this.#abortable = new Abortable(request.signal);
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -96,7 +105,7 @@ class FilePieces implements AsyncIterator<Uint8Array, undefined> {
       this.#ahead.catch(() => undefined);
       return { done: false, value: read.buffer.subarray(0, read.bytesRead) };
     } catch (error) {
-      throw readError(error, this.#path, this.#name);
+      throw readError(error, this.#request.path, this.#request.name);
     }
   }
 
@@ -106,18 +115,18 @@ class FilePieces implements AsyncIterator<Uint8Array, undefined> {
   }
 
   #read(): Promise<{ bytesRead: number; buffer: Buffer }> {
-    this.#turn ^= 1;
-    const buffer = this.#buffers[this.#turn as 0 | 1];
-    return this.#handle.read(buffer, 0, PIECE, null);
+    this.#turn = this.#turn === 0 ? 1 : 0;
+    this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(this.#size);
+    return this.#handle.read(this.#buffers[this.#turn] as Buffer, 0, this.#size, null);
   }
 }
 
 function decompress(pieces: Bytes, compression: Compression, name: string): Bytes {
   if (compression === 'none') return pieces;
-  const options = { chunkSize: PIECE };
+  const options = { chunkSize: PIECE_SIZE };
   const unpack = compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
   // The decompressor keeps a piece beyond the call, so it gets a copy.
-  const source = Readable.from(copies(pieces), { objectMode: false, highWaterMark: PIECE });
+  const source = Readable.from(copies(pieces), { objectMode: false, highWaterMark: PIECE_SIZE });
   source.once('error', (error) => unpack.destroy(error));
   const output = source.pipe(unpack)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   return {

@@ -8,6 +8,7 @@ import { userError } from '../../engine/errors.ts';
 import type { ConnectorContext, Source, SourceContext, SourcePartition } from '../../engine/graph/connector.ts';
 import type { Format, FormatReader, Inferred } from '../formats/format.ts';
 import { type Compression, formatNamed, formatOptions, partsOfName, unknownFormat } from '../formats/formats.ts';
+import { FOLLOW_TIMING, type FollowTiming } from './follow.ts';
 import { type OpenInput, openInput } from './input.ts';
 import { type FileRef, listFiles } from './list.ts';
 import type { FileSourceOptions } from './options.ts';
@@ -21,40 +22,67 @@ export interface Reading {
   readonly options: unknown;
 }
 
+/** A file and how to read it. */
+interface Unit {
+  readonly file: FileRef;
+  readonly reading: Reading;
+}
+
+/** `timing`: how often a followed file is looked at; for tests. */
 export async function openFileSource(
   options: FileSourceOptions,
   schema: Schema,
   context: SourceContext,
+  timing: FollowTiming = FOLLOW_TIMING,
 ): Promise<Source> {
   const files = await listFiles(options.path, context.directory);
-  const readings = files.map((file) => readingOf(file, options));
-  const partitions = options.partition === 'file' ? onePartitionEach(files, options.path) : [files];
-  const opened = partitions.map(
-    (group) => new FilePartition(group, readings.slice(files.indexOf(group[0] as FileRef)), schema, context),
-  );
+  const units = files.map((file): Unit => ({ file, reading: readingOf(file, options) }));
+  if (options.follow) checkFollow(units, options);
+  const follow = options.follow ? timing : undefined;
+  const groups = options.partition === 'file' ? onePartitionEach(units, options.path) : [units];
+  const opened = groups.map((group) => new FilePartition(group, schema, context, follow, pieceSize(groups.length)));
   // A file that cannot be opened is said at once, not when its turn comes.
   await Promise.all(opened.map((partition) => partition.open())).catch(async (error: unknown) => {
     await closeAll(opened);
     throw error;
   });
-  return { bounded: true, partitions: opened, close: () => closeAll(opened) };
+  return { bounded: !options.follow, partitions: opened, close: () => closeAll(opened) };
+}
+
+/** Large pieces are faster; of many files at the same time they would take much memory. */
+function pieceSize(partitions: number): number {
+  return partitions > 8 ? 32_768 : 262_144;
+}
+
+function checkFollow(units: readonly Unit[], options: FileSourceOptions): void {
+  const { path } = options;
+  if (path === '-') throw cannotFollow('standard input', 'it is read until it ends anyway');
+  if (units.length > 1 && options.partition !== 'file') {
+    throw cannotFollow(path, `it names ${units.length} files; set \`partition: file\` to follow each`);
+  }
+  for (const { file, reading } of units) {
+    if (reading.compression !== 'none') throw cannotFollow(file.name, `it is compressed (${reading.compression})`);
+    if (!reading.format.appendable) throw cannotFollow(file.name, `${reading.format.name} files are not appended to`);
+  }
+}
+
+function cannotFollow(name: string, why: string): Error {
+  return userError('source.cannot-follow', `${name} cannot be followed: ${why}`);
 }
 
 async function closeAll(partitions: readonly FilePartition[]): Promise<void> {
   for (const partition of partitions) await partition.close();
 }
 
-function onePartitionEach(files: readonly FileRef[], path: string): FileRef[][] {
-  if (files.length > MAX_PARTITIONS) {
+function onePartitionEach(units: readonly Unit[], path: string): Unit[][] {
+  if (units.length > MAX_PARTITIONS) {
     throw userError(
       'source.too-many-files',
-      `${path} names ${files.length} files; \`partition: file\` opens at most ${MAX_PARTITIONS}`,
-      {
-        hint: 'leave `partition` out to read them one after the other',
-      },
+      `${path} names ${units.length} files; \`partition: file\` opens at most ${MAX_PARTITIONS}`,
+      { hint: 'leave `partition` out to read them one after the other' },
     );
   }
-  return files.map((file) => [file]);
+  return units.map((unit) => [unit]);
 }
 
 /** Format, compression and the format's options for one file. */
@@ -71,20 +99,28 @@ export function readingOf(file: FileRef, options: FileSourceOptions): Reading {
 
 class FilePartition implements SourcePartition {
   readonly name: string;
-  readonly #files: readonly FileRef[];
-  readonly #readings: readonly Reading[];
+  readonly #units: readonly Unit[];
   readonly #schema: Schema;
   readonly #context: SourceContext;
+  readonly #follow: FollowTiming | undefined;
+  readonly #pieceSize: number;
   #at = 0;
   #input: OpenInput | undefined;
   #reader: FormatReader | undefined;
 
-  constructor(files: readonly FileRef[], readings: readonly Reading[], schema: Schema, context: SourceContext) {
-    this.name = files.length === 1 ? (files[0]?.name ?? '') : '';
-    this.#files = files;
-    this.#readings = readings;
+  constructor(
+    units: readonly Unit[],
+    schema: Schema,
+    context: SourceContext,
+    follow: FollowTiming | undefined,
+    pieceSize: number,
+  ) {
+    this.name = units.length === 1 ? (units[0]?.file.name ?? '') : '';
+    this.#units = units;
     this.#schema = schema;
     this.#context = context;
+    this.#follow = follow;
+    this.#pieceSize = pieceSize;
   }
 
   async next(): Promise<Batch | undefined> {
@@ -94,20 +130,22 @@ class FilePartition implements SourcePartition {
       if (batch !== undefined) return batch;
       if (this.#context.signal.aborted) return undefined;
       await this.close();
-      this.#at += 1;
+      // A followed file ends where another took its place: that one is read next.
+      if (this.#follow === undefined) this.#at += 1;
     }
   }
 
   /** Opens the file whose turn it is; false after the last one. */
   async open(): Promise<boolean> {
-    const file = this.#files[this.#at];
-    const reading = this.#readings[this.#at];
-    if (file === undefined || reading === undefined) return false;
+    const unit = this.#units[this.#at];
+    if (unit === undefined) return false;
     if (this.#reader !== undefined) return true;
+    const { file, reading } = unit;
     const { signal, paths, attach, reject } = this.#context;
-    this.#input = await openInput({ ...file, compression: reading.compression, signal });
+    const { compression, format, options } = reading;
+    this.#input = await openInput({ ...file, compression, signal, follow: this.#follow, pieceSize: this.#pieceSize });
     const request = { schema: this.#schema, paths, attach, reject, signal };
-    this.#reader = await reading.format.openReader(this.#input, request, reading.options);
+    this.#reader = await format.openReader(this.#input, request, options);
     return true;
   }
 

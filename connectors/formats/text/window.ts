@@ -10,10 +10,9 @@
 import { LINGER_MS } from '../../../engine/batch/batch.ts';
 
 const LF = 10;
-const FIRST_CAPACITY = 1 << 19;
 
 export class ByteWindow {
-  bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+  bytes: Buffer = Buffer.allocUnsafeSlow(1);
   start = 0;
   end = 0;
   eof = false;
@@ -70,7 +69,7 @@ export class ByteWindow {
     if (needed <= this.bytes.length) {
       this.bytes.copyWithin(0, this.start, this.end);
     } else {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed * 2, this.bytes.length * 2));
       this.bytes.copy(larger, 0, this.start, this.end);
       this.bytes = larger;
     }
