@@ -24,7 +24,7 @@ export interface SourceFile {
 export function sourceFiles(): readonly SourceFile[] {
   const args = ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'];
   const listed = execFileSync('git', args, { cwd: root, encoding: 'utf8' }).split('\n');
-  const paths = listed.filter((path) => path !== '' && !/(^|\/)assembly\//.test(path)).sort();
+  const paths = listed.filter((path) => path !== '' && !/(^|\/)assembly\/|\.d\.ts$/.test(path)).sort();
   return paths.flatMap((path) => {
     const text = readIfThere(join(root, path));
     return text === undefined ? [] : [describe(path, text)];
