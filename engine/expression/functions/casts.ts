@@ -61,7 +61,7 @@ const numbers: readonly CatalogueFunction[] = [
     args: ['int32'],
     result: 'float32',
     summary: 'The nearest float32.',
-    example: '16777217::real → 16777216.0',
+    example: '16777217::real → 1.6777216e+07',
     evaluate: (a) => Math.fround(a),
   }),
   define({
@@ -86,7 +86,7 @@ const numbers: readonly CatalogueFunction[] = [
     args: ['int64'],
     result: 'float32',
     summary: 'The nearest float32.',
-    example: '16777217::bigint::real → 16777216.0',
+    example: '16777217::bigint::real → 1.6777216e+07',
     evaluate: (a) => int64ToFloat32(a),
   }),
   define({
@@ -94,7 +94,7 @@ const numbers: readonly CatalogueFunction[] = [
     args: ['int64'],
     result: 'float64',
     summary: 'The nearest float64.',
-    example: '9007199254740993::bigint::float8 → 9007199254740992.0',
+    example: '9007199254740993::bigint::float8 → 9.007199254740992e+15',
     evaluate: (a) => Number(a),
   }),
   define({
