@@ -132,7 +132,13 @@ export function componentPlan(
 
 /** Checks and opens a component by its path or name. */
 export async function openOperator(component: string, input: Schema, options: OpenGuest = {}): Promise<Cell> {
-  const outputs = await describeComponent(component, options.config ?? {}, new Map([['readings', input]]), '.');
+  const outputs = await describeComponent(
+    component,
+    options.config ?? {},
+    new Map([['readings', input]]),
+    '.',
+    options,
+  );
   return openComponentCell(componentPlan(component, input, outputs, options), { now: () => 0, ...options });
 }
 

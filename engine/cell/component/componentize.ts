@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { userError } from '../../errors.ts';
 import { type ByteReader, ByteWriter, binaryKind, MalformedBinary, sections } from './binary.ts';
+import { printable } from './printable.ts';
 import { loadToolchain } from './toolchain.ts';
 
 /** Where the operator world is described: beside the code in a checkout and in the published package. */
@@ -60,7 +61,7 @@ export async function componentize(
     return await toolchain.componentNew(embedded);
   } catch (error) {
     const code = error instanceof MalformedBinary ? 'component.malformed' : 'component.wrong-world';
-    const finding = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    const finding = printable(error instanceof Error ? error.message : String(error));
     throw userError(code, `${where} cannot become a component: ${finding}`, { cause: error });
   }
 }

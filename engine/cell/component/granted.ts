@@ -3,6 +3,7 @@
  */
 import { AbiViolation } from './guest-memory.ts';
 import type { LogLevel, OperatorHost, RowError } from './host.ts';
+import { printable } from './printable.ts';
 import { Timers } from './timers.ts';
 
 export interface LogEntry {
@@ -64,7 +65,8 @@ export class Grants implements OperatorHost {
     this.#random = new SplitMix(options.seed);
   }
 
-  log(level: LogLevel, message: string): void {
+  log(level: LogLevel, text: string): void {
+    const message = printable(text);
     if (level === 'error') this.lastError = message;
     const now = this.#options.now();
     if (now - this.#windowStart >= 1000 || now < this.#windowStart) this.#startWindow(now);
@@ -158,6 +160,6 @@ export class Grants implements OperatorHost {
         `it rejected row ${error.row}, which the batch does not have, or more rows than there are`,
       );
     }
-    this.rejected.push(error);
+    this.rejected.push({ ...error, message: printable(error.message) });
   }
 }

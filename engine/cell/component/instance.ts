@@ -22,7 +22,7 @@ export interface CompiledOperator {
 }
 
 const MAX_COMPILED = 32;
-/** Compiled operators of this process by digest, least recently used first. */
+/** Compiled operators of this process by checksum, least recently used first. */
 const compiled = new Map<string, Promise<CompiledOperator>>();
 
 async function compileModule(bytes: Uint8Array, where: string): Promise<CompiledModule> {
@@ -46,18 +46,18 @@ async function compileModule(bytes: Uint8Array, where: string): Promise<Compiled
 
 /** Rewrites and compiles an operator's modules, once a process. */
 export function compileOperator(prepared: PreparedOperator, where: string): Promise<CompiledOperator> {
-  const known = compiled.get(prepared.digest);
+  const known = compiled.get(prepared.checksum);
   if (known !== undefined) {
-    compiled.delete(prepared.digest);
-    compiled.set(prepared.digest, known);
+    compiled.delete(prepared.checksum);
+    compiled.set(prepared.checksum, known);
     return known;
   }
   const pending = Promise.all(prepared.modules.map((module) => compileModule(module, where))).then((modules) => ({
     prepared,
     modules,
   }));
-  compiled.set(prepared.digest, pending);
-  pending.catch(() => compiled.delete(prepared.digest));
+  compiled.set(prepared.checksum, pending);
+  pending.catch(() => compiled.delete(prepared.checksum));
   for (const oldest of compiled.keys()) {
     if (compiled.size <= MAX_COMPILED) break;
     compiled.delete(oldest);

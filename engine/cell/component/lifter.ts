@@ -15,6 +15,7 @@ import { AbiViolation, type GuestMemory } from './guest-memory.ts';
 import type { RowError } from './host.ts';
 import { MAX_MESSAGE_BYTES } from './host.ts';
 import type { OperatorInstance } from './instance.ts';
+import { printable } from './printable.ts';
 import type { Deadline } from './watchdog.ts';
 import { ERROR_CASES, type ErrorCase } from './world.ts';
 
@@ -30,7 +31,7 @@ export class GuestError extends Error {
   readonly row: RowError | undefined;
 
   constructor(kind: ErrorCase, message: string, row?: RowError) {
-    super(message);
+    super(printable(message));
     this.name = 'GuestError';
     this.kind = kind;
     this.row = row;

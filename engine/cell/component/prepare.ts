@@ -9,6 +9,7 @@ import { CloudskinError, externalError, userError } from '../../errors.ts';
 import { binaryKind, MalformedBinary } from './binary.ts';
 import { type ComponentParts, readComponent } from './component-binary.ts';
 import { decodePrepared, encodePrepared, isPrepared, type PreparedOperator } from './prepared.ts';
+import { printable } from './printable.ts';
 import { loadToolchain } from './toolchain.ts';
 import { checkWorld } from './world.ts';
 
@@ -38,7 +39,7 @@ function malformed(where: string, error: MalformedBinary): CloudskinError {
   const unsupported = /^(unsupported|unknown instruction)/.test(error.message);
   const code = unsupported ? 'component.unsupported' : 'component.malformed';
   const verdict = unsupported ? 'uses what the engine does not support' : 'is damaged or not a component';
-  return userError(code, `${where} ${verdict}: ${error.message}`, { cause: error });
+  return userError(code, `${where} ${verdict}: ${printable(error.message)}`, { cause: error });
 }
 
 function takeApart(bytes: Uint8Array, where: string): ComponentParts {
@@ -50,14 +51,20 @@ function takeApart(bytes: Uint8Array, where: string): ComponentParts {
   }
 }
 
-/** The toolchain's validator is the judge of what is a component; its message's first line says what is wrong. */
+/** The innermost of the reasons that the toolchain gives, one a line. */
+function lastReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  return printable((lines.at(-1) ?? '').replace(/^\s*\d+:\s*/, ''));
+}
+
+/** The toolchain's validator is the judge of what is a component. */
 async function validate(bytes: Uint8Array, where: string): Promise<void> {
   const toolchain = await loadToolchain(`checking the component ${where}`);
   try {
     await toolchain.componentWit(bytes);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const finding = message.split('\n')[0] ?? '';
+    const finding = lastReason(error);
     throw userError('component.malformed', `${where} is not a valid component: ${finding}`, { cause: error });
   }
   for (const module of readComponent(bytes).modules) {

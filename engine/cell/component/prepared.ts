@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { userError } from '../../errors.ts';
 import { binaryKind } from './binary.ts';
 import type { ComponentParts, CoreRef, Item, Lifted, Step } from './component-binary.ts';
+import { printable } from './printable.ts';
 import { HOST_FUNCTIONS, OPERATOR_EXPORTS, STATE_EXPORTS, STATEFUL_WORLD, WORLD, type WorldName } from './world.ts';
 
 const MAGIC = new TextEncoder().encode('CSKCELL\n');
@@ -26,6 +27,8 @@ export type LiftedExport = Omit<Lifted, 'type'>;
 export interface PreparedOperator {
   /** SHA-256 of the component it was made of, in hexadecimal; names it in caches. */
   readonly digest: string;
+  /** SHA-256 of the prepared file itself, as computed, not as claimed: what compiled code is kept by. */
+  readonly checksum: string;
   readonly world: WorldName;
   readonly modules: readonly Uint8Array[];
   readonly steps: readonly Step[];
@@ -144,7 +147,7 @@ function readHeader(text: Buffer, where: string): Header {
   }
   const parsed = headerSchema.safeParse(json);
   if (!parsed.success)
-    throw damaged(where, `its header is not as it should be (${parsed.error.issues[0]?.message ?? ''})`);
+    throw damaged(where, `its header is not as it should be (${printable(parsed.error.issues[0]?.message ?? '')})`);
   return parsed.data;
 }
 
@@ -171,5 +174,12 @@ export function decodePrepared(bytes: Uint8Array, where: string): PreparedOperat
   }
   if (at !== end) throw damaged(where, 'it has bytes that belong to no module');
   const exports = new Map(Object.entries(header.exports));
-  return { digest: header.digest, world: header.world, modules, steps: header.steps, exports };
+  return {
+    digest: header.digest,
+    checksum: checksum.toString('hex'),
+    world: header.world,
+    modules,
+    steps: header.steps,
+    exports,
+  };
 }

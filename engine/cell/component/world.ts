@@ -4,6 +4,7 @@
  */
 import { userError } from '../../errors.ts';
 import type { ComponentParts, ImportedFunction, Lifted } from './component-binary.ts';
+import { printable } from './printable.ts';
 
 export const WORLD = 'cloudskin:operator/operator@0.1.0';
 export const STATEFUL_WORLD = 'cloudskin:operator/stateful-operator@0.1.0';
@@ -56,7 +57,7 @@ export const STATE_EXPORTS: ReadonlyMap<string, string> = new Map([
 ]);
 
 function wrongWorld(where: string, finding: string): Error {
-  return userError('component.wrong-world', `${where} is not an operator of ${WORLD}: ${finding}`, {
+  return userError('component.wrong-world', `${where} is not an operator of ${WORLD}: ${printable(finding)}`, {
     hint: 'build it against operators/wit/operator.wit of this version',
   });
 }
