@@ -107,8 +107,8 @@ export class EventTimeScanner {
     if (greatest >= rises) {
       const bound = fromMicros(this.#boundary(greatest), this.#options.unit);
       if (bound <= 0n) return false;
-      const behind = integerOf(smallestOf(floats, start, end)) < bound;
-      if (behind && !this.#followsInOrder(floats, start, end)) return false;
+      const least = integerOf(smallestOf(floats, start, end));
+      if (least < 0n || (least < bound && !this.#followsInOrder(floats, start, end))) return false;
     }
     this.#greatest = greatest;
     return true;

@@ -14,10 +14,21 @@ import type { Control } from './control.ts';
 /** Shortest wait in milliseconds: rows due within it go together, so that a fast replay does not go row by row. */
 const SHORTEST_WAIT = 5;
 
+/** The first row of a source, and when it was handed on: from there all its partitions count. */
+interface Origin {
+  first: { readonly value: bigint; readonly at: number } | undefined;
+}
+
 /** The same rows, each not before it is due; `speed` is a multiple of event time. */
-export function paced(source: SourceNode, speed: number, inner: SourcePartition, control: Control): SourcePartition {
+export function paced(
+  source: SourceNode,
+  speed: number,
+  partitions: readonly SourcePartition[],
+  control: Control,
+): SourcePartition[] {
   const { column, unitsPerMillisecond } = paceColumn(source);
-  return new PacedPartition(inner, column, unitsPerMillisecond * speed, control);
+  const origin: Origin = { first: undefined };
+  return partitions.map((inner) => new PacedPartition(inner, column, unitsPerMillisecond * speed, origin, control));
 }
 
 class PacedPartition implements SourcePartition {
@@ -29,12 +40,13 @@ class PacedPartition implements SourcePartition {
   readonly #memory: BatchMemory = { body: new Uint8Array(0) };
   #batch: Batch | undefined;
   #row = 0;
-  #origin: { readonly value: bigint; readonly at: number } | undefined;
+  readonly #origin: Origin;
 
-  constructor(inner: SourcePartition, column: number, rate: number, control: Control) {
+  constructor(inner: SourcePartition, column: number, rate: number, origin: Origin, control: Control) {
     this.#inner = inner;
     this.#column = column;
     this.#rate = rate;
+    this.#origin = origin;
     this.#control = control;
   }
 
@@ -70,8 +82,8 @@ class PacedPartition implements SourcePartition {
     for (let row = this.#row; row < batch.rows; row++) {
       if (validity.length > 0 && !getBit(validity, row)) continue;
       const time = times[row] ?? 0n;
-      this.#origin ??= { value: time, at: now };
-      reached ??= this.#origin.value + BigInt(Math.floor((now - this.#origin.at) * this.#rate));
+      this.#origin.first ??= { value: time, at: now };
+      reached ??= this.#origin.first.value + BigInt(Math.floor((now - this.#origin.first.at) * this.#rate));
       if (time <= reached) continue;
       return row > this.#row ? row : { wait: Math.max(SHORTEST_WAIT, Number(time - reached) / this.#rate) };
     }

@@ -3,7 +3,7 @@
  * two streams: its rows, and the rows that it could not read.
  */
 import type { Batch } from '../batch/batch.ts';
-import { userError } from '../errors.ts';
+import { externalError, userError } from '../errors.ts';
 import type { Source, SourceContext, SourcePartition, SourceSpec } from '../graph/connector.ts';
 import { ERRORS_SCHEMA, type SourceNode as SourcePlan } from '../graph/plan.ts';
 import { NodeCounters } from '../metrics/counters.ts';
@@ -19,6 +19,9 @@ import { paced } from './pace.ts';
 import { type PartitionTarget, PartitionTask, type PartitionTime } from './partition-task.ts';
 import type { SinkNode } from './sink-node.ts';
 import { Stream } from './stream.ts';
+
+/** Bytes that may wait for one sink when bad rows come. */
+const FLOOD = 256 * 1_048_576;
 
 export interface SourceNodeOptions {
   readonly directory: string;
@@ -75,7 +78,9 @@ export class SourceNode implements PartitionTarget {
       attach: plan.attach,
       reject: (row) => {
         this.#bad.reject(row);
-        if (this.#bad.waiting > 0) this.#flushSoon();
+        if (this.#bad.waiting === 0) return;
+        this.#refuseFlood();
+        this.#flushSoon();
       },
     };
     const opening = spec.open(options, plan.schema, context);
@@ -171,6 +176,15 @@ export class SourceNode implements PartitionTarget {
     this.errors.end();
   }
 
+  /** Rejecting cannot wait, so a source with nothing but bad rows could fill a slow sink's queue without end. */
+  #refuseFlood(): void {
+    const flooded = this.#sinks.find((sink) => sink.queuedBytes > FLOOD);
+    if (flooded === undefined) return;
+    const message = `source ${this.plan.name} has bad rows faster than sink ${flooded.plan.name} can take them`;
+    const hint = `look at the first of them: the schema may be wrong; or give ${this.plan.name} 'onError: skip'`;
+    throw externalError('source.bad-row-flood', message, { hint });
+  }
+
   /** Bad rows must be seen even if no good one follows: hands them on at the next turn of the event loop. */
   #flushSoon(): void {
     if (this.#flushSet) return;
@@ -197,8 +211,7 @@ export class SourceNode implements PartitionTarget {
       }
       partitions = [ordered(this.plan, orderBy, partitions, this.#options.orderBytes, this.#control)];
     }
-    if (speed === undefined) return partitions;
-    return partitions.map((partition) => paced(this.plan, speed, partition, this.#control));
+    return speed === undefined ? partitions : paced(this.plan, speed, partitions, this.#control);
   }
 
   #timeOf(): PartitionTime | undefined {
