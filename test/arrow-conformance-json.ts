@@ -50,6 +50,13 @@ export interface IntegrationJson {
   readonly dictionaries?: readonly { readonly id: number; readonly data: JsonBatch }[];
 }
 
+/** Parses it without losing digits: integers beyond 2^53 stay text. */
+export function parseIntegrationJson(text: string): IntegrationJson {
+  const keep = (_: string, parsed: unknown, context?: { readonly source?: string }): unknown =>
+    typeof parsed === 'number' && Math.abs(parsed) > Number.MAX_SAFE_INTEGER ? context?.source : parsed;
+  return JSON.parse(text, keep) as IntegrationJson;
+}
+
 /** Every batch's rows in one list. */
 export function rowsOfJson(json: IntegrationJson): Plain[][] {
   return json.batches.flatMap((batch) =>

@@ -1,11 +1,9 @@
 /** The schema of an Arrow file: read by our own hands where all types have names of ours, through apache-arrow where not. */
 import type * as arrow from 'apache-arrow';
 import type { FlatTable } from '../../../engine/batch/flatbuffer.ts';
-import { readMessage } from '../../../engine/batch/ipc-message.ts';
 import { readSchema } from '../../../engine/batch/ipc-schema.ts';
 import type { Schema } from '../../../engine/batch/types.ts';
 import { CloudskinError, userError } from '../../../engine/errors.ts';
-import { corrupt } from './messages.ts';
 
 export interface FileSchema {
   readonly schema: Schema;
@@ -22,16 +20,17 @@ const UNREADABLE: ReadonlyMap<number, string> = new Map([
 const MAX_DEPTH = 64;
 
 /** Throws `source.corrupt`, `batch.big-endian`, and `source.unsupported-type` naming column and type. */
-export async function fileSchema(name: string, metadata: Uint8Array): Promise<FileSchema> {
-  const message = readMessage(metadata);
-  if (message.kind !== 'schema') throw corrupt(name, `a ${message.kind} where its schema is due`);
+export async function fileSchema(name: string, table: FlatTable): Promise<FileSchema> {
   try {
-    return { schema: readSchema(message.table), dictionaries: new Map() };
+    return { schema: readSchema(table), dictionaries: new Map() };
   } catch (error) {
     if (!(error instanceof CloudskinError) || error.code !== 'batch.foreign-column') throw error;
   }
-  for (const field of message.table.tables(1)) refuseUnreadable(name, field, field.string(0) ?? '', 0);
-  return throughApacheArrow(name, metadata);
+  for (const field of table.tables(1)) refuseUnreadable(name, field, field.string(0) ?? '', 0);
+  const { arrowSchema } = await import('./flat-types.ts');
+  const { fromArrowSchema } = await import('../../../engine/batch/arrow-types.ts');
+  const schema = arrowSchema(table);
+  return { schema: fromArrowSchema(schema), dictionaries: schema.dictionaries };
 }
 
 function refuseUnreadable(name: string, field: FlatTable, column: string, depth: number): void {
@@ -47,16 +46,4 @@ function refuseUnreadable(name: string, field: FlatTable, column: string, depth:
     );
   }
   for (const child of field.tables(5)) refuseUnreadable(name, child, column, depth + 1);
-}
-
-async function throughApacheArrow(name: string, metadata: Uint8Array): Promise<FileSchema> {
-  const { Message } = await import('apache-arrow');
-  const { fromArrowSchema } = await import('../../../engine/batch/arrow-types.ts');
-  try {
-    const schema = Message.decode(new Uint8Array(metadata)).header() as arrow.Schema;
-    return { schema: fromArrowSchema(schema), dictionaries: schema.dictionaries };
-  } catch (cause) {
-    if (cause instanceof CloudskinError) throw cause;
-    throw corrupt(name, 'its schema cannot be read', cause);
-  }
 }

@@ -25,9 +25,47 @@ class EmittingQueue extends arrow.AsyncByteQueue {
   }
 }
 
+/** apache-arrow 21 puts the compressed length in front of a compressed buffer, where the format has the uncompressed one. */
+function mend<B extends { readonly buffers: ArrayBufferView[] }>(body: B, plain: readonly ArrayBufferView[]): B {
+  for (const [index, buffer] of plain.entries()) {
+    const prefix = body.buffers[index * 2];
+    if (prefix === undefined || prefix.byteLength !== 8) continue;
+    const view = new DataView(prefix.buffer, prefix.byteOffset, 8);
+    if (view.getBigInt64(0, true) !== -1n) view.setBigInt64(0, BigInt(buffer.byteLength), true);
+  }
+  return body;
+}
+
+class StreamWriter extends arrow.RecordBatchStreamWriter {
+  /** Without `write`'s comparison of schemas, which takes some (unions, duplicate names) for different and then writes nothing. */
+  put(record: arrow.RecordBatch): void {
+    this._writeRecordBatch(record);
+  }
+
+  protected override _compressBodyBuffers(plain: ArrayBufferView[]) {
+    return mend(super._compressBodyBuffers(plain), plain);
+  }
+}
+
+/** apache-arrow leaves the schema message out of files, which readers that come to it in order need. */
+class FileWriter extends arrow.RecordBatchFileWriter {
+  put(record: arrow.RecordBatch): void {
+    this._writeRecordBatch(record);
+  }
+
+  protected override _compressBodyBuffers(plain: ArrayBufferView[]) {
+    return mend(super._compressBodyBuffers(plain), plain);
+  }
+
+  protected override _writeSchema(schema: arrow.Schema): this {
+    super._writeSchema(schema);
+    return this._writeMessage(arrow.Message.from(schema));
+  }
+}
+
 export class ForeignWriter implements FormatWriter {
   readonly #schema: arrow.Schema;
-  readonly #writer: arrow.RecordBatchWriter;
+  readonly #writer: FileWriter | StreamWriter;
   readonly #container: Container;
   readonly #dictionaries: Map<number, unknown> = new Map();
 
@@ -35,7 +73,7 @@ export class ForeignWriter implements FormatWriter {
     this.#schema = toArrowSchema(schema);
     this.#container = container;
     const options = codec === undefined ? {} : { compressionType: registered(codec) };
-    const kinds = { file: arrow.RecordBatchFileWriter, stream: arrow.RecordBatchStreamWriter };
+    const kinds = { file: FileWriter, stream: StreamWriter };
     this.#writer = new kinds[container]({ autoDestroy: true, ...options });
     this.#writer.reset(new EmittingQueue(emit), this.#schema);
   }
@@ -44,7 +82,7 @@ export class ForeignWriter implements FormatWriter {
     if (batch.rows === 0) return;
     const record = toRecordBatch(batch, { copy: false }, this.#schema);
     if (this.#container === 'file') this.#checkDictionaries(record);
-    this.#writer.write(record);
+    this.#writer.put(record);
   }
 
   flush(): void {}

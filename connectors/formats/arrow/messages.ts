@@ -4,8 +4,8 @@
  * is, is seen from the first bytes, whatever the file is called.
  */
 
-import { FlatBuffer } from '../../../engine/batch/flatbuffer.ts';
-import { readPrefix } from '../../../engine/batch/ipc-message.ts';
+import { FlatBuffer, type FlatTable } from '../../../engine/batch/flatbuffer.ts';
+import { readMessage, readPrefix } from '../../../engine/batch/ipc-message.ts';
 import { externalError, userError } from '../../../engine/errors.ts';
 import type { Input, RandomAccess } from '../format.ts';
 import { MAX_BODY } from './body.ts';
@@ -24,8 +24,8 @@ export interface RawMessage {
 }
 
 export interface Messages {
-  /** Metadata of the schema message. */
-  readonly schema: Uint8Array;
+  /** The Schema table of the schema message, or of the footer. */
+  readonly schema: FlatTable;
   /** `keep`: the body is the caller's. Undefined at the end. Throws `source.corrupt`. */
   next(keep: boolean): Promise<RawMessage | undefined>;
   close(): Promise<void>;
@@ -54,8 +54,17 @@ export async function openMessages(input: Input, signal: AbortSignal): Promise<M
   const feed = new Feed(input);
   const head = await feed.take(HEAD, false);
   const messages = new StreamMessages(input.name, feed, signal, head);
-  await messages.open();
-  return messages;
+  const before = await messages.open();
+  return before === undefined ? messages : collect(input.name, feed, [head, ...before]);
+}
+
+/** Some writers leave the schema to the footer; such a file is held whole, up to `MAX_BODY`. */
+async function collect(name: string, feed: Feed, before: readonly Uint8Array[]): Promise<Messages> {
+  const rest = await feed.take(MAX_BODY, false);
+  await feed.close();
+  if (rest.length === MAX_BODY) throw corrupt(name, 'its schema does not come first');
+  const bytes = new Uint8Array(Buffer.concat([...before, rest]));
+  return openFile(name, { byteLength: bytes.length, read: async (start, end) => bytes.slice(start, end) });
 }
 
 function isFile(head: Uint8Array): boolean {
@@ -77,7 +86,7 @@ function checkHead(name: string, head: Uint8Array): void {
 
 /** Messages one after the other, of a stream or of a file read from its front. */
 class StreamMessages implements Messages {
-  schema: Uint8Array = new Uint8Array(0);
+  schema: FlatTable = NO_SCHEMA;
   readonly #name: string;
   readonly #feed: Feed;
   readonly #signal: AbortSignal;
@@ -94,11 +103,19 @@ class StreamMessages implements Messages {
     this.#head = this.#file ? new Uint8Array(0) : head;
   }
 
-  async open(): Promise<void> {
+  /** Reads the schema; where a file has none in front, gives back the bytes read since the magic. */
+  async open(): Promise<readonly Uint8Array[] | undefined> {
     if (!this.#file) checkHead(this.#name, this.#head);
-    const first = await this.#read(true);
-    if (first === undefined && !this.#signal.aborted) throw corrupt(this.#name, 'it holds no schema');
-    this.schema = first?.metadata ?? new Uint8Array(0);
+    const length = await this.#prefix();
+    const prefix = Buffer.concat([Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0), this.#head]);
+    prefix.writeUInt32LE(length, 4);
+    const metadata = length === 0 ? undefined : await this.#exactly(length, true);
+    if (this.#signal.aborted) return undefined;
+    const message = metadata === undefined ? undefined : readMessage(metadata);
+    if (message?.kind === 'schema') this.schema = message.table;
+    else if (this.#file) return metadata === undefined ? [prefix] : [prefix.subarray(0, 8), metadata];
+    else throw corrupt(this.#name, 'it holds no schema');
+    return undefined;
   }
 
   next(keep: boolean): Promise<RawMessage | undefined> {
@@ -160,6 +177,9 @@ class StreamMessages implements Messages {
   }
 }
 
+/** What stands for the schema of an input that was stopped before it came. */
+const NO_SCHEMA: FlatTable = new FlatBuffer(Uint8Array.of(8, 0, 0, 0, 4, 0, 4, 0, 4, 0, 0, 0)).root();
+
 interface Block {
   readonly offset: number;
   readonly metadata: number;
@@ -179,7 +199,8 @@ async function openFile(name: string, random: RandomAccess): Promise<Messages> {
     const { length: count, at } = footer.vector(slot, BLOCK_BYTES);
     return Array.from({ length: count }, (_, i) => readBlock(name, footer.buffer, at + i * BLOCK_BYTES, end));
   });
-  const schema = await readSchemaAt(name, random, end);
+  const schema = footer.table(1);
+  if (schema === undefined) throw corrupt(name, 'it holds no schema');
   let turn = 0;
   return {
     schema,
@@ -198,15 +219,6 @@ function readBlock(name: string, buffer: FlatBuffer, at: number, end: number): B
     throw corrupt(name, `a block at ${offset} of ${metadata} and ${body} bytes before ${end}`);
   }
   return block;
-}
-
-async function readSchemaAt(name: string, random: RandomAccess, end: number): Promise<Uint8Array> {
-  const head = await random.read(HEAD, Math.min(HEAD + 8, end));
-  const prefix = readPrefix(head, 0);
-  if (prefix === undefined || prefix.length === 0 || HEAD + prefix.start + prefix.length > end) {
-    throw corrupt(name, 'it holds no schema');
-  }
-  return random.read(HEAD + prefix.start, HEAD + prefix.start + prefix.length);
 }
 
 async function readMessageAt(name: string, random: RandomAccess, block: Block): Promise<RawMessage> {
