@@ -127,7 +127,7 @@ export class Unwinding extends Error {
 /** An error with the name of the node it came from; what is not a CloudskinError is wrapped, its cause kept. */
 export function attributed(kind: NodeKind, name: string, error: unknown): CloudskinError {
   if (error instanceof CloudskinError) {
-    if (error.problems.length > 0 || error.message.includes(name)) return error;
+    if (error.problems.length > 0 || names(error.message, name)) return error;
     const { code, domain, retry, hint } = error;
     const options = { domain, retry, cause: error, ...(hint === undefined ? {} : { hint }) };
     return new CloudskinError(code, `${kind} ${name}: ${error.message}`, options);
@@ -136,4 +136,9 @@ export function attributed(kind: NodeKind, name: string, error: unknown): Clouds
   const message = `${kind} ${name} failed: ${reason}`;
   if (kind === 'cell') return internalError('cell.failed', message, { cause: error });
   return externalError(`${kind}.failed`, message, { cause: error });
+}
+
+/** True where a message has a node's name as a word; names are DNS labels, so they mean nothing to a regular expression. */
+function names(message: string, name: string): boolean {
+  return new RegExp(`(?<![a-z0-9-])${name.replaceAll('+', '\\+')}(?![a-z0-9-])`).test(message);
 }

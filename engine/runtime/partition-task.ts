@@ -10,8 +10,8 @@ import type { EventTimeScanner } from '../progress/event-time.ts';
 import type { Control } from './control.ts';
 import type { Timer } from './ports.ts';
 
-/** Milliseconds of work after which I/O, timers and signals get a turn. */
-const TURN_AFTER = 10;
+/** Milliseconds of work after which I/O, timers and signals get a turn: sinks and other sources live by it. */
+const TURN_AFTER = 2;
 /** Longest wait for the slowest source, in milliseconds: then one batch goes on all the same, so that nothing hangs. */
 const DRIFT_PATIENCE = 10_000;
 

@@ -25,6 +25,8 @@ const METRICS_INTERVAL = 1_000;
 export interface DataflowOptions extends RuntimeOptions {
   /** Bytes that may wait in each output before the sources upstream wait; 8 MiB unless given. */
   readonly outputBytes?: number;
+  /** Aborting it gives the run up. */
+  readonly signal?: AbortSignal;
 }
 
 const OUTPUT_BYTES = 8 * 1_048_576;
@@ -122,11 +124,8 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
     const connectors = [...this.#options.connectors, tapConnector(this.#taps)];
     this.#deployment = new Deployment(plan, { ...this.#options, connectors });
     this.#done = this.#deployment.run();
-    this.#done.catch((error: unknown) => {
-      const known = error instanceof CloudskinError ? error : internalError('runtime.failed', String(error));
-      for (const output of this.#outputs) output.fail(known);
-      for (const observed of this.#observed.values()) observed.fail(known);
-    });
+    this.#done.catch((error: unknown) => this.#failed(error));
+    this.#heed(this.#options.signal, this.#done);
   }
 
   /** Starts the flow; resolves when everything has ended and every sink is closed, or rejects with the first error. */
@@ -169,10 +168,7 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
 
   /** Gives up at once: sinks leave nothing half-written, `done` rejects with `run.aborted`. */
   abort(reason?: unknown): void {
-    if (this.#done === undefined) {
-      this.#isDisposed = true;
-      return;
-    }
+    if (this.#done === undefined) this.#isDisposed = true;
     const message = 'the run was aborted; nothing of it is kept';
     this.#deployment?.abort(new CloudskinError('run.aborted', message, { domain: 'external', cause: reason }));
   }
@@ -189,6 +185,21 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
     } catch (error) {
       if (!isTold) throw error;
     }
+  }
+
+  #failed(error: unknown): void {
+    const known = error instanceof CloudskinError ? error : internalError('runtime.failed', String(error));
+    for (const output of this.#outputs) output.fail(known);
+    for (const observed of this.#observed.values()) observed.fail(known);
+  }
+
+  #heed(signal: AbortSignal | undefined, done: Promise<Summary>): void {
+    if (signal === undefined) return;
+    const abort = (): void => this.abort(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    const leave = (): void => signal.removeEventListener('abort', abort);
+    done.then(leave, leave);
   }
 
   #observerSink(name: string): ObserverSink {

@@ -58,14 +58,12 @@ export async function openGraph<const G extends GraphInput>(
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   const plan = withSources(planOrThrow(prepared), options.sources ?? {});
-  const { signal, execution = 'compiled', sources: _given, parameters: _used, ...rest } = options;
-  const dataflow = new Dataflow<OutputsOf<G>>(plan, {
+  const { execution = 'compiled', sources: _given, parameters: _used, ...rest } = options;
+  return new Dataflow<OutputsOf<G>>(plan, {
     ...rest,
     connectors: all,
     openCell: async (cell) => (await import('../../cell/open.ts')).openCell(cell, { execution }),
   });
-  signal?.addEventListener('abort', () => dataflow.abort(signal.reason), { once: true });
-  return dataflow;
 }
 
 async function prepareInput(graph: GraphInput, options: PrepareOptions): ReturnType<typeof prepareText> {
