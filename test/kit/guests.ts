@@ -55,8 +55,16 @@ const INIT = `
   (i32.store (i32.const 1036) (i32.load offset=12 (local.get $inputs)))
   (i32.const 1008)`;
 
+/** A text at 2048, for `failing`. */
+export const TEXT = '(data (i32.const 2048) "the cup is full")';
+
+/** An error of the world's: its case and a text at 2048. */
+export const failing: (kind: number, length: number) => string = (kind, length) => `
+  (i32.store8 (i32.const 960) (i32.const 1)) (i32.store8 (i32.const 964) (i32.const ${kind}))
+  (i32.store (i32.const 968) (i32.const 2048)) (i32.store (i32.const 972) (i32.const ${length})) (i32.const 960)`;
+
 /** A bump allocator on 64 bytes, taken back after every call. */
-const REALLOC = `
+export const REALLOC = `
   (local $p i32)
   (local.set $p (global.get $heap))
   (global.set $heap (i32.add (local.get $p) (i32.and (i32.add (local.get $size) (i32.const 63)) (i32.const -64))))

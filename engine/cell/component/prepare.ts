@@ -130,7 +130,7 @@ async function prepareBytes(bytes: Uint8Array, where: string, options: PrepareOp
   return remember(key, decodePrepared(file, where));
 }
 
-async function readOperatorFile(path: string, named: string): Promise<Uint8Array> {
+async function readOperatorFile(path: string): Promise<Uint8Array> {
   try {
     const { size } = await stat(path);
     if (size > MAX_COMPONENT_BYTES) {
@@ -140,15 +140,23 @@ async function readOperatorFile(path: string, named: string): Promise<Uint8Array
   } catch (error) {
     if (error instanceof CloudskinError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    if (code === 'ENOENT') throw userError('component.not-found', `no component at ${named}`, { cause: error });
-    throw externalError('component.unreadable', `cannot read ${named} (${code})`, { cause: error });
+    if (code === 'ENOENT') throw userError('component.not-found', `there is no component at ${path}`, { cause: error });
+    throw externalError('component.unreadable', `cannot read ${path} (${code})`, { cause: error });
   }
 }
 
 const STANDARD_NAME = /^[a-z][a-z0-9-]*$/;
 
+/** The standard operators; `operators/README.md` says what each does. */
+export const STANDARD_OPERATORS: readonly string[] = ['anomaly'];
+
 /** Where a standard operator's prepared file lies; artifacts lie in the same place of a checkout and of the published package. */
 function standardPath(name: string): string {
+  if (!STANDARD_OPERATORS.includes(name)) {
+    throw userError('component.not-found', `no standard operator is called ${name}`, {
+      hint: `there is ${STANDARD_OPERATORS.join(', ')}; a file of your own is written with a slash, as ./${name}.wasm`,
+    });
+  }
   return fileURLToPath(new URL(`../../../operators/${name}/${name}.cell`, import.meta.url));
 }
 
@@ -167,8 +175,6 @@ export function locateComponent(component: string, directory: string): string {
  */
 export async function prepare(source: string | Uint8Array, options: PrepareOptions = {}): Promise<PreparedOperator> {
   if (typeof source !== 'string') return prepareBytes(source, 'the component', options);
-  const standard = STANDARD_NAME.test(source);
-  const path = standard ? standardPath(source) : resolve(source);
-  const named = standard ? `${path} (the standard operator ${source})` : path;
-  return prepareBytes(await readOperatorFile(path, named), path, options);
+  const path = STANDARD_NAME.test(source) ? standardPath(source) : resolve(source);
+  return prepareBytes(await readOperatorFile(path), path, options);
 }

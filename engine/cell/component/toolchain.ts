@@ -23,11 +23,16 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
 }
 
-/** Loads the toolchain; `purpose` says in the error what it is needed for. */
-export async function loadToolchain(purpose: string): Promise<Toolchain> {
+/** A computed name, so that neither the type checker nor a bundler looks for the package. */
+function importPackage(): Promise<unknown> {
   const name: string = PACKAGE;
+  return import(name);
+}
+
+/** Loads the toolchain; `purpose` says in the error what it is needed for. */
+export async function loadToolchain(purpose: string, load: () => Promise<unknown> = importPackage): Promise<Toolchain> {
   try {
-    return (await import(name)) as Toolchain;
+    return (await load()) as Toolchain;
   } catch (error) {
     if (!isMissing(error)) throw error;
     throw userError('component.needs-jco', `${purpose} needs the optional package ${PACKAGE}, which is not installed`, {
