@@ -9,6 +9,7 @@ import type { Schema } from '../../../engine/batch/types.ts';
 import { userError } from '../../../engine/errors.ts';
 import type { Emit, FormatWriter } from '../format.ts';
 import { encodeLz4 } from './lz4.ts';
+import { compactViews } from './views.ts';
 import type { Container } from './writer.ts';
 
 /** apache-arrow's queue of written bytes, handing them on instead of keeping them. */
@@ -80,7 +81,8 @@ export class ForeignWriter implements FormatWriter {
 
   write(batch: Batch): void {
     if (batch.rows === 0) return;
-    const record = toRecordBatch(batch, { copy: false }, this.#schema);
+    const foreign = new Map([...(batch.foreign ?? [])].map(([at, data]) => [at, compactViews(data as arrow.Data)]));
+    const record = toRecordBatch({ ...batch, foreign }, { copy: false }, this.#schema);
     if (this.#container === 'file') this.#checkDictionaries(record);
     this.#writer.put(record);
   }
