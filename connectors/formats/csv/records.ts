@@ -6,7 +6,7 @@
  * never swallows the rows behind it.
  */
 import { Attached } from '../text/attached.ts';
-import { firstRecord, skipLines } from '../text/begin.ts';
+import { type FirstRecord, firstRecord, skipLines } from '../text/begin.ts';
 import { type RecordParser, type TextReader, tooLong } from '../text/reader.ts';
 import { chooseDelimiter, mapHeader, splitRecord, wantedNames } from './header.ts';
 import type { CsvReadOptions } from './options.ts';
@@ -26,10 +26,10 @@ export class CsvRecords implements RecordParser {
   }
 
   async begin(reader: TextReader): Promise<boolean> {
-    const { header, quote, maxRowBytes, nullValues } = this.#options;
+    const { header, quote, nullValues } = this.#options;
     const { window, request, builder, input } = reader;
     window.line += await skipLines(window, this.#options.skipLines);
-    const first = await firstRecord(window, quote, maxRowBytes, input.name);
+    const first = await this.#firstRecord(reader);
     if (first === undefined || request.signal.aborted) return false;
     const wanted = wantedNames(request.schema, request.attach.length, request.paths);
     const delimiter = this.#options.delimiter ?? chooseDelimiter(first.record, quote, wanted);
@@ -45,6 +45,17 @@ export class CsvRecords implements RecordParser {
       window.line += first.lines;
     }
     return true;
+  }
+
+  /** Blank lines before a header are passed over. */
+  async #firstRecord({ window, input }: TextReader): Promise<FirstRecord | undefined> {
+    const { header, quote, maxRowBytes } = this.#options;
+    for (;;) {
+      const first = await firstRecord(window, quote, maxRowBytes, input.name);
+      if (first === undefined || first.record.length > 0 || !header) return first;
+      window.start += first.bytes;
+      window.line += first.lines;
+    }
   }
 
   drain(reader: TextReader): boolean {
