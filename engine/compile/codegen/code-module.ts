@@ -35,7 +35,7 @@ const HELPERS: Readonly<Record<string, Shape>> = {
   selectRun: [[I, I, I], []],
   portFull: [[I, I], [I]],
   hashBytes: [[L, I, I], [L]],
-  openPane: [[L, L, I], [I]],
+  openPane: [[L, L, I, L, L], [I]],
   growPane: [[I, I], []],
   keepBytes: [[I, I, I], [I]],
   replaceBytes: [[I, I, I, I], []],

@@ -3,12 +3,12 @@
  * failure or a null leads. Null is control flow: code for a value branches away where the value is null.
  */
 import type { DataType } from '../../batch/types.ts';
-import type { EvaluationError } from '../../expression/ir.ts';
-import { EVALUATION_ERRORS } from '../../expression/ir.ts';
+import { EVALUATION_ERRORS, type EvaluationError } from '../../expression/ir.ts';
 import type { FunctionBuilder, Label, Local, ValueType } from '../emit/function.ts';
 import { ERROR } from '../support/assembly/control.ts';
 import type { CodeModule } from './code-module.ts';
 import type { InlineContext } from './inline-context.ts';
+import type { Site, Sites } from './sites.ts';
 import { wasmTypes } from './types.ts';
 
 /** A value that can be named: an input column, a computed column, a variable. */
@@ -66,21 +66,30 @@ export class Held implements Readable {
   }
 }
 
+/** Where a failing row goes, and the locals that say how it failed: index of the error, and of the site. */
+export interface Failure {
+  readonly label: Label;
+  readonly error: Local;
+  readonly site: Local;
+}
+
 export class RowScope implements InlineContext {
   readonly f: FunctionBuilder;
   readonly code: CodeModule;
-  /** Branch target of a failing row; `error` holds the index of the error. */
-  readonly failure: Label;
-  readonly error: Local;
+  readonly failure: Failure;
+  /** Where the code being generated stands in the user's graph. */
+  site: Site;
   columns: readonly Readable[] = [];
   readonly variables: Map<number, Held> = new Map();
+  readonly #sites: Sites;
   readonly #temps = new Map<string, Local>();
 
-  constructor(f: FunctionBuilder, code: CodeModule, failure: Label, error: Local) {
+  constructor(f: FunctionBuilder, code: CodeModule, sites: Sites, failure: Failure, site: Site) {
     this.f = f;
     this.code = code;
+    this.#sites = sites;
     this.failure = failure;
-    this.error = error;
+    this.site = site;
   }
 
   temp(type: ValueType, slot: number): Local {
@@ -94,8 +103,8 @@ export class RowScope implements InlineContext {
 
   fail(error: EvaluationError): void {
     this.f.i32(EVALUATION_ERRORS.indexOf(error));
-    this.f.set(this.error);
-    this.f.br(this.failure);
+    this.f.set(this.failure.error);
+    this.#leave();
   }
 
   support(name: string): void {
@@ -106,13 +115,20 @@ export class RowScope implements InlineContext {
     const { f } = this;
     f.i32(0);
     f.memory('i32.load', ERROR);
-    f.tee(this.error);
+    f.tee(this.failure.error);
     f.if(() => {
       f.i32(0);
       f.i32(0);
       f.memory('i32.store', ERROR);
-      f.br(this.failure);
+      this.#leave();
     });
+  }
+
+  /** The site is named only where a row fails, so that others do not pay for it. */
+  #leave(): void {
+    this.f.i32(this.#sites.add(this.site));
+    this.f.set(this.failure.site);
+    this.f.br(this.failure.label);
   }
 
   /** Fresh locals for a value of the type, with a null flag where asked for. */

@@ -66,9 +66,11 @@ export function loadOf(type: DataType): string {
   }
 }
 
-/** The store of a value of an expression's type. */
+/** The store that writes a value, narrowed to what is stored. */
 export function storeOf(type: DataType): string {
-  return `${wasmTypes(type)[0]}.store`;
+  const bits = 8 << widthShift(type);
+  const [wasm = 'i32'] = wasmTypes(type);
+  return `${wasm}.store${bits < Number(wasm.slice(1)) ? bits : ''}`;
 }
 
 /** log2 of the bytes that a value takes in its values buffer (the offsets, for utf8 and binary). */

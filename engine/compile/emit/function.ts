@@ -40,7 +40,7 @@ export interface Label {
 }
 
 export class FunctionBuilder {
-  readonly code: ByteWriter = new ByteWriter();
+  code: ByteWriter = new ByteWriter();
   readonly locals: Local[] = [];
   readonly #typeIndex: (signature: Signature) => number;
   readonly callee: Callee;
@@ -101,6 +101,14 @@ export class FunctionBuilder {
   f64(value: number): void {
     this.code.byte(0x44);
     this.code.f64(value);
+  }
+
+  /** Puts code in front of all that was written so far: for what is known only once the body is. */
+  prepend(prologue: () => void): void {
+    const body = this.code;
+    this.code = new ByteWriter();
+    prologue();
+    this.code.bytes(body.view());
   }
 
   /** An instruction without immediates. */

@@ -1,4 +1,4 @@
-/** Text and bytes as such: equality, order, hash; and the one product that does not fit a machine word. */
+/** Text and bytes as such: equality, order, hash; and integers that take more than a machine word. */
 import { ERROR } from './control';
 
 /** Index of `overflow` in EVALUATION_ERRORS. */
@@ -48,4 +48,17 @@ export function multiplyInt64(a: i64, b: i64): i64 {
   if (!wraps) return product;
   store<i32>(ERROR, OVERFLOW);
   return 0;
+}
+
+/** The mean of `count` integers whose sum is high * 2^64 + low (signed), by halves of the sum's size. */
+export function average128(high: i64, low: i64, count: i64): f64 {
+  let upper = low < 0 ? high - 1 : high;
+  let lower: u64 = low;
+  const negative = upper < 0;
+  if (negative) {
+    lower = 0 - lower;
+    upper = lower == 0 ? 0 - upper : ~upper;
+  }
+  const size = <f64>(<u64>upper) * 18446744073709551616.0 + <f64>lower;
+  return (negative ? -size : size) / <f64>count;
 }

@@ -19,11 +19,13 @@ import {
 const PAGE: u64 = 65536;
 /** Smallest block, and the alignment of every block. */
 const SMALLEST: u32 = 64;
+/** Bytes behind the last block that vector loads may read. */
+const SLACK: u64 = 64;
 
 /** Called once, before anything else: blocks are given out from `base` on. */
 export function initialise(base: u32, limit: u32): void {
   store<u32>(HEAP_TOP, (base + 63) & ~63);
-  store<u32>(HEAP_END, <u32>(<u64>memory.size() * PAGE));
+  store<u32>(HEAP_END, <u32>(<u64>memory.size() * PAGE - SLACK));
   store<u32>(HEAP_LIMIT, limit);
   const arena = allocate(4096);
   store<u32>(ARENA_BASE, arena);
@@ -78,12 +80,11 @@ function grow(end: u64): void {
   const limit = <u64>load<u32>(HEAP_LIMIT);
   if (end > limit) memoryFault();
   const have = <u64>memory.size();
-  let wanted = (end + PAGE - 1) / PAGE;
+  let wanted = (end + SLACK + PAGE - 1) / PAGE;
   const generous = have + (have >> 3);
   if (wanted < generous && generous * PAGE <= limit) wanted = generous;
   if (memory.grow(<i32>(wanted - have)) < 0) memoryFault();
-  const bytes = wanted * PAGE;
-  store<u32>(HEAP_END, bytes > 0xffffffff ? 0xffffffff : <u32>bytes);
+  store<u32>(HEAP_END, <u32>(wanted * PAGE - SLACK));
 }
 
 /** Stops the cell: it would take more memory than it may. */

@@ -32,11 +32,17 @@ const OUT_OF_RANGE = 1;
 const SMALLEST_SLOTS: u32 = 16;
 const LARGEST_FIRST_SLOTS: u32 = 65536;
 
-/** The pane of the window of `size` that holds `time`, opened if it is not open; or LATE or OUT_OF_RANGE. */
-export function openPane(time: i64, size: i64, recordSize: u32): u32 {
+/**
+ * The pane of the window of `size` that holds `time`, opened if it is not open; or LATE, or OUT_OF_RANGE where its bounds
+ * are not from `earliest` to `latest`.
+ */
+export function openPane(time: i64, size: i64, recordSize: u32, earliest: i64, latest: i64): u32 {
   let start = (time / size) * size;
-  if (start > time) start = start < i64.MIN_VALUE + size ? i64.MAX_VALUE : start - size;
-  if (start > i64.MAX_VALUE - size) return OUT_OF_RANGE;
+  if (start > time) {
+    if (start < i64.MIN_VALUE + size) return OUT_OF_RANGE;
+    start -= size;
+  }
+  if (start < earliest || start > latest - size) return OUT_OF_RANGE;
   if (start + size <= load<i64>(WATERMARK)) return LATE;
   let pane = findPane(start, size);
   if (pane == 0) pane = addPane(start, size, recordSize);

@@ -1,0 +1,93 @@
+/**
+ * From a compiled cell's plan to running code: generates the module, compiles it, and instantiates it beside the support module on one
+ * memory of its own.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import type { CellPlan } from '../compile/cell-plan.ts';
+import { type GeneratedCell, generate } from '../compile/codegen/generate.ts';
+import { printModule } from '../compile/emit/wat.ts';
+import { externalError, internalError } from '../errors.ts';
+
+/** What the support module offers the host; the generated code uses the rest. */
+export interface Support {
+  initialise(base: number, limit: number): void;
+  allocate(bytes: number): number;
+  release(block: number, bytes: number): void;
+  portStart(head: number): void;
+  portPack(head: number): number;
+  portReset(head: number): void;
+}
+
+export interface RunningCode {
+  readonly generated: GeneratedCell;
+  readonly memory: WebAssembly.Memory;
+  readonly support: Support;
+  process(from: number, to: number): void;
+  advance(): void;
+}
+
+/** Called by the generated code. */
+export interface HostFunctions {
+  /** Output `port` is full. */
+  readonly emit: (port: number) => void;
+  /** The expression at `site` failed on a row with the evaluation error of index `error`. */
+  readonly fail: (site: number, error: number, row: number) => void;
+}
+
+const PAGE = 65_536;
+/** Bytes for the first blocks behind static memory: arena, small batches, small tables. */
+const FIRST_BLOCKS = 4 * PAGE;
+
+let supportModule: WebAssembly.Module | undefined;
+
+export function instantiate(plan: CellPlan, maxMemoryBytes: number, host: HostFunctions): RunningCode {
+  const generated = generate(plan);
+  const module = compileFast(generated.module.encode());
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((generated.heap + FIRST_BLOCKS) / PAGE) });
+  const support = new WebAssembly.Instance(loadSupport(), { env: { memory } }).exports as unknown as Support;
+  support.initialise(generated.heap, Math.min(maxMemoryBytes, 0xffff_0000));
+  const env = { memory, emit: host.emit, fail: host.fail };
+  const { exports } = new WebAssembly.Instance(module, { env, support: { ...support } });
+  for (const port of generated.ports) if (port !== undefined) support.portStart(port.head);
+  const { process, advance } = exports as unknown as Pick<RunningCode, 'process'> & Partial<RunningCode>;
+  return { generated, memory, support, process, advance: advance ?? (() => {}) };
+}
+
+/** The generated code of a compiled cell as WebAssembly text, for `explain --wat`. */
+export function watText(plan: CellPlan): string {
+  return printModule(generate(plan).module);
+}
+
+/**
+ * Compiled by the optimising compiler at once: the first batch then runs at full speed, for about two milliseconds a cell.
+ * The flags hold for this call only.
+ */
+function compileFast(bytes: Uint8Array): WebAssembly.Module {
+  setFlagsFromString('--no-liftoff');
+  setFlagsFromString('--no-wasm-lazy-compilation');
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (error) {
+    throw internalError('internal.codegen', 'generated code is not valid', { cause: error });
+  } finally {
+    setFlagsFromString('--liftoff');
+    setFlagsFromString('--wasm-lazy-compilation');
+  }
+}
+
+/** Compiled once a process, function by function as they are called. */
+function loadSupport(): WebAssembly.Module {
+  if (supportModule !== undefined) return supportModule;
+  const path = fileURLToPath(new URL('../compile/support/support.wasm', import.meta.url));
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    const hint = 'in a checkout, run: node tools/build-wasm.ts';
+    throw externalError('cell.support-missing', `cannot read ${path}`, { hint, cause: error });
+  }
+  supportModule = new WebAssembly.Module(bytes);
+  return supportModule;
+}

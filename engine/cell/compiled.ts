@@ -1,0 +1,231 @@
+/**
+ * A compiled cell: a chain of declared operators as one Wasm module. A batch is copied into the cell's memory whole (body and layout), the
+ * generated code takes it from there, and what an output port holds is handed out as a view of that memory.
+ */
+import { type Batch, LAYOUT_WORDS } from '../batch/batch.ts';
+import type { CellPlan, OutputPort } from '../compile/cell-plan.ts';
+import type { Port } from '../compile/codegen/ports.ts';
+import {
+  FAULT,
+  FAULT_MEMORY,
+  INPUT_BASE,
+  LATE_ROWS,
+  ONES,
+  PORT_BODY,
+  PORT_ROWS,
+  WATERMARK,
+} from '../compile/support/assembly/control.ts';
+import { type CloudskinError, externalError, internalError } from '../errors.ts';
+import type { Cell, CellCounters, Emit } from './cell.ts';
+import { Failures } from './compiled-failures.ts';
+import { instantiate, type RunningCode } from './compiled-module.ts';
+
+export { watText } from './compiled-module.ts';
+
+export interface CompiledCellOptions {
+  /** Bytes that the cell's memory may grow to; 1 GiB unless given. More is the error `cell.memory-limit`. */
+  readonly maxMemoryBytes?: number;
+}
+
+const MAX_MEMORY_BYTES = 1_073_741_824;
+/** Bytes behind the input that vector loads of the last rows may read. */
+const SLACK = 512;
+const INT64_MAX = 2n ** 63n - 1n;
+const INT64_MIN = -(2n ** 63n);
+const MICROSECONDS = 1_000_000n;
+
+/** Compiles and opens the chain of a plan of kind `compiled`. */
+export function openCompiledCell(plan: CellPlan, options: CompiledCellOptions = {}): Cell {
+  return new CompiledCell(plan, options.maxMemoryBytes ?? MAX_MEMORY_BYTES);
+}
+
+const noReceiver: Emit = () => {
+  throw internalError('internal.cell', 'a compiled cell put out rows outside of a call');
+};
+
+class CompiledCell implements Cell {
+  readonly name: string;
+  readonly outputs: readonly OutputPort[];
+  readonly #code: RunningCode;
+  readonly #ports: readonly Port[];
+  readonly #failures: Failures;
+  readonly #limit: number;
+  /** Views of the memory, made anew when it has grown. */
+  #buffer: ArrayBuffer;
+  #bytes: Uint8Array;
+  #words: Int32Array;
+  readonly #layouts: (Int32Array | undefined)[] = [];
+  #inputCapacity = 0;
+  #onesRows = 0;
+  #emit: Emit = noReceiver;
+  #batch: Batch | undefined;
+  #rows = 0;
+  #watermark: bigint | undefined;
+
+  constructor(plan: CellPlan, limit: number) {
+    this.name = plan.name;
+    this.outputs = plan.outputs;
+    this.#limit = limit;
+    this.#failures = new Failures(plan);
+    this.#code = instantiate(plan, limit, {
+      emit: (port) => this.#handOut(port),
+      fail: (site, error, row) => this.#fail(site, error, row),
+    });
+    this.#ports = this.#code.generated.ports.filter((port) => port !== undefined);
+    this.#buffer = this.#code.memory.buffer;
+    this.#bytes = new Uint8Array(this.#buffer);
+    this.#words = new Int32Array(this.#buffer);
+    this.#setWatermark(INT64_MIN);
+  }
+
+  process(_input: number, batch: Batch, emit: Emit): void {
+    if (batch.rows === 0) return;
+    this.#batch = batch;
+    this.#call(emit, () => {
+      this.#copyIn(batch);
+      this.#code.process(0, batch.rows);
+    });
+    this.#rows += batch.rows;
+    this.#batch = undefined;
+  }
+
+  onWatermark(time: bigint, emit: Emit): void {
+    this.#watermark = time;
+    const { hasAggregate, timeUnits } = this.#code.generated;
+    if (!hasAggregate) return;
+    this.#setWatermark(toUnits(time, timeUnits));
+    this.#call(emit, () => this.#code.advance());
+  }
+
+  onEnd(emit: Emit): void {
+    if (!this.#code.generated.hasAggregate) return;
+    this.#setWatermark(INT64_MAX);
+    this.#call(emit, () => this.#code.advance());
+  }
+
+  counters(): CellCounters {
+    const late = new DataView(this.#code.memory.buffer).getBigInt64(LATE_ROWS, true);
+    return { late: Number(late), errors: this.#failures.count };
+  }
+
+  memory(): number {
+    return this.#code.memory.buffer.byteLength;
+  }
+
+  close(): void {
+    this.#emit = noReceiver;
+    this.#batch = undefined;
+  }
+
+  /** Runs generated code, hands out what the ports then hold, and says in our words why it stopped, if it did. */
+  #call(emit: Emit, run: () => void): void {
+    this.#emit = emit;
+    try {
+      run();
+      for (const port of this.#ports) if (this.#word(port.head + PORT_ROWS) > 0) this.#handOut(port.index);
+      this.#failures.flush(emit);
+    } catch (error) {
+      throw error instanceof WebAssembly.RuntimeError ? this.#trapped(error) : error;
+    } finally {
+      this.#emit = noReceiver;
+    }
+  }
+
+  #trapped(error: Error): CloudskinError {
+    const operators = this.name.split('+').join(', ');
+    if (this.#word(FAULT) !== FAULT_MEMORY) {
+      return internalError('cell.trap', `the code of ${operators} stopped: ${error.message}`, { cause: error });
+    }
+    const limit = `${Math.floor(this.#limit / 1_048_576)} MiB`;
+    return externalError('cell.memory-limit', `${operators} needs more than the ${limit} that a cell may take`, {
+      hint: 'shorter windows, fewer groups or a smaller maxDelay need less; a higher limit allows more',
+    });
+  }
+
+  #copyIn(batch: Batch): void {
+    const { body, layout, rows } = batch;
+    if (body.length + SLACK > this.#inputCapacity) this.#growInput(body.length + SLACK);
+    if (rows > this.#onesRows) this.#growOnes(rows);
+    this.#refresh();
+    this.#bytes.set(body, this.#word(INPUT_BASE));
+    this.#words.set(layout, this.#code.generated.layout / 4);
+  }
+
+  #growInput(bytes: number): void {
+    const { support } = this.#code;
+    const capacity = Math.max(bytes, this.#inputCapacity + (this.#inputCapacity >> 1));
+    if (this.#inputCapacity > 0) support.release(this.#word(INPUT_BASE), this.#inputCapacity);
+    this.#inputCapacity = 0;
+    const base = support.allocate(capacity);
+    this.#refresh();
+    this.#words[INPUT_BASE / 4] = base;
+    this.#inputCapacity = capacity;
+  }
+
+  /** Validity bits for columns without nulls: all ones. */
+  #growOnes(rows: number): void {
+    const { support } = this.#code;
+    const bytes = (rows >> 3) + SLACK;
+    const ones = support.allocate(bytes);
+    this.#refresh();
+    this.#bytes.fill(0xff, ones, ones + bytes);
+    this.#words[ONES / 4] = ones;
+    this.#onesRows = rows;
+  }
+
+  /** Hands out the rows that a port holds and empties it. */
+  #handOut(index: number): void {
+    const port = this.#code.generated.ports[index];
+    if (port === undefined) return;
+    const { support } = this.#code;
+    const length = support.portPack(port.head);
+    this.#refresh();
+    const body = new Uint8Array(this.#buffer, this.#word(port.head + PORT_BODY), length);
+    const rows = this.#word(port.head + PORT_ROWS);
+    this.#emit(index, { schema: port.schema, rows, body, layout: this.#layoutOf(port) });
+    support.portReset(port.head);
+  }
+
+  #layoutOf(port: Port): Int32Array {
+    let layout = this.#layouts[port.index];
+    if (layout === undefined) {
+      layout = new Int32Array(this.#buffer, port.layout, port.columns.length * LAYOUT_WORDS);
+      this.#layouts[port.index] = layout;
+    }
+    return layout;
+  }
+
+  #fail(site: number, error: number, row: number): void {
+    const where = this.#code.generated.sites[site];
+    if (where === undefined) throw internalError('internal.site', `no site ${site}`);
+    this.#failures.take(where, error, row, { batch: this.#batch, before: this.#rows, watermark: this.#watermark });
+  }
+
+  #setWatermark(ticks: bigint): void {
+    new DataView(this.#code.memory.buffer).setBigInt64(WATERMARK, ticks, true);
+  }
+
+  #word(address: number): number {
+    return new Int32Array(this.#code.memory.buffer, address, 1)[0] ?? 0;
+  }
+
+  #refresh(): void {
+    const { buffer } = this.#code.memory;
+    if (buffer === this.#buffer) return;
+    this.#buffer = buffer;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+    this.#layouts.length = 0;
+  }
+}
+
+/** The last tick that is not after a time in microseconds, within int64. */
+function toUnits(micros: bigint, perSecond: bigint): bigint {
+  if (perSecond >= MICROSECONDS) {
+    const ticks = micros * (perSecond / MICROSECONDS);
+    return ticks > INT64_MAX ? INT64_MAX : ticks < INT64_MIN ? INT64_MIN : ticks;
+  }
+  const size = MICROSECONDS / perSecond;
+  const ticks = micros / size;
+  return micros % size < 0n ? ticks - 1n : ticks;
+}

@@ -1,0 +1,23 @@
+/** Opens a cell of a physical plan: compiled, by the kernels, or a component. Each kind is loaded when it is first needed. */
+import type { CellPlan } from '../compile/cell-plan.ts';
+import type { Cell } from './cell.ts';
+import type { CompiledCellOptions } from './compiled.ts';
+import type { ComponentOptions } from './component.ts';
+
+export interface OpenCellOptions extends CompiledCellOptions, Partial<ComponentOptions> {
+  /** How chains of declared operators run; `kernels` needs no code generation and is slower. `compiled` unless given. */
+  readonly execution?: 'compiled' | 'kernels';
+}
+
+export async function openCell(plan: CellPlan, options: OpenCellOptions = {}): Promise<Cell> {
+  if (plan.kind === 'component') {
+    const { openComponentCell } = await import('./component.ts');
+    return openComponentCell(plan, { now: Date.now, ...options });
+  }
+  if (options.execution === 'kernels') {
+    const { openKernelCell } = await import('../compile/kernels/chain.ts');
+    return openKernelCell(plan);
+  }
+  const { openCompiledCell } = await import('./compiled.ts');
+  return openCompiledCell(plan, options);
+}

@@ -1,0 +1,144 @@
+/**
+ * The function that takes the selected rows of one block through the chain's first steps: up to the output port, or into the
+ * aggregate. Its parameter counts the row numbers in the selection.
+ */
+import { internalError } from '../../errors.ts';
+import type { FunctionBuilder, Local } from '../emit/function.ts';
+import { ARENA_BASE, ARENA_TOP } from '../support/assembly/control.ts';
+import { AggregateSink } from './aggregate-update.ts';
+import { isPlannedProject } from './chain-plan.ts';
+import type { Generation, Variant } from './generation.ts';
+import { InputColumn } from './input.ts';
+import { PortWriter } from './ports.ts';
+import { type Readable, RowScope } from './scope.ts';
+import type { Site } from './sites.ts';
+import { type Remaining, runSteps, type StepContext } from './steps.ts';
+
+export function generateRows(generation: Generation, variant: Variant, remaining: Remaining): FunctionBuilder {
+  const { code, plan, layout } = generation;
+  const f = code.builder.function(`rows${variant.suffix}`, [['count', 'i32']]);
+  const row = f.local('i32', 'row');
+  const inputs = plan.cell.input.fields.map((field, index) => new InputColumn(f, field, index, variant.nulls, row));
+  if (generation.aggregate === undefined) fillPort(generation, { f, row, inputs, remaining });
+  else {
+    const sink = new AggregateSink(generation, f, generation.aggregate.layout, generation.aggregate.probe);
+    sink.begin();
+    loopRows(generation, { f, row, inputs, remaining }, (context) => sink.row(context, row));
+    sink.end(inputs);
+  }
+  f.prepend(() => {
+    for (const input of inputs) input.prologue(layout);
+  });
+  return f;
+}
+
+interface Rows {
+  readonly f: FunctionBuilder;
+  readonly row: Local;
+  readonly inputs: readonly InputColumn[];
+  readonly remaining: Remaining;
+}
+
+function fillPort(generation: Generation, rows: Rows): void {
+  const { code, plan, ports, selection } = generation;
+  const { f, row, inputs } = rows;
+  const [port] = ports;
+  if (port === undefined) return;
+  const writer = new PortWriter(f, code, port, plan.cell.input, selection);
+  writer.begin();
+  let columns = onlyGathered(generation, rows);
+  if (columns !== undefined && writer.gathersAll(columns)) writer.advance(f.param(0));
+  else {
+    loopRows(generation, rows, ({ scope }) => {
+      columns = scope.columns;
+      writer.row(scope, columns, row);
+    });
+  }
+  writer.end(inputs, columns ?? inputs);
+}
+
+/** The output columns where no row needs to be looked at: the selection is final and all are input columns under other names. */
+function onlyGathered({ plan }: Generation, { inputs, remaining }: Rows): readonly Readable[] | undefined {
+  let columns: readonly Readable[] = inputs;
+  for (const planned of plan.before) {
+    if (!isPlannedProject(planned)) {
+      if (remaining.get(planned) !== null) return undefined;
+      continue;
+    }
+    const outer = columns;
+    const named = planned.step.columns.map(({ expr }) => (expr.node === 'column' ? outer[expr.index] : undefined));
+    columns = named.filter((column) => column !== undefined && !column.canFail) as Readable[];
+    if (columns.length < named.length) return undefined;
+  }
+  return columns;
+}
+
+/** For every selected row: the steps, then `consume`. A failing row is reported and left out. */
+function loopRows(generation: Generation, rows: Rows, consume: (context: StepContext) => void): void {
+  const { code, plan, selection, sites, usesArena } = generation;
+  const { f, row, inputs, remaining } = rows;
+  const at = f.local('i32', 'at');
+  const end = f.local('i32', 'end');
+  const error = f.local('i32', 'error');
+  const site = f.local('i32', 'site');
+  const first = firstSite(generation);
+  f.block((done) => {
+    f.get(f.param(0));
+    f.i32(2);
+    f.op('i32.shl');
+    f.tee(end);
+    f.op('i32.eqz');
+    f.brIf(done);
+    f.loop((again) => {
+      f.get(at);
+      f.memory('i32.load', selection);
+      f.set(row);
+      if (usesArena) resetArena(f);
+      f.block((next) => {
+        f.block((failure) => {
+          const scope = new RowScope(f, code, sites, { label: failure, error, site }, first);
+          scope.columns = inputs;
+          const context = { scope, grouped: false, next, reads: plan.reads };
+          runSteps(context, plan.before, remaining);
+          consume(context);
+          f.br(next);
+        });
+        reportFailure(generation, f, { site, error, row });
+      });
+      f.get(at);
+      f.i32(4);
+      f.op('i32.add');
+      f.tee(at);
+      f.get(end);
+      f.op('i32.ne');
+      f.brIf(again);
+    });
+  });
+}
+
+/** Where code stands in front of the first step. */
+export function firstSite({ plan }: Generation, grouped = false): Site {
+  const [operator] = plan.cell.operators;
+  if (operator === undefined) throw internalError('internal.chain', 'a cell without operators');
+  return { operator, text: '', grouped };
+}
+
+/** Tells the host which expression failed, how, and on which row; it throws, counts or diverts. */
+export function reportFailure(
+  { code }: Generation,
+  f: FunctionBuilder,
+  { site, error, row }: { readonly site: Local; readonly error: Local; readonly row: Local },
+): void {
+  f.get(site);
+  f.get(error);
+  f.get(row);
+  f.call(code.fail);
+}
+
+/** What one row left in the arena is forgotten. */
+export function resetArena(f: FunctionBuilder): void {
+  f.i32(0);
+  f.i32(0);
+  f.memory('i32.load', ARENA_BASE);
+  f.memory('i32.store', ARENA_TOP);
+}
