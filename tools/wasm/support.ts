@@ -8,6 +8,8 @@ import { STATIC_BASE } from '../../engine/compile/support/assembly/control.ts';
 
 const folder = fileURLToPath(new URL('../../engine/compile/support/', import.meta.url));
 const output = `${folder}support.wasm`;
+/** Mathematics that TypeScript and AssemblyScript both compile. */
+const portable = fileURLToPath(new URL('../../engine/expression/functions/portable/', import.meta.url));
 
 const FLAGS = [
   ...['--runtime', 'stub', '-O3', '--noAssert', '--uncheckedBehavior', 'always'],
@@ -26,7 +28,7 @@ export async function buildSupport(): Promise<void> {
 
 function isFresh(): boolean {
   const built = statSync(output, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = readdirSync(`${folder}assembly`).map((name) => `${folder}assembly/${name}`);
+  const sources = [`${folder}assembly/`, portable].flatMap((path) => readdirSync(path).map((name) => path + name));
   return [...sources, fileURLToPath(import.meta.url)].every((source) => statSync(source).mtimeMs < built);
 }
 

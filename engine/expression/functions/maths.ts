@@ -5,6 +5,8 @@
 import { type CatalogueFunction, define, fail } from '../define.ts';
 import type { EvaluationError } from '../ir.ts';
 import { roundDecimal } from './decimal.ts';
+import { atan2 } from './portable/trigonometric.ts';
+import * as portable from './transcendental.ts';
 
 const TRANSCENDENTAL = { args: ['float64'], result: 'float64', approximate: true } as const;
 const ROUNDING = { args: ['float64'], result: 'float64' } as const;
@@ -41,9 +43,8 @@ function power(x: number, y: number): number {
   if (x === 0 && y < 0) return fail('invalidArgument');
   if (x < 0 && Number.isFinite(y) && Math.floor(y) !== y) return fail('invalidArgument');
   if (x === 1 || (x === -1 && !Number.isFinite(y))) return 1; // JavaScript says NaN for 1 to the power of infinity
-  const result = x ** y;
-  if (!Number.isFinite(x) || !Number.isFinite(y)) return result;
-  return checked(result, x !== 0);
+  if (x === 0 || !Number.isFinite(x) || !Number.isFinite(y)) return x ** y;
+  return checked(portable.power(x, y), true);
 }
 
 const rounding: readonly CatalogueFunction[] = [
@@ -153,7 +154,7 @@ const powers: readonly CatalogueFunction[] = [
     errors: ['overflow', 'underflow'],
     summary: 'e to that power.',
     example: 'exp(0) → 1.0',
-    evaluate: (x) => (Number.isFinite(x) ? checked(Math.exp(x), true) : Math.exp(x)),
+    evaluate: (x) => (Number.isFinite(x) ? checked(portable.exp(x), true) : portable.exp(x)),
   }),
   define({
     ...TRANSCENDENTAL,
@@ -162,7 +163,7 @@ const powers: readonly CatalogueFunction[] = [
     errors: ['invalidArgument'],
     summary: 'Natural logarithm; an error of zero and negative numbers.',
     example: 'ln(1) → 0.0',
-    evaluate: (x) => (x <= 0 ? fail('invalidArgument') : Math.log(x)),
+    evaluate: (x) => (x <= 0 ? fail('invalidArgument') : portable.ln(x)),
   }),
   define({
     ...TRANSCENDENTAL,
@@ -171,7 +172,7 @@ const powers: readonly CatalogueFunction[] = [
     errors: ['invalidArgument'],
     summary: 'Logarithm to the base of 10; an error of zero and negative numbers.',
     example: 'log(1000.0) → 3.0',
-    evaluate: (x) => (x <= 0 ? fail('invalidArgument') : Math.log10(x)),
+    evaluate: (x) => (x <= 0 ? fail('invalidArgument') : portable.log10(x)),
   }),
 ];
 
@@ -183,7 +184,7 @@ const angles: readonly CatalogueFunction[] = [
     errors: RANGE,
     summary: 'Sine of radians; an error of infinities.',
     example: 'sin(0) → 0.0',
-    evaluate: (x) => Math.sin(finite(x)),
+    evaluate: (x) => portable.sin(finite(x)),
   }),
   define({
     ...TRANSCENDENTAL,
@@ -192,7 +193,7 @@ const angles: readonly CatalogueFunction[] = [
     errors: RANGE,
     summary: 'Cosine of radians; an error of infinities.',
     example: 'cos(0) → 1.0',
-    evaluate: (x) => Math.cos(finite(x)),
+    evaluate: (x) => portable.cos(finite(x)),
   }),
   define({
     ...TRANSCENDENTAL,
@@ -201,7 +202,7 @@ const angles: readonly CatalogueFunction[] = [
     errors: RANGE,
     summary: 'Tangent of radians; an error of infinities.',
     example: 'tan(0) → 0.0',
-    evaluate: (x) => Math.tan(finite(x)),
+    evaluate: (x) => portable.tan(finite(x)),
   }),
   define({
     ...TRANSCENDENTAL,
@@ -237,7 +238,7 @@ const angles: readonly CatalogueFunction[] = [
     approximate: true,
     summary: 'Angle of the point (second, first), in radians.',
     example: 'atan2(0, 1) → 0.0',
-    evaluate: (y, x) => Math.atan2(y, x),
+    evaluate: (y, x) => atan2(y, x),
   }),
   define({
     id: 'degrees',

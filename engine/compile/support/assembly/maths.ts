@@ -1,10 +1,13 @@
 /**
- * Mathematical functions over float64, with PostgreSQL's domain, overflow and underflow errors. Sine and the like are those of the
- * AssemblyScript library (ports of musl's), which come within one unit in the last place of the host's and of PostgreSQL's.
+ * Mathematical functions over float64, with PostgreSQL's domain, overflow and underflow errors. Transcendental ones are those of
+ * maths-portable.ts, or of the AssemblyScript library where its ports (of musl's) agree with the host's bit for bit: inverse circular
+ * functions and the cube root.
  */
+import { atan2 as angleOf } from '../../../expression/functions/portable/trigonometric';
 import { nearestFloat64 } from './casts-float';
 import { decimalDigits } from './format';
 import { digits, exponent, shortestOf } from './format-float';
+import { cosine, expOf, lnOf, log10, powerOf, sine, specialPower, tangent } from './maths-portable';
 import { DIVISION_BY_ZERO, fail, INVALID_ARGUMENT, OUT_OF_RANGE, OVERFLOW, UNDERFLOW } from './text';
 
 export function ceil(x: f64): f64 {
@@ -82,21 +85,21 @@ export function power(x: f64, y: f64): f64 {
   const endless = Math.abs(y) === Infinity;
   if (x < 0 && !endless && Math.floor(y) !== y) return <f64>fail(INVALID_ARGUMENT);
   if (x === 1 || (x === -1 && endless)) return 1;
-  const result = Math.pow(x, y);
-  return endless || Math.abs(x) === Infinity ? result : checked(result, x !== 0);
+  if (endless || x === 0 || Math.abs(x) === Infinity) return specialPower(x, y);
+  return checked(powerOf(x, y), true);
 }
 
 export function exp(x: f64): f64 {
-  const result = Math.exp(x);
+  const result = expOf(x);
   return x - x === 0 ? checked(result, true) : result;
 }
 
 export function ln(x: f64): f64 {
-  return x <= 0 ? <f64>fail(INVALID_ARGUMENT) : Math.log(x);
+  return x <= 0 ? <f64>fail(INVALID_ARGUMENT) : lnOf(x);
 }
 
 export function log(x: f64): f64 {
-  return x <= 0 ? <f64>fail(INVALID_ARGUMENT) : Math.log10(x);
+  return x <= 0 ? <f64>fail(INVALID_ARGUMENT) : log10(x);
 }
 
 export function cbrt(x: f64): f64 {
@@ -104,15 +107,15 @@ export function cbrt(x: f64): f64 {
 }
 
 export function sin(x: f64): f64 {
-  return Math.abs(x) === Infinity ? <f64>fail(OUT_OF_RANGE) : Math.sin(x);
+  return Math.abs(x) === Infinity ? <f64>fail(OUT_OF_RANGE) : sine(x);
 }
 
 export function cos(x: f64): f64 {
-  return Math.abs(x) === Infinity ? <f64>fail(OUT_OF_RANGE) : Math.cos(x);
+  return Math.abs(x) === Infinity ? <f64>fail(OUT_OF_RANGE) : cosine(x);
 }
 
 export function tan(x: f64): f64 {
-  return Math.abs(x) === Infinity ? <f64>fail(OUT_OF_RANGE) : Math.tan(x);
+  return Math.abs(x) === Infinity ? <f64>fail(OUT_OF_RANGE) : tangent(x);
 }
 
 export function asin(x: f64): f64 {
@@ -128,7 +131,7 @@ export function atan(x: f64): f64 {
 }
 
 export function atan2(y: f64, x: f64): f64 {
-  return Math.atan2(y, x);
+  return angleOf(y, x);
 }
 
 /** As PostgreSQL's float.c writes it. */

@@ -8,8 +8,8 @@ import { low, orderedSum, pairProduct, pairQuotient, product, sum } from './doub
 const LN2_HIGH: number = 0.6931471805598903;
 const LN2_MIDDLE: number = 5.49792301870721e-14;
 const LN2_LOW: number = 1.1612227229362532e-26;
-const LOG2_E: number = 1.4426950408889634;
-const LOG10_E: number = 0.4342944819032518;
+const LOG2_E: number = Math.LOG2E;
+const LOG10_E: number = Math.LOG10E;
 const LOG10_E_LOW: number = 1.098319650216765e-17;
 
 /** The power of two by which `expReduced`'s result is to be multiplied. */
@@ -26,24 +26,26 @@ export function expReduced(x: number, tail: number): number {
   const squareLow = low;
   // e^r = 1 + r + r^2/2 + r^3 q(r)
   const q =
-    1 / 6 +
+    0.16666666666666666 +
     r *
-      (1 / 24 +
+      (0.041666666666666664 +
         r *
-          (1 / 120 +
+          (0.008333333333333333 +
             r *
-              (1 / 720 +
+              (0.001388888888888889 +
                 r *
-                  (1 / 5040 +
+                  (0.0001984126984126984 +
                     r *
-                      (1 / 40320 +
+                      (2.48015873015873e-5 +
                         r *
-                          (1 / 362880 +
+                          (2.7557319223985893e-6 +
                             r *
-                              (1 / 3628800 +
+                              (2.755731922398589e-7 +
                                 r *
-                                  (1 / 39916800 +
-                                    r * (1 / 479001600 + r * (1 / 6227020800 + r * (1 / 87178291200)))))))))));
+                                  (2.505210838544172e-8 +
+                                    r *
+                                      (2.08767569878681e-9 +
+                                        r * (1.6059043836821613e-10 + r * 1.1470745597729725e-11))))))))));
   const linear = sum(r, square * 0.5);
   const rest = low + (rLow + r * rLow + squareLow * 0.5 + r * square * q);
   const high = orderedSum(1, linear);
@@ -66,12 +68,20 @@ export function logPair(m: number, k: number): number {
   const third = pairProduct(cube, low, 0.6666666666666666, 3.700743415417188e-17);
   const thirdLow = low;
   const q =
-    2 / 5 +
+    0.4 +
     z *
-      (2 / 7 +
+      (0.2857142857142857 +
         z *
-          (2 / 9 +
-            z * (2 / 11 + z * (2 / 13 + z * (2 / 15 + z * (2 / 17 + z * (2 / 19 + z * (2 / 21 + z * (2 / 23)))))))));
+          (0.2222222222222222 +
+            z *
+              (0.18181818181818182 +
+                z *
+                  (0.15384615384615385 +
+                    z *
+                      (0.13333333333333333 +
+                        z *
+                          (0.11764705882352941 +
+                            z * (0.10526315789473684 + z * (0.09523809523809523 + z * 0.08695652173913043))))))));
   const rest = cube * z * q;
   const seriesHigh = orderedSum(2 * s, third);
   const series = orderedSum(seriesHigh, low + (2 * sLow + thirdLow + rest));

@@ -104,16 +104,16 @@ export function sinSeries(r: number, rLow: number): number {
   const sixth = pairProduct(cube, low, 0.16666666666666666, 9.25185853854297e-18);
   const sixthLow = low;
   const q =
-    1 / 120 -
+    0.008333333333333333 +
     z *
-      (1 / 5040 -
+      (-0.0001984126984126984 +
         z *
-          (1 / 362880 -
+          (2.7557319223985893e-6 +
             z *
-              (1 / 39916800 -
+              (-2.505210838544172e-8 +
                 z *
-                  (1 / 6227020800 -
-                    z * (1 / 1307674368000 - z * (1 / 355687428096000 - z * (1 / 121645100408832000)))))));
+                  (1.6059043836821613e-10 +
+                    z * (-7.647163731819816e-13 + z * (2.8114572543455206e-15 + z * -8.22063524662433e-18))))));
   const high = orderedSum(r, -sixth);
   const result = orderedSum(high, low + (rLow - sixthLow + cube * z * q));
   resultLow = low;
@@ -128,16 +128,16 @@ export function cosSeries(r: number, rLow: number): number {
   const part = pairProduct(fourth, low, 0.041666666666666664, 2.3129646346357427e-18);
   const partLow = low;
   const q =
-    1 / 720 -
+    0.001388888888888889 +
     z *
-      (1 / 40320 -
+      (-2.48015873015873e-5 +
         z *
-          (1 / 3628800 -
+          (2.755731922398589e-7 +
             z *
-              (1 / 479001600 -
+              (-2.08767569878681e-9 +
                 z *
-                  (1 / 87178291200 -
-                    z * (1 / 20922789888000 - z * (1 / 6402373705728000 - z * (1 / 2432902008176640000)))))));
+                  (1.1470745597729725e-11 +
+                    z * (-4.779477332387385e-14 + z * (1.5619206968586225e-16 + z * -4.110317623312165e-19))))));
   const first = orderedSum(1, -0.5 * z);
   const firstLow = low;
   const high = orderedSum(first, part);
@@ -146,28 +146,35 @@ export function cosSeries(r: number, rLow: number): number {
   return result;
 }
 
-/** The sine of what a reduction left, which lies in the `quadrant` it found. */
-export function sinOf(rest: number, low: number, turns: number): number {
-  const odd = turns === 1 || turns === 3;
-  const size = odd ? cosSeries(rest, low) : sinSeries(rest, low);
-  return turns >= 2 ? -size : size;
+/** The sine of what a reduction left, `turns` quarter circles further on. */
+export function sinOf(rest: number, restBelow: number, turns: number): number {
+  const turn = turns - 4 * Math.floor(turns * 0.25);
+  const size = turn === 1 || turn === 3 ? cosSeries(rest, restBelow) : sinSeries(rest, restBelow);
+  return turn >= 2 ? -size : size;
 }
 
 /** The tangent of what a reduction left. */
-export function tanOf(rest: number, low: number, turns: number): number {
-  const sin = sinSeries(rest, low);
+export function tanOf(rest: number, restBelow: number, turns: number): number {
+  const sin = sinSeries(rest, restBelow);
   const sinLow = resultLow;
-  const cos = cosSeries(rest, low);
+  const cos = cosSeries(rest, restBelow);
   const cosLow = resultLow;
   return turns === 1 || turns === 3 ? -pairQuotient(cos, cosLow, sin, sinLow) : pairQuotient(sin, sinLow, cos, cosLow);
 }
 
 /** Half a circle. */
-const PI: number = 3.141592653589793;
+const PI: number = Math.PI;
 const PI_LOW: number = 1.2246467991473532e-16;
+/** Slopes beyond this are vertical. */
+const STEEP: number = 1e20;
 
-/** The angle of a point left of the vertical axis, from the inverse tangent of |y / x|. */
-export function beyondVertical(angle: number, negative: boolean): number {
-  const result = PI - (angle - PI_LOW);
-  return negative ? -result : result;
+/** The angle of the point (x, y), within a unit in the last place. */
+export function atan2(y: number, x: number): number {
+  const left = x < 0 || (x === 0 && 1 / x < 0);
+  const slope = Math.abs(y / x);
+  let angle = Math.atan(slope);
+  if (y === 0 && x === 0) angle = 0;
+  if (Math.abs(y) === Infinity && Math.abs(x) === Infinity) angle = PI / 4;
+  const result = slope > STEEP ? HALF_PI : left ? PI - (angle - PI_LOW) : angle;
+  return y < 0 || (y === 0 && 1 / y < 0) ? -result : result;
 }
