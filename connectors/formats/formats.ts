@@ -1,12 +1,13 @@
 /** The formats there are, and how a file's name says which one it has and how it is compressed. */
 import { userError } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
+import { arrow, arrowStream } from './arrow/arrow.ts';
 import { csv } from './csv/csv.ts';
 import type { Format, FormatName } from './format.ts';
 import { json } from './json/json.ts';
 import { ndjson } from './json/ndjson.ts';
 
-export const formats: readonly Format[] = [csv, ndjson, json];
+export const formats: readonly Format[] = [csv, ndjson, json, arrow, arrowStream];
 
 export const formatNames: readonly FormatName[] = ['csv', 'ndjson', 'json', 'arrow', 'arrow-stream', 'parquet'];
 
