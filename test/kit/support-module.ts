@@ -59,14 +59,30 @@ export class SupportModule {
     return view.getUint32(ARENA_TOP, true) - view.getUint32(ARENA_BASE, true);
   }
 
+  memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** Calls a function whatever its arguments are; address and length where it returns text, else zeros. */
+  callRaw(fn: CatalogueFunction, args: readonly Value[], units: readonly bigint[]): readonly [number, number] {
+    const result = this.#invoke(fn, args, units);
+    new DataView(this.#memory.buffer).setInt32(ERROR, 0, true);
+    if (fn.result.kind !== 'utf8' && fn.result.kind !== 'binary') return [0, 0];
+    return [Number(BigInt(result) & 0xffffffffn), Number(BigInt(result) >> 32n)];
+  }
+
   call(fn: CatalogueFunction, args: readonly Value[], units: readonly bigint[] = []): Value | EvaluationError {
-    this.reset();
-    const raw = fn.args.flatMap((kind, index) => this.#lower(kind, args[index] as Value));
-    const result = this.raw(exportName(fn.id))(...raw, ...units);
+    const result = this.#invoke(fn, args, units);
     const view = new DataView(this.#memory.buffer);
     const error = EVALUATION_ERRORS[view.getInt32(ERROR, true)] ?? 'none';
     view.setInt32(ERROR, 0, true);
     return error === 'none' ? this.#lift(fn.result.kind, result) : error;
+  }
+
+  #invoke(fn: CatalogueFunction, args: readonly Value[], units: readonly bigint[]): Raw {
+    this.reset();
+    const raw = fn.args.flatMap((kind, index) => this.#lower(kind, args[index] as Value));
+    return this.raw(exportName(fn.id))(...raw, ...units);
   }
 
   #lower(kind: ValueKind, value: Value): readonly Raw[] {

@@ -1,8 +1,9 @@
 /** What generated arguments do not reach: every code point's case, results at the size limit, patterns made to be slow, static tables. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SupportModule } from '../../../test/kit/support-module.ts';
-import { catalogueFunction } from '../../expression/catalogue.ts';
-import type { Value } from '../../expression/define.ts';
+import { CATALOGUE, catalogueFunction } from '../../expression/catalogue.ts';
+import type { CatalogueFunction, Value } from '../../expression/define.ts';
 
 const support = new SupportModule();
 const call = (id: string, ...args: readonly Value[]): Value => support.call(catalogueFunction(id), args);
@@ -82,6 +83,29 @@ describe('searching', () => {
       expect(call('strpos', text, 'aé')).toBe(before * 2 + 1);
       expect(call('strpos', text, 'éa')).toBe(0);
       expect(call('split_part', text, 'é', -1)).toBe('bbb');
+    }
+  });
+});
+
+describe('bytes that are no UTF-8', () => {
+  it('make no function trap, nor name bytes outside of the memory', () => {
+    const textual = CATALOGUE.filter(({ id, args }) => support.has(id) && args.includes('utf8'));
+    const args = (fn: CatalogueFunction): fc.Arbitrary<readonly Value[]> =>
+      fc.tuple(
+        ...fn.args.map((kind) =>
+          kind === 'utf8' ? fc.uint8Array({ maxLength: 12 }) : fc.integer({ min: -9, max: 9 }),
+        ),
+      );
+    for (const fn of textual) {
+      const units = fn.units === undefined ? [] : [1_000_000n];
+      fc.assert(
+        fc.property(args(fn), (values) => {
+          const [address, length] = support.callRaw(fn, values, units);
+          expect(length).toBeGreaterThanOrEqual(0);
+          expect(address + length).toBeLessThan(support.memoryBytes());
+        }),
+        { numRuns: 200 },
+      );
     }
   });
 });

@@ -93,13 +93,13 @@ function trim(text: usize, len: i32, set: usize, setLen: i32, atStart: bool, atE
   let from = text;
   let to = text + <usize>len;
   while (atStart && from < to) {
-    const width = <usize>widthOf(load<u8>(from));
+    const width = min(<usize>widthOf(load<u8>(from)), to - from);
     if (!contains(set, setLen, from, width)) break;
     from += width;
   }
   while (atEnd && from < to) {
     let at = to - 1;
-    while ((load<u8>(at) & 0xc0) === 0x80) at -= 1;
+    while (at > from && (load<u8>(at) & 0xc0) === 0x80) at -= 1;
     if (!contains(set, setLen, at, to - at)) break;
     to = at;
   }

@@ -68,7 +68,7 @@ function pad(text: usize, len: i32, wanted: i32, fill: usize, fillLen: i32, left
   if (points >= wanted) return pack(text, <i32>(skipPoints(text, text + <usize>len, wanted) - text));
   if (fillLen === 0) return pack(text, len);
   const missing = wanted - points;
-  const unit = countPoints(fill, fillLen);
+  const unit = max(countPoints(fill, fillLen), 1);
   const rest = <i64>(skipPoints(fill, fill + <usize>fillLen, missing % unit) - fill);
   const padding = <i64>(missing / unit) * <i64>fillLen + rest;
   const to = textRoom(<i64>len + padding);
@@ -118,7 +118,7 @@ export function reverse(text: usize, len: i32): i64 {
   const end = text + <usize>len;
   let at = text;
   while (at < end) {
-    const width = <usize>widthOf(load<u8>(at));
+    const width = min(<usize>widthOf(load<u8>(at)), end - at);
     to -= width;
     if (width === 1) store<u8>(to, load<u8>(at));
     else memory.copy(to, at, width);

@@ -1,7 +1,8 @@
 /**
  * UTF-8 text in linear memory: how results are handed back, and walking by code point.
  *
- * Arguments are (ptr, len) in bytes and hold valid UTF-8 (sources check it), so a code point is found by its lead byte alone.
+ * Arguments are (ptr, len) in bytes and hold valid UTF-8 (sources check it), so a code point is found by its lead byte alone. Of bytes that
+ * are none the functions make something of no meaning, but never read or write beyond an argument by more than three bytes.
  */
 import { ARENA_TOP, ERROR } from './control';
 import { arenaAllocate } from './memory';
@@ -108,7 +109,7 @@ export function skipPoints(ptr: usize, end: usize, points: i64): usize {
     at += widthOf(load<u8>(at));
     points -= 1;
   }
-  return at;
+  return min(at, end);
 }
 
 /** True where no byte of the text is above 127. */
