@@ -5,7 +5,6 @@
 
 export * from './bytes';
 export * from './casts';
-export * from './compare';
 export * from './dates';
 export * from './maths';
 export { allocate, arenaAllocate, arenaStart, dataEnd, initialise, release } from './memory';
