@@ -13,7 +13,7 @@ const FLOAT_DIFFERENCE = 'PostgreSQL also takes hexadecimal floats.';
 const TIME_TEXT =
   'ISO 8601: 2024-02-29 12:30:01.5, with T or a blank between, time and seconds optional, BC behind it for years before 1.';
 const TIME_DIFFERENCE =
-  'PostgreSQL takes many more formats, and the words now, today, infinity and the like; here they are errors.';
+  'PostgreSQL takes many more formats, and the words now, today, infinity and the like; here they are errors. Years before 4713 BC, and whatever else the type can hold, are taken here.';
 
 function parseBinary(text: string): Uint8Array {
   if (!/^\\x([0-9a-f]{2})*$/i.test(text)) return fail('invalidText');
