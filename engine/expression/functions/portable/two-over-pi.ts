@@ -4,6 +4,10 @@
 
 /** Bits 24 * index + 1 to 24 * index + 24 as a whole number; 0 in front of the first. */
 export function twoOverPi(index: number): number {
+  return index < 26 ? early(index) : late(index);
+}
+
+function early(index: number): number {
   switch (index) {
     case 0:
       return 0xa2f983;
@@ -57,6 +61,13 @@ export function twoOverPi(index: number): number {
       return 0x3991d6;
     case 25:
       return 0x398353;
+    default:
+      return 0;
+  }
+}
+
+function late(index: number): number {
+  switch (index) {
     case 26:
       return 0x39f49c;
     case 27:
