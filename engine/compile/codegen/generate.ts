@@ -23,7 +23,7 @@ import type { Generation, Variant } from './generation.ts';
 import { INLINE, inlineHelper } from './inline.ts';
 import { layOutPort, type Port } from './ports.ts';
 import { generateRows } from './rows.ts';
-import { generateSelect, planSelect } from './select.ts';
+import { generateSelect, positionsTable } from './select.ts';
 import { type Site, Sites } from './sites.ts';
 
 /** A generated module and what the host must know to run it. */
@@ -55,6 +55,7 @@ export function generate(cell: CellPlan): GeneratedCell {
     sites: new Sites(),
     layout: code.memory.reserve(cell.input.fields.length * LAYOUT_WORDS * 4),
     selection: code.memory.reserve(BLOCK_ROWS * 4 + 64),
+    positions: code.memory.literal(positionsTable()),
     usesArena: called.some((id) => usesArena(id)),
     aggregate: plan.aggregate === undefined ? undefined : beginAggregate(code, plan.aggregate),
   };
@@ -177,8 +178,7 @@ interface CompiledVariant {
 }
 
 function generateVariant(generation: Generation, variant: Variant): CompiledVariant {
-  const selection = planSelect(generation, variant);
-  const select = generateSelect(generation, variant, selection);
-  const rows = generateRows(generation, variant, selection.remaining);
+  const { select, remaining } = generateSelect(generation, variant);
+  const rows = generateRows(generation, variant, remaining);
   return { select: select.callee, rows: rows.callee };
 }

@@ -17,6 +17,8 @@ export interface Generation {
   readonly layout: number;
   /** Address of the block's selected row numbers. */
   readonly selection: number;
+  /** Address of the table that lists the positions of a byte's ones. */
+  readonly positions: number;
   /** Whether functions put temporary results into the arena, which is then emptied for every row. */
   readonly usesArena: boolean;
   readonly aggregate: { readonly layout: AggregateLayout; readonly probe: Callee } | undefined;

@@ -8,17 +8,18 @@ import { ARENA_BASE, ARENA_TOP } from '../support/assembly/control.ts';
 import { AggregateSink } from './aggregate-update.ts';
 import { isPlannedProject } from './chain-plan.ts';
 import type { Generation, Variant } from './generation.ts';
-import { InputColumn } from './input.ts';
+import type { InputColumn } from './input.ts';
 import { PortWriter } from './ports.ts';
 import { type Readable, RowScope } from './scope.ts';
+import { inputColumns } from './select.ts';
 import type { Site } from './sites.ts';
 import { type Remaining, runSteps, type StepContext } from './steps.ts';
 
 export function generateRows(generation: Generation, variant: Variant, remaining: Remaining): FunctionBuilder {
-  const { code, plan, layout } = generation;
+  const { code, layout } = generation;
   const f = code.builder.function(`rows${variant.suffix}`, [['count', 'i32']]);
   const row = f.local('i32', 'row');
-  const inputs = plan.cell.input.fields.map((field, index) => new InputColumn(f, field, index, variant.nulls, row));
+  const inputs = inputColumns(generation, f, variant, row);
   if (generation.aggregate === undefined) fillPort(generation, { f, row, inputs, remaining });
   else {
     const sink = new AggregateSink(generation, f, generation.aggregate.layout, generation.aggregate.probe);

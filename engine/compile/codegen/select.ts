@@ -1,27 +1,221 @@
-/** The selection of a block: which rows go on, as row numbers. Filters that SIMD can decide are decided here. */
-import type { FunctionBuilder } from '../emit/function.ts';
+/**
+ * The selection of a block: which rows go on, as row numbers. What SIMD can decide of the first filters is decided here, sixteen rows at a
+ * time; masks become row numbers by a table that lists the positions of the ones of every byte.
+ */
+import type { Expr } from '../../expression/ir.ts';
+import type { FunctionBuilder, Local } from '../emit/function.ts';
+import { canFail, mayBeNull, type Names } from './analysis.ts';
+import { isPlannedProject, type PlannedFilter, type PlannedProject, type Stateless } from './chain-plan.ts';
 import type { Generation, Variant } from './generation.ts';
+import { InputColumn } from './input.ts';
+import { LaneCode } from './lane-code.ts';
+import { type Lanes, lanesOf, type PlainColumn } from './lanes.ts';
 import type { Remaining } from './steps.ts';
 
 export interface SelectPlan {
+  /** What SIMD decides, all of it; empty where every row goes on. */
+  readonly lanes: readonly Lanes[];
   readonly remaining: Remaining;
 }
 
-export function planSelect(_generation: Generation, _variant: Variant): SelectPlan {
-  return { remaining: new Map() };
+/** Splits the filters in front of the aggregate into what SIMD decides and what is left for the rows' loop. */
+export function planSelect({ plan }: Generation, inputs: readonly InputColumn[]): SelectPlan {
+  const lanes: Lanes[] = [];
+  const remaining = new Map<Stateless, Expr | null>();
+  let columns: readonly (InputColumn | undefined)[] = inputs;
+  for (const planned of plan.before) {
+    if (isPlannedProject(planned)) {
+      if (projectCanFail(planned, columns)) break;
+      const outer = columns;
+      columns = planned.step.columns.map(({ expr }) => (expr.node === 'column' ? outer[expr.index] : undefined));
+      continue;
+    }
+    if (!splitFilter(planned, columns, lanes, remaining)) break;
+  }
+  return { lanes, remaining };
 }
 
-/** Generates `select(base, count)`, which returns how many rows it selected. */
-export function generateSelect({ code, selection }: Generation, variant: Variant, _plan: SelectPlan): FunctionBuilder {
+/** A row that a later filter drops must still fail here, so nothing behind is decided in front. */
+function projectCanFail({ step }: PlannedProject, columns: readonly (InputColumn | undefined)[]): boolean {
+  return step.columns.some(({ expr }) => canFail(namesOf(columns), expr));
+}
+
+function namesOf(columns: readonly (InputColumn | undefined)[]): Names {
+  return { columns: columns as Names['columns'], variables: new Map() };
+}
+
+/**
+ * Takes the conjuncts that SIMD can decide. A false one decides whatever the others are, but a null one does not: then others are
+ * evaluated, and may fail. Returns whether filters behind may be decided in front as well: not where a row could fail here.
+ */
+function splitFilter(
+  planned: PlannedFilter,
+  columns: readonly (InputColumn | undefined)[],
+  lanes: Lanes[],
+  remaining: Map<Stateless, Expr | null>,
+): boolean {
+  const names = namesOf(columns);
+  const { predicate } = planned.step;
+  const conjuncts = predicate.node === 'and' ? predicate.args : [predicate];
+  const fails = conjuncts.some((part) => canFail(names, part));
+  const rest: Expr[] = [];
+  let blocked = false;
+  for (const part of conjuncts) {
+    const simd: Lanes | undefined =
+      blocked || (fails && mayBeNull(names, part)) ? undefined : lanesOf(part, plainColumns(columns));
+    if (simd !== undefined) lanes.push(simd);
+    else rest.push(part);
+    blocked ||= simd === undefined && canFail(names, part);
+  }
+  const [only] = rest;
+  if (rest.length < conjuncts.length) {
+    remaining.set(planned, only === undefined || predicate.node !== 'and' ? null : { ...predicate, args: rest });
+  }
+  return !blocked;
+}
+
+function plainColumns(columns: readonly (InputColumn | undefined)[]): (index: number) => PlainColumn | undefined {
+  return (index) => {
+    const column = columns[index];
+    return column === undefined ? undefined : { input: column.input, type: column.stored };
+  };
+}
+
+/** The input columns of a function's code. */
+export function inputColumns({ plan }: Generation, f: FunctionBuilder, variant: Variant, row: Local): InputColumn[] {
+  return plan.cell.input.fields.map((field, index) => new InputColumn(f, field, index, variant.nulls, row));
+}
+
+/** Generates `select(base, count)`, which returns how many rows it selected; and says what is left to the rows' loop. */
+export function generateSelect(
+  generation: Generation,
+  variant: Variant,
+): { readonly select: FunctionBuilder; readonly remaining: Remaining } {
+  const { code, selection, layout } = generation;
   const params = [
     ['base', 'i32'],
     ['count', 'i32'],
   ] as const;
   const f = code.builder.function(`select${variant.suffix}`, params, ['i32']);
-  f.i32(selection);
+  const row = f.local('i32', 'row');
+  const inputs = inputColumns(generation, f, variant, row);
+  const { lanes, remaining } = planSelect(generation, inputs);
+  if (lanes.length === 0) {
+    f.i32(selection);
+    f.get(f.param(0));
+    f.get(f.param(1));
+    f.call(code.support('selectRun'));
+    f.get(f.param(1));
+    return { select: f, remaining };
+  }
+  const laneCode = new LaneCode(f, inputs, row);
+  selectLoop(generation, f, row, () => laneCode.mask({ node: 'and', args: lanes }));
+  f.prepend(() => {
+    for (const input of inputs) input.prologue(layout);
+    laneCode.prologue();
+  });
+  return { select: f, remaining };
+}
+
+/** For every sixteen rows: the mask, cut off behind the last row, and the row numbers of its ones to the selection. */
+function selectLoop({ selection, positions }: Generation, f: FunctionBuilder, row: Local, mask: () => void): void {
+  const end = f.local('i32', 'end');
+  const at = f.local('i32', 'at');
+  const bits = f.local('i32', 'bits');
   f.get(f.param(0));
+  f.tee(row);
   f.get(f.param(1));
-  f.call(code.support('selectRun'));
-  f.get(f.param(1));
-  return f;
+  f.op('i32.add');
+  f.set(end);
+  f.loop((again) => {
+    mask();
+    f.set(bits);
+    f.get(row);
+    f.i32(16);
+    f.op('i32.add');
+    f.get(end);
+    f.op('i32.gt_u');
+    f.if(() => {
+      f.get(bits);
+      f.i32(-1);
+      f.get(end);
+      f.get(row);
+      f.ops('i32.sub i32.shl');
+      f.i32(-1);
+      f.ops('i32.xor i32.and');
+      f.set(bits);
+    });
+    appendByte(f, { selection, positions, at, row, bits, high: false });
+    appendByte(f, { selection, positions, at, row, bits, high: true });
+    f.get(row);
+    f.i32(16);
+    f.op('i32.add');
+    f.tee(row);
+    f.get(end);
+    f.op('i32.lt_u');
+    f.brIf(again);
+  });
+  f.get(at);
+  f.i32(2);
+  f.op('i32.shr_u');
+}
+
+interface Append {
+  readonly selection: number;
+  readonly positions: number;
+  /** Bytes of the selection written. */
+  readonly at: Local;
+  readonly row: Local;
+  readonly bits: Local;
+  readonly high: boolean;
+}
+
+/** Writes eight row numbers, of which the first ones count: as many as there are ones in the byte. */
+function appendByte(f: FunctionBuilder, { selection, positions, at, row, bits, high }: Append): void {
+  const found = f.local('v128', 'found');
+  const base = f.local('v128', 'base');
+  const byte = f.local('i32', 'byte');
+  f.get(bits);
+  f.i32(high ? 8 : 0xff);
+  f.op(high ? 'i32.shr_u' : 'i32.and');
+  f.tee(byte);
+  f.i32(3);
+  f.op('i32.shl');
+  f.memory('v128.load8x8_u', positions);
+  f.set(found);
+  f.get(row);
+  if (high) {
+    f.i32(8);
+    f.op('i32.add');
+  }
+  f.op('i32x4.splat');
+  f.set(base);
+  f.get(at);
+  f.get(found);
+  f.op('i32x4.extend_low_i16x8_u');
+  f.get(base);
+  f.op('i32x4.add');
+  f.memory('v128.store', selection);
+  f.get(at);
+  f.get(found);
+  f.op('i32x4.extend_high_i16x8_u');
+  f.get(base);
+  f.op('i32x4.add');
+  f.memory('v128.store', selection + 16);
+  f.get(at);
+  f.get(byte);
+  f.op('i32.popcnt');
+  f.i32(2);
+  f.ops('i32.shl i32.add');
+  f.set(at);
+}
+
+/** For every byte, the positions of its ones in order, eight bytes each. */
+export function positionsTable(): Uint8Array {
+  const table = new Uint8Array(256 * 8);
+  for (let byte = 0; byte < 256; byte++) {
+    let next = byte * 8;
+    for (let position = 0; position < 8; position++) if ((byte >> position) & 1) table[next++] = position;
+  }
+  return table;
 }
