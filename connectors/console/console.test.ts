@@ -14,7 +14,7 @@ const rows: Value[][] = [
   [null, null, 1 / 3, -5n],
 ];
 
-for (const format of ['table', 'ndjson', 'csv']) {
+for (const format of ['table', 'bars', 'ndjson', 'csv']) {
   sinkContract({ title: `console as ${format}`, connector: terminal, schema, rows, options: { format }, files: [] });
 }
 
@@ -138,5 +138,29 @@ describe('console', () => {
       '{"machine":"a","at":"2024-01-31T10:00:00","t":21.5,"n":1}\n',
     );
     expect(await print({ format: 'csv', limit: 1 }, rows)).toBe('machine,at,t,n\na,2024-01-31T10:00:00,21.5,1\n');
+  });
+
+  it('draws a bar a row to the scale of the largest, to an eighth of a column', async () => {
+    const text = await print({ format: 'bars', title: 'Counts', label: 'machine', value: 'n' }, [
+      ['a', null, null, 8n],
+      ['bb', null, null, 4n],
+      ['c', null, null, null],
+    ]);
+    expect(text).toBe(
+      [
+        'Counts',
+        `a   ${'█'.repeat(60)}     8`,
+        `bb  ${'█'.repeat(30)}${' '.repeat(30)}     4`,
+        `c   ${' '.repeat(60)}  null`,
+        '\n',
+      ].join('\n'),
+    );
+  });
+
+  it('refuses bars of a column that is not there, naming the nearest', async () => {
+    await expect(print({ format: 'bars', value: 'm' }, rows)).rejects.toMatchObject({ code: 'console.unknown-column' });
+    await expect(print({ format: 'bars', value: 'machine' }, rows)).rejects.toMatchObject({
+      code: 'console.not-a-number',
+    });
   });
 });

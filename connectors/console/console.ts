@@ -2,34 +2,58 @@
 import { z } from 'zod';
 import type { Schema } from '../../engine/batch/types.ts';
 import type { Connector, Sink, SinkContext, SinkSpec } from '../../engine/graph/connector.ts';
+import { BarsSink } from './bars-sink.ts';
 import { LimitedSink } from './limited-sink.ts';
 import { openLinesSink } from './lines-sink.ts';
 import { TableSink } from './table-sink.ts';
 
 export interface ConsoleOptions {
-  readonly format: 'table' | 'ndjson' | 'csv';
+  readonly format: 'table' | 'bars' | 'ndjson' | 'csv';
   readonly limit?: number | undefined;
+  readonly title?: string | undefined;
+  readonly label?: string | undefined;
+  readonly value?: string | undefined;
 }
 
 const options: z.ZodType<ConsoleOptions> = z.strictObject({
   format: z
-    .enum(['table', 'ndjson', 'csv'])
+    .enum(['table', 'bars', 'ndjson', 'csv'])
     .default('table')
-    .describe('`table` for people; `ndjson` or `csv` for programs, with all digits and all of every text.'),
+    .describe(
+      '`table` or `bars` (one bar a row) for people; `ndjson` or `csv` for programs, with all digits and all of every text.',
+    ),
   limit: z
     .int()
     .min(0)
     .optional()
     .describe('Most rows to show; the others are counted and said at the end. All unless given.'),
+  title: z.string().max(200).optional().describe("The line above a table or bars; the sink's name unless given."),
+  label: z.string().optional().describe('Of bars: the column that names them; the first unless given.'),
+  value: z.string().optional().describe('Of bars: the column of numbers; the last number unless given.'),
 }) as z.ZodType<ConsoleOptions>;
 
 const sink: SinkSpec<ConsoleOptions> = {
   options,
-  async open({ format, limit }: ConsoleOptions, schema: Schema, context: SinkContext): Promise<Sink> {
-    const inner = format === 'table' ? new TableSink(schema, context) : await openLinesSink(format, schema, context);
-    return limit === undefined ? inner : new LimitedSink(inner, limit, format === 'table' ? context : undefined);
+  async open(chosen: ConsoleOptions, schema: Schema, context: SinkContext): Promise<Sink> {
+    const { format, limit } = chosen;
+    const inner = await openFormat(chosen, schema, context);
+    const forPeople = format === 'table' || format === 'bars';
+    return limit === undefined ? inner : new LimitedSink(inner, limit, forPeople ? context : undefined);
   },
 };
+
+function openFormat(chosen: ConsoleOptions, schema: Schema, context: SinkContext): Sink | Promise<Sink> {
+  const { format, title, label, value } = chosen;
+  switch (format) {
+    case 'table':
+      return new TableSink(schema, title === undefined ? context : { ...context, name: title });
+    case 'bars':
+      return new BarsSink(schema, { title, label, value }, context);
+    case 'ndjson':
+    case 'csv':
+      return openLinesSink(format, schema, context);
+  }
+}
 
 export const console: Connector = {
   name: 'console',
