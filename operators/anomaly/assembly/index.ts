@@ -4,21 +4,28 @@
  * each other as they do behind a mean. Where more than half of the values are the same, so that the MAD is 0, the mean absolute
  * deviation takes its place (times 1.253314); where all are, any other value scores infinity.
  *
+ * With `history`, a row must besides score more than all of the last `history` scores of its key (the `level`). That adapts to series whose
+ * values have heavy tails or a daily rhythm, where no fixed threshold fits: as long as scores are exchangeable, a new largest one
+ * among n others comes once in n + 1 rows, whatever their distribution.
+ *
  * Sources: B. Iglewicz, D. C. Hoaglin, "How to Detect and Handle Outliers" (1993), the modified z-score and its cut-off 3.5; C. Leys et
  * al., "Detecting outliers: Do not use standard deviation around the mean, use absolute deviation around the median", Journal of
- * Experimental Social Psychology 49 (2013); the case of MAD 0 as in IBM SPSS's modified z score.
+ * Experimental Social Psychology 49 (2013); the case of MAD 0 as in IBM SPSS's modified z score. The history:
+ * R. Laxhammar, G. Falkman, "Online Learning and Sequential Anomaly Detection in Trajectories", IEEE TPAMI 36 (2014), after V. Vovk's
+ * conformal prediction.
  *
  * config: value     column with the values, any number type
  *         key       column whose values are told apart; absent: all rows are one series
  *         threshold score from which a row is anomalous (3.5)
  *         window    values remembered a key, 3 to 10,000 (200)
  *         minimum   values of a key before its first score, 2 to `window` (30, or `window` if that is less)
+ *         history   scores remembered a key, a multiple of 16 up to 1,000,000; 0 for none (0)
  *         maxKeys   keys remembered at a time (10,000); the least recently seen one is forgotten, and counted as `evicted-keys`
- *         prefix    put before the names of the three new columns
+ *         prefix    put before the names of the new columns
  *
  * Output: the columns of the input, and `score` float64 (null for the first `minimum` values of a key, and for values that are null or
  * not finite, which are not remembered), `anomalous` bool (false where there is no score), `expected` float64 (the median; null with the
- * score). A row is scored in the order in which it comes, before it is remembered.
+ * score), and with `history` `level` float64 (null until `minimum` scores are known; no row is anomalous before). A row is scored in the order in which it comes, before it is remembered.
  */
 import {
   Batch,
@@ -35,6 +42,7 @@ import {
   register,
   Schema,
 } from '../../sdk/assemblyscript/assembly';
+import { History } from './history';
 import { KeyTable, NULL_KEY } from './keys';
 import { Window } from './window';
 
@@ -49,6 +57,7 @@ class Anomaly extends Operator {
   private valueIndex: i32 = -1;
   private keyIndex: i32 = -1;
   private window: Window = new Window(1);
+  private history: History = new History(0);
   private keys: KeyTable = new KeyTable(1);
   private states: StaticArray<usize> = new StaticArray<usize>(0);
   private columns: i32 = 0;
@@ -56,6 +65,7 @@ class Anomaly extends Operator {
   private scores: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Float64));
   private flags: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Bool));
   private medians: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Float64));
+  private levels: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Float64));
   private scratch: usize = memory.data(8, 8);
 
   init(config: Config, names: string[], inputs: Schema[]): void {
@@ -66,7 +76,11 @@ class Anomaly extends Operator {
     this.minimum = config.i32('minimum', min(30, size), 2, size);
     const maxKeys = config.i32('maxKeys', 10000, 1, 10000000);
     const prefix = config.text('prefix', '');
-    const bytes = <u64>Window.bytes(size) * <u64>(key.length > 0 ? maxKeys : 1);
+    const history = config.i32('history', 0, 0, 1000000);
+    if (history % 16 != 0) config.problem('history must be a multiple of 16');
+    this.history = new History(history);
+    const stateBytes = <u64>(Window.bytes(size) + this.history.bytes);
+    const bytes = stateBytes * <u64>(key.length > 0 ? maxKeys : 1);
     if (config.has('maxKeys') && bytes > MAX_STATE) {
       config.problem('maxKeys times window takes more than 128 MiB; lower one of them');
     }
@@ -74,7 +88,7 @@ class Anomaly extends Operator {
     if (inputs.length != 1) return fail(Failure.InvalidSchema, 'anomaly takes one input');
     if (!this.findColumns(inputs[0], value, key)) return;
     this.window = new Window(size);
-    const slots = key.length > 0 ? <i32>min(<u64>maxKeys, MAX_STATE / <u64>Window.bytes(size)) : 1;
+    const slots = key.length > 0 ? <i32>min(<u64>maxKeys, MAX_STATE / stateBytes) : 1;
     this.keys = new KeyTable(slots);
     this.states = new StaticArray<usize>(slots);
     this.defineOutput(inputs[0], prefix);
@@ -108,6 +122,7 @@ class Anomaly extends Operator {
       new Field(prefix + 'anomalous', Kind.Bool, false),
       new Field(prefix + 'expected', Kind.Float64),
     ];
+    if (this.history.length > 0) added.push(new Field(prefix + 'level', Kind.Float64));
     for (let i = 0; i < added.length; i++) {
       if (input.find(added[i].name) >= 0) {
         return fail(Failure.InvalidSchema, 'the input has a column ' + added[i].name + ' already; set prefix');
@@ -117,6 +132,7 @@ class Anomaly extends Operator {
     this.scores = new ColumnBuilder(added[0]);
     this.flags = new ColumnBuilder(added[1]);
     this.medians = new ColumnBuilder(added[2]);
+    if (this.history.length > 0) this.levels = new ColumnBuilder(added[3]);
     this.outputs.push(new OutputBuilder(new Schema(fields)));
   }
 
@@ -125,6 +141,7 @@ class Anomaly extends Operator {
     this.scores.reset(batch.rows);
     this.flags.reset(batch.rows);
     this.medians.reset(batch.rows);
+    this.levels.reset(batch.rows);
     for (let row = 0; row < batch.rows; row++) {
       const value = values.f64(row);
       if (values.isNull(row) || !isFinite(value)) this.pass();
@@ -135,6 +152,7 @@ class Anomaly extends Operator {
     output.set(this.columns, this.scores.finish());
     output.set(this.columns + 1, this.flags.finish());
     output.set(this.columns + 2, this.medians.finish());
+    if (this.history.length > 0) output.set(this.columns + 3, this.levels.finish());
     output.emit(0, batch.rows);
     if (this.keys.evicted > this.reported) {
       count('evicted-keys', this.keys.evicted - this.reported);
@@ -146,28 +164,47 @@ class Anomaly extends Operator {
     this.scores.pushNull();
     this.flags.pushBool(false);
     this.medians.pushNull();
+    this.levels.pushNull();
   }
 
   private score(batch: Batch, row: i32, value: f64): void {
     const window = this.window;
-    window.open(this.stateOf(batch, row));
+    this.openState(batch, row);
     if (window.count < this.minimum) this.pass();
     else {
       window.measure();
       const distance = Math.abs(value - window.median);
       const score = distance == 0 ? 0 : distance / window.scale;
       this.scores.pushF64(score);
-      this.flags.pushBool(score >= this.threshold);
+      const exceeds = this.exceeds(score);
+      this.flags.pushBool(score >= this.threshold && exceeds);
       this.medians.pushF64(window.median);
     }
     window.add(value);
   }
 
-  private stateOf(batch: Batch, row: i32): usize {
+  /** Compares a score with those before it, and remembers it; true where there is no history. */
+  private exceeds(score: f64): bool {
+    const history = this.history;
+    if (history.length == 0) return true;
+    const known = history.count >= min(this.minimum, history.length);
+    const level = history.largest();
+    if (known) this.levels.pushF64(level);
+    else this.levels.pushNull();
+    history.add(score);
+    return known && score > level;
+  }
+
+  /** Points window and history at the state of the row's key. */
+  private openState(batch: Batch, row: i32): void {
     const slot = this.keyIndex < 0 ? this.keys.slot(0, NULL_KEY) : this.slotOf(batch.columns[this.keyIndex], row);
-    if (this.states[slot] == 0) this.states[slot] = heap.alloc(Window.bytes(this.window.capacity));
-    if (this.keys.fresh) store<i64>(this.states[slot], 0);
-    return this.states[slot];
+    const windowBytes = Window.bytes(this.window.capacity);
+    if (this.states[slot] == 0) this.states[slot] = heap.alloc(windowBytes + this.history.bytes);
+    const state = this.states[slot];
+    if (this.keys.fresh) store<i64>(state, 0);
+    this.window.open(state);
+    this.history.open(state + windowBytes);
+    if (this.keys.fresh) this.history.reset();
   }
 
   private slotOf(column: Column, row: i32): i32 {
