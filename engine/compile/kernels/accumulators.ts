@@ -47,12 +47,20 @@ class IntegerSum implements Accumulator {
   }
 }
 
-/** float64, in the order of rows; a sum beyond the floats is infinite. */
+/** Whether a sum of floats stays finite, or is infinite because a value is; as PostgreSQL's float8pl. */
+function staysFinite(sum: number | null, value: number): boolean {
+  const next = sum === null ? value : sum + value;
+  return (
+    Number.isFinite(next) || Number.isNaN(next) || !Number.isFinite(value) || sum === Infinity || sum === -Infinity
+  );
+}
+
+/** float64, in the order of rows; a sum beyond the floats is an error. */
 class FloatSum implements Accumulator {
   #sum: number | null = null;
 
-  takes(): boolean {
-    return true;
+  takes(value: Exclude<Value, null>): boolean {
+    return staysFinite(this.#sum, Number(value));
   }
 
   add(value: Exclude<Value, null>): void {
@@ -95,8 +103,8 @@ class FloatMean implements Accumulator {
   #sum = 0;
   #count = 0;
 
-  takes(): boolean {
-    return true;
+  takes(value: Exclude<Value, null>): boolean {
+    return staysFinite(this.#count === 0 ? null : this.#sum, Number(value));
   }
 
   add(value: Exclude<Value, null>): void {

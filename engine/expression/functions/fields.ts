@@ -5,7 +5,8 @@
 import { type CatalogueFunction, define } from '../define.ts';
 import { civilFromDays, commonYear, dayOfWeek, daysFromCivil, floorTo, isoWeek, splitDay, ticks } from './calendar.ts';
 
-const FLOAT = "Extract is float64 as date_part is; PostgreSQL's extract is numeric.";
+const FLOAT =
+  "The result is float64 and exact up to its rounding; PostgreSQL's extract is numeric, and its date_part may be one unit in the last place off.";
 
 interface Field {
   readonly name: string;
@@ -34,17 +35,17 @@ function ofTime(
   };
 }
 
-/** Seconds of the minute and ticks of the second, put together as PostgreSQL does, in float64. */
-function seconds(rest: bigint, perSecond: bigint, scale: number): number {
-  const whole = Number((rest / perSecond) % 60n);
-  return whole * scale + (Number(rest % perSecond) * scale) / Number(perSecond);
+/** Seconds of the minute with their fraction, in parts of which `scale` make a second, rounded once. */
+function seconds(rest: bigint, perSecond: bigint, scale: bigint): number {
+  const ticks = rest % (perSecond * 60n);
+  return scale >= perSecond ? Number(ticks * (scale / perSecond)) : Number(ticks) / Number(perSecond / scale);
 }
 
 const hourOf = (rest: bigint, perSecond: bigint): number => Number(rest / (perSecond * 3600n));
 const minuteOf = (rest: bigint, perSecond: bigint): number => Number((rest / (perSecond * 60n)) % 60n);
-const secondOf = (rest: bigint, perSecond: bigint): number => seconds(rest, perSecond, 1);
-const milliOf = (rest: bigint, perSecond: bigint): number => seconds(rest, perSecond, 1e3);
-const microOf = (rest: bigint, perSecond: bigint): number => seconds(rest, perSecond, 1e6);
+const secondOf = (rest: bigint, perSecond: bigint): number => seconds(rest, perSecond, 1n);
+const milliOf = (rest: bigint, perSecond: bigint): number => seconds(rest, perSecond, 1_000n);
+const microOf = (rest: bigint, perSecond: bigint): number => seconds(rest, perSecond, 1_000_000n);
 const epochOf = (value: bigint, perSecond: bigint): number => Number(value) / Number(perSecond);
 
 const TIMESTAMP_FIELDS: readonly Field[] = [

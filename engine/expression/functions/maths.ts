@@ -108,9 +108,9 @@ const rounding: readonly CatalogueFunction[] = [
     ...ROUNDING,
     id: 'sign',
     sql: ['sign'],
-    summary: '-1, 0 or 1; NaN of NaN.',
+    summary: '-1, 0 or 1; 0 of NaN, too.',
     example: 'sign(-8.4) → -1.0',
-    evaluate: (x) => (x > 0 ? 1 : x < 0 ? -1 : Number.isNaN(x) ? x : 0),
+    evaluate: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0),
   }),
 ];
 

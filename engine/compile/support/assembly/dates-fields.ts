@@ -83,10 +83,10 @@ function minuteOf(rest: i64, perSecond: i64): f64 {
   return <f64>((rest / (perSecond * 60)) % 60);
 }
 
-/** Seconds of the minute times `scale`, put together as PostgreSQL does, in float64. */
-function secondOf(rest: i64, perSecond: i64, scale: f64): f64 {
-  const whole = <f64>((rest / perSecond) % 60);
-  return whole * scale + <f64>(rest % perSecond) / (<f64>perSecond / scale);
+/** Seconds of the minute with their fraction, in parts of which `scale` make a second, rounded once. */
+function secondOf(rest: i64, perSecond: i64, scale: i64): f64 {
+  const ticks = rest % (perSecond * 60);
+  return scale >= perSecond ? <f64>(ticks * (scale / perSecond)) : <f64>ticks / <f64>(perSecond / scale);
 }
 
 export function extract_hour_timestamp(value: i64, perSecond: i64): f64 {
@@ -102,11 +102,11 @@ export function extract_second_timestamp(value: i64, perSecond: i64): f64 {
 }
 
 export function extract_millisecond_timestamp(value: i64, perSecond: i64): f64 {
-  return secondOf(ticksOfDay(value, perSecond), perSecond, 1e3);
+  return secondOf(ticksOfDay(value, perSecond), perSecond, 1000);
 }
 
 export function extract_microsecond_timestamp(value: i64, perSecond: i64): f64 {
-  return secondOf(ticksOfDay(value, perSecond), perSecond, 1e6);
+  return secondOf(ticksOfDay(value, perSecond), perSecond, 1000000);
 }
 
 export function extract_epoch_timestamp(value: i64, perSecond: i64): f64 {
@@ -135,11 +135,11 @@ export function extract_second_duration(value: i64, perSecond: i64): f64 {
 }
 
 export function extract_millisecond_duration(value: i64, perSecond: i64): f64 {
-  return secondOf(restOf(value, perSecond), perSecond, 1e3);
+  return secondOf(restOf(value, perSecond), perSecond, 1000);
 }
 
 export function extract_microsecond_duration(value: i64, perSecond: i64): f64 {
-  return secondOf(restOf(value, perSecond), perSecond, 1e6);
+  return secondOf(restOf(value, perSecond), perSecond, 1000000);
 }
 
 export function extract_epoch_duration(value: i64, perSecond: i64): f64 {

@@ -32,7 +32,7 @@ export function sqrt(x: f64): f64 {
 }
 
 export function sign(x: f64): f64 {
-  return x > 0 ? 1 : x < 0 ? -1 : x !== x ? x : 0;
+  return x > 0 ? 1 : x < 0 ? -1 : 0;
 }
 
 /** C's fmod, which is exact. */
