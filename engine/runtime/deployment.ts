@@ -25,7 +25,8 @@ import { readSecret } from './secret-files.ts';
 import { bounded, type SinkNode, type SinkNodeOptions } from './sink-node.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { SourceNode } from './source-node.ts';
-import { type Downstream, downstreamOf, driftGroups, type Opened, type Wired, wire } from './wiring.ts';
+import { Turns } from './turns.ts';
+import { type Downstream, downstreamOf, meetings, type Opened, type Wired, wire } from './wiring.ts';
 
 export interface RuntimeOptions {
   readonly connectors: readonly Connector[];
@@ -94,7 +95,7 @@ export class Deployment {
   }
 
   /**
-   * Opens everything and runs to the end. Rejects with the first error, attributed to its node; then every sink has been
+   * Opens everything and runs to the end; nothing is opened where it was stopped before. Rejects with the first error, attributed to its node; then every sink has been
    * aborted, every source closed. Called again it returns the same promise.
    */
   run(): Promise<Summary> {
@@ -151,8 +152,10 @@ export class Deployment {
   }
 
   async #passThrough(): Promise<readonly SinkSummary[]> {
+    const { failed, stopping } = this.#control;
+    if (failed.tripped || stopping.tripped) return [];
     await this.#open();
-    if (this.#control.failure === undefined) await this.#flow();
+    if (!failed.tripped) await this.#flow();
     return await this.#close();
   }
 
@@ -175,13 +178,14 @@ export class Deployment {
 
   async #open(): Promise<void> {
     const { logical } = this.plan;
-    const drift = driftGroups(logical, this.#downstream);
+    const met = meetings(logical, this.#downstream);
     this.#sources = logical.sources.map((source) => {
       return new SourceNode(source, this.#control, {
         directory: this.#directory,
         orderBytes: this.#options.orderBytes ?? ORDER_BYTES,
         step: cutStep(logical, source),
-        drift: drift.get(source.name),
+        drift: met.get(source.name)?.drift,
+        turns: met.get(source.name)?.turns ?? new Turns(),
       });
     });
     const cells = this.#openCells();

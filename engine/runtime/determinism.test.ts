@@ -5,8 +5,10 @@ import { Memory, type Row } from '../../test/kit/memory-connector.ts';
 import type { Batch } from '../batch/batch.ts';
 import { BatchBuilder } from '../batch/builder.ts';
 import type { Schema } from '../batch/types.ts';
+import type { Cell } from '../cell/cell.ts';
+import { openCell } from '../cell/open.ts';
+import type { CellPlan } from '../compile/cell-plan.ts';
 import { fuse } from '../compile/fuse.ts';
-import { openKernelCell } from '../compile/kernels/chain.ts';
 import { Deployment } from './deployment.ts';
 import { planOrThrow, prepareText } from './prepare.ts';
 
@@ -67,7 +69,11 @@ function batchOf(rows: readonly Row[]): Batch {
 }
 
 /** Runs the graph over `rows` cut after every size of `sizes`, in turn. */
-async function resultsOf(rows: readonly Row[], sizes: readonly number[]): Promise<Record<string, readonly Row[]>> {
+async function resultsOf(
+  rows: readonly Row[],
+  sizes: readonly number[],
+  execution: 'compiled' | 'kernels' = 'compiled',
+): Promise<Record<string, readonly Row[]>> {
   const script = function* (): Generator<Batch> {
     for (let at = 0, turn = 0; at < rows.length; turn++) {
       const size = sizes[turn % sizes.length] ?? 1;
@@ -78,7 +84,8 @@ async function resultsOf(rows: readonly Row[], sizes: readonly number[]): Promis
   const memory = new Memory({ sources: { readings: { partitions: [script] } } });
   const prepared = await prepareText(GRAPH, 'graph.yaml', { connectors: [memory.connector], environment: {} });
   const plan = fuse(planOrThrow(prepared));
-  await new Deployment(plan, { connectors: [memory.connector], openCell: openKernelCell }).run();
+  const open = (cell: CellPlan): Promise<Cell> => openCell(cell, { execution });
+  await new Deployment(plan, { connectors: [memory.connector], openCell: open }).run();
   return Object.fromEntries(SINKS.map((sink) => [sink, memory.rows(sink)]));
 }
 
@@ -104,6 +111,7 @@ describe('results', () => {
         late += whole.late?.length ?? 0;
         expect(await resultsOf(rows, cut)).toEqual(whole);
         expect(await resultsOf(rows, [1])).toEqual(whole);
+        expect(await resultsOf(rows, cut, 'kernels')).toEqual(whole);
       }),
       { numRuns: 40 },
     );

@@ -9,9 +9,10 @@ import type { DriftMember } from '../progress/drift.ts';
 import type { EventTimeScanner } from '../progress/event-time.ts';
 import type { Control } from './control.ts';
 import type { Timer } from './ports.ts';
+import type { TurnPlace } from './turns.ts';
 
 /** Milliseconds of work after which I/O, timers and signals get a turn: sinks and other sources live by it. */
-const TURN_AFTER = 2;
+const BREATHE_AFTER = 2;
 /** Longest wait for the slowest source, in milliseconds: then one batch goes on all the same, so that nothing hangs. */
 const DRIFT_PATIENCE = 10_000;
 
@@ -35,30 +36,39 @@ export interface PartitionTime {
   readonly maxDrift: bigint | undefined;
 }
 
+export interface PartitionOptions {
+  readonly time: PartitionTime | undefined;
+  /** Where bounded sources take turns; a source that does is not held back by drift, because turns leave none. */
+  readonly turn: TurnPlace | undefined;
+}
+
 export class PartitionTask {
   readonly #index: number;
   readonly #partition: SourcePartition;
   readonly #target: PartitionTarget;
   readonly #time: PartitionTime | undefined;
+  readonly #turn: TurnPlace | undefined;
   readonly #control: Control;
   readonly #memory: BatchMemory = { body: new Uint8Array(0) };
   #idle = false;
   #idleTimer: Timer | undefined;
   /** When the wait for the next batch began; undefined while none is awaited. */
   #waitingSince: number | undefined;
-  #lastTurn = 0;
+  #lastBreath = 0;
+  #batches = 0n;
 
   constructor(
     index: number,
     partition: SourcePartition,
     target: PartitionTarget,
-    time: PartitionTime | undefined,
+    { time, turn }: PartitionOptions,
     control: Control,
   ) {
     this.#index = index;
     this.#partition = partition;
     this.#target = target;
     this.#time = time;
+    this.#turn = turn;
     this.#control = control;
   }
 
@@ -66,7 +76,7 @@ export class PartitionTask {
   async run(): Promise<void> {
     const { ports, stopping, failure } = this.#control;
     if (failure !== undefined) return;
-    this.#lastTurn = ports.monotonic();
+    this.#lastBreath = ports.monotonic();
     try {
       while (!stopping.tripped) {
         const room = this.#target.room();
@@ -78,19 +88,29 @@ export class PartitionTask {
         if (held !== undefined) await held;
         const batch = await this.#next();
         if (batch === undefined || this.#control.failure !== undefined) break;
+        const turn = this.#nextTurn();
+        if (turn !== undefined) await this.#control.stopping.until(turn);
         this.#accept(batch);
-        if (ports.monotonic() - this.#lastTurn >= TURN_AFTER) await this.#turn();
+        if (ports.monotonic() - this.#lastBreath >= BREATHE_AFTER) await this.#breathe();
       }
     } finally {
       this.#idleTimer?.cancel();
+      this.#turn?.leave();
     }
     this.#time?.drift?.update(this.#time.drift.watermark, false);
     if (this.#control.failure === undefined) this.#target.end(this.#index);
   }
 
-  async #turn(): Promise<void> {
+  /** Those furthest behind go first; without event time, one batch each. */
+  #nextTurn(): Promise<void> | undefined {
+    if (this.#turn === undefined) return undefined;
+    this.#batches += 1n;
+    return this.#turn.wait(this.#time?.scanner.watermark ?? this.#batches);
+  }
+
+  async #breathe(): Promise<void> {
     await this.#control.ports.turn();
-    this.#lastTurn = this.#control.ports.monotonic();
+    this.#lastBreath = this.#control.ports.monotonic();
   }
 
   async #next(): Promise<Batch | undefined> {
@@ -106,7 +126,7 @@ export class PartitionTask {
   /** A wait for slower sources, ended by their progress, by stopping, or after `DRIFT_PATIENCE`. */
   #held(): Promise<void> | undefined {
     const { drift, maxDrift } = this.#time ?? {};
-    if (drift === undefined || maxDrift === undefined) return undefined;
+    if (drift === undefined || maxDrift === undefined || this.#turn !== undefined) return undefined;
     const hold = drift.hold(maxDrift);
     if (hold === undefined) return undefined;
     const timer = this.#control.ports.after(DRIFT_PATIENCE, () => hold.release());
@@ -166,6 +186,7 @@ export class PartitionTask {
 
   #fallIdle(): void {
     this.#idle = true;
+    this.#turn?.fallIdle();
     try {
       this.#progress();
     } catch (error) {

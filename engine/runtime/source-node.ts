@@ -19,6 +19,7 @@ import { paced } from './pace.ts';
 import { type PartitionTarget, PartitionTask, type PartitionTime } from './partition-task.ts';
 import type { SinkNode } from './sink-node.ts';
 import { Stream } from './stream.ts';
+import type { Turns } from './turns.ts';
 
 /** Bytes that may wait for one sink when bad rows come. */
 const FLOOD = 256 * 1_048_576;
@@ -31,6 +32,8 @@ export interface SourceNodeOptions {
   readonly step: bigint;
   /** The partitions that this source's drift is measured against, where any source upstream of the same node sets `maxDrift`. */
   readonly drift: DriftGroup | undefined;
+  /** The turns of the sources that this one meets. */
+  readonly turns: Turns;
 }
 
 export class SourceNode implements PartitionTarget {
@@ -98,10 +101,12 @@ export class SourceNode implements PartitionTarget {
       if (this.plan.time === undefined) this.main.progress(TIME_MIN, true);
       this.errors.progress(TIME_MIN, true);
       if (this.#progress.ended) this.#end();
+      const takesTurns = this.bounded && this.plan.speed === undefined;
       const tasks = this.#partitions.map((partition, index) => {
-        return new PartitionTask(index, partition, this, this.#timeOf(), this.#control).run();
+        const options = { time: this.#timeOf(), turn: takesTurns ? this.#options.turns.join() : undefined };
+        return new PartitionTask(index, partition, this, options, this.#control);
       });
-      await Promise.all(tasks.map((task) => task.catch((error: unknown) => this.#fail(error))));
+      await Promise.all(tasks.map((task) => task.run().catch((error: unknown) => this.#fail(error))));
     } catch (error) {
       this.#fail(error);
     }

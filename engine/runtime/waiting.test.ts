@@ -23,6 +23,7 @@ describe('idleness', () => {
       {
         sources: {
           a: {
+            bounded: false,
             partitions: [
               async function* () {
                 yield events([1, 2, 25]);
@@ -31,6 +32,7 @@ describe('idleness', () => {
             ],
           },
           b: {
+            bounded: false,
             partitions: [
               async function* () {
                 yield events([5]);
@@ -111,6 +113,7 @@ describe('maxDrift', () => {
       {
         sources: {
           a: {
+            bounded: false,
             partitions: [
               function* () {
                 for (let second = 0; second <= 60; second += 20) {
@@ -121,6 +124,7 @@ describe('maxDrift', () => {
             ],
           },
           b: {
+            bounded: false,
             partitions: [
               async function* () {
                 yield events([0]);
@@ -155,6 +159,7 @@ describe('maxDrift', () => {
       {
         sources: {
           a: {
+            bounded: false,
             partitions: [
               function* () {
                 for (let second = 0; second < 5; second++) {
@@ -182,5 +187,65 @@ describe('maxDrift', () => {
     deployment.stop();
     await done;
     expect(ports.pending).toBe(0);
+  });
+});
+
+describe('turns', () => {
+  /** Sources that deliver after so many turns of the event loop, as slow and quick disks would. */
+  const slowly = (seconds: readonly number[], first: number, slowness: () => number) =>
+    async function* () {
+      for (const [index, second] of seconds.entries()) {
+        for (let turn = slowness(); turn > 0; turn--) await new Promise((resolve) => setImmediate(resolve));
+        yield events([second], first + index);
+      }
+    };
+
+  it('make the order of united bounded sources the same however fast each is', async () => {
+    const draft = {
+      sources: { a: { schema: EVENTS, time: timed(1) }, b: { schema: EVENTS, time: timed(0) }, c: { schema: EVENTS } },
+      sinks: { out: ['a', 'b'], rest: ['b', 'c'] },
+    };
+    const run = async (slowness: () => number): Promise<unknown> => {
+      const { memory, deployment } = prepare(draft, {
+        sources: {
+          a: { partitions: [slowly([1, 4, 9], 0, slowness), slowly([2, 3, 20], 100, slowness)] },
+          b: { partitions: [slowly([1, 2, 30], 200, slowness)] },
+          c: { partitions: [slowly([1, 2, 30, 40], 300, slowness)] },
+        },
+      });
+      await deployment.run();
+      return { out: memory.rows('out'), rest: memory.rows('rest') };
+    };
+    const expected = await run(() => 0);
+    let state = 1;
+    for (let round = 0; round < 10; round++) {
+      const slowness = (): number => {
+        state = (state * 48_271) % 2_147_483_647;
+        return state % 4;
+      };
+      expect(await run(slowness)).toEqual(expected);
+    }
+  });
+
+  it('do not tie sources together that never meet, nor those that never end', async () => {
+    const { memory, deployment } = prepare(
+      {
+        sources: { a: { schema: EVENTS }, b: { schema: EVENTS }, c: { schema: EVENTS } },
+        sinks: { one: ['a'], two: ['b', 'c'] },
+      },
+      {
+        sources: {
+          a: { partitions: [() => [events([1, 2])]] },
+          b: { partitions: [() => [events([3])]] },
+          c: { bounded: false, partitions: [silence] },
+        },
+      },
+    );
+    const done = deployment.run();
+    await new ManualPorts().settle();
+    expect(memory.rows('one')).toHaveLength(2);
+    expect(memory.rows('two')).toHaveLength(1);
+    deployment.stop();
+    await done;
   });
 });

@@ -13,6 +13,7 @@ import type { Control } from './control.ts';
 import { SinkNode, type SinkNodeOptions } from './sink-node.ts';
 import type { SourceNode } from './source-node.ts';
 import { type Receiver, type Stream, streamName } from './stream.ts';
+import { Turns } from './turns.ts';
 
 /** Names of sources, operators and sinks that lie downstream of each node, itself included. */
 export type Downstream = ReadonlyMap<string, ReadonlySet<string>>;
@@ -31,11 +32,17 @@ export function downstreamOf(plan: LogicalPlan): Downstream {
   return reached;
 }
 
-/** One drift group for sources that meet downstream of each other and of which at least one sets `maxDrift`. */
-export function driftGroups(plan: LogicalPlan, downstream: Downstream): ReadonlyMap<string, DriftGroup> {
+/** What sources that meet somewhere downstream share. */
+export interface Meeting {
+  /** Present where at least one of them sets `maxDrift`. */
+  readonly drift: DriftGroup | undefined;
+  readonly turns: Turns;
+}
+
+/** The meeting of each source, by its name; a source that meets no other has one for its own partitions. */
+export function meetings(plan: LogicalPlan, downstream: Downstream): ReadonlyMap<string, Meeting> {
   const groups: { readonly below: Set<string>; readonly members: SourcePlan[] }[] = [];
   for (const source of plan.sources) {
-    if (source.time === undefined) continue;
     const below = new Set(downstream.get(source.name));
     const members = [source];
     for (const met of groups.filter((group) => [...group.below].some((name) => below.has(name)))) {
@@ -45,11 +52,11 @@ export function driftGroups(plan: LogicalPlan, downstream: Downstream): Readonly
     }
     groups.push({ below, members });
   }
-  const result = new Map<string, DriftGroup>();
+  const result = new Map<string, Meeting>();
   for (const { members } of groups) {
-    if (!members.some((member) => member.time?.maxDrift !== undefined)) continue;
-    const group = new DriftGroup();
-    for (const member of members) result.set(member.name, group);
+    const drifts = members.some((member) => member.time?.maxDrift !== undefined);
+    const meeting = { drift: drifts ? new DriftGroup() : undefined, turns: new Turns() };
+    for (const member of members) result.set(member.name, meeting);
   }
   return result;
 }

@@ -30,12 +30,20 @@ async function* readings() {
 
 await using flow = await open(graph, { sources: { sensors: readings() } });
 
-async function print(title: string, batches: AsyncIterable<Iterable<unknown>>): Promise<void> {
-  for await (const batch of batches) for (const row of batch) process.stdout.write(`${title} ${row}\n`);
+async function printHigh(): Promise<void> {
+  for await (const batch of flow.output('high')) {
+    for (const { sensor, value } of batch) process.stdout.write(`high: ${sensor} ${value}\n`);
+  }
+}
+
+async function printBad(): Promise<void> {
+  for await (const batch of flow.output('sensors.errors')) {
+    for (const { position, message } of batch) process.stdout.write(`bad: ${position}: ${message}\n`);
+  }
 }
 
 // Both at once: an output that is asked for has to be read, because the whole graph waits when it is full.
-await Promise.all([print('high:', flow.output('high')), print('bad:', flow.output('sensors.errors'))]);
+await Promise.all([printHigh(), printBad()]);
 
 const { metrics } = await flow.done;
 process.stdout.write(`${metrics.rowsIn} rows in, ${metrics.bad} bad\n`);

@@ -20,6 +20,9 @@ export type Chunk =
   | Readonly<Record<string, ArrayLike<CodeValue>>>
   | readonly Readonly<Record<string, CodeValue>>[];
 
+/** Characters of a bad row that are kept. */
+const RAW = 1_024;
+
 /** Turns the chunks of one source into batches of its schema. */
 export class ChunkReader {
   readonly #schema: Schema;
@@ -65,13 +68,14 @@ export class ChunkReader {
   *#fromRows(rows: number, read: (row: number) => readonly CodeValue[]): Generator<Batch> {
     const { columns } = this.#builder;
     for (let row = 0; row < rows; row++) {
+      let values: readonly CodeValue[] = [];
       try {
-        const values = read(row);
+        values = read(row);
         for (const [index, column] of columns.entries()) column.append(toValue(values[index], column.type));
         this.#builder.endRow();
       } catch (error) {
         this.#builder.rollbackRow();
-        this.#reject(row, error);
+        this.#reject(row, values, error);
       }
       if (this.#builder.rows >= MAX_BATCH_ROWS) yield this.#builder.finish();
     }
@@ -84,10 +88,14 @@ export class ChunkReader {
     return (row) => given.map((values) => values?.[row]);
   }
 
-  #reject(row: number, error: unknown): void {
+  #reject(row: number, values: readonly CodeValue[], error: unknown): void {
     if (!(error instanceof CloudskinError)) throw error;
     const position = `chunk ${this.#chunks}, row ${row + 1}`;
-    this.#context.reject({ code: error.code, message: error.message, position, raw: '' });
+    const raw = values
+      .map((value) => String(value))
+      .join(', ')
+      .slice(0, RAW);
+    this.#context.reject({ code: error.code, message: error.message, position, raw });
   }
 
   #misfit(message: string): CloudskinError {

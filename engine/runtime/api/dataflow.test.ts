@@ -148,6 +148,12 @@ describe('output', () => {
     expect(ports.pending).toBe(0);
   });
 
+  it('may be asked for while another is already being read, up to the next await', async () => {
+    await using flow = await open(numbers, { sources: { numbers: [[{ n: 1n }]] } });
+    const read = await Promise.all([rowsOf(flow.output('numbers')), rowsOf(flow.output('numbers'))]);
+    expect(read.map((rows) => rows.length)).toEqual([1, 1]);
+  });
+
   it('must exist and be asked for before rows flow', async () => {
     await using flow = await open(numbers, { sources: { numbers: [] } });
     const anyName = flow as unknown as { output(name: string): unknown };
@@ -251,6 +257,17 @@ describe('a dataflow', () => {
       expect(flow.plan.cells).toEqual([]);
       flow.output('numbers');
     }
+    expect(memory.journal).toEqual([]);
+  });
+
+  it('that is stopped or aborted before it began opens nothing', async () => {
+    const { memory } = endless();
+    const stopped = await open(streaming, { connectors: [memory.connector] });
+    expect((await stopped.stop()).stopped).toBe(true);
+    const aborted = await open(streaming, { connectors: [memory.connector] });
+    const { done } = aborted;
+    aborted.abort('changed my mind');
+    await expect(done).rejects.toMatchObject({ code: 'run.aborted', cause: 'changed my mind' });
     expect(memory.journal).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 /**
  * A dataflow that a program has opened. Rows begin to flow when the first output is read, the first observer subscribes, or
- * `done`, `start` or `stop` is used; so every output asked for by then sees every row.
+ * `done` or `start` is used, once the code that runs then has come to its next `await`; so every output asked for by then sees
+ * every row.
  */
 import { createRequire } from 'node:module';
 import type { RecordBatch, TypeMap } from 'apache-arrow';
@@ -12,7 +13,7 @@ import type { LogicalPlan } from '../../graph/plan.ts';
 import { didYouMean } from '../../graph/suggest.ts';
 import type { MetricsSnapshot } from '../../metrics/snapshot.ts';
 import { Deployment, type RuntimeOptions, type Summary } from '../deployment.ts';
-import { type Ports, realPorts } from '../ports.ts';
+import { type Ports, realPorts, type Timer } from '../ports.ts';
 import { takeSnapshot } from '../snapshot.ts';
 import type { Outputs } from './graph-types.ts';
 import { type ObserveOptions, ObserverSink } from './observer.ts';
@@ -39,7 +40,11 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
   readonly #observed = new Map<string, ObserverSink>();
   readonly #taps: Tap[] = [];
   #deployment: Deployment | undefined;
+  /** What was asked of the deployment before there was one. */
+  readonly #endings: ((deployment: Deployment) => void)[] = [];
   #done: Promise<Summary> | undefined;
+  /** Called when the run is over. */
+  readonly #whenOver = new Set<() => void>();
   #isErrorTold = false;
   #isDisposed = false;
 
@@ -116,16 +121,17 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
     });
   }
 
-  /** Lets rows flow; does nothing when they do. */
+  /** Lets rows flow, as soon as the code that runs now has asked for its outputs; does nothing when they do. */
   start(): void {
     if (this.#done !== undefined) return;
     if (this.#isDisposed) throw userError('api.closed', 'the dataflow was closed before it began');
-    const plan = fuse(withTaps(this.#logical, this.#taps));
-    const connectors = [...this.#options.connectors, tapConnector(this.#taps)];
-    this.#deployment = new Deployment(plan, { ...this.#options, connectors });
-    this.#done = this.#deployment.run();
+    this.#done = Promise.resolve().then(() => this.#begin().run());
     this.#done.catch((error: unknown) => this.#failed(error));
-    this.#heed(this.#options.signal, this.#done);
+    const over = (): void => {
+      for (const end of this.#whenOver) end();
+    };
+    this.#done.then(over, over);
+    this.#heed(this.#options.signal);
   }
 
   /** Starts the flow; resolves when everything has ended and every sink is closed, or rejects with the first error. */
@@ -145,14 +151,24 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
   get metrics$(): Observable<MetricsSnapshot> {
     const { Observable } = rxjs();
     return new Observable((subscriber) => {
-      let timer = this.#ports.after(0, () => tick());
+      let timer: Timer | undefined;
       const tick = (): void => {
         const snapshot = this.metrics();
+        const isOver = snapshot.state === 'ended' || snapshot.state === 'failed' || this.#isDisposed;
         subscriber.next(snapshot);
-        if (snapshot.state === 'ended' || snapshot.state === 'failed' || this.#isDisposed) subscriber.complete();
-        else if (!subscriber.closed) timer = this.#ports.after(METRICS_INTERVAL, () => tick());
+        if (isOver) subscriber.complete();
+        else if (!subscriber.closed) timer = this.#ports.after(METRICS_INTERVAL, tick);
       };
-      return () => timer.cancel();
+      const end = (): void => {
+        timer?.cancel();
+        tick();
+      };
+      this.#whenOver.add(end);
+      tick();
+      return () => {
+        timer?.cancel();
+        this.#whenOver.delete(end);
+      };
     });
   }
 
@@ -161,16 +177,18 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
    * within five seconds. A second call gives up at once (`run.aborted`). Resolves like `done`.
    */
   stop(): Promise<Summary> {
-    this.start();
-    this.#deployment?.stop();
-    return this.done;
+    const { done } = this;
+    this.#end((deployment) => deployment.stop());
+    return done;
   }
 
   /** Gives up at once: sinks leave nothing half-written, `done` rejects with `run.aborted`. */
   abort(reason?: unknown): void {
     if (this.#done === undefined) this.#isDisposed = true;
     const message = 'the run was aborted; nothing of it is kept';
-    this.#deployment?.abort(new CloudskinError('run.aborted', message, { domain: 'external', cause: reason }));
+    this.#end((deployment) =>
+      deployment.abort(new CloudskinError('run.aborted', message, { domain: 'external', cause: reason })),
+    );
   }
 
   /** Drains what runs and waits for it; throws an error of the run that nobody was told of. Outputs must not be read afterwards. */
@@ -179,12 +197,28 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
     for (const output of this.#outputs) await output.return();
     if (this.#done === undefined) return;
     const isTold = this.#isErrorTold;
-    if (this.#deployment?.state !== 'failed') this.#deployment?.stop();
+    this.#end((deployment) => {
+      if (deployment.state !== 'failed') deployment.stop();
+    });
     try {
       await this.#done;
     } catch (error) {
       if (!isTold) throw error;
     }
+  }
+
+  #begin(): Deployment {
+    const plan = fuse(withTaps(this.#logical, this.#taps));
+    const connectors = [...this.#options.connectors, tapConnector(this.#taps)];
+    this.#deployment = new Deployment(plan, { ...this.#options, connectors });
+    for (const ending of this.#endings) ending(this.#deployment);
+    return this.#deployment;
+  }
+
+  /** Ends what runs, or what is about to. */
+  #end(ending: (deployment: Deployment) => void): void {
+    if (this.#deployment === undefined) this.#endings.push(ending);
+    else ending(this.#deployment);
   }
 
   #failed(error: unknown): void {
@@ -193,13 +227,12 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
     for (const observed of this.#observed.values()) observed.fail(known);
   }
 
-  #heed(signal: AbortSignal | undefined, done: Promise<Summary>): void {
+  #heed(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
     const abort = (): void => this.abort(signal.reason);
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
-    const leave = (): void => signal.removeEventListener('abort', abort);
-    done.then(leave, leave);
+    this.#whenOver.add(() => signal.removeEventListener('abort', abort));
   }
 
   #observerSink(name: string): ObserverSink {
@@ -214,7 +247,7 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
 
   #mustNotFlow(name: string, method: string): void {
     if (this.#isDisposed) throw userError('api.closed', `${method}('${name}'): the dataflow is closed`);
-    if (this.#done === undefined) return;
+    if (this.#deployment === undefined) return;
     const hint = `call ${method}('${name}') before the first output is read and before done, start or stop`;
     throw userError('api.output-late', `${method}('${name}'): rows flow already, and some would be missed`, { hint });
   }

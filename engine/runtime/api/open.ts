@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openCell } from '../../cell/open.ts';
 import { externalError, userError } from '../../errors.ts';
 import type { Connector } from '../../graph/connector.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import { didYouMean } from '../../graph/suggest.ts';
-import type { Ports } from '../ports.ts';
+import { type Ports, realPorts } from '../ports.ts';
 import { type PrepareOptions, planOrThrow, prepareObject, prepareText } from '../prepare.ts';
 import { codeConnector, type SourceInput } from './code-source.ts';
 import { Dataflow } from './dataflow.ts';
@@ -62,7 +63,7 @@ export async function openGraph<const G extends GraphInput>(
   return new Dataflow<OutputsOf<G>>(plan, {
     ...rest,
     connectors: all,
-    openCell: async (cell) => (await import('../../cell/open.ts')).openCell(cell, { execution }),
+    openCell: (cell) => openCell(cell, { execution, now: () => (rest.ports ?? realPorts).now() }),
   });
 }
 
