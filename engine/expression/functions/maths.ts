@@ -42,7 +42,8 @@ function power(x: number, y: number): number {
   if (Number.isNaN(y)) return x === 1 ? 1 : y;
   if (x === 0 && y < 0) return fail('invalidArgument');
   if (x < 0 && Number.isFinite(y) && Math.floor(y) !== y) return fail('invalidArgument');
-  if (x === 1 || (x === -1 && !Number.isFinite(y))) return 1; // JavaScript says NaN for 1 to the power of infinity
+  if (x === 1) return 1; // JavaScript says NaN for 1 to the power of infinity
+  if (x === -1) return Math.abs(y % 2) === 1 ? -1 : 1;
   if (x === 0 || !Number.isFinite(x) || !Number.isFinite(y)) return x ** y;
   return checked(portable.power(x, y), true);
 }

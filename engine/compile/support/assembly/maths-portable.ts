@@ -69,7 +69,7 @@ export function log10(x: f64): f64 {
   return log10Of(high, logLow);
 }
 
-function isOdd(y: f64): bool {
+export function isOdd(y: f64): bool {
   return Math.floor(y) === y && Math.floor(y * 0.5) * 2 !== y;
 }
 

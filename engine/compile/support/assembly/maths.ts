@@ -7,7 +7,7 @@ import { atan2 as angleOf } from '../../../expression/functions/portable/trigono
 import { nearestFloat64 } from './casts-float';
 import { decimalDigits } from './format';
 import { digits, exponent, shortestOf } from './format-float';
-import { cosine, expOf, lnOf, log10, powerOf, sine, specialPower, tangent } from './maths-portable';
+import { cosine, expOf, isOdd, lnOf, log10, powerOf, sine, specialPower, tangent } from './maths-portable';
 import { DIVISION_BY_ZERO, fail, INVALID_ARGUMENT, OUT_OF_RANGE, OVERFLOW, UNDERFLOW } from './text';
 
 export function ceil(x: f64): f64 {
@@ -84,7 +84,8 @@ export function power(x: f64, y: f64): f64 {
   if (x === 0 && y < 0) return <f64>fail(INVALID_ARGUMENT);
   const endless = Math.abs(y) === Infinity;
   if (x < 0 && !endless && Math.floor(y) !== y) return <f64>fail(INVALID_ARGUMENT);
-  if (x === 1 || (x === -1 && endless)) return 1;
+  if (x === 1) return 1;
+  if (x === -1) return isOdd(y) ? -1 : 1;
   if (endless || x === 0 || Math.abs(x) === Infinity) return specialPower(x, y);
   return checked(powerOf(x, y), true);
 }
