@@ -1,11 +1,12 @@
 /** What zod finds, as problems with places: our words, our codes, the nearest right name. */
 import type { z } from 'zod';
-import { TYPE_NAMES } from '../batch/types.ts';
 import type { Place, Problem } from '../errors.ts';
 import { laterKey, laterValue } from './later.ts';
+import { MAX_PROBLEMS } from './limits.ts';
 import type { Places } from './places.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean, suggest } from './suggest.ts';
 import { formatPath, type Path, treeAt } from './tree.ts';
+import { TYPE_SUGGESTIONS } from './type-names.ts';
 import { flatten, type Issue } from './union-issues.ts';
 import { keysAt } from './zod-keys.ts';
 
@@ -16,41 +17,50 @@ export interface IssueContext {
   readonly schema: z.ZodType;
 }
 
+/** The problems of the issues, without those that follow from another; at most `MAX_PROBLEMS` of each sort. */
 export function issueProblems(issues: readonly Issue[], context: IssueContext): Problem[] {
-  const flat = issues.flatMap(flatten);
-  const refused = laterMaps(flat, context.base);
-  return flat.flatMap((issue) => {
-    const path = [...context.base, ...toPath(issue.path)];
-    if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys, path, context);
-    // What a kind of a later version leaves out is no second mistake.
-    if (isMissing(path, context) && refused.has(formatPath(path.slice(0, -1)))) return [];
-    return [explain(issue, path, context)];
-  });
-}
-
-function laterMaps(issues: readonly Issue[], base: Path): Set<string> {
-  const maps = new Set<string>();
-  for (const issue of issues) {
+  const flat = issues.slice(0, MAX_PROBLEMS).flatMap(flatten);
+  const unknown: Problem[] = [];
+  /** Paths of keys that are missing because of an unknown one: mistyped, or of a kind that is not in this version. */
+  const explained = new Set<string>();
+  for (const issue of flat) {
     if (issue.code !== 'unrecognized_keys') continue;
-    const path = [...base, ...toPath(issue.path)];
-    if (issue.keys.some((key) => laterKey(path, key) !== undefined)) maps.add(formatPath(path));
+    unknown.push(...unknownKeys(issue.keys, [...context.base, ...toPath(issue.path)], context, explained));
   }
-  return maps;
+  const known = flat.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') return [];
+    const path = [...context.base, ...toPath(issue.path)];
+    const follows = explained.has(formatPath(path)) || explained.has(`${formatPath(path.slice(0, -1))}.*`);
+    return follows && isMissing(path, context) ? [] : [explain(issue, path, context)];
+  });
+  return [...unknown, ...known];
 }
 
-function unknownKeys(keys: readonly string[], path: Path, { places, base, schema }: IssueContext): Problem[] {
-  const later = keys.map((key) => laterKey(path, key));
-  const kindReported = later.some((each) => each?.option === false);
+function unknownKeys(
+  keys: readonly string[],
+  path: Path,
+  { places, base, schema }: IssueContext,
+  explained: Set<string>,
+): Problem[] {
+  const kindReported = keys.some((key) => laterKey(path, key)?.option === false);
   const known = keysAt(schema, path.slice(base.length));
-  return keys.flatMap((key, index) => {
+  const given = new Set(keysOf(places, path));
+  const free = known.filter((each) => !given.has(each));
+  return keys.slice(0, MAX_PROBLEMS).flatMap((key) => {
     const place = places.key([...path, key]);
-    const what = later[index];
-    if (what?.option === true && kindReported) return [];
-    if (what !== undefined) return [notInVersion(what.what, place)];
-    const given = new Set(keysOf(places, path));
-    const free = known.filter((each) => !given.has(each));
-    return [problem('graph.unknown-key', `unknown key "${key}"${inside(path)}`, place, didYouMean(key, free))];
+    const later = laterKey(path, key);
+    if (later !== undefined) explained.add(`${formatPath(path)}.*`);
+    if (later !== undefined) return later.option && kindReported ? [] : [notInVersion(later.what, place)];
+    const near = suggest(key, free);
+    if (near !== undefined) explained.add(formatPath([...path, near]));
+    const hint = near === undefined ? listOf(known) : `did you mean "${near}"?`;
+    return [problem('graph.unknown-key', `unknown key "${key}"${inside(path)}`, place, hint)];
   });
+}
+
+function listOf(keys: readonly string[]): string | undefined {
+  const listed = keys.filter((key) => !key.startsWith('$'));
+  return listed.length === 0 || listed.length > 14 ? undefined : `possible here: ${listed.join(', ')}`;
 }
 
 /** The refusal of something that DESIGN names and this version lacks. */
@@ -79,9 +89,17 @@ function explain(issue: Issue, path: Path, context: IssueContext): Problem {
     case 'invalid_key':
       return problem('graph.bad-name', `the name "${path.at(-1)}" ${keyMessage(issue)}`, places.key(path));
     case 'too_small':
-      return problem('graph.bad-value', bound('at least', issue.minimum, issue), places.value(path));
+      return problem(
+        'graph.bad-value',
+        `${bound('at least', issue.minimum, issue)}, found ${describe(places, path)}`,
+        places.value(path),
+      );
     case 'too_big':
-      return problem('graph.bad-value', bound('at most', issue.maximum, issue), places.value(path));
+      return problem(
+        'graph.bad-value',
+        `${bound('at most', issue.maximum, issue)}, found ${describe(places, path)}`,
+        places.value(path),
+      );
     case 'custom':
       return custom(issue, path, places);
     case 'invalid_format':
@@ -108,7 +126,7 @@ function custom(issue: Issue & { code: 'custom' }, path: Path, places: Places): 
   const params: Readonly<Record<string, unknown>> = issue.params ?? {};
   const code = typeof params.code === 'string' ? params.code : 'graph.bad-value';
   let hint = typeof params.hint === 'string' ? params.hint : undefined;
-  if (hint === undefined && code === 'graph.unknown-type') hint = didYouMean(String(params.of), TYPE_NAMES);
+  if (hint === undefined && code === 'graph.unknown-type') hint = didYouMean(String(params.of), TYPE_SUGGESTIONS);
   return problem(code, issue.message, places.value(path), hint);
 }
 
@@ -170,7 +188,7 @@ function keyMessage(issue: Issue & { code: 'invalid_key' }): string {
 function describe(places: Places, path: Path): string {
   const tree = treeAt(places.root, path);
   if (tree?.kind === 'map') return 'a map';
-  if (tree?.kind === 'list') return 'a list';
+  if (tree?.kind === 'list') return tree.items.length === 0 ? 'an empty list' : 'a list';
   const value = tree?.value;
   if (value === null || value === undefined) return tree?.text ? tree.text : 'nothing';
   if (typeof value === 'string') return `"${shorten(value)}"`;

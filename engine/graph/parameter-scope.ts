@@ -1,6 +1,7 @@
 /** Where parameters come from: `--param`, then the environment, then the defaults in `spec.parameters`. */
 import type { Problem } from '../errors.ts';
 import { problem } from './issues.ts';
+import { MAX_PROBLEMS } from './limits.ts';
 import { type ParameterScope, substitute } from './parameters.ts';
 import type { Places } from './places.ts';
 import { didYouMean } from './suggest.ts';
@@ -27,8 +28,9 @@ export function substituteParameters(
     used.add(name);
     return own(parameters, name) ?? own(environment, name);
   };
-  const report: ParameterScope['report'] = (code, message, path, hint) => {
-    problems.push(problem(code, message, places.value(path), hint));
+  const report: ParameterScope['report'] = (code, message, path, span, hint) => {
+    if (problems.length >= MAX_PROBLEMS) return;
+    problems.push(problem(code, message, places.span(path, span), hint));
   };
   const section = treeAt(root, SECTION);
   const defaults = new Map<string, string>();

@@ -3,6 +3,7 @@
  * the document. `${secret:name}` stays as it is (`secrets.ts`); `$${` writes a literal `${`.
  */
 
+import type { Span } from '../expression/ir.ts';
 import { MAX_SCALAR } from './limits.ts';
 import { suggest } from './suggest.ts';
 import type { Path, ScalarTree, Tree } from './tree.ts';
@@ -12,7 +13,7 @@ export interface ParameterScope {
   readonly lookup: (name: string) => string | undefined;
   /** Names that could have been meant. */
   readonly names: () => Iterable<string>;
-  readonly report: (code: string, message: string, path: Path, hint?: string) => void;
+  readonly report: (code: string, message: string, path: Path, span: Span, hint?: string) => void;
   /** Strings that are nothing but one reference are read as YAML scalars too (JSON has no plain ones). */
   readonly retypeQuoted: boolean;
 }
@@ -46,15 +47,17 @@ export function substitute(tree: Tree, scope: ParameterScope, path: Path, done?:
 }
 
 function substituteScalar(tree: ScalarTree, scope: ParameterScope, path: Path): ScalarTree {
+  const all = { start: 0, end: tree.text.length };
   let failed = false;
   let length = 0;
-  const text = tree.text.replace(REFERENCE, (written: string, inner: string | undefined) => {
-    const value = written === '$${' ? '${' : resolve(written, inner, scope, path);
+  const text = tree.text.replace(REFERENCE, (written: string, inner: string | undefined, start: number) => {
+    const span = { start, end: start + written.length };
+    const value = written === '$${' ? '${' : resolve({ written, inner, span }, scope, path);
     failed ||= value === undefined;
     length += value?.length ?? 0;
     return length > MAX_SCALAR ? '' : (value ?? '');
   });
-  if (length > MAX_SCALAR) scope.report('graph.too-large', 'the substituted value is too long', path);
+  if (length > MAX_SCALAR) scope.report('graph.too-large', 'the substituted value is too long', path, all);
   // A failed scalar keeps its text: what is wrong with it has been said.
   if (failed || length > MAX_SCALAR) return { ...tree, substituted: true };
   const whole = /^\$\{[^{}]*\}$/.test(tree.text) && SECRET.test(tree.text.slice(2, -1)) === false;
@@ -62,13 +65,19 @@ function substituteScalar(tree: ScalarTree, scope: ParameterScope, path: Path): 
   return { ...tree, text, value: retype ? coreScalar(text) : text, substituted: true };
 }
 
-function resolve(written: string, inner: string | undefined, scope: ParameterScope, path: Path): string | undefined {
+interface Reference {
+  readonly written: string;
+  readonly inner: string | undefined;
+  readonly span: Span;
+}
+
+function resolve({ written, inner, span }: Reference, scope: ParameterScope, path: Path): string | undefined {
   if (inner !== undefined && SECRET.test(inner)) return written;
   const match = PARAMETER.exec(inner ?? '');
   const name = match?.[1];
   if (name === undefined) {
     const hint = `write \${NAME}, \${NAME:-default} or \${secret:name}; $\${ stands for a literal \${`;
-    scope.report('graph.bad-reference', `"${written}" is no parameter`, path, hint);
+    scope.report('graph.bad-reference', `"${written}" is no parameter`, path, span, hint);
     return undefined;
   }
   const value = scope.lookup(name);
@@ -81,6 +90,7 @@ function resolve(written: string, inner: string | undefined, scope: ParameterSco
     'graph.undefined-parameter',
     `the parameter "${name}" is not set`,
     path,
+    span,
     `${meant}give it with --param ${name}=..., in the environment, or write \${${name}:-default}`,
   );
   return undefined;

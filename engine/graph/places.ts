@@ -4,12 +4,13 @@ import type { Place } from '../errors.ts';
 import type { Span } from '../expression/ir.ts';
 import { scalarOffsets } from './scalar-map.ts';
 import type { SourceText } from './text.ts';
-import { formatPath, type Path, type Range, type Tree, treeAt } from './tree.ts';
+import { formatPath, type Path, type Range, type ScalarTree, type Tree, treeAt } from './tree.ts';
 
 export class Places {
   readonly root: Tree | undefined;
   readonly file: string;
   readonly #source: SourceText | undefined;
+  readonly #offsets = new WeakMap<ScalarTree, Uint32Array | undefined>();
 
   /** `source` is absent for a graph given as an object, whose places have a path only. */
   constructor(file: string, root: Tree | undefined, source?: SourceText) {
@@ -49,11 +50,16 @@ export class Places {
     if (tree?.kind !== 'scalar' || tree.at === undefined || tree.substituted || this.#source === undefined) {
       return this.value(path);
     }
-    const offsets = scalarOffsets(this.#source.text, tree.at, tree.style, tree.text);
+    const offsets = this.#offsetsOf(tree, tree.at, this.#source);
     const start = offsets?.[Math.min(span.start, tree.text.length)];
     const last = offsets?.[Math.max(Math.min(span.end, tree.text.length) - 1, 0)];
     if (start === undefined || last === undefined) return this.value(path);
     return this.#place({ start, end: Math.max(last, start) + 1 }, path);
+  }
+
+  #offsetsOf(tree: ScalarTree, at: Range, source: SourceText): Uint32Array | undefined {
+    if (!this.#offsets.has(tree)) this.#offsets.set(tree, scalarOffsets(source.text, at, tree.style, tree.text));
+    return this.#offsets.get(tree);
   }
 
   has(path: Path): boolean {

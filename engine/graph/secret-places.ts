@@ -1,6 +1,7 @@
 /** Secrets may stand where the runtime resolves them: in the options of a connector and in a component's `config`. */
 import type { Problem } from '../errors.ts';
 import { problem } from './issues.ts';
+import { MAX_PROBLEMS } from './limits.ts';
 import type { Places } from './places.ts';
 import { SINK_KEYS, SOURCE_KEYS } from './schema.ts';
 import { hasSecret } from './secrets.ts';
@@ -9,7 +10,7 @@ import type { Path, Tree } from './tree.ts';
 export function misplacedSecrets(root: Tree, places: Places): Problem[] {
   const problems: Problem[] = [];
   const visit = (tree: Tree, path: Path): void => {
-    if (isAllowed(path)) return;
+    if (isAllowed(path) || problems.length >= MAX_PROBLEMS) return;
     if (tree.kind === 'list') {
       for (const [index, item] of tree.items.entries()) visit(item, [...path, index]);
     } else if (tree.kind === 'map') {

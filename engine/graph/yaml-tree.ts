@@ -4,13 +4,14 @@
  */
 import { type Document, isAlias, isMap, isPair, isScalar, isSeq, parseDocument, type Scalar } from 'yaml';
 import type { Problem } from '../errors.ts';
-import { MAX_DEPTH, MAX_NODES } from './limits.ts';
+import { MAX_DEPTH, MAX_NODES, MAX_PROBLEMS } from './limits.ts';
 import type { SourceText } from './text.ts';
 import type { ListTree, MapEntry, MapTree, Range, ScalarTree, Style, Tree } from './tree.ts';
 import { syntaxProblems } from './yaml-syntax.ts';
 
 const BOOLEAN_IN_1_1 = /^(y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF)$/;
 const NO_NAME = /^(true|True|TRUE|false|False|FALSE|null|Null|NULL|~|)$/;
+const MERGE = '<<';
 const CORE_TAG = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
 const STYLES: Readonly<Record<string, Style>> = {
   QUOTE_SINGLE: 'single',
@@ -27,7 +28,7 @@ export interface TreeResult {
 
 /** Every problem of syntax at once, or the tree with problems of content. Never throws on any text. */
 export function yamlTree(source: SourceText): TreeResult {
-  const document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
+  const document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: false });
   const problems = syntaxProblems(document, source);
   if (problems.length > 0) return { problems };
   const builder = new TreeBuilder(source);
@@ -64,6 +65,7 @@ class TreeBuilder {
   }
 
   #report(code: string, message: string, at: Range | undefined, hint?: string): void {
+    if (this.problems.length >= MAX_PROBLEMS) return;
     const place = this.#source.place(at?.start ?? 0, at?.end);
     this.problems.push({ severity: 'error', code, message, place, ...(hint === undefined ? {} : { hint }) });
   }
@@ -111,6 +113,7 @@ class TreeBuilder {
 
   #map(items: readonly unknown[], depth: number, at: Range | undefined): { tree: MapTree; height: number } {
     const entries = new Map<string, MapEntry>();
+    const merged: MapEntry[] = [];
     let height = 1;
     for (const pair of items) {
       if (!isPair(pair)) continue;
@@ -120,9 +123,12 @@ class TreeBuilder {
       const key = this.#key(pair.key, keyAt);
       if (key === undefined) continue;
       const first = entries.get(key);
-      if (first === undefined) entries.set(key, { key, at: keyAt, value: tree });
+      if (key === MERGE) merged.push(...entriesOf(tree));
+      else if (first === undefined) entries.set(key, { key, at: keyAt, value: tree });
       else this.#repeated(key, first, keyAt);
     }
+    // A merge key has been refused; merging all the same keeps what it would bring from being missed.
+    for (const entry of merged) if (!entries.has(entry.key)) entries.set(entry.key, entry);
     return { tree: { kind: 'map', at, entries }, height };
   }
 
@@ -140,9 +146,8 @@ class TreeBuilder {
     const key = plain ? (node.source ?? '') : String(node.value);
     if (plain && (BOOLEAN_IN_1_1.test(key) || NO_NAME.test(key))) {
       this.#report('graph.yaml-trap', trap(key), at, `write "${key}", in quotes`);
-    } else if (plain && key === '<<') {
+    } else if (plain && key === MERGE) {
       this.#report('graph.yaml-trap', 'merge keys mean different things to different YAML parsers', at);
-      return undefined;
     } else if (key === '__proto__') {
       this.#report('graph.bad-key', '"__proto__" cannot be a key', at);
       return undefined;
@@ -165,7 +170,11 @@ class TreeBuilder {
   #count(nodes: number, depth: number, at: Range | undefined): void {
     this.#nodes += nodes;
     if (depth > MAX_DEPTH) {
-      this.#report('graph.too-deep', `maps and lists are nested more than ${MAX_DEPTH} deep`, at);
+      this.#report(
+        'graph.too-deep',
+        `maps and lists are nested more than ${MAX_DEPTH} deep`,
+        at && { start: at.start, end: at.start + 1 },
+      );
       throw new TooLarge();
     }
     if (this.#nodes > MAX_NODES) {
@@ -177,6 +186,10 @@ class TreeBuilder {
 
 function trap(text: string): string {
   return text === '' ? 'a key is empty' : `other YAML parsers read ${text} as a boolean or null, not as text`;
+}
+
+function entriesOf(tree: Tree): Iterable<MapEntry> {
+  return tree.kind === 'map' ? tree.entries.values() : [];
 }
 
 function nothing(at: Range | undefined): ScalarTree {

@@ -1,5 +1,5 @@
 /** Checks the expressions of an entry against the columns in reach, and brings what is wrong to its place in the file. */
-import { CELL_KINDS, formatType, type Schema } from '../../batch/types.ts';
+import type { Schema } from '../../batch/types.ts';
 import {
   type CheckedAggregate,
   checkAggregate,
@@ -36,17 +36,12 @@ export function predicateAt(path: Path, scope: Scope, build: Build): { text: str
 
 export type Column = ProjectStep['columns'][number];
 
-/** An expression of a type that a column can have; undefined after reporting what is wrong. */
+/** A column made by an expression; undefined after reporting what is wrong. */
 export function columnAt(name: string, path: Path, scope: Scope, build: Build): Column | undefined {
   const text = build.places.text(path) ?? '';
   const { expr, problems } = checkExpression(text, scope);
   report(problems, path, build);
   if (expr === undefined || problems.length > 0) return undefined;
-  if (!CELL_KINDS.has(expr.type.kind)) {
-    const hint = expr.type.kind === 'null' ? 'say which type it has: CAST(NULL AS float64)' : undefined;
-    build.atValue(path, 'graph.column-type', `"${name}" would have the type ${formatType(expr.type)}`, hint);
-    return undefined;
-  }
   return { name, text, expr, place: build.places.value(path) };
 }
 

@@ -26,7 +26,8 @@ export function collectNames(parsed: ParsedGraph, build: Build): Names {
     }
     const { line } = build.places.key(first.entry.path);
     const where = line > 0 ? ` in line ${line}` : '';
-    const message = `the ${named.kind} "${named.name}" has the name of a ${first.kind}${where}`;
+    const other = first.kind === 'operator' ? 'an operator' : `a ${first.kind}`;
+    const message = `the ${named.kind} "${named.name}" has the name of ${other}${where}`;
     build.atKey(named.entry.path, 'graph.duplicate-name', message, 'names are shared by sources, operators and sinks');
   }
   return names;

@@ -29,6 +29,9 @@ export class Planner {
   /** The references of each operator and sink; undefined where one of them is wrong. */
   readonly #references = new Map<unknown, readonly Reference[] | undefined>();
 
+  /** An output was named that its node does not have. */
+  #misread = false;
+
   constructor(parsed: ParsedGraph, build: Build) {
     this.#parsed = parsed;
     this.#build = build;
@@ -135,16 +138,20 @@ export class Planner {
     const references = this.#references.get(entry);
     if (references === undefined) return undefined;
     const inputs = references.flatMap((reference) => {
-      const stream = streamOf(reference, this.#outputs.get(reference.ref.node), this.#build);
+      const outputs = this.#outputs.get(reference.ref.node);
+      const stream = streamOf(reference, outputs, this.#build);
+      this.#misread ||= outputs !== undefined && stream === undefined;
       return stream === undefined ? [] : [{ reference, stream }];
     });
     return inputs.length === references.length ? inputs : undefined;
   }
 
-  /** Only where every reference is right: else what seems unread may be what was meant. */
+  /** Only where every name and reference is right: else what seems unread may be what was meant. */
   #warnUnused(): void {
     const references = [...this.#references.values()];
-    if (references.includes(undefined)) return;
+    const { sources, operators, sinks } = this.#parsed;
+    const repeated = this.#names.size < sources.length + operators.length + sinks.length;
+    if (references.includes(undefined) || repeated || this.#misread || references.length === 0) return;
     warnUnused(
       this.#names,
       this.#outputs,

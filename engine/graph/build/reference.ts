@@ -73,7 +73,7 @@ export function streamOf({ ref, path }: Reference, outputs: Outputs, build: Buil
 }
 
 function portHint({ node, port }: StreamRef, outputs: ReadonlyMap<string, Stream>): string | undefined {
-  if (port === 'late') return `late: divert at a windowed aggregate gives it one`;
+  if (port === 'late') return 'a windowed aggregate has one, with late: divert';
   if (port === 'errors') return `add onError: divert to ${node}`;
   const ports = [...outputs.keys()].map((each) => (each === '' ? node : `${node}.${each}`));
   return didYouMean(`${node}.${port}`, ports);
