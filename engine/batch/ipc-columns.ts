@@ -148,6 +148,15 @@ function checkText(
   checkEach(field, text, offsets, rows, validity);
 }
 
+/** Checks every utf8 value of a batch whose offsets are right; throws `batch.malformed` naming column and row. */
+export function validateText(batch: Batch): void {
+  for (const [index, field] of batch.schema.fields.entries()) {
+    if (field.type.kind === 'utf8' && batch.rows > 0) {
+      checkText(batch.layout, index * LAYOUT_WORDS, field, batch.rows, batch.body, true);
+    }
+  }
+}
+
 /** True where the text as a whole is UTF-8 and no value begins within a character. */
 function wholeIsText(text: Uint8Array, offsets: Int32Array, rows: number): boolean {
   const used = text.subarray(offsets[0] ?? 0, offsets[rows] ?? 0);
