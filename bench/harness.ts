@@ -31,6 +31,8 @@ export interface Benchmark {
 
 export interface Variant {
   readonly name: string;
+  /** Runs in front of every repetition and is not timed. */
+  readonly before?: () => void;
   /** One repetition of the measured work. */
   readonly run: () => void | Promise<void>;
 }
@@ -60,14 +62,15 @@ export async function interleave(
 }
 
 async function timeOnce(variant: Variant, minSeconds: number): Promise<number> {
-  const start = performance.now();
   let repetitions = 0;
   let elapsed = 0;
   do {
+    variant.before?.();
+    const start = performance.now();
     const pending = variant.run();
     if (pending !== undefined) await pending;
+    elapsed += (performance.now() - start) / 1000;
     repetitions++;
-    elapsed = (performance.now() - start) / 1000;
   } while (elapsed < minSeconds);
   return elapsed / repetitions;
 }

@@ -12,6 +12,7 @@ const benchmarks: readonly {
 }[] = [
   { name: 'call', load: () => import('./call.ts') },
   { name: 'ipc', load: () => import('./ipc.ts') },
+  { name: 'pipeline', load: () => import('./pipeline.ts') },
 ];
 
 const { values, positionals } = parseArgs({

@@ -62,7 +62,7 @@ export function lanesOf(
     }
     case 'column': {
       const column = columnAt(expr.index);
-      if (column?.type.kind !== 'bool') return undefined;
+      if (column === undefined || column.type.kind !== 'bool') return undefined;
       return { node: negated ? 'false' : 'true', column: column.input };
     }
     case 'call':
