@@ -6,8 +6,9 @@ import { csv } from './csv/csv.ts';
 import type { Format, FormatName } from './format.ts';
 import { json } from './json/json.ts';
 import { ndjson } from './json/ndjson.ts';
+import { parquet } from './parquet/parquet.ts';
 
-export const formats: readonly Format[] = [csv, ndjson, json, arrow, arrowStream];
+export const formats: readonly Format[] = [csv, ndjson, json, arrow, arrowStream, parquet];
 
 export const formatNames: readonly FormatName[] = ['csv', 'ndjson', 'json', 'arrow', 'arrow-stream', 'parquet'];
 
