@@ -51,6 +51,14 @@ export function decodeLz4(frame: Uint8Array, length: number): Uint8Array<ArrayBu
   return output;
 }
 
+/** Decodes one block, without a frame, that holds exactly `length` bytes. Throws `lz4.corrupt`. */
+export function decodeLz4Block(block: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const output = new Uint8Array(length);
+  const written = decodeBlock(block, output, 0);
+  if (written !== length) throw corrupt(`${written} bytes where ${length} are due`);
+  return output;
+}
+
 interface Header {
   readonly end: number;
   readonly blockChecksums: boolean;

@@ -6,6 +6,7 @@ import { brotliDecompressSync, crc32, gunzipSync, zstdDecompressSync } from 'nod
 import type { Compressors } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { userError } from '../../../engine/errors.ts';
+import { decodeLz4Block } from '../arrow/lz4.ts';
 
 /** No page is larger than this uncompressed; writers aim for 1 MiB. */
 const MAX_PAGE = 268_435_456;
@@ -61,5 +62,6 @@ export async function decompressors(): Promise<Compressors> {
     GZIP: exact(gunzipSync),
     ZSTD: exact(zstdDecompressSync),
     BROTLI: exact(brotliDecompressSync),
+    LZ4_RAW: decodeLz4Block,
   };
 }
