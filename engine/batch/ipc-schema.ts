@@ -68,7 +68,7 @@ function typeTable({ name, type }: Field): readonly [number, Table] {
     case 'duration':
       return [18, [i16(UNITS.indexOf(type.unit))]];
     case 'foreign':
-      throw foreign(name, type.text);
+      throw foreignColumn(name, type.text);
     default: {
       const index = INTEGERS.indexOf(type.kind);
       return [
@@ -83,30 +83,32 @@ function typeTable({ name, type }: Field): readonly [number, Table] {
 }
 
 /**
- * The schema of a schema message's table. Throws `batch.foreign-column`, naming column and type, where a type has no name of ours,
- * and `batch.big-endian`.
+ * The schema of a schema message's table. A type that has no name of ours throws `batch.foreign-column`, naming column and type, or with
+ * `foreign: 'name'` becomes a foreign type without apache-arrow's. Throws `batch.big-endian`.
  */
-export function readSchema(table: FlatTable): Schema {
+export function readSchema(table: FlatTable, foreign: 'refuse' | 'name' = 'refuse'): Schema {
   if (table.i16(0, 0) !== 0) {
     throw userError('batch.big-endian', 'the data is big-endian', { hint: 'write it on a little-endian machine' });
   }
-  const read = table.tables(1).map(readField);
+  const read = table.tables(1).map((field) => readField(field, foreign));
   const fields = read.map((entry) => entry.field);
   const time = read.findIndex((entry) => entry.isTime);
   return time < 0 ? { fields } : { fields, time };
 }
 
-function readField(table: FlatTable): { readonly field: Field; readonly isTime: boolean } {
+function readField(table: FlatTable, foreign: 'refuse' | 'name'): { readonly field: Field; readonly isTime: boolean } {
   const name = table.string(0) ?? '';
-  if (table.table(4) !== undefined) throw foreign(name, 'dictionary');
-  const plain = { name, type: readType(name, table.u8(2, 0), table.table(3)), nullable: table.u8(1, 0) !== 0 };
+  const encoded = table.table(4) !== undefined;
+  const type = encoded ? foreignType('dictionary') : readType(table.u8(2, 0), table.table(3));
+  if (type.kind === 'foreign' && foreign === 'refuse') throw foreignColumn(name, type.text);
+  const plain = { name, type, nullable: table.u8(1, 0) !== 0 };
   const metadata = new Map(table.tables(6).map((pair) => [pair.string(0) ?? '', pair.string(1) ?? '']));
   const isTime = metadata.get(TIME_KEY) === 'true';
   metadata.delete(TIME_KEY);
   return { field: metadata.size === 0 ? plain : { ...plain, metadata }, isTime };
 }
 
-function readType(name: string, number: number, table: FlatTable | undefined): DataType {
+function readType(number: number, table: FlatTable | undefined): DataType {
   switch (number) {
     case 1:
       return { kind: 'null' };
@@ -126,7 +128,7 @@ function readType(name: string, number: number, table: FlatTable | undefined): D
       return { kind: 'bool' };
     case 8:
       if ((table?.i16(0, 1) ?? 1) === 0) return { kind: 'date32' };
-      throw foreign(name, 'date64');
+      return foreignType('date64');
     case 10: {
       const unit = oneOf(UNITS, table?.i16(0, 0) ?? 0);
       const timezone = table?.string(1);
@@ -135,7 +137,7 @@ function readType(name: string, number: number, table: FlatTable | undefined): D
     case 18:
       return { kind: 'duration', unit: oneOf(UNITS, table?.i16(0, 1) ?? 1) };
     default:
-      throw foreign(name, NAMES[number] ?? `number ${number}`);
+      return foreignType(NAMES[number] ?? `number ${number}`);
   }
 }
 
@@ -145,6 +147,10 @@ function oneOf<T>(values: readonly T[], index: number): T {
   return value;
 }
 
-function foreign(name: string, type: string): Error {
+function foreignType(text: string): DataType {
+  return { kind: 'foreign', text, arrow: undefined };
+}
+
+function foreignColumn(name: string, type: string): Error {
   return userError('batch.foreign-column', `column ${name} is of type ${type}, which has no place in this message`);
 }

@@ -47,11 +47,11 @@ export function encodeSchema(schema: Schema): Uint8Array {
   return frame(message(SCHEMA, schemaTable(schema), { kind: 'i64', value: 0 }).bytes);
 }
 
-/** The schema of an encapsulated schema message. Throws `batch.malformed`, `batch.foreign-column` or `batch.big-endian`. */
-export function decodeSchema(bytes: Uint8Array): Schema {
+/** The schema of an encapsulated schema message (`foreign` as in `readSchema`). Throws `batch.malformed`, `batch.foreign-column` or `batch.big-endian`. */
+export function decodeSchema(bytes: Uint8Array, foreign: 'refuse' | 'name' = 'refuse'): Schema {
   const { message: parsed } = open(bytes);
   if (parsed.kind !== 'schema') throw malformed(`a ${parsed.kind} message where a schema is due`);
-  return readSchema(parsed.table);
+  return readSchema(parsed.table, foreign);
 }
 
 /** The parts of a record batch message that is built for its own sake, as compressed ones are. */

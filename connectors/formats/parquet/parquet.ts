@@ -28,7 +28,7 @@ export const parquet: Format<Readonly<Record<string, never>>, ParquetWriteOption
   async openWriter(schema: Schema, { codec }: ParquetWriteOptions, emit: Emit): Promise<FormatWriter> {
     const { ParquetFormatWriter } = await import('./writer.ts');
     const foreign = schema.fields.some(({ type }) => type.kind === 'foreign');
-    const values = foreign ? (await import('./foreign-values.ts')).foreignValues : undefined;
+    const values = foreign ? (await import('./foreign-values.ts')).foreignColumns : undefined;
     return new ParquetFormatWriter(schema, codec, emit, values);
   },
   async infer(input: Input): Promise<Inferred> {

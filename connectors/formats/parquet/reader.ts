@@ -95,7 +95,7 @@ function storedSchema({ key_value_metadata }: FileMetaData): Schema | undefined 
   const value = key_value_metadata?.find(({ key }) => key === ARROW_SCHEMA_KEY)?.value;
   if (value === undefined) return undefined;
   try {
-    return decodeSchema(new Uint8Array(Buffer.from(value, 'base64')));
+    return decodeSchema(new Uint8Array(Buffer.from(value, 'base64')), 'name');
   } catch {
     return undefined;
   }

@@ -25,26 +25,33 @@ const COMPRESSORS = {
   ZSTD: (bytes: Uint8Array): Uint8Array => zstdCompressSync(bytes),
 };
 
-/** Reads a foreign column's values one by one: unscaled bigints of decimals, units of times; null for null. */
-export type ForeignValues = (batch: Batch, column: number) => (row: number) => unknown;
+/** What needs apache-arrow, for schemas with foreign columns. */
+export interface ForeignColumns {
+  /** Reads values one by one: unscaled bigints of decimals, units of times; null for null. */
+  values(batch: Batch, column: number): (row: number) => unknown;
+  /** The schema as an encapsulated Arrow message. */
+  schemaMessage(schema: Schema): Uint8Array;
+}
 
 export class ParquetFormatWriter implements FormatWriter {
   readonly #schema: Schema;
   readonly #emit: Emit;
   readonly #bytes: ByteWriter = new ByteWriter(65_536);
   readonly #writer: ParquetWriter;
-  readonly #foreign: ForeignValues | undefined;
+  readonly #foreign: ForeignColumns | undefined;
   #gathered: Batch[] = [];
   #rows = 0;
   #size = 0;
 
-  constructor(schema: Schema, codec: ParquetCodec, emit: Emit, foreign: ForeignValues | undefined) {
+  constructor(schema: Schema, codec: ParquetCodec, emit: Emit, foreign: ForeignColumns | undefined) {
     this.#schema = schema;
     this.#emit = emit;
     this.#foreign = foreign;
     const options = { codec: CODECS[codec], compressors: COMPRESSORS, createdBy: 'cloudskin' };
-    const kept = foreign === undefined ? { kvMetadata: [{ key: ARROW_SCHEMA_KEY, value: arrowSchema(schema) }] } : {};
-    this.#writer = new ParquetWriter({ writer: this.#bytes, schema: parquetSchemaOf(schema), ...options, ...kept });
+    const parquetSchema = parquetSchemaOf(schema);
+    const message = foreign === undefined ? encodeSchema(schema) : foreign.schemaMessage(schema);
+    const kvMetadata = [{ key: ARROW_SCHEMA_KEY, value: Buffer.from(message).toString('base64') }];
+    this.#writer = new ParquetWriter({ writer: this.#bytes, schema: parquetSchema, kvMetadata, ...options });
   }
 
   write(batch: Batch): void {
@@ -94,8 +101,8 @@ export class ParquetFormatWriter implements FormatWriter {
     if (plain && (type?.kind === 'float64' || type?.kind === 'float32' || type?.kind === 'int64')) {
       return columnView(batch, column).values;
     }
-    const foreign = type?.kind === 'foreign' && this.#foreign !== undefined;
-    const read = foreign && this.#foreign !== undefined ? this.#foreign(batch, column) : valueReader(batch, column);
+    const foreign = type?.kind === 'foreign' ? this.#foreign?.values(batch, column) : undefined;
+    const read = foreign ?? valueReader(batch, column);
     if (type?.kind !== 'timestamp' || type.unit !== 's')
       return Array.from({ length: batch.rows }, (_, row) => read(row));
     return Array.from({ length: batch.rows }, (_, row) => inMilliseconds(read(row) as bigint | null));
@@ -113,8 +120,4 @@ function inMilliseconds(seconds: bigint | null): bigint | null {
   const scaled = seconds * 1000n;
   if (BigInt.asIntN(64, scaled) === scaled) return scaled;
   throw userError('sink.out-of-range', `the time ${seconds} s does not fit parquet's milliseconds`);
-}
-
-function arrowSchema(schema: Schema): string {
-  return Buffer.from(encodeSchema(schema)).toString('base64');
 }
