@@ -115,8 +115,9 @@ function tooDeep(source: Source): ExpressionProblem | undefined {
       if (runs.length > 1) runs.pop();
       depth -= run;
     } else if (PARTING.has(word)) {
-      runs[runs.length - 1] = 0;
-      depth -= run;
+      const bracket = runs.length > 1 ? 1 : 0;
+      runs[runs.length - 1] = bracket;
+      depth -= run - bracket;
     } else if (token.kind !== 'IDENT' && !token.kind.endsWith('CONST') && word !== '.') {
       runs[runs.length - 1] = run + 1;
       depth += 1;
@@ -131,19 +132,16 @@ function tooDeep(source: Source): ExpressionProblem | undefined {
 
 function syntaxProblem(source: Source, message: string | undefined, position: number | undefined): ExpressionProblem {
   const start = unitOf(source.text, (position ?? PREFIX.length) - PREFIX.length);
-  const token = source.tokens.find((candidate) => candidate.start === start);
-  const span = { start, end: token?.end ?? source.text.length };
-  return {
-    code: 'expression.syntax',
-    message: message ?? 'the expression cannot be parsed',
-    span,
-    ...hintOf(token?.text),
-  };
-}
-
-function hintOf(word: string | undefined): { readonly hint: string } | undefined {
-  if (word === undefined || !/^[a-z_]+$/i.test(word)) return undefined;
-  return { hint: `a column whose name is a word of SQL is written in double quotes: "${word}"` };
+  const found = source.tokens.findIndex((token) => token.start >= start);
+  const at = found === -1 ? source.tokens.length : found;
+  const token = source.tokens[at];
+  const span = { start, end: token?.start === start ? token.end : source.text.length };
+  const problem = { code: 'expression.syntax' as const, message: message ?? 'the expression cannot be parsed', span };
+  const keyword = [token, source.tokens[at - 1]].find(
+    (near) => near?.kind === 'UNKNOWN' && /^[a-z_]+$/i.test(near.text),
+  );
+  if (keyword === undefined) return problem;
+  return { ...problem, hint: `a column whose name is a word of SQL is written in double quotes: "${keyword.text}"` };
 }
 
 /** The UTF-16 index of a character counted in code points. */
