@@ -188,10 +188,12 @@ export class Deployment {
         turns: met.get(source.name)?.turns ?? new Turns(),
       });
     });
-    const cells = this.#openCells();
-    await Promise.all(this.#sources.map((source) => this.#openSource(source)));
+    // Sources first: they wait for the disk or the network while cells are compiled.
+    const openingSources = Promise.all(this.#sources.map((source) => this.#openSource(source)));
+    const openingCells = this.#openCells();
+    await openingSources;
     const sinks = await this.#openSinks();
-    const opened: Opened = { sources: this.#sources, cells: await cells, sinks };
+    const opened: Opened = { sources: this.#sources, cells: await openingCells, sinks };
     if (this.#control.failure !== undefined) await this.#discard(opened);
     else this.#wired = wire(this.plan, opened, this.#control);
   }
