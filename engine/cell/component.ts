@@ -103,7 +103,7 @@ function readSchema(message: Uint8Array, name: string, who: string): Schema {
  * What a component yields: output schemas by name, the first one under `''`. Runs its `init`, which also checks the configuration (with the clock at 0);
  * what the component finds wrong comes as `component.invalid-config` or `component.invalid-schema` with its own message.
  *
- * `inputs` are the schemas by the name that each input has in the graph, in their order. Other errors: those of `prepare`, and
+ * `inputs` are the schemas by the alias that each input has in the graph, in their order; a single one without alias is `''`. Other errors: those of `prepare`, and
  * `component.trap`, `component.abi-violation`, `component.bad-output`, `component.memory-limit`, `cell.deadline`.
  */
 export async function describeComponent(
@@ -132,10 +132,16 @@ function componentStep(operator: OperatorNode): ComponentStep {
   throw internalError('component.no-component', `operator ${operator.name} is not a component`);
 }
 
+/** The operator's name in the graph: one with a filter or select around its component is planned in parts (`split.ts`). */
+function graphName(operator: OperatorNode): string {
+  return operator.name.replace(/\/component$/, '');
+}
+
+/** One input without an alias has the empty name, as when the graph was checked. */
 function inputsOf(operator: OperatorNode): GuestSetup['inputs'] {
   const { aliases, inputSchemas } = operator;
   if (aliases === undefined || inputSchemas === undefined) {
-    return [{ name: operator.inputs[0]?.node ?? '', schema: operator.input }];
+    return [{ name: '', schema: operator.input }];
   }
   return aliases.map((name, index) => ({ name, schema: inputSchemas[index] ?? operator.input }));
 }
@@ -155,7 +161,7 @@ export async function openComponentCell(plan: CellPlan, options: ComponentOption
   const step = componentStep(operator);
   const target = {
     component: step.component,
-    operator: operator.name,
+    operator: graphName(operator),
     config: step.config,
     inputs: inputsOf(operator),
   };
@@ -180,7 +186,7 @@ export async function openComponentCell(plan: CellPlan, options: ComponentOption
       {
         ...setup,
         name: plan.name,
-        operatorName: operator.name,
+        operatorName: graphName(operator),
         onError: operator.onError,
         ports: plan.outputs,
         outputs,

@@ -45,7 +45,10 @@ export function nabSeries(): Series[] {
 }
 
 function readSeries(name: string, labels: readonly [string, string][]): Series {
-  const lines = readFileSync(sharedData(`sensors/nab/data/${name}`), 'utf8').trim().split(/\r?\n/).slice(1);
+  const lines = readFileSync(sharedData(`sensors/nab/data/${name}`), 'utf8')
+    .trim()
+    .split(/\r?\n/)
+    .slice(1);
   const times = lines.map((line) => line.slice(0, line.indexOf(',')));
   const values = Float64Array.from(lines, (line) => Number(line.slice(line.indexOf(',') + 1)));
   const windows = labels.map(([first, last]) => {

@@ -50,7 +50,7 @@ export function componentInputs(inputs: readonly Input[], union: Stream | undefi
 
 /** A path counts from the graph file; a bare name is a standard operator's. */
 function locate(component: string, file: string): string {
-  const isPath = component.endsWith('.wasm') || /^\.{0,2}[\\/]/.test(component) || isAbsolute(component);
+  const isPath = /\.(wasm|cell)$/.test(component) || /^\.{0,2}[\\/]/.test(component) || isAbsolute(component);
   if (!isPath) return component;
   return resolve(file.startsWith('<') ? '.' : dirname(file), component);
 }
