@@ -22,6 +22,11 @@ export class Findings {
     for (const problem of problems) this.add(problem);
   }
 
+  /** Errors at `place` are consequences of one that has been reported elsewhere. */
+  silence(place: Place): void {
+    this.#earlier.add(placeKey(place));
+  }
+
   /** From now on errors at places that already have one are consequences, and left out. */
   nextStage(): void {
     for (const problem of this.#problems) {

@@ -1,5 +1,5 @@
 /** Where parameters come from: `--param`, then the environment, then the defaults in `spec.parameters`. */
-import type { Problem } from '../errors.ts';
+import type { Place, Problem } from '../errors.ts';
 import { problem } from './issues.ts';
 import { MAX_PROBLEMS } from './limits.ts';
 import { type ParameterScope, substitute } from './parameters.ts';
@@ -13,6 +13,13 @@ export interface Parameters {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
+export interface Substituted {
+  readonly root: Tree;
+  readonly problems: readonly Problem[];
+  /** The scalars that problems are in. */
+  readonly unresolved: readonly Place[];
+}
+
 const SECTION: Path = ['spec', 'parameters'];
 
 /** The tree with every parameter substituted. A parameter given and used nowhere is a warning. */
@@ -21,8 +28,9 @@ export function substituteParameters(
   places: Places,
   { parameters = {}, environment = {} }: Parameters,
   retypeQuoted: boolean,
-): { root: Tree; problems: readonly Problem[] } {
+): Substituted {
   const problems: Problem[] = [];
+  const unresolved: Place[] = [];
   const used = new Set<string>();
   const given = (name: string): string | undefined => {
     used.add(name);
@@ -30,6 +38,7 @@ export function substituteParameters(
   };
   const report: ParameterScope['report'] = (code, message, path, span, hint) => {
     if (problems.length >= MAX_PROBLEMS) return;
+    unresolved.push(places.value(path));
     problems.push(problem(code, message, places.span(path, span), hint));
   };
   const section = treeAt(root, SECTION);
@@ -43,7 +52,7 @@ export function substituteParameters(
   const scope = { lookup: (name: string) => given(name) ?? defaults.get(name), names, report, retypeQuoted };
   const result = substitute(root, scope, [], section, resolved);
   for (const name of Object.keys(parameters)) if (!used.has(name)) problems.push(unused(name, defaults, used));
-  return { root: result, problems };
+  return { root: result, problems, unresolved };
 }
 
 function unused(name: string, defaults: ReadonlyMap<string, string>, used: ReadonlySet<string>): Problem {

@@ -44,6 +44,8 @@ export interface ParsedGraph {
   readonly operators: readonly Entry<OperatorEntry>[];
   readonly sinks: readonly Entry<SinkEntry>[];
   readonly places: Places;
+  /** Scalars whose parameters could not be substituted: nothing that they seem to hold is worth an error of its own. */
+  readonly unresolved: readonly Place[];
 }
 
 /** Control characters besides tab and line ends: YAML forbids them, and a terminal would obey them. */
@@ -80,6 +82,7 @@ function finish(
   const substituted = substituteParameters(root, new Places(file, root, source), parameters, retypeQuoted);
   findings.addAll(substituted.problems);
   const places = new Places(file, substituted.root, source);
+  for (const place of substituted.unresolved) findings.silence(place);
   findings.addAll(misplacedSecrets(substituted.root, places));
   findings.nextStage();
   const whole = validate(graphSchema, places, []);
@@ -91,6 +94,7 @@ function finish(
     operators: entries(['spec', 'operators'], operatorSchema, places),
     sinks: entries(['spec', 'sinks'], sinkSchema, places),
     places,
+    unresolved: substituted.unresolved,
   };
   const valid = !findings.hasErrors && whole.dropped.size === 0 && whole.value !== undefined;
   return valid ? { ...parsed, document: whole.value } : parsed;
@@ -133,5 +137,5 @@ function atStart(file: string): Place {
 }
 
 function nothingParsed(file: string, problems: readonly Problem[]): ParsedGraph {
-  return { file, problems, sources: [], operators: [], sinks: [], places: new Places(file, undefined) };
+  return { file, problems, sources: [], operators: [], sinks: [], places: new Places(file, undefined), unresolved: [] };
 }

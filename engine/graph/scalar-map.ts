@@ -23,8 +23,7 @@ export function scalarOffsets(source: string, at: Range, style: Style, text: str
       inEscape = 0;
       continue;
     }
-    if (style === 'double') from = skipContinuation(source, from);
-    if (!isBlank(character)) from = skipBlanks(source, from, at.end);
+    if (!isBlank(character)) from = skipBlanks(source, from, at.end, style);
     if (from >= at.end && !isBlank(character)) return undefined;
     offsets[index] = from;
     const length = unitLength(source, from, style, character);
@@ -52,15 +51,14 @@ function unitLength(source: string, from: number, style: Style, character: strin
   return written === character ? 1 : undefined;
 }
 
-/** A backslash at a line's end joins the lines of a double-quoted scalar. */
-function skipContinuation(source: string, from: number): number {
-  const match = /^\\\r?\n[ \t]*/.exec(source.slice(from, from + 256));
-  return match === null ? from : from + match[0].length;
-}
-
-function skipBlanks(source: string, from: number, end: number): number {
+/** Blanks of any number stand between two words, in double quotes also as escapes, a backslash at a line's end among them. */
+function skipBlanks(source: string, from: number, end: number, style: Style): number {
   let at = from;
-  while (at < end && isBlank(source[at] ?? '')) at += 1;
+  while (at < end) {
+    if (isBlank(source[at] ?? '')) at += 1;
+    else if (style === 'double' && source[at] === '\\' && /[ tnr\n\r]/.test(source[at + 1] ?? '')) at += 2;
+    else break;
+  }
   return at;
 }
 

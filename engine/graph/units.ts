@@ -26,7 +26,7 @@ const BYTES: Readonly<Record<string, number>> = {
   TiB: 1024 ** 4,
 };
 
-const DURATION = /^(\d{1,15})(us|ms|s|m|h|d)$/;
+const DURATION = /^(\d{1,16})(us|ms|s|m|h|d)$/;
 const SIZE = /^(\d{1,12}(?:\.\d{1,6})?)(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/;
 const SPEED = /^(\d{1,9}(?:\.\d{1,6})?)x$/;
 

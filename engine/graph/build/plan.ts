@@ -24,6 +24,7 @@ export async function buildPlan(parsed: ParsedGraph, context: PlanContext): Prom
   const findings = new Findings();
   findings.addAll(parsed.problems);
   findings.nextStage();
+  for (const place of parsed.unresolved) findings.silence(place);
   const build = new Build(context, parsed.places, findings);
   if (parsed.places.root === undefined) return { problems: findings.sorted() };
   await loadParser();
