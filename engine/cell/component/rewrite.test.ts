@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { guestModule } from '../../../test/kit/guests.ts';
@@ -105,6 +107,36 @@ describe('a rewritten module', () => {
     const run = instantiate(module, true);
     run.deadline[0] = -1;
     expect(call(run, name)).toBe('trap: unreachable');
+  });
+
+  test.each([
+    ['an empty loop', '(br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n)))'],
+    [
+      'a loop that reads memory',
+      `(local.set $s (i32.add (local.get $s) (i32.load (i32.and (local.get $i) (i32.const 65532)))))
+       (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n)))`,
+    ],
+    [
+      'a loop that writes memory',
+      `(i32.store (i32.and (local.get $i) (i32.const 65532)) (local.get $i))
+       (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n)))`,
+    ],
+  ])('%s is stopped by another thread in optimised code too', async (_, body) => {
+    const module = await guestModule(`(module (memory 1) (func (export "run") (param $n i32) (result i32)
+      (local $i i32) (local $s i32) (loop $l (local.set $i (i32.and (local.get $i) (i32.const 0x3fffffff))) ${body}) (local.get $s)))`);
+    const run = instantiate(module, true);
+    for (let i = 0; i < 20_000; i++) call(run, 'run', 1000);
+    const killer = new Worker(
+      `const { workerData, parentPort } = require('node:worker_threads');
+       parentPort.postMessage('up');
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+       Atomics.store(workerData, 0, -1);`,
+      { eval: true, workerData: run.deadline },
+    );
+    await once(killer, 'message');
+    // The index never reaches this bound: without the check it would run for ever.
+    expect(call(run, 'run', 0x7fffffff)).toBe('trap: unreachable');
+    await killer.terminate();
   });
 
   test('checks no function entry that calls nothing, since only loops and calls can go on for ever', async () => {
