@@ -100,6 +100,70 @@ async function compare({ ours, pg }: Sql, kind: ValueKind, ulps = 0): Promise<vo
   }
 }
 
+/** Kinds by PostgreSQL's names. */
+const KINDS: Readonly<Record<string, ValueKind>> = {
+  boolean: 'bool',
+  integer: 'int32',
+  bigint: 'int64',
+  real: 'float32',
+  'double precision': 'float64',
+  text: 'utf8',
+  bytea: 'binary',
+  date: 'date32',
+  'timestamp without time zone': 'timestamp',
+  interval: 'duration',
+};
+
+describe('the type of an expression is that of PostgreSQL', () => {
+  const numbers = ['i', 'b', 'r', 'x'];
+  const pairs = numbers.flatMap((left) => numbers.map((right) => [left, right] as const));
+  const mixed = pairs.flatMap(([left, right]) => [
+    `${left} + ${right}`,
+    `coalesce(${left}, ${right})`,
+    `case when p then ${left} else ${right} end`,
+    `greatest(${left}, ${right})`,
+    `nullif(${left}, ${right})`,
+  ]);
+  const temporal = [
+    'd + i',
+    'i + d',
+    'd - i',
+    'd - e',
+    'd + du',
+    'at - d',
+    'at - bt',
+    'at + du',
+    'du + du',
+    'du * x',
+    'i * du',
+  ];
+  const calls = numbers.flatMap((name) => [
+    `abs(${name})`,
+    `sign(${name})`,
+    `ceil(${name})`,
+    `sqrt(abs(${name}))`,
+    `-${name}`,
+    `power(${name}, i)`,
+  ]);
+  const literals = [
+    "i + '1'",
+    "x * '2'",
+    "'a' || i",
+    "at - '2024-01-01'",
+    'coalesce(null, d)',
+    "case when p then '1' else b end",
+    'b << i',
+    'i % b',
+  ];
+
+  it.each([...mixed, ...temporal, ...calls, ...literals])('%s', async (text) => {
+    const { expr, problems } = checkExpression(text, scope);
+    expect(problems).toEqual([]);
+    const [answer] = await postgres.evaluate(`pg_typeof(${text})`);
+    expect(answer !== undefined && 'value' in answer ? KINDS[answer.value ?? ''] : answer).toBe(expr?.type.kind);
+  });
+});
+
 describe('expressions mean what PostgreSQL says', () => {
   const each = Math.ceil(CASES / (RESULT_KINDS.length + 1));
 
@@ -111,6 +175,27 @@ describe('expressions mean what PostgreSQL says', () => {
     },
     120_000,
   );
+
+  it('and has a value in enough rows for that to mean something', () => {
+    for (const kind of RESULT_KINDS) {
+      const own = fc.sample(expressionOf(kind, 3), { numRuns: 40, seed }).flatMap(({ ours }) => evaluate(ours).values);
+      const valued = own.filter((one) => 'value' in one && one.value !== null);
+      expect(valued.length / own.length, kind).toBeGreaterThan(0.3);
+    }
+  });
+
+  it('rounded and cut to decimals, as numeric does it', async () => {
+    const digits = fc.integer({ min: -5, max: 12 });
+    const number = fc.oneof(
+      fc.double({ noDefaultInfinity: true, noNaN: true, min: -1e15, max: 1e15 }),
+      fc.integer({ min: -1_000_000, max: 1_000_000 }).map((n) => n / 1000),
+    );
+    const property = fc.asyncProperty(fc.constantFrom('round', 'trunc'), number, digits, async (fn, x, places) => {
+      const ours = `${fn}('${x}'::float8, ${places})`;
+      await compare({ ours, pg: `${fn}('${x}'::numeric, ${places})::float8` }, 'float64');
+    });
+    await fc.assert(property, { numRuns: each, seed });
+  });
 
   it('within one unit in the last place where the C library decides', async () => {
     const property = fc.asyncProperty(approximateExpression(), (sql) => compare(sql, 'float64', 1));

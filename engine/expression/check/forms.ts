@@ -125,10 +125,17 @@ function firstOf(context: Context, items: readonly Expr[], span: Span): Expr | u
   });
 }
 
+/**
+ * What comes out is the first argument as it is compared: PostgreSQL compares integers with floats as float64, and other types that differ
+ * as they are.
+ */
 export function nullIf(context: Context, a: Checked, b: Checked, span: Span): Expr | undefined {
   return bindChecked(context, a, [b], (bound) => {
     const same = binary(context, '=', bound, b, span);
-    const x = asExpr(bound);
+    const [compared] = same?.node === 'call' ? same.args : [];
+    const own = asExpr(bound);
+    const widened = compared?.type.kind === 'float64' && (own.type.kind === 'int32' || own.type.kind === 'int64');
+    const x = widened ? compared : own;
     return same && conditional([{ when: same, then: literal(x.type, null, span) }], x, span);
   });
 }
