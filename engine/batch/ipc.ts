@@ -236,7 +236,8 @@ export class IpcDecoder {
 
   /**
    * The batch of an encapsulated message, a view of its bytes (of a copy, where its body is not at a multiple of 8 in its
-   * buffer). Bytes after the message are left alone. Throws `batch.malformed` and, for compressed bodies, `batch.compressed`.
+   * buffer). Buffers stay where the message has them, mostly at multiples of 8; `copyBatch` puts them on 64. Bytes after the message are
+   * left alone. Throws `batch.malformed` and, for compressed bodies, `batch.compressed`.
    */
   decode(bytes: Uint8Array): Batch {
     const { message: parsed, bodyStart } = open(bytes);

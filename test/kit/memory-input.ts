@@ -23,7 +23,14 @@ export function memoryInput(name: string, bytes: Uint8Array, options: MemoryInpu
     name,
     live: false,
     async *stream() {
-      for (let at = 0; at < bytes.length; at += piece) yield bytes.slice(at, at + piece);
+      // One buffer for all pieces, as a file's input does it: a reader that keeps a piece too long sees it change.
+      const shared = new Uint8Array(piece);
+      for (let at = 0; at < bytes.length; at += piece) {
+        const part = bytes.subarray(at, at + piece);
+        shared.fill(0xee);
+        shared.set(part);
+        yield shared.subarray(0, part.length);
+      }
       return undefined;
     },
     ...(options.random === false ? {} : { random: { byteLength: bytes.length, read } }),

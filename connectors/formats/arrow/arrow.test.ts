@@ -136,6 +136,25 @@ describe('the arrow formats', () => {
     expect(copied.flatMap(rowsOf)).toEqual(expected);
   });
 
+  test('a dictionary that changes from batch to batch is followed in a stream, and refused by name where a file is written', async () => {
+    const type = new library.Dictionary(new library.Utf8(), new library.Int8(), 3);
+    const words = [
+      ['a', 'b', 'a'],
+      ['c', 'a', null],
+      ['b', 'b', 'd'],
+    ];
+    const batches = words.map((part) => {
+      const data = library.vectorFromArray(part, type).data[0];
+      return fromRecordBatch(new library.RecordBatch({ w: data } as Record<string, library.Data>));
+    });
+    const schema = batches[0]?.schema ?? { fields: [] };
+    const bytes = await written(arrowStream, schema, batches, { codec: 'none' });
+    expect((await read(bytes, schemaOf({ w: 'utf8' }))).flatMap(rowsOf).flat()).toEqual(words.flat());
+    await expect(written(arrow, schema, batches, { codec: 'none' })).rejects.toMatchObject({
+      code: 'sink.dictionary-replaced',
+    });
+  });
+
   test('columns are chosen by name, in the order of the schema, and file and row number are added', async () => {
     const schema = schemaOf({ a: 'int32', b: 'utf8' });
     const bytes = await written(

@@ -3,7 +3,7 @@
  * into Arrow's layout before the next, so that no more than one column is ever held as JavaScript values.
  */
 import type { Compressors, FileMetaData } from 'hyparquet';
-import type { Batch } from '../../../engine/batch/batch.ts';
+import { type Batch, LAYOUT_WORDS } from '../../../engine/batch/batch.ts';
 import { BatchBuilder } from '../../../engine/batch/builder.ts';
 import { decodeSchema } from '../../../engine/batch/ipc.ts';
 import { validateText } from '../../../engine/batch/ipc-columns.ts';
@@ -211,7 +211,7 @@ class ParquetReader implements FormatReader {
   #joined(built: Batch, foreign: ReadonlyMap<number, unknown>, rows: number): Batch {
     validateText(built);
     if (foreign.size === 0) return { ...built, schema: this.#schema };
-    const layout = new Int32Array(this.#schema.fields.length * 8);
+    const layout = new Int32Array(this.#schema.fields.length * LAYOUT_WORDS);
     const holder: Batch = { schema: this.#schema, rows, body: new Uint8Array(0), layout, foreign };
     let plain = 0;
     const sources = this.#schema.fields.map((_, index) =>
