@@ -58,7 +58,7 @@ export interface PendingSum {
   readonly high: Local | undefined;
 }
 
-/** Adds the value to the record's sum, into locals. An int64 sum may overflow; a float one may become infinite. */
+/** Adds the value to the record's sum, into locals. A sum that overflows fails. */
 export function addToSum(scope: RowScope, slot: ArgumentSlot, value: Held, record: Local): PendingSum | undefined {
   const { f } = scope;
   if (slot.sum === undefined) return undefined;
@@ -71,8 +71,7 @@ export function addToSum(scope: RowScope, slot: ArgumentSlot, value: Held, recor
   if (type === 'i32') f.op('i64.extend_i32_s');
   if (type === 'f32') f.op('f64.promote_f32');
   if (slot.high !== undefined) return addWide(f, slot.high, record, sum);
-  if (isFloat) f.op('f64.add');
-  else INLINE.get('add.int64')?.(scope);
+  INLINE.get(isFloat ? 'add.float64' : 'add.int64')?.(scope);
   f.set(sum);
   return { sum, high: undefined };
 }

@@ -25,7 +25,7 @@ export interface ArgumentSlot {
   readonly expr: Expr;
   readonly nulls?: number;
   readonly sum?: number;
-  /** The call of sum, for the error when it overflows, and its place among the aggregates. */
+  /** The call whose sum can overflow (avg sums integers in 128 bits), for the error, and its place among the aggregates. */
   readonly sumCall?: { readonly text: string; readonly order: number };
   /** High word of a sum that may exceed int64: where only avg asks for it. */
   readonly high?: number;
@@ -122,14 +122,13 @@ function argumentsOf(step: AggregateStep): Map<string, Asked> {
     if (arg === undefined) continue;
     const asked: Asked = found.get(keyOf(arg)) ?? { text, expr: arg, functions: new Set() };
     asked.functions.add(fn);
-    if (fn === 'sum') asked.sumCall ??= { text, order };
+    if (fn === 'sum' || (fn === 'avg' && !isInteger(arg))) asked.sumCall ??= { text, order };
     found.set(keyOf(arg), asked);
   }
   return found;
 }
 
 function layOutArgument({ text, expr, functions, sumCall }: Asked, take: (bytes: number) => number): ArgumentSlot {
-  const isInteger = wasmTypes(expr.type)[0]?.startsWith('i') === true;
   const sums = functions.has('sum') || functions.has('avg');
   const wide = wasmTypes(expr.type).length === 2;
   return {
@@ -138,10 +137,14 @@ function layOutArgument({ text, expr, functions, sumCall }: Asked, take: (bytes:
     ...(expr.nullable ? { nulls: take(8) } : {}),
     ...(sums ? { sum: take(8) } : {}),
     ...(sumCall === undefined ? {} : { sumCall }),
-    ...(sums && isInteger && !functions.has('sum') ? { high: take(8) } : {}),
+    ...(sums && isInteger(expr) && !functions.has('sum') ? { high: take(8) } : {}),
     ...(functions.has('min') ? { min: take(wide ? 16 : 8) } : {}),
     ...(functions.has('max') ? { max: take(wide ? 16 : 8) } : {}),
   };
+}
+
+function isInteger({ type }: Expr): boolean {
+  return type.kind === 'int32' || type.kind === 'int64';
 }
 
 /** Two expressions with one key are the same but for their places in the text. */

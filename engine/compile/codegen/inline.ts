@@ -27,12 +27,13 @@ function relations(): [string, Inline][] {
 }
 
 function bytesRelation(relation: string, sign: string): Inline {
-  return ({ f, support }) => {
+  return (context) => {
+    const { f } = context;
     if (sign === '') {
-      support('equalBytes');
+      context.support('equalBytes');
       if (relation === 'ne') f.op('i32.eqz');
     } else {
-      support('compareBytes');
+      context.support('compareBytes');
       f.i32(0);
       f.op(`i32.${relation}_s`);
     }

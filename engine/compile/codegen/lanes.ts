@@ -97,7 +97,7 @@ function operandOf(
 ): Operand | undefined {
   if (expr.node === 'column') {
     const column = columnAt(expr.index);
-    return column?.type.kind === kind ? { column: column.input } : undefined;
+    return column !== undefined && column.type.kind === kind ? { column: column.input } : undefined;
   }
   const isPlain = expr.node === 'literal' && expr.value !== null && !Number.isNaN(expr.value);
   return isPlain ? { constant: expr } : undefined;
