@@ -11,6 +11,7 @@ export function jsonSchema(connectors: readonly Connector[]): object {
   const spec = within(schema, 'properties', 'spec', 'properties');
   mergeConnectors(within(spec, 'sources', 'additionalProperties'), connectors, 'source');
   mergeConnectors(within(spec, 'sinks', 'additionalProperties'), connectors, 'sink');
+  allowParameters(spec);
   return { ...schema, title: 'CloudSkin dataflow graph' };
 }
 
@@ -25,7 +26,8 @@ function mergeConnectors(entry: Json, connectors: readonly Connector[], side: 's
     const { $schema: _, ...json } = toJson(options);
     const described = { description: connector.summary, ...json };
     properties[connector.name] = accepts ? { anyOf: [described, { type: 'null' }] } : described;
-    named.push({ required: [connector.name] });
+    // With type and property, since some validators look at `required` only beside them.
+    named.push({ type: 'object', required: [connector.name], properties: { [connector.name]: {} } });
   }
   entry.additionalProperties = false;
   if (named.length > 0) entry.oneOf = named;
@@ -33,6 +35,28 @@ function mergeConnectors(entry: Json, connectors: readonly Connector[], side: 's
 
 function toJson(schema: z.ZodType): Json {
   return z.toJSONSchema(schema, { io: 'input', target: 'draft-7', unrepresentable: 'any' }) as Json;
+}
+
+/** Where a number, a boolean, one of some words or a text of some form is wanted, a text with a parameter may stand too. */
+function allowParameters(schema: Json): void {
+  for (const [key, value] of Object.entries(schema)) {
+    if (typeof value !== 'object' || value === null) continue;
+    // The names of things are never substituted.
+    if (key !== 'propertyNames') allowParameters(value as Json);
+  }
+  const { type, description, ...rest } = schema;
+  const restricted =
+    type === 'number' || type === 'integer' || type === 'boolean' || (type === 'string' && isRestricted(rest));
+  if (!restricted) return;
+  const wanted = { type, ...rest };
+  for (const key of Object.keys(schema)) delete schema[key];
+  Object.assign(schema, description === undefined ? {} : { description }, { anyOf: [wanted, PARAMETER] });
+}
+
+const PARAMETER: Json = { type: 'string', pattern: '\\$\\{[^{}]*\\}' };
+
+function isRestricted(rest: Json): boolean {
+  return rest.pattern !== undefined || rest.enum !== undefined || rest.const !== undefined || rest.format !== undefined;
 }
 
 /** The object at `path`, created where it is missing. */

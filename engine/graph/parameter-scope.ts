@@ -27,7 +27,6 @@ export function substituteParameters(
   root: Tree,
   places: Places,
   { parameters = {}, environment = {} }: Parameters,
-  retypeQuoted: boolean,
 ): Substituted {
   const problems: Problem[] = [];
   const unresolved: Place[] = [];
@@ -43,13 +42,13 @@ export function substituteParameters(
   };
   const section = treeAt(root, SECTION);
   const defaults = new Map<string, string>();
-  const outer = { lookup: given, names: () => Object.keys(parameters), report, retypeQuoted };
+  const outer = { lookup: given, names: () => Object.keys(parameters), report };
   const resolved = section === undefined ? undefined : substitute(section, outer, SECTION);
   for (const { key, value } of resolved?.kind === 'map' ? resolved.entries.values() : []) {
     if (value.kind === 'scalar') defaults.set(key, value.text);
   }
   const names = (): string[] => [...Object.keys(parameters), ...defaults.keys()];
-  const scope = { lookup: (name: string) => given(name) ?? defaults.get(name), names, report, retypeQuoted };
+  const scope = { lookup: (name: string) => given(name) ?? defaults.get(name), names, report };
   const result = substitute(root, scope, [], section, resolved);
   for (const name of Object.keys(parameters)) if (!used.has(name)) problems.push(unused(name, defaults, used));
   return { root: result, problems, unresolved };

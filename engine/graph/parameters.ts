@@ -14,8 +14,6 @@ export interface ParameterScope {
   /** Names that could have been meant. */
   readonly names: () => Iterable<string>;
   readonly report: (code: string, message: string, path: Path, span: Span, hint?: string) => void;
-  /** Strings that are nothing but one reference are read as YAML scalars too (JSON has no plain ones). */
-  readonly retypeQuoted: boolean;
 }
 
 const REFERENCE = /\$\$\{|\$\{([^{}]*)\}|\$\{/g;
@@ -60,8 +58,9 @@ function substituteScalar(tree: ScalarTree, scope: ParameterScope, path: Path): 
   if (length > MAX_SCALAR) scope.report('graph.too-large', 'the substituted value is too long', path, all);
   // A failed scalar keeps its text: what is wrong with it has been said.
   if (failed || length > MAX_SCALAR) return { ...tree, substituted: true };
+  // Inside { } a reference must be quoted, and in JSON all text is: what is nothing but a reference is typed all the same.
   const whole = /^\$\{[^{}]*\}$/.test(tree.text) && SECRET.test(tree.text.slice(2, -1)) === false;
-  const retype = tree.style === 'plain' || (scope.retypeQuoted && whole);
+  const retype = tree.style === 'plain' || whole;
   return { ...tree, text, value: retype ? coreScalar(text) : text, substituted: true };
 }
 

@@ -141,7 +141,9 @@ describe('a parameter', () => {
 
   it('is read as the type its place wants, quoted or not', () => {
     expect(keep(`"\${KEEP:-7}"`)).toBe(7);
-    expect(path(`"\${PATH_:-123}"`)).toBe('123');
+    expect(path(`"\${PATH_:-123}"`)).toBe(123);
+    expect(path(`"a\${PATH_:-123}"`)).toBe('a123');
+    expect(path(`"\${A:-1}\${B:-2}"`)).toBe('12');
     const plain = GRAPH.replace(
       'file: { path: readings.csv, rows: 3 }',
       `file:\n        path: \${P:-123}\n        rows: \${R:-9}`,

@@ -59,13 +59,13 @@ export function parseGraph(text: string | Uint8Array, options: ParseOptions): Pa
   const source = new SourceText(file, decoded);
   const isJson = options.format === 'json' || (options.format === undefined && file.endsWith('.json'));
   const tree = isJson ? jsonTree(source) : yamlTree(source);
-  return finish(tree, file, source, options, isJson);
+  return finish(tree, file, source, options);
 }
 
 /** The same for a graph given as an object, in a program: places are paths. */
 export function parseGraphObject(value: unknown, options: Parameters & { readonly file?: string } = {}): ParsedGraph {
   const file = options.file ?? '<object>';
-  return finish(objectTree(value, file), file, undefined, options, true);
+  return finish(objectTree(value, file), file, undefined, options);
 }
 
 function finish(
@@ -73,13 +73,12 @@ function finish(
   file: string,
   source: SourceText | undefined,
   parameters: Parameters,
-  retypeQuoted: boolean,
 ): ParsedGraph {
   if (root === undefined) return nothingParsed(file, problems.length > 0 ? problems : [empty(file, source)]);
   const findings = new Findings();
   findings.addAll(problems);
   findings.nextStage();
-  const substituted = substituteParameters(root, new Places(file, root, source), parameters, retypeQuoted);
+  const substituted = substituteParameters(root, new Places(file, root, source), parameters);
   findings.addAll(substituted.problems);
   const places = new Places(file, substituted.root, source);
   for (const place of substituted.unresolved) findings.silence(place);

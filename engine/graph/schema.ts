@@ -36,7 +36,7 @@ const name = z.string().regex(NAME_PATTERN, {
   error: 'must be a DNS label: lower-case letters, digits and hyphens, at most 63, no hyphen at either end',
 });
 
-const expression = z.union([z.string(), z.number(), z.boolean()]).meta({ description: 'An SQL expression.' });
+const expression = z.union([z.string(), z.number(), z.boolean()]).describe('An SQL expression.');
 const expressions = z.record(z.string(), expression);
 
 const dataType = z
@@ -59,47 +59,65 @@ const column = z.union([
 ]);
 
 const time = z.strictObject({
-  column: z.string(),
-  maxDelay: durationType.optional().meta({ description: 'How late rows may come before they count as late.' }),
-  idleAfter: positiveDurationType.optional().meta({ description: 'Silence after which it holds nothing back.' }),
-  maxDrift: positiveDurationType.optional().meta({ description: 'How far it may run ahead of the slowest source.' }),
+  column: z.string().describe('The column that says when a row happened, a timestamp.'),
+  maxDelay: durationType.optional().describe('How late rows may come before they count as late; 0s unless given.'),
+  idleAfter: positiveDurationType.optional().describe('Silence after which this source holds no watermark back.'),
+  maxDrift: positiveDurationType.optional().describe('How far this source may run ahead of the slowest.'),
 });
 
-const onError = z.enum(['fail', 'skip', 'divert']).optional();
-const location = z.enum(['any', 'fixed']).optional();
+const onError = z
+  .enum(['fail', 'skip', 'divert'])
+  .optional()
+  .describe('What becomes of a row that cannot be read or computed; diverted rows come out of NAME.errors.');
+const location = z.enum(['any', 'fixed']).optional().describe('Whether it may move to another site.');
+const streams = z.array(z.string()).min(1);
 
 const source = z
   .looseObject({
-    schema: z.record(z.string(), column).optional(),
-    time: time.optional(),
-    attach: z.array(z.string()).optional(),
-    orderBy: z.string().optional(),
-    speed: speedType.optional(),
+    schema: z.record(z.string(), column).optional().describe('Columns and their types; inferred unless given.'),
+    time: time.optional().describe('Event time; without it rows have none, and no window can stand on them.'),
+    attach: z.array(z.string()).optional().describe('Columns of what the connector knows of a row, such as line.'),
+    orderBy: z.string().optional().describe('Reads a bounded source whole and puts it in order of this column.'),
+    speed: speedType.optional().describe('Replays by time: 60x is an hour in a minute. As fast as it goes: max.'),
     onError,
     location,
   })
-  .meta({ description: 'Where rows come from; the connector is the key, its options stand below it.' });
+  .describe('Where rows come from; the connector is the key, its options stand below it.');
 
 const operator = z
   .strictObject({
-    from: z.union([z.string(), z.array(z.string()).min(1), z.record(z.string(), z.string())]),
-    filter: expression.optional(),
-    window: z.strictObject({ tumbling: positiveDurationType }).optional(),
-    groupBy: z.union([z.array(expression), expressions]).optional(),
-    aggregate: expressions.optional(),
-    late: z.enum(['drop', 'divert']).optional(),
-    component: z.string().min(1).optional(),
-    config: z.record(z.string(), z.unknown()).optional(),
-    having: expression.optional(),
-    with: expressions.optional(),
-    select: expressions.optional(),
+    from: z
+      .union([z.string(), streams, z.record(z.string(), z.string())])
+      .describe('What it reads: a name, a list (their union), or a map of aliases for a component of several inputs.'),
+    filter: expression.optional().describe('Keeps the input rows for which this SQL condition is true.'),
+    window: z
+      .strictObject({ tumbling: positiveDurationType.describe('Windows of this size, one after the other.') })
+      .optional()
+      .describe('The windows of event time that the aggregate stands on.'),
+    groupBy: z
+      .union([z.array(expression), expressions])
+      .optional()
+      .describe('The keys of the aggregate: a list of columns, or a map of names to SQL expressions.'),
+    aggregate: expressions.optional().describe('Columns computed of each group: count, sum, avg, min or max.'),
+    late: z
+      .enum(['drop', 'divert'])
+      .optional()
+      .describe('What becomes of rows whose window has closed; diverted rows come out of NAME.late.'),
+    component: z.string().min(1).optional().describe('A WebAssembly component: a path, or a standard operator.'),
+    config: z.record(z.string(), z.unknown()).optional().describe('What the component is configured with.'),
+    having: expression.optional().describe('Keeps the result rows for which this SQL condition is true.'),
+    with: expressions.optional().describe('Adds columns, each an SQL expression.'),
+    select: expressions.optional().describe('Names all columns of the result, each an SQL expression.'),
     onError,
   })
-  .meta({ description: 'filter, then one kind (aggregate or component), then having, then with or select.' });
+  .describe('filter, then one kind (aggregate or component), then having, then with or select.');
 
 const sink = z
-  .looseObject({ from: z.union([z.string(), z.array(z.string()).min(1)]), location })
-  .meta({ description: 'Where rows go; the connector is the key, its options stand below it.' });
+  .looseObject({
+    from: z.union([z.string(), streams]).describe('What it reads: a name, or a list (their union).'),
+    location,
+  })
+  .describe('Where rows go; the connector is the key, its options stand below it.');
 
 const labels = z.record(z.string(), z.string()).optional();
 
@@ -107,7 +125,7 @@ const placement = z.strictObject({
   site: name.optional(),
   tier: z.enum(['edge', 'cloud']).optional(),
   device: z.enum(['cpu', 'gpu', 'fpga']).optional(),
-  each: z.string().optional(),
+  each: z.string().optional().describe('A tier or a label: runs once on every site that matches.'),
 });
 
 const latency = z.strictObject({
@@ -118,21 +136,32 @@ const latency = z.strictObject({
   max: positiveDurationType.optional(),
 });
 
+const objectives = z.strictObject({
+  latency: latency.optional().describe('How long a row may take from source to sink.'),
+  uplink: z.strictObject({ max: rateType }).optional().describe('How much may leave the edge.'),
+});
+
+const checkpoint = z.strictObject({
+  every: positiveDurationType,
+  keep: z.int().min(1).max(1000).optional().describe('How many of the latest are kept.'),
+});
+
 const document = z.strictObject({
   $schema: z.string().optional(),
   apiVersion: z.literal('cloudskin.dev/v1'),
   kind: z.literal('Dataflow'),
   metadata: z.strictObject({ name, namespace: name.optional(), labels, annotations: labels }),
   spec: z.strictObject({
-    parameters: z.record(z.string(), expression).optional(),
+    parameters: z
+      .record(z.string(), expression)
+      .optional()
+      .describe('Defaults of parameters; --param and the environment come before them.'),
     sources: z.record(name, source),
     operators: z.record(name, operator).optional(),
     sinks: z.record(name, sink).optional(),
-    placement: z.record(z.string(), placement).optional(),
-    objectives: z
-      .strictObject({ latency: latency.optional(), uplink: z.strictObject({ max: rateType }).optional() })
-      .optional(),
-    checkpoint: z.strictObject({ every: positiveDurationType, keep: z.int().min(1).max(1000).optional() }).optional(),
+    placement: z.record(z.string(), placement).optional().describe('Where sources, operators and sinks run.'),
+    objectives: objectives.optional(),
+    checkpoint: checkpoint.optional(),
   }),
 });
 

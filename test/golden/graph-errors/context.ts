@@ -1,60 +1,31 @@
-/** What the golden graphs are planned with: small connectors, files and components that answer by their name. */
+/** What the golden graphs are planned with: the real connectors, one that knows nothing, and files and components that answer by name. */
 import { z } from 'zod';
+import { connectors } from '../../../connectors/registry.ts';
 import type { Schema } from '../../../engine/batch/types.ts';
 import { userError } from '../../../engine/errors.ts';
-import type { Connector, Sink, Source } from '../../../engine/graph/connector.ts';
+import type { Connector } from '../../../engine/graph/connector.ts';
 import type { PlanContext } from '../../../engine/graph/index.ts';
-
-const format = z.enum(['csv', 'ndjson', 'json', 'arrow', 'parquet']).optional();
-const neverOpened = (): Promise<Source & Sink> => Promise.reject(new Error('a plan opens nothing'));
-
-const file: Connector = {
-  name: 'file',
-  summary: 'files',
-  example: '',
-  source: {
-    options: z.strictObject({ path: z.string().min(1), format, follow: z.boolean().default(false) }),
-    attachable: [
-      { name: 'file', type: { kind: 'utf8' }, nullable: false },
-      { name: 'line', type: { kind: 'int64' }, nullable: false },
-    ],
-    infer: () => Promise.reject(new Error('the context infers')),
-    open: neverOpened,
-  },
-  sink: { options: z.strictObject({ path: z.string().min(1), format }), open: neverOpened },
-};
-
-const console: Connector = {
-  name: 'console',
-  summary: 'a table that people can read',
-  example: '',
-  sink: { options: z.strictObject({ rows: z.int().min(1).optional() }), open: neverOpened },
-};
-
-const generate: Connector = {
-  name: 'generate',
-  summary: 'rows made up',
-  example: '',
-  source: { options: z.strictObject({ rows: z.int().optional() }), attachable: [], open: neverOpened },
-};
 
 const opaque: Connector = {
   name: 'opaque',
   summary: 'rows of which nothing is known',
   example: '',
-  source: { options: z.strictObject({}), attachable: [], open: neverOpened },
+  source: {
+    options: z.strictObject({}),
+    attachable: [],
+    open: () => Promise.reject(new Error('a plan opens nothing')),
+  },
 };
 
-const list = { kind: 'foreign' as const, text: 'List<Utf8>', arrow: undefined };
 const nested: Schema = {
   fields: [
     { name: 'id', type: { kind: 'int64' }, nullable: false },
-    { name: 'tags', type: list, nullable: true },
+    { name: 'tags', type: { kind: 'foreign', text: 'List<Utf8>', arrow: undefined }, nullable: true },
   ],
 };
 
 export const testContext: PlanContext = {
-  connectors: [file, console, generate, opaque],
+  connectors: [...connectors, opaque],
   inferSchema(_source, _connector, options) {
     const { path } = options as { path: string };
     if (path === 'nested.arrow') return Promise.resolve(nested);
