@@ -3,8 +3,7 @@ import { z } from 'zod';
 import type { Codec } from '../../../engine/batch/ipc-message.ts';
 import type { Schema } from '../../../engine/batch/types.ts';
 import type { Emit, Format, FormatReader, FormatWriter, Inferred, Input, ReadRequest } from '../format.ts';
-import { openArrowReader, readArrowSchema } from './reader.ts';
-import { ArrowWriter, type Container } from './writer.ts';
+import type { Container } from './writer.ts';
 
 export interface ArrowWriteOptions {
   readonly codec: 'none' | Codec;
@@ -26,18 +25,21 @@ function arrowFormat(
   return {
     readOptions: {},
     writeOptions,
-    openReader(input: Input, request: ReadRequest): Promise<FormatReader> {
+    async openReader(input: Input, request: ReadRequest): Promise<FormatReader> {
+      const { openArrowReader } = await import('./reader.ts');
       return openArrowReader(input, request);
     },
     async openWriter(schema: Schema, { codec }: ArrowWriteOptions, emit: Emit): Promise<FormatWriter> {
       const chosen = codec === 'none' ? undefined : codec;
       if (schema.fields.every((field) => field.type.kind !== 'foreign')) {
+        const { ArrowWriter } = await import('./writer.ts');
         return new ArrowWriter(schema, container, chosen, emit);
       }
       const { ForeignWriter } = await import('./foreign-writer.ts');
       return new ForeignWriter(schema, container, chosen, emit);
     },
     async infer(input: Input): Promise<Inferred> {
+      const { readArrowSchema } = await import('./reader.ts');
       return { schema: await readArrowSchema(input), paths: new Map(), options: {} };
     },
   };
