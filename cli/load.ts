@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import process from 'node:process';
 import { connectors } from '../connectors/registry.ts';
+import type { LogEntry } from '../engine/cell/component.ts';
 import type { PhysicalPlan } from '../engine/compile/cell-plan.ts';
 import { fuse } from '../engine/compile/fuse.ts';
 import { type CloudskinError, externalError, userError } from '../engine/errors.ts';
@@ -48,6 +49,8 @@ export async function loadGraph(
 
 export interface DeployOptions extends Partial<Omit<RuntimeOptions, 'connectors' | 'openCell'>> {
   readonly execution?: 'compiled' | 'kernels';
+  /** Takes what component operators say; nobody hears it unless given. */
+  readonly onLog?: (entry: LogEntry) => void;
 }
 
 /** A deployment that is ready to run; the engine's heavier parts are loaded here and not before. */
@@ -56,12 +59,12 @@ export async function deploy({ plan, directory }: LoadedGraph, options: DeployOp
     import('../engine/runtime/deployment.ts'),
     import('../engine/cell/open.ts'),
   ]);
-  const { execution = 'compiled', ...rest } = options;
+  const { execution = 'compiled', onLog, ...rest } = options;
   return new Deployment(plan, {
     directory,
     ...rest,
     connectors,
-    openCell: (cell) => openCell(cell, { execution, directory }),
+    openCell: (cell) => openCell(cell, { execution, directory, ...(onLog === undefined ? {} : { onLog }) }),
   });
 }
 

@@ -53,6 +53,11 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal):
       if (!json) return terminal.out(text);
       terminal.err(text);
     },
+    onLog: ({ operator, level, message }) => {
+      if (level === 'trace' || level === 'debug') return;
+      line?.clear();
+      terminal.err(`${operator} ${level}: ${message}\n`);
+    },
     color: terminal.outColor,
     width: terminal.width,
   });

@@ -51,6 +51,13 @@ interface Target {
   readonly inputs: GuestSetup['inputs'];
 }
 
+/** FNV-1a of a name, so that operators with one seed draw different numbers. */
+function hashOf(name: string): bigint {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(name)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash;
+}
+
 async function setUp(target: Target, options: ComponentOptions): Promise<GuestSetup> {
   const { component, operator } = target;
   const path = locateComponent(component, options.directory ?? process.cwd());
@@ -58,7 +65,7 @@ async function setUp(target: Target, options: ComponentOptions): Promise<GuestSe
   const grants = new Grants({
     operator,
     now: options.now,
-    seed: options.seed ?? 0n,
+    seed: (options.seed ?? 0n) ^ hashOf(operator),
     onLog: options.onLog ?? (() => undefined),
   });
   return {
