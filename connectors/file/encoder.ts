@@ -1,6 +1,6 @@
 /** From batches to a target: a format's writer, compression, and pieces of 1 MiB, written one after the other. */
 import type { Transform } from 'node:stream';
-import { createGzip, createZstdCompress } from 'node:zlib';
+import { constants, createGzip, createZstdCompress } from 'node:zlib';
 import type { Batch } from '../../engine/batch/batch.ts';
 import type { FormatWriter } from '../formats/format.ts';
 import type { Compression } from '../formats/formats.ts';
@@ -67,7 +67,7 @@ export class FileEncoder {
     this.#writer = writer;
     this.#queue = queue;
     this.#openTarget = openTarget;
-    this.#packer = compression === 'none' ? undefined : compression === 'gzip' ? createGzip() : createZstdCompress();
+    this.#packer = packerFor(compression);
     this.#packer?.on('data', (bytes: Buffer) => this.#packed.push(bytes));
   }
 
@@ -142,4 +142,11 @@ export class FileEncoder {
     this.#written += bytes.length;
     await (this.#target ?? (await this.open())).append(bytes);
   }
+}
+
+/** zstd with a checksum, as gzip always has one: damage must not pass for data. */
+function packerFor(compression: Compression): Transform | undefined {
+  if (compression === 'none') return undefined;
+  if (compression === 'gzip') return createGzip();
+  return createZstdCompress({ params: { [constants.ZSTD_c_checksumFlag]: 1 } });
 }

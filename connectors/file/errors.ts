@@ -70,6 +70,8 @@ export function writeError(error: unknown, name: string): CloudskinError {
       return userError('sink.no-directory', `there is no directory for ${name}`, {
         hint: 'make it, or set `mkdir: true`',
       });
+    case 'EEXIST':
+      return userError('sink.no-directory', `a file is in the way of a directory for ${name}`);
     case 'EPIPE':
       return externalError('sink.closed', `whoever read ${name} has stopped reading`, { cause: error });
     default:

@@ -1,13 +1,12 @@
 /** Opens one file, or standard input, as the bytes that a format reads: in pieces, decompressed, stoppable. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { externalError } from '../../engine/errors.ts';
 import type { Input, RandomAccess } from '../formats/format.ts';
 import type { Compression } from '../formats/formats.ts';
 import { Abortable } from './abortable.ts';
-import { codeOf, readError } from './errors.ts';
+import { readError } from './errors.ts';
 import { FollowPieces, type FollowTiming } from './follow.ts';
+import { unpack } from './unpack.ts';
 
 /** Large enough that a read's fixed cost (some 30 µs through the thread pool) is small, small enough to stay in the cache. */
 const PIECE_SIZE = 262_144;
@@ -53,7 +52,7 @@ export async function openInput(request: InputRequest): Promise<OpenInput> {
   return {
     name,
     live: !regular,
-    stream: () => decompress(pieces, compression, name),
+    stream: () => unpack(pieces, compression, name),
     ...(regular && compression === 'none' ? { random: randomAccess(handle, stat.size, path, name) } : {}),
     close: () => pieces.close(),
   };
@@ -71,7 +70,7 @@ function openStdin({ compression, signal, stdin }: InputRequest): OpenInput {
   return {
     name: 'stdin',
     live: true,
-    stream: () => decompress(pieces, compression, 'stdin'),
+    stream: () => unpack(pieces, compression, 'stdin'),
     close: async () => {
       abortable.release();
       if (stdin === undefined) process.stdin.destroy();
@@ -87,6 +86,7 @@ class FilePieces implements AsyncIterator<Uint8Array, undefined> {
   readonly #size: number;
   readonly #buffers: [Buffer | undefined, Buffer | undefined] = [undefined, undefined];
   #turn: 0 | 1 = 0;
+  #closed = false;
   #ahead: Promise<{ bytesRead: number; buffer: Buffer }> | undefined;
 
   constructor(handle: FileHandle, request: InputRequest) {
@@ -97,19 +97,22 @@ class FilePieces implements AsyncIterator<Uint8Array, undefined> {
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#closed) return { done: true, value: undefined };
     try {
       const read = await this.#abortable.wait(this.#ahead ?? this.#read());
       this.#ahead = undefined;
-      if (read === undefined || read.bytesRead === 0) return { done: true, value: undefined };
+      if (this.#closed || read === undefined || read.bytesRead === 0) return { done: true, value: undefined };
       this.#ahead = this.#read();
       this.#ahead.catch(() => undefined);
       return { done: false, value: read.buffer.subarray(0, read.bytesRead) };
     } catch (error) {
+      if (this.#closed) return { done: true, value: undefined };
       throw readError(error, this.#request.path, this.#request.name);
     }
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#abortable.release();
     await this.#handle.close();
   }
@@ -119,49 +122,6 @@ class FilePieces implements AsyncIterator<Uint8Array, undefined> {
     this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(this.#size);
     return this.#handle.read(this.#buffers[this.#turn] as Buffer, 0, this.#size, null);
   }
-}
-
-function decompress(pieces: Bytes, compression: Compression, name: string): Bytes {
-  if (compression === 'none') return pieces;
-  const options = { chunkSize: PIECE_SIZE };
-  const unpack = compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
-  // The decompressor keeps a piece beyond the call, so it gets a copy.
-  const source = Readable.from(copies(pieces), { objectMode: false, highWaterMark: PIECE_SIZE });
-  source.once('error', (error) => unpack.destroy(error));
-  const output = source.pipe(unpack)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  return {
-    async next() {
-      try {
-        const result = await output.next();
-        return result.done === true ? { done: true, value: undefined } : { done: false, value: result.value };
-      } catch (error) {
-        throw corrupt(error, compression, name);
-      }
-    },
-    async return() {
-      source.destroy();
-      unpack.destroy();
-      return { done: true, value: undefined };
-    },
-  };
-}
-
-async function* copies(pieces: Bytes): AsyncGenerator<Buffer> {
-  for (;;) {
-    const { done, value } = await pieces.next();
-    if (done === true || value === undefined) return;
-    yield Buffer.from(value);
-  }
-}
-
-function corrupt(error: unknown, compression: Compression, name: string): unknown {
-  const code = codeOf(error);
-  if (!code.startsWith('Z_') && !code.startsWith('ZSTD_') && !code.startsWith('ERR_')) return error;
-  const reason = error instanceof Error ? error.message : code;
-  return externalError('source.corrupt', `${name} is no complete ${compression} file: ${reason}`, {
-    hint: 'the file is truncated or damaged',
-    cause: error,
-  });
 }
 
 function randomAccess(handle: FileHandle, byteLength: number, path: string, name: string): RandomAccess {

@@ -89,7 +89,7 @@ function onePartitionEach(units: readonly Unit[], path: string): Unit[][] {
 export function readingOf(file: FileRef, options: FileSourceOptions): Reading {
   const parts = partsOfName(file.path);
   const format = options.format === undefined ? parts.format : formatNamed(options.format);
-  if (format === undefined) throw unknownFormat(options.path);
+  if (format === undefined) throw unknownFormat(file.name);
   return {
     format,
     compression: options.compression ?? parts.compression,

@@ -44,104 +44,124 @@ export interface SinkCase {
   read?(directory: string): Promise<Value[][]>;
 }
 
+/** A directory for each test; `path` is valid inside a test. */
+function testDirectory(): { readonly path: string } {
+  let place: Awaited<ReturnType<typeof temporaryDirectory>>;
+  beforeEach(async () => {
+    place = await temporaryDirectory();
+  });
+  afterEach(() => place.remove());
+  return {
+    get path() {
+      return place.path;
+    },
+  };
+}
+
 export function sourceContract(subject: SourceCase): void {
   describe(`${subject.title}: the contract of sources`, () => {
-    const { connector, schema } = subject;
-    let place: Awaited<ReturnType<typeof temporaryDirectory>>;
-    beforeEach(async () => {
-      place = await temporaryDirectory();
-    });
-    afterEach(() => place.remove());
+    const place = testDirectory();
+    readsAllRows(subject, place);
+    endsEarly(subject, place);
+    if (subject.bad !== undefined) rejectsBadRows(subject, subject.bad, place);
+    if (subject.waiting !== undefined) stopsWaiting(subject, subject.waiting, place);
+  });
+}
 
-    it('reads all rows, then ends, and the same again when opened again', async () => {
-      const options = await subject.prepare(place.path);
-      const setup = bench(place.path);
-      const first = await readAll(connector, options, schema, sourceContext(setup));
-      const second = await readAll(connector, options, schema, sourceContext(setup));
-      expect(second).toEqual(first);
-      expect(first.length).toBeGreaterThan(0);
-      if (subject.rows !== undefined) expect(first).toEqual(subject.rows);
-      expect(setup.bad).toEqual([]);
-    });
+function readsAllRows(subject: SourceCase, place: { readonly path: string }): void {
+  const { connector, schema } = subject;
 
-    it('gives batches of the schema it was asked for, none of them empty', async () => {
-      const source = await openSource(
-        connector,
-        await subject.prepare(place.path),
-        schema,
-        sourceContext(bench(place.path)),
-      );
-      for (const partition of source.partitions) {
-        for (let batch = await partition.next(); batch !== undefined; batch = await partition.next()) {
-          expect(batch.schema.fields).toEqual(schema.fields);
-          expect(batch.rows).toBeGreaterThan(0);
-        }
+  it('reads all rows, then ends, and the same again when opened again', async () => {
+    const options = await subject.prepare(place.path);
+    const setup = bench(place.path);
+    const first = await readAll(connector, options, schema, sourceContext(setup));
+    const second = await readAll(connector, options, schema, sourceContext(setup));
+    expect(second).toEqual(first);
+    expect(first.length).toBeGreaterThan(0);
+    if (subject.rows !== undefined) expect(first).toEqual(subject.rows);
+    expect(setup.bad).toEqual([]);
+  });
+
+  it('gives batches of the schema it was asked for, none of them empty', async () => {
+    const options = await subject.prepare(place.path);
+    const source = await openSource(connector, options, schema, sourceContext(bench(place.path)));
+    for (const partition of source.partitions) {
+      for (let batch = await partition.next(); batch !== undefined; batch = await partition.next()) {
+        expect(batch.schema.fields).toEqual(schema.fields);
+        expect(batch.rows).toBeGreaterThan(0);
       }
-      await source.close();
-    });
+    }
+    await source.close();
+  });
+}
 
-    it('can be closed before its end, and without a single call of next', async () => {
-      const options = await subject.prepare(place.path);
-      const untouched = await openSource(connector, options, schema, sourceContext(bench(place.path)));
-      await untouched.close();
-      const begun = await openSource(connector, options, schema, sourceContext(bench(place.path)));
-      await begun.partitions[0]?.next();
-      await begun.close();
-    });
+function endsEarly(subject: SourceCase, place: { readonly path: string }): void {
+  const { connector, schema } = subject;
 
-    it('ends soon once the signal aborts', async () => {
-      const setup = bench(place.path);
-      const source = await openSource(connector, await subject.prepare(place.path), schema, sourceContext(setup));
-      setup.abort.abort();
-      for (const partition of source.partitions) expect(await partition.next()).toBeUndefined();
-      await source.close();
-    });
+  it('can be closed before its end, and without a single call of next', async () => {
+    const options = await subject.prepare(place.path);
+    const untouched = await openSource(connector, options, schema, sourceContext(bench(place.path)));
+    await untouched.close();
+    const begun = await openSource(connector, options, schema, sourceContext(bench(place.path)));
+    await begun.partitions[0]?.next();
+    await begun.close();
+  });
 
-    const { bad, waiting } = subject;
-    if (bad !== undefined)
-      it('reports each bad row with its position, and reads those around it', async () => {
-        const setup = bench(place.path);
-        const rows = await readAll(connector, await bad.prepare(place.path), schema, sourceContext(setup));
-        expect(setup.bad.map((row) => row.position)).toEqual(bad.positions);
-        expect(rows.length).toBeGreaterThan(0);
-        for (const row of setup.bad) {
-          expect(row.code).toMatch(/^[a-z]+(\.[a-z0-9-]+)+$/);
-          expect(row.message.length).toBeGreaterThan(5);
-          expect(row.raw.length).toBeLessThanOrEqual(1024);
-        }
-      });
+  it('ends soon once the signal aborts', async () => {
+    const setup = bench(place.path);
+    const source = await openSource(connector, await subject.prepare(place.path), schema, sourceContext(setup));
+    setup.abort.abort();
+    for (const partition of source.partitions) expect(await partition.next()).toBeUndefined();
+    await source.close();
+  });
+}
 
-    if (bad !== undefined)
-      it('stops with the error that rejecting a row throws', async () => {
-        const reject = (): never => {
-          throw new Error('no bad rows here');
-        };
-        const context = sourceContext(bench(place.path), { reject });
-        await expect(readAll(connector, await bad.prepare(place.path), schema, context)).rejects.toThrow(
-          'no bad rows here',
-        );
-      });
+function rejectsBadRows(
+  { connector, schema }: SourceCase,
+  bad: NonNullable<SourceCase['bad']>,
+  place: { readonly path: string },
+): void {
+  it('reports each bad row with its position, and reads those around it', async () => {
+    const setup = bench(place.path);
+    const rows = await readAll(connector, await bad.prepare(place.path), schema, sourceContext(setup));
+    expect(setup.bad.map((row) => row.position)).toEqual(bad.positions);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of setup.bad) {
+      expect(row.code).toMatch(/^[a-z]+(\.[a-z0-9-]+)+$/);
+      expect(row.message.length).toBeGreaterThan(5);
+      expect(row.raw.length).toBeLessThanOrEqual(1024);
+    }
+  });
 
-    if (waiting !== undefined)
-      it('ends a pending call of next once the signal aborts', async () => {
-        const setup = bench(place.path);
-        const source = await openSource(connector, await waiting(place.path), schema, sourceContext(setup));
-        const pending = Promise.all(source.partitions.map(drain));
-        setTimeout(() => setup.abort.abort(), 30);
-        await pending;
-        await source.close();
-      });
+  it('stops with the error that rejecting a row throws', async () => {
+    const reject = (): never => {
+      throw new Error('no bad rows here');
+    };
+    const context = sourceContext(bench(place.path), { reject });
+    const reading = readAll(connector, await bad.prepare(place.path), schema, context);
+    await expect(reading).rejects.toThrow('no bad rows here');
+  });
+}
+
+function stopsWaiting(
+  { connector, schema }: SourceCase,
+  waiting: NonNullable<SourceCase['waiting']>,
+  place: { readonly path: string },
+): void {
+  it('ends a pending call of next once the signal aborts', async () => {
+    const setup = bench(place.path);
+    const source = await openSource(connector, await waiting(place.path), schema, sourceContext(setup));
+    const pending = Promise.all(source.partitions.map(drain));
+    setTimeout(() => setup.abort.abort(), 30);
+    await pending;
+    await source.close();
   });
 }
 
 export function sinkContract(subject: SinkCase): void {
   describe(`${subject.title}: the contract of sinks`, () => {
     const { connector, schema, rows, options } = subject;
-    let place: Awaited<ReturnType<typeof temporaryDirectory>>;
-    beforeEach(async () => {
-      place = await temporaryDirectory();
-    });
-    afterEach(() => place.remove());
+    const place = testDirectory();
 
     it('writes all rows, reports how many and where, and leaves nothing else behind', async () => {
       const sink = await openSink(connector, options, schema, sinkContext(bench(place.path)));

@@ -13,13 +13,22 @@ const MAGICS: readonly (readonly [readonly number[], string, string])[] = [
   [[0xfe, 0xff], 'UTF-16 text', 'convert it to UTF-8'],
   [[0x50, 0x4b, 0x03, 0x04], 'a zip archive', 'unpack it first'],
 ];
-const LONGEST_MAGIC = 6;
 const LF = 10;
 const CR = 13;
 
-function startsWith(window: ByteWindow, magic: readonly number[]): boolean {
-  if (window.end - window.start < magic.length) return false;
-  return magic.every((byte, index) => window.bytes[window.start + index] === byte);
+const BYTE_ORDER_MARK: readonly number[] = [0xef, 0xbb, 0xbf];
+
+/** `maybe`: as far as the bytes go, they could be the first ones of it. */
+function startsWith(window: ByteWindow, magic: readonly number[]): boolean | 'maybe' {
+  const { bytes, start, end } = window;
+  const known = Math.min(magic.length, end - start);
+  for (let i = 0; i < known; i++) if (bytes[start + i] !== magic[i]) return false;
+  return known === magic.length ? true : 'maybe';
+}
+
+/** No longer than that: the bytes of a growing file come when they come. */
+function isUndecided(window: ByteWindow): boolean {
+  return [BYTE_ORDER_MARK, ...MAGICS.map(([magic]) => magic)].some((magic) => startsWith(window, magic) === 'maybe');
 }
 
 /**
@@ -27,11 +36,12 @@ function startsWith(window: ByteWindow, magic: readonly number[]): boolean {
  * False where the input is empty.
  */
 export async function beginText(window: ByteWindow, name: string): Promise<boolean> {
-  while (window.end - window.start < LONGEST_MAGIC && (await window.pull()));
+  while (isUndecided(window) && (await window.pull()));
   for (const [magic, what, hint] of MAGICS) {
-    if (startsWith(window, magic)) throw userError('source.wrong-format', `${name} is ${what}, not text`, { hint });
+    if (startsWith(window, magic) === true)
+      throw userError('source.wrong-format', `${name} is ${what}, not text`, { hint });
   }
-  if (startsWith(window, [0xef, 0xbb, 0xbf])) window.start += 3;
+  if (startsWith(window, BYTE_ORDER_MARK) === true) window.start += 3;
   return window.end > window.start;
 }
 
