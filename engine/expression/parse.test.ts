@@ -58,7 +58,7 @@ describe('the parser', () => {
     ['casts', `a${'::int'.repeat(5000)}`],
     ['tests', `a${' is null'.repeat(5000)}`],
   ])('refuses endless %s before they run out of stack', (_what, text) => {
-    expect(parseExpression(text).problems.map(({ code }) => code)).toEqual(['expression.too-long']);
+    expect(parseExpression(text).problems.map(({ code }) => code)).toEqual(['expression.too-large']);
     expect(parseExpression('a').problems).toEqual([]);
   });
 
@@ -71,7 +71,7 @@ describe('the parser', () => {
 
   it('refuses text that is too long', () => {
     expect(parseExpression('a'.repeat(MAX_LENGTH + 1)).problems.map(({ code }) => code)).toEqual([
-      'expression.too-long',
+      'expression.too-large',
     ]);
   });
 });

@@ -40,7 +40,10 @@ export function parseExpression(text: string): Parsed {
   });
   if (text.trim() === '') return refuse('expression.syntax', 'the expression is empty');
   if (text.length > MAX_LENGTH) {
-    return refuse('expression.too-long', `an expression has at most ${MAX_LENGTH} characters, this one ${text.length}`);
+    return refuse(
+      'expression.too-large',
+      `an expression has at most ${MAX_LENGTH} characters, this one ${text.length}`,
+    );
   }
   const strange = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.exec(text);
   if (strange !== null) {
@@ -124,7 +127,7 @@ function tooDeep(source: Source): ExpressionProblem | undefined {
     }
     if (depth > MAX_DEPTH) {
       const message = `the expression nests more than ${MAX_DEPTH} deep`;
-      return { code: 'expression.too-long', message, span: spanOf(token), hint: 'split it over several operators' };
+      return { code: 'expression.too-large', message, span: spanOf(token), hint: 'split it over several operators' };
     }
   }
   return undefined;

@@ -6,7 +6,12 @@ import { type DataType, type Schema, UNITS_PER_SECOND, type Value } from '../../
 import { plainType, type ValueKind } from '../../engine/expression/define.ts';
 import { formatFloat } from '../../engine/expression/functions/text-numbers.ts';
 import { formatDate, formatTimestamp } from '../../engine/expression/functions/text-times.ts';
-import type { Sql } from './expression-sql.ts';
+
+/** An expression in both spellings. */
+export interface Sql {
+  readonly ours: string;
+  readonly pg: string;
+}
 
 /** `n` holds texts that are mostly numbers, `z` texts that are mostly times. */
 export const COLUMN_KINDS: Readonly<Record<string, ValueKind>> = {

@@ -5,12 +5,9 @@
  */
 import fc from 'fast-check';
 import type { ValueKind } from '../../engine/expression/define.ts';
-import { COLUMN_KINDS, literalOf, WHOLE_FIELDS } from './expression-data.ts';
+import { COLUMN_KINDS, literalOf, type Sql, WHOLE_FIELDS } from './expression-data.ts';
 
-export interface Sql {
-  readonly ours: string;
-  readonly pg: string;
-}
+export type { Sql } from './expression-data.ts';
 
 type AnySql = fc.Arbitrary<Sql>;
 

@@ -1,5 +1,5 @@
 /** Finds the overload that an operator or function means for its arguments, converts them, and makes the call. */
-import type { DataType, TimeUnit } from '../../batch/types.ts';
+import type { TimeUnit } from '../../batch/types.ts';
 import { call, FLOAT64, UTF8 } from '../build.ts';
 import { CATALOGUE } from '../catalogue.ts';
 import { type CatalogueFunction, plainType, type ValueKind } from '../define.ts';
@@ -96,7 +96,7 @@ function hintFor(a: Checked, b: Checked): string | undefined {
   const text = [a, b].find((side) => side.node !== 'untyped' && side.type.kind === 'utf8');
   const other = text === a ? b : a;
   if (text === undefined || other.node === 'untyped') return undefined;
-  return `cast one of them, for example ${sqlName(other.type)}: x::${sqlName(other.type)}`;
+  return `cast one of them, for example ${sqlName(other.type.kind)}: x::${sqlName(other.type.kind)}`;
 }
 
 const SQL_NAMES: Readonly<Record<string, string>> = {
@@ -112,9 +112,9 @@ const SQL_NAMES: Readonly<Record<string, string>> = {
   duration: 'interval',
 };
 
-/** What SQL calls a type. */
-export function sqlName(type: DataType): string {
-  return SQL_NAMES[type.kind] ?? type.kind;
+/** What SQL calls a type of that kind. */
+export function sqlName(kind: string): string {
+  return SQL_NAMES[kind] ?? kind;
 }
 
 /** The overload that fits best: most arguments of its very kinds, then most conversions to float64, then text for literals. */

@@ -3,7 +3,7 @@ import type { Span } from '../ir.ts';
 
 export type ExpressionCode =
   | 'expression.syntax'
-  | 'expression.too-long'
+  | 'expression.too-large'
   | 'expression.unsupported'
   | 'expression.not-deterministic'
   | 'expression.unknown-column'

@@ -273,7 +273,7 @@ function castTo(
   }
   const result = cast(checked, type, span);
   if (result !== undefined) return result;
-  const message = `${describe(checked)} cannot be cast to ${sqlName(type)}`;
+  const message = `${describe(checked)} cannot be cast to ${sqlName(type.kind)}`;
   return context.problem('expression.type-mismatch', message, span, castHint(checked, type));
 }
 
