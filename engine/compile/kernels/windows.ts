@@ -3,6 +3,7 @@
  * to the epoch; a row is late when its window's end is not after the last watermark; a window closes when the watermark reaches its end.
  */
 import { type DataType, UNITS_PER_SECOND, type Value } from '../../batch/types.ts';
+import { externalError } from '../../errors.ts';
 import type { Expr } from '../../expression/ir.ts';
 import type { AggregateStep } from '../../graph/plan.ts';
 import { type Accumulator, accumulator } from './accumulators.ts';
@@ -12,6 +13,8 @@ import { allocate, type Columns, ComputedColumns, isNullAt, store, type Vector, 
 
 const MICROS = 1_000_000n;
 const INT64 = 2n ** 63n;
+/** For errors that are not about a part of an expression. */
+const NOWHERE = { start: 0, end: 0 };
 
 interface Group {
   readonly keys: readonly Value[];
@@ -34,8 +37,13 @@ export class Windows {
   readonly #step: AggregateStep;
   readonly #perSecond: bigint;
   /** By window end, in microseconds. */
-  readonly #open = new Map<bigint, Map<string, Group>>();
+  readonly #open = new Map<bigint, Map<Value, Group>>();
   #watermark: bigint | undefined;
+  #groups = 0;
+  /** Arguments of the row under way. */
+  readonly #values: Value[] = [];
+  /** The window of the row before: mostly the next row's as well. */
+  #recent = { from: 0n, to: 0n, end: 0n };
 
   constructor(step: AggregateStep) {
     this.#step = step;
@@ -45,30 +53,24 @@ export class Windows {
 
   /** Groups that are open, of all windows. */
   get groups(): number {
-    let groups = 0;
-    for (const window of this.#open.values()) groups += window.size;
-    return groups;
+    return this.#groups;
   }
 
   /** Takes the selected rows into their windows. Keys and arguments of late rows are not evaluated. */
   take(columns: Columns, selection: Int32Array): Taken {
-    const timeErrors = new RowErrors();
-    const ends = new Map<number, bigint>();
-    const late: number[] = [];
+    const times = new RowErrors();
+    const ends = new BigInt64Array(columns.rows);
     const time = columns.column(this.#step.time);
-    for (const row of selection) {
-      const end = this.#windowEnd(time, row, timeErrors);
-      if (end === undefined) continue;
-      if (this.#watermark !== undefined && end <= this.#watermark) late.push(row);
-      else ends.set(row, end);
-    }
-    const text = this.#step.input.fields[this.#step.time]?.name ?? '';
-    const failed: StepErrors[] = [{ text, errors: timeErrors }];
-    const keys = this.#evaluateAll(this.#step.keys, columns, ends, failed);
-    const args = this.#evaluateAll(this.#step.aggregates, columns, ends, failed);
+    const timed = selection.filter((row) => this.#setEnd(time, row, ends, times));
+    const watermark = this.#watermark;
+    const late = watermark === undefined ? timed.subarray(0, 0) : timed.filter((row) => endOf(ends, row) <= watermark);
+    const failed: StepErrors[] = [{ text: this.#step.input.fields[this.#step.time]?.name ?? '', errors: times }];
+    const live = { rows: late.length === 0 ? timed : timed.filter((row) => endOf(ends, row) > (watermark ?? 0n)) };
+    const keys = this.#evaluateAll(this.#step.keys, columns, live, failed);
+    const args = this.#evaluateAll(this.#step.aggregates, columns, live, failed);
     const overflows = this.#step.aggregates.map((call): StepErrors => ({ text: call.text, errors: new RowErrors() }));
-    for (const [row, end] of ends) this.#add(row, end, keys, args, overflows);
-    return { late: Int32Array.from(late), failed: [...failed, ...overflows] };
+    for (const row of live.rows) this.#add(row, this.#group(row, endOf(ends, row), keys), args, overflows);
+    return { late, failed: [...failed, ...overflows] };
   }
 
   /** Closes the windows that end at or before `time`, or all; their groups as a table, in the order of their ends. */
@@ -82,27 +84,40 @@ export class Windows {
       for (const group of this.#open.get(end)?.values() ?? []) {
         rows.push([...bounds, ...group.keys, ...group.accumulators.map((one) => one.result())]);
       }
+      this.#groups -= this.#open.get(end)?.size ?? 0;
       this.#open.delete(end);
     }
     return rows.length === 0 ? undefined : tableOf(this.#step.output.fields, rows);
   }
 
-  /** Microseconds; undefined after noting why the row has no window. */
-  #windowEnd(time: Vector, row: number, errors: RowErrors): bigint | undefined {
-    const span = { start: 0, end: 0 };
+  /** Notes the end of the row's window, in microseconds; false after noting why the row has none. */
+  #setEnd(time: Vector, row: number, ends: BigInt64Array, errors: RowErrors): boolean {
     if (isNullAt(time, row)) {
-      errors.add(row, 'timeNull', span);
-      return undefined;
+      errors.add(row, 'timeNull', NOWHERE);
+      return false;
     }
-    const read = BigInt(time.values[row & time.mask] as bigint);
+    const read = time.values[row & time.mask] as bigint;
     const ticks = this.#step.timeIsEnd === true ? read - 1n : read;
-    const micros =
-      this.#perSecond > MICROS ? floorDivide(ticks, this.#perSecond / MICROS) : ticks * (MICROS / this.#perSecond);
+    if (ticks < this.#recent.from || ticks >= this.#recent.to) {
+      const found = this.#windowOf(ticks);
+      if (found === undefined) {
+        errors.add(row, 'outOfRange', NOWHERE);
+        return false;
+      }
+      this.#recent = found;
+    }
+    ends[row] = this.#recent.end;
+    return true;
+  }
+
+  /** The window that holds a time, in ticks, and its end in microseconds. */
+  #windowOf(ticks: bigint): { readonly from: bigint; readonly to: bigint; readonly end: bigint } | undefined {
+    const perMicro = this.#perSecond / MICROS;
+    const micros = perMicro > 0n ? floorDivide(ticks, perMicro) : ticks * (MICROS / this.#perSecond);
     const { size } = this.#step.window;
     const end = (floorDivide(micros, size) + 1n) * size;
-    if (this.#fits(end - size) && this.#fits(end)) return end;
-    errors.add(row, 'outOfRange', span);
-    return undefined;
+    if (!this.#fits(end - size) || !this.#fits(end)) return undefined;
+    return { from: this.#ticks(end - size), to: this.#ticks(end), end };
   }
 
   /** Whether a time in microseconds is one in int64, and one of the time column's type. */
@@ -115,19 +130,19 @@ export class Windows {
     return this.#perSecond > MICROS ? micros * (this.#perSecond / MICROS) : micros / (MICROS / this.#perSecond);
   }
 
-  /** Evaluates on the rows that are left, and takes those that fail out of `ends`. */
+  /** Evaluates on the rows that are left, and leaves those out that fail. */
   #evaluateAll(
     parts: readonly { readonly text: string; readonly expr?: Expr; readonly arg?: Expr }[],
     columns: Columns,
-    ends: Map<number, bigint>,
+    live: { rows: Int32Array },
     failed: StepErrors[],
   ): (Vector | undefined)[] {
     return parts.map(({ text, expr, arg }) => {
       const what = expr ?? arg;
       if (what === undefined) return undefined;
       const errors = new RowErrors();
-      const vector = evaluateOn(what, columns, Int32Array.from(ends.keys()), errors);
-      for (const { row } of errors.list()) ends.delete(row);
+      const vector = evaluateOn(what, columns, live.rows, errors);
+      live.rows = errors.without(live.rows);
       failed.push({ text, errors });
       return vector;
     });
@@ -136,24 +151,32 @@ export class Windows {
   /** Adds a row to its group; where one of its sums would overflow, to none of the group's aggregates. */
   #add(
     row: number,
-    end: bigint,
-    keys: readonly (Vector | undefined)[],
+    { accumulators }: Group,
     args: readonly (Vector | undefined)[],
     overflows: readonly StepErrors[],
   ): void {
-    const group = this.#group(row, end, keys);
-    const values = args.map((arg) => (arg === undefined ? true : valueAt(arg, row)));
-    for (const [index, one] of group.accumulators.entries()) {
-      const value = values[index] ?? null;
-      if (value !== null && !one.takes(value)) {
-        overflows[index]?.errors.add(row, 'overflow', { start: 0, end: 0 });
+    const values = this.#values;
+    for (let index = 0; index < accumulators.length; index += 1) {
+      const arg = args[index];
+      const value = arg === undefined ? true : valueAt(arg, row);
+      values[index] = value;
+      if (value !== null && accumulators[index]?.takes(value) === false) {
+        overflows[index]?.errors.add(row, 'overflow', NOWHERE);
         return;
       }
     }
-    for (const [index, one] of group.accumulators.entries()) {
+    for (let index = 0; index < accumulators.length; index += 1) {
       const value = values[index] ?? null;
-      if (value !== null) one.add(value);
+      if (value !== null) accumulators[index]?.add(value);
     }
+  }
+
+  #countGroup(): void {
+    this.#groups += 1;
+    if (this.#groups <= MAX_GROUPS) return;
+    const { file, line } = this.#step.place;
+    const message = `the aggregate at ${file}:${line} has more than ${MAX_GROUPS} groups open`;
+    throw externalError('cell.memory-limit', message, { hint: 'use shorter windows or fewer keys' });
   }
 
   #group(row: number, end: bigint, keys: readonly (Vector | undefined)[]): Group {
@@ -162,16 +185,36 @@ export class Windows {
       window = new Map();
       this.#open.set(end, window);
     }
-    const values = keys.map((key) => (key === undefined ? null : valueAt(key, row)));
-    const id = values.map(keyText).join('\0');
+    const id = groupId(keys, row);
     let group = window.get(id);
     if (group === undefined) {
+      this.#countGroup();
       const accumulators = this.#step.aggregates.map(({ fn, arg }) => accumulator(fn, arg?.type));
-      group = { keys: values, accumulators };
+      group = { keys: keys.map((key) => (key === undefined ? null : kept(valueAt(key, row)))), accumulators };
       window.set(id, group);
     }
     return group;
   }
+}
+
+/** Groups that may be open at a time, of all windows: about a gigabyte. */
+const MAX_GROUPS = 4_194_304;
+
+function endOf(ends: BigInt64Array, row: number): bigint {
+  return ends[row] ?? 0n;
+}
+
+/** Of a single key the value itself, of several a text that tells them apart. */
+function groupId(keys: readonly (Vector | undefined)[], row: number): Value {
+  const [key] = keys;
+  const value = key === undefined ? null : valueAt(key, row);
+  if (keys.length <= 1 && !(value instanceof Uint8Array)) return value;
+  return keys.map((one) => (one === undefined ? 'n' : keyText(valueAt(one, row)))).join('\0');
+}
+
+/** The value beyond the life of its batch. */
+function kept(value: Value): Value {
+  return value instanceof Uint8Array ? value.slice() : value;
 }
 
 /** A text that two values of a key share when they are equal. Its length makes it unambiguous next to others. */
