@@ -8,10 +8,10 @@ import type { Batch } from '../engine/batch/batch.ts';
 import { valueReader } from '../engine/batch/reader.ts';
 import type { Cell } from '../engine/cell/cell.ts';
 import { openCompiledCell } from '../engine/cell/compiled.ts';
+import { CompiledInput } from '../engine/cell/compiled-input.ts';
 import { instantiate } from '../engine/cell/compiled-module.ts';
 import type { CellPlan } from '../engine/compile/cell-plan.ts';
 import { openKernelCell } from '../engine/compile/kernels/chain.ts';
-import { INPUT_BASE } from '../engine/compile/support/assembly/control.ts';
 import { against, type Benchmark, type BenchOptions, interleave, plain, type Result, type Variant } from './harness.ts';
 import { assertSame, type Group, makeBatches, pipelinePlan, TABLE_SQL } from './pipeline/data.ts';
 import { runJavaScript } from './pipeline/javascript.ts';
@@ -135,13 +135,9 @@ function prepareDuckDb(connection: DuckDBConnection, threshold: number): Promise
 /** One batch, copied in once. */
 function residentVariants(plan: CellPlan, batch: Batch): Variant[] {
   const code = instantiate(plan, 1 << 30, { emit: () => {}, fail: () => {} });
-  const base = code.support.allocate(batch.body.length + 512);
-  new Uint8Array(code.memory.buffer).set(batch.body, base);
-  const words = new Int32Array(code.memory.buffer);
-  words[INPUT_BASE / 4] = base;
-  words.set(batch.layout, code.generated.layout / 4);
+  const rows = new CompiledInput(code.generated.input, code.memory, code.support).copyIn(batch, 0);
   return [
-    { name: 'resident', run: () => code.process(0, batch.rows) },
+    { name: 'resident', run: () => code.process(rows) },
     { name: 'read-limit', run: readLimit(batch.body) },
   ];
 }

@@ -24,7 +24,8 @@ export interface RunningCode {
   readonly generated: GeneratedCell;
   readonly memory: WebAssembly.Memory;
   readonly support: Support;
-  process(from: number, to: number): void;
+  /** Takes the first `rows` rows of the input area. */
+  process(rows: number): void;
   advance(): void;
 }
 

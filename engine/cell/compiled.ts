@@ -1,6 +1,6 @@
 /**
- * A compiled cell: a chain of declared operators as one Wasm module. A batch is copied into the cell's memory whole (body and layout), the
- * generated code takes it from there, and what an output port holds is handed out as a view of that memory.
+ * A compiled cell: a chain of declared operators as one Wasm module. The columns that it reads are copied into its memory, the
+ * generated code takes them from there, and what an output port holds is handed out as a view of that memory.
  */
 import { type Batch, LAYOUT_WORDS } from '../batch/batch.ts';
 import type { CellPlan, OutputPort } from '../compile/cell-plan.ts';
@@ -8,9 +8,7 @@ import type { Port } from '../compile/codegen/ports.ts';
 import {
   FAULT,
   FAULT_MEMORY,
-  INPUT_BASE,
   LATE_ROWS,
-  ONES,
   PORT_BODY,
   PORT_ROWS,
   WATERMARK,
@@ -18,6 +16,7 @@ import {
 import { type CloudskinError, externalError, internalError } from '../errors.ts';
 import type { Cell, CellCounters, Emit } from './cell.ts';
 import { Failures } from './compiled-failures.ts';
+import { CompiledInput } from './compiled-input.ts';
 import { instantiate, type RunningCode } from './compiled-module.ts';
 
 export { watText } from './compiled-module.ts';
@@ -28,8 +27,6 @@ export interface CompiledCellOptions {
 }
 
 const MAX_MEMORY_BYTES = 1_073_741_824;
-/** Bytes behind the input that vector loads of the last rows may read. */
-const SLACK = 512;
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 const MICROSECONDS = 1_000_000n;
@@ -47,19 +44,19 @@ class CompiledCell implements Cell {
   readonly name: string;
   readonly outputs: readonly OutputPort[];
   readonly #code: RunningCode;
+  readonly #input: CompiledInput;
   readonly #ports: readonly Port[];
   readonly #failures: Failures;
   readonly #limit: number;
   /** Views of the memory, made anew when it has grown. */
   #buffer: ArrayBuffer;
-  #bytes: Uint8Array;
   #words: Int32Array;
   readonly #layouts: (Int32Array | undefined)[] = [];
-  #inputCapacity = 0;
-  #onesRows = 0;
   #emit: Emit = noReceiver;
   #batch: Batch | undefined;
   #rows = 0;
+  /** The row of the batch that is row 0 of the code's. */
+  #from = 0;
   #watermark: bigint | undefined;
 
   constructor(plan: CellPlan, limit: number) {
@@ -71,9 +68,9 @@ class CompiledCell implements Cell {
       emit: (port) => this.#handOut(port),
       fail: (site, error, row) => this.#fail(site, error, row),
     });
+    this.#input = new CompiledInput(this.#code.generated.input, this.#code.memory, this.#code.support);
     this.#ports = this.#code.generated.ports.filter((port) => port !== undefined);
     this.#buffer = this.#code.memory.buffer;
-    this.#bytes = new Uint8Array(this.#buffer);
     this.#words = new Int32Array(this.#buffer);
     this.#setWatermark(INT64_MIN);
   }
@@ -82,8 +79,12 @@ class CompiledCell implements Cell {
     if (batch.rows === 0) return;
     this.#batch = batch;
     this.#call(emit, () => {
-      this.#copyIn(batch);
-      this.#code.process(0, batch.rows);
+      for (let from = 0; from < batch.rows; ) {
+        const rows = this.#input.copyIn(batch, from);
+        this.#from = from;
+        this.#code.process(rows);
+        from += rows;
+      }
     });
     this.#rows += batch.rows;
     this.#batch = undefined;
@@ -142,37 +143,6 @@ class CompiledCell implements Cell {
     });
   }
 
-  #copyIn(batch: Batch): void {
-    const { body, layout, rows } = batch;
-    if (body.length + SLACK > this.#inputCapacity) this.#growInput(body.length + SLACK);
-    if (rows > this.#onesRows) this.#growOnes(rows);
-    this.#refresh();
-    this.#bytes.set(body, this.#word(INPUT_BASE));
-    this.#words.set(layout, this.#code.generated.layout / 4);
-  }
-
-  #growInput(bytes: number): void {
-    const { support } = this.#code;
-    const capacity = Math.max(bytes, this.#inputCapacity + (this.#inputCapacity >> 1));
-    if (this.#inputCapacity > 0) support.release(this.#word(INPUT_BASE), this.#inputCapacity);
-    this.#inputCapacity = 0;
-    const base = support.allocate(capacity);
-    this.#refresh();
-    this.#words[INPUT_BASE / 4] = base;
-    this.#inputCapacity = capacity;
-  }
-
-  /** Validity bits for columns without nulls: all ones. */
-  #growOnes(rows: number): void {
-    const { support } = this.#code;
-    const bytes = (rows >> 3) + SLACK;
-    const ones = support.allocate(bytes);
-    this.#refresh();
-    this.#bytes.fill(0xff, ones, ones + bytes);
-    this.#words[ONES / 4] = ones;
-    this.#onesRows = rows;
-  }
-
   /** Hands out the rows that a port holds and empties it. */
   #handOut(index: number): void {
     const port = this.#code.generated.ports[index];
@@ -198,7 +168,11 @@ class CompiledCell implements Cell {
   #fail(site: number, error: number, row: number): void {
     const where = this.#code.generated.sites[site];
     if (where === undefined) throw internalError('internal.site', `no site ${site}`);
-    this.#failures.take(where, error, row, { batch: this.#batch, before: this.#rows, watermark: this.#watermark });
+    this.#failures.take(where, error, this.#from + row, {
+      batch: this.#batch,
+      before: this.#rows,
+      watermark: this.#watermark,
+    });
   }
 
   #setWatermark(ticks: bigint): void {
@@ -206,14 +180,14 @@ class CompiledCell implements Cell {
   }
 
   #word(address: number): number {
-    return new Int32Array(this.#code.memory.buffer, address, 1)[0] ?? 0;
+    this.#refresh();
+    return this.#words[address >> 2] ?? 0;
   }
 
   #refresh(): void {
     const { buffer } = this.#code.memory;
     if (buffer === this.#buffer) return;
     this.#buffer = buffer;
-    this.#bytes = new Uint8Array(buffer);
     this.#words = new Int32Array(buffer);
     this.#layouts.length = 0;
   }

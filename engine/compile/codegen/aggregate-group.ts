@@ -1,8 +1,8 @@
 /**
- * Finding the group of a row. The hot path is in line: one slot, one record, keys compared. What does not end there goes to a function
- * that probes on, and puts a new record in. Hashing is multiplicative (Knuth, TAOCP 6.4): the high bits of a product.
+ * Finding the group of a row, by linear probing in the pane's table; the walk is written in line, a new group is made in a function.
+ * Hashing is multiplicative (Knuth, TAOCP 6.4): the high bits of a product.
  */
-import type { Callee, FunctionBuilder, Local } from '../emit/function.ts';
+import type { FunctionBuilder, Label, Local } from '../emit/function.ts';
 import { PANE_END, PANE_NEXT, PANE_SHIFT, PANE_SLOTS, RECORD_HASH, RECORD_NULLS } from '../support/assembly/control.ts';
 import type { AggregateLayout, KeySlot } from './aggregate-layout.ts';
 import type { CodeModule } from './code-module.ts';
@@ -17,6 +17,7 @@ export interface RowKeys {
   readonly keys: readonly { readonly slot: KeySlot; readonly locals: readonly Local[] }[];
   /** One a null word of the record. */
   readonly nulls: readonly Local[];
+  /** 32 bits, in an i64. */
   readonly hash: Local;
 }
 
@@ -40,7 +41,7 @@ export function prepareKeys(
     if (key !== undefined) normalise(f, layout, slot, key, nulls);
     return { slot, locals: key?.locals ?? [] };
   });
-  const hash = f.local('i32', 'hash');
+  const hash = f.local('i64', 'hash');
   hashKeys(f, code, { keys, hash });
   return { keys, nulls, hash };
 }
@@ -102,49 +103,50 @@ function hashKeys(f: FunctionBuilder, code: CodeModule, { keys, hash }: Omit<Row
   }
   if (!started) f.i64(0n);
   f.i64(32n);
-  f.ops('i64.shr_u i32.wrap_i64');
+  f.op('i64.shr_u');
   f.set(hash);
 }
 
-/** Branches on: leaves 1 on the stack where the record's keys are the row's. */
-function sameKeys(f: FunctionBuilder, code: CodeModule, layout: AggregateLayout, record: Local, row: RowKeys): void {
-  let first = true;
-  const and = (test: () => void) => {
-    test();
-    if (!first) f.op('i32.and');
-    first = false;
-  };
-  const variable = row.keys.some(({ locals }) => locals.length === 2);
-  if (variable) {
-    and(() => {
-      f.get(record);
-      f.memory('i32.load', RECORD_HASH);
-      f.get(row.hash);
-      f.op('i32.eq');
-    });
+/** Branches to `different` where the record's keys are not the row's. One branch a key: mostly none is taken. */
+function compareKeys(
+  f: FunctionBuilder,
+  code: CodeModule,
+  layout: AggregateLayout,
+  { record, row, different }: { readonly record: Local; readonly row: RowKeys; readonly different: Label },
+): void {
+  if (row.keys.some(({ locals }) => locals.length === 2)) {
+    f.get(record);
+    f.memory('i32.load', RECORD_HASH);
+    f.get(row.hash);
+    f.ops('i32.wrap_i64 i32.ne');
+    f.brIf(different);
+  }
+  for (const { slot, locals } of row.keys) {
+    differs(f, code, slot, locals, record);
+    f.brIf(different);
   }
   layout.nullWords.forEach((offset, index) => {
     const word = row.nulls[index];
     if (word === undefined) return;
-    and(() => {
-      f.get(record);
-      f.memory('i32.load', offset);
-      f.get(word);
-      f.op('i32.eq');
-    });
+    f.get(record);
+    f.memory('i32.load', offset);
+    f.get(word);
+    f.op('i32.ne');
+    f.brIf(different);
   });
-  for (const { slot, locals } of row.keys) and(() => sameKey(f, code, slot, locals, record));
-  if (first) f.i32(1);
 }
 
-function sameKey(f: FunctionBuilder, code: CodeModule, slot: KeySlot, locals: readonly Local[], record: Local): void {
+function differs(f: FunctionBuilder, code: CodeModule, slot: KeySlot, locals: readonly Local[], record: Local): void {
   const [value, length] = locals;
-  if (value === undefined) return;
+  if (value === undefined) {
+    f.i32(0);
+    return;
+  }
   f.get(record);
   if (length === undefined) {
     f.memory(`${value.type}.load`, slot.offset);
     f.get(value);
-    f.op(`${value.type}.eq`);
+    f.op(`${value.type}.ne`);
     return;
   }
   f.memory('i32.load', slot.offset);
@@ -153,60 +155,109 @@ function sameKey(f: FunctionBuilder, code: CodeModule, slot: KeySlot, locals: re
   f.get(value);
   f.get(length);
   f.call(code.support('equalBytes'));
+  f.op('i32.eqz');
 }
 
-/** The current pane as the row loop keeps it in locals. */
+/** The current pane's table as the row loop keeps it in locals. */
 export interface PaneLocals {
   readonly pane: Local;
+  /** Address of the slots. */
   readonly slots: Local;
-  readonly shift: Local;
+  /** How many slots there are, a power of two (i64). */
+  readonly slotCount: Local;
 }
 
-/** Code that leaves the address of the row's record in `record`; `probe` is the function of `generateGroup`. */
+export function paneLocals(f: FunctionBuilder): PaneLocals {
+  const slots = f.local('i32', 'slots');
+  return { pane: f.local('i32', 'pane'), slots, slotCount: f.local('i64', 'slot_count') };
+}
+
+/** Reads the table of the pane, which changes when it grows. */
+export function loadTable(f: FunctionBuilder, { pane, slots, slotCount }: PaneLocals): void {
+  f.get(pane);
+  f.memory('i32.load', PANE_SLOTS);
+  f.set(slots);
+  f.i64(2n ** 32n);
+  f.get(pane);
+  f.memory('i64.load32_u', PANE_SHIFT);
+  f.op('i64.shr_u');
+  f.set(slotCount);
+}
+
+/** What `probe` walks with. */
+interface Probe {
+  readonly pane: PaneLocals;
+  readonly record: Local;
+  /** Where there is no such record; the address of the empty slot is then in `slot`. */
+  readonly missing: Label;
+  readonly slot: Local;
+}
+
+/**
+ * Walks from the slot that the hash names to the one that has the row's record, and leaves its address in `record`. The slot is the hash
+ * scaled to their number, its highest bits: hash * count / 2^32.
+ */
+function probe(f: FunctionBuilder, code: CodeModule, layout: AggregateLayout, row: RowKeys, at: Probe): void {
+  const { pane, record, missing, slot } = at;
+  f.get(row.hash);
+  f.get(pane.slotCount);
+  f.op('i64.mul');
+  f.i64(32n);
+  f.ops('i64.shr_u i32.wrap_i64');
+  f.i32(2);
+  f.op('i32.shl');
+  f.get(pane.slots);
+  f.op('i32.add');
+  f.set(slot);
+  f.block((found) => {
+    f.loop((again) => {
+      f.get(slot);
+      f.memory('i32.load');
+      f.tee(record);
+      f.op('i32.eqz');
+      f.brIf(missing);
+      f.block((different) => {
+        compareKeys(f, code, layout, { record, row, different });
+        f.br(found);
+      });
+      // The next slot, from the last to the first.
+      f.get(pane.slots);
+      f.get(slot);
+      f.i32(4);
+      f.op('i32.add');
+      f.get(pane.slots);
+      f.op('i32.sub');
+      f.get(pane.slotCount);
+      f.op('i32.wrap_i64');
+      f.i32(2);
+      f.op('i32.shl');
+      f.i32(1);
+      f.ops('i32.sub i32.and i32.add');
+      f.set(slot);
+      f.br(again);
+    });
+  });
+}
+
+/** Code that leaves the address of the row's record in `record`, or branches to `missing`. */
 export function findGroup(
   f: FunctionBuilder,
   code: CodeModule,
   layout: AggregateLayout,
   row: RowKeys,
-  { pane, record, probe }: { readonly pane: PaneLocals; readonly record: Local; readonly probe: Callee },
+  at: { readonly pane: PaneLocals; readonly record: Local; readonly missing: Label },
 ): void {
-  f.block((found) => {
-    f.block((missed) => {
-      f.get(row.hash);
-      f.get(pane.shift);
-      f.op('i32.shr_u');
-      f.i32(2);
-      f.op('i32.shl');
-      f.get(pane.slots);
-      f.op('i32.add');
-      f.memory('i32.load');
-      f.tee(record);
-      f.op('i32.eqz');
-      f.brIf(missed);
-      sameKeys(f, code, layout, record, row);
-      f.brIf(found);
-    });
-    f.get(pane.pane);
-    f.get(row.hash);
-    for (const word of row.nulls) f.get(word);
-    for (const { locals } of row.keys) for (const local of locals) f.get(local);
-    f.call(probe);
-    f.set(record);
-    loadTable(f, pane);
-  });
+  probe(f, code, layout, row, { ...at, slot: f.local('i32', 'slot') });
 }
 
-/** Table and shift of the pane, which change when it grows. */
-export function loadTable(f: FunctionBuilder, { pane, slots, shift }: PaneLocals): void {
-  f.get(pane);
-  f.memory('i32.load', PANE_SLOTS);
-  f.set(slots);
-  f.get(pane);
-  f.memory('i32.load', PANE_SHIFT);
-  f.set(shift);
+/** Leaves hash, null words and keys, the parameters of `group` behind the pane. */
+export function passKeys(f: FunctionBuilder, row: RowKeys): void {
+  f.get(row.hash);
+  for (const word of row.nulls) f.get(word);
+  for (const { locals } of row.keys) for (const local of locals) f.get(local);
 }
 
-/** `group(pane, hash, nulls…, keys…)`: the record of these keys, made if there is none. */
+/** `group(pane, hash, nulls…, keys…)`: makes the record of keys that have none yet. */
 export function generateGroup(
   code: CodeModule,
   layout: AggregateLayout,
@@ -216,30 +267,21 @@ export function generateGroup(
     wasmTypes(expr.type).map((type, part) => [part === 0 ? name : `${name}_length`, type] as const),
   );
   const nullParams = layout.nullWords.map((_, index) => [`nulls${index}`, 'i32'] as const);
-  const f = code.builder.function('group', [['pane', 'i32'], ['hash', 'i32'], ...nullParams, ...keyParams], ['i32']);
-  const pane = { pane: f.param(0), slots: f.local('i32', 'slots'), shift: f.local('i32', 'shift') };
+  const f = code.builder.function('group', [['pane', 'i32'], ['hash', 'i64'], ...nullParams, ...keyParams]);
+  const pane = { ...paneLocals(f), pane: f.param(0) };
   const row = paramKeys(f, layout);
   const record = f.local('i32', 'record');
   const slot = f.local('i32', 'slot');
-  f.loop((retry) => {
-    loadTable(f, pane);
-    probe(f, code, layout, { pane, row, record, slot });
-    // An empty slot is found: put a record there, unless the table is full and must grow first.
-    f.get(pane.pane);
-    f.memory('i32.load', PANE_NEXT);
-    f.tee(record);
-    f.get(pane.pane);
-    f.memory('i32.load', PANE_END);
-    f.op('i32.eq');
-    f.if(() => {
-      f.get(pane.pane);
-      f.i32(layout.recordSize);
-      f.call(code.support('growPane'));
-      f.br(retry);
-    });
+  growWhenFull(f, code, layout, pane.pane);
+  loadTable(f, pane);
+  f.block((missing) => {
+    probe(f, code, layout, row, { pane, record, slot, missing });
+    f.return();
   });
   f.get(slot);
-  f.get(record);
+  f.get(pane.pane);
+  f.memory('i32.load', PANE_NEXT);
+  f.tee(record);
   f.memory('i32.store');
   f.get(pane.pane);
   f.get(record);
@@ -248,8 +290,20 @@ export function generateGroup(
   f.memory('i32.store', PANE_NEXT);
   storeKeys(f, code, layout, { pane: pane.pane, row, record });
   initialise(f, record);
-  f.get(record);
   return f;
+}
+
+function growWhenFull(f: FunctionBuilder, code: CodeModule, { recordSize }: AggregateLayout, pane: Local): void {
+  f.get(pane);
+  f.memory('i32.load', PANE_NEXT);
+  f.get(pane);
+  f.memory('i32.load', PANE_END);
+  f.op('i32.eq');
+  f.if(() => {
+    f.get(pane);
+    f.i32(recordSize);
+    f.call(code.support('growPane'));
+  });
 }
 
 function paramKeys(f: FunctionBuilder, layout: AggregateLayout): RowKeys {
@@ -257,49 +311,6 @@ function paramKeys(f: FunctionBuilder, layout: AggregateLayout): RowKeys {
   const nulls = layout.nullWords.map(() => f.param(next++));
   const keys = layout.keys.map((slot) => ({ slot, locals: wasmTypes(slot.expr.type).map(() => f.param(next++)) }));
   return { keys, nulls, hash: f.param(1) };
-}
-
-/** Returns the record where one has the keys, else falls through with `slot` at an empty slot's address. */
-function probe(
-  f: FunctionBuilder,
-  code: CodeModule,
-  layout: AggregateLayout,
-  at: { readonly pane: PaneLocals; readonly row: RowKeys; readonly record: Local; readonly slot: Local },
-): void {
-  const { pane, row, record, slot } = at;
-  const index = f.local('i32', 'index');
-  f.get(row.hash);
-  f.get(pane.shift);
-  f.op('i32.shr_u');
-  f.set(index);
-  f.block((empty) => {
-    f.loop((again) => {
-      f.get(index);
-      f.i32(2);
-      f.op('i32.shl');
-      f.get(pane.slots);
-      f.op('i32.add');
-      f.tee(slot);
-      f.memory('i32.load');
-      f.tee(record);
-      f.op('i32.eqz');
-      f.brIf(empty);
-      sameKeys(f, code, layout, record, row);
-      f.if(() => {
-        f.get(record);
-        f.return();
-      });
-      // The next slot, from the last to the first: index = (index + 1) & (2^(32-shift) - 1)
-      f.get(index);
-      f.i32(1);
-      f.op('i32.add');
-      f.i32(-1);
-      f.get(pane.shift);
-      f.ops('i32.shr_u i32.and');
-      f.set(index);
-      f.br(again);
-    });
-  });
 }
 
 function storeKeys(
@@ -310,7 +321,7 @@ function storeKeys(
 ): void {
   f.get(record);
   f.get(row.hash);
-  f.memory('i32.store', RECORD_HASH);
+  f.memory('i64.store32', RECORD_HASH);
   if (layout.nullWords.length === 0) {
     f.get(record);
     f.i32(0);

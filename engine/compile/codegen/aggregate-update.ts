@@ -2,10 +2,19 @@
  * Putting a row into its group: its window (kept from row to row, since neighbours mostly share it), its group, its accumulators. All
  * that can fail comes first, so that a failing row leaves no trace.
  */
-import type { Callee, FunctionBuilder, Local } from '../emit/function.ts';
+import type { Callee, FunctionBuilder, Label, Local } from '../emit/function.ts';
 import { BLOCK_ROWS, CURRENT_PANE, LATE_ROWS, PANE_START, RECORD_ROWS } from '../support/assembly/control.ts';
 import { addToSum, initialiseRecord, type PendingSum, storeSum, updateExtremes } from './accumulators.ts';
-import { findGroup, generateGroup, loadTable, type PaneLocals, prepareKeys } from './aggregate-group.ts';
+import {
+  findGroup,
+  generateGroup,
+  loadTable,
+  type PaneLocals,
+  paneLocals,
+  passKeys,
+  prepareKeys,
+  type RowKeys,
+} from './aggregate-group.ts';
 import type { AggregateLayout, ArgumentSlot } from './aggregate-layout.ts';
 import { columnsOf } from './analysis.ts';
 import { aggregateExpressions, latePort } from './chain-plan.ts';
@@ -14,6 +23,7 @@ import type { Generation } from './generation.ts';
 import type { InputColumn } from './input.ts';
 import { PortWriter } from './ports.ts';
 import type { Held, Readable, RowScope } from './scope.ts';
+import type { Site } from './sites.ts';
 import { holdAt, preload, type StepContext, standAt } from './steps.ts';
 
 interface CurrentPane extends PaneLocals {
@@ -22,24 +32,40 @@ interface CurrentPane extends PaneLocals {
   readonly size: Local;
 }
 
+/** Where a slow path leads: to the same row again, or to the next one. */
+interface Exits {
+  readonly again: Label;
+  readonly skip: Label;
+}
+
+/** What the slow paths need of the row that took them. */
+interface Taken {
+  readonly scope: RowScope;
+  readonly timeSite: Site;
+  /** The columns at the aggregate, with which late rows go on. */
+  readonly columns: readonly Readable[];
+  readonly keys: RowKeys;
+}
+
 export class AggregateSink {
   readonly #f: FunctionBuilder;
   readonly #layout: AggregateLayout;
-  readonly #pane: CurrentPane;
   /** The function of `generateGroupFunction`. */
   readonly #probe: Callee;
+  readonly #pane: CurrentPane;
+  readonly #time: Local;
+  readonly #record: Local;
   readonly #late: PortWriter | undefined;
-  /** The columns at the aggregate, which late rows go on with. */
-  #columns: readonly Readable[] = [];
+  #taken: Taken | undefined;
 
   constructor(generation: Generation, f: FunctionBuilder, layout: AggregateLayout, probe: Callee) {
     const { code, plan, ports } = generation;
     this.#f = f;
     this.#layout = layout;
     this.#probe = probe;
-    const word = (name: string) => f.local('i32', name);
-    const pane = { pane: word('pane'), slots: word('slots'), shift: word('shift') };
-    this.#pane = { ...pane, start: f.local('i64', 'pane_start'), size: f.local('i64', 'pane_size') };
+    this.#pane = { ...paneLocals(f), start: f.local('i64', 'pane_start'), size: f.local('i64', 'pane_size') };
+    this.#time = f.local('i64', 'time');
+    this.#record = f.local('i32', 'record');
     const port = ports[latePort(plan.cell, layout.operator) ?? -1];
     if (port === undefined) return;
     const selection = code.memory.reserve(BLOCK_ROWS * 4);
@@ -55,92 +81,113 @@ export class AggregateSink {
     this.#late?.begin();
   }
 
-  row(context: StepContext, row: Local): void {
+  end(inputs: readonly InputColumn[]): void {
+    this.#late?.end(inputs, this.#taken?.columns ?? []);
+  }
+
+  /** One row; it leaves where its window is not the current one, and where its group is not there yet. */
+  row(context: StepContext, { noPane, noGroup }: { readonly noPane: Label; readonly noGroup: Label }): void {
     const { scope } = context;
     const { step, operator, keys } = this.#layout;
     const f = this.#f;
     preload(context, [step.time, ...aggregateExpressions(step).flatMap(columnsOf)]);
-    this.#columns = scope.columns;
     standAt(context, operator, step.input.fields[step.time]?.name ?? '');
-    this.#time(context, row);
+    const { columns, site: timeSite } = scope;
+    this.#findPane(scope, noPane);
     const heldKeys = keys.map(({ text, expr }) => holdAt(context, operator, text, expr));
     const values = this.#layout.arguments.map(({ text, expr }) => holdAt(context, operator, text, expr));
     const rowKeys = prepareKeys(f, scope.code, this.#layout, heldKeys);
-    const record = f.local('i32', 'record');
-    findGroup(f, scope.code, this.#layout, rowKeys, { pane: this.#pane, record, probe: this.#probe });
-    this.#update(context, record, values);
+    this.#taken = { scope, timeSite, columns, keys: rowKeys };
+    findGroup(f, scope.code, this.#layout, rowKeys, { pane: this.#pane, record: this.#record, missing: noGroup });
+    this.#update(scope, values);
   }
 
-  end(inputs: readonly InputColumn[]): void {
-    this.#late?.end(inputs, this.#columns);
-  }
-
-  /** Finds the pane of the row's time, or leaves: null times and times beyond all windows fail, late rows are counted. */
-  #time(context: StepContext, row: Local): void {
-    const { scope } = context;
-    const { step, size, recordSize, earliest, latest } = this.#layout;
+  /** The slow path of a row whose window is not the current one. A late row is counted and put out. */
+  openPane({ again, skip }: Exits, row: Local): void {
     const f = this.#f;
-    const time = f.local('i64', 'time');
-    f.block((known) => {
-      f.block((isNull) => {
-        scope.columns[step.time]?.read(scope, isNull);
-        f.set(time);
-        f.br(known);
-      });
-      scope.fail('timeNull');
-    });
-    if (step.timeIsEnd === true) this.#oneTickEarlier(context, time);
-    f.get(time);
-    f.get(this.#pane.start);
-    f.op('i64.sub');
-    f.get(this.#pane.size);
-    f.op('i64.ge_u');
-    f.if(() => {
-      f.get(time);
-      f.i64(size);
-      f.i32(recordSize);
-      f.i64(earliest);
-      f.i64(latest);
-      f.call(scope.code.support('openPane'));
-      f.tee(this.#pane.pane);
-      f.i32(1);
-      f.op('i32.le_u');
-      f.if(() => this.#leaveWithoutPane(context, row));
-      this.#enterPane();
-    });
-  }
-
-  #oneTickEarlier({ scope }: StepContext, time: Local): void {
-    const f = this.#f;
-    f.get(time);
-    f.i64(-(2n ** 63n));
-    f.op('i64.eq');
-    f.if(() => scope.fail('outOfRange'));
-    f.get(time);
-    f.i64(1n);
-    f.op('i64.sub');
-    f.set(time);
-  }
-
-  /** `openPane` answered 0 (late) or 1 (out of range). The pane left before stays current. */
-  #leaveWithoutPane({ scope, next }: StepContext, row: Local): void {
-    const f = this.#f;
+    const taken = this.#taken;
+    if (taken === undefined) return;
+    const { size, recordSize, earliest, latest } = this.#layout;
+    const { scope } = taken;
     const answer = f.local('i32', 'answer');
-    f.get(this.#pane.pane);
-    f.set(answer);
-    f.i32(0);
-    f.memory('i32.load', CURRENT_PANE);
-    f.set(this.#pane.pane);
+    f.get(this.#time);
+    f.i64(size);
+    f.i32(recordSize);
+    f.i64(earliest);
+    f.i64(latest);
+    f.call(scope.code.support('openPane'));
+    f.tee(answer);
+    f.i32(1);
+    f.op('i32.gt_u');
+    f.if(() => {
+      f.get(answer);
+      f.set(this.#pane.pane);
+      this.#enterPane();
+      f.br(again);
+    });
     f.get(answer);
-    f.if(() => scope.fail('outOfRange'));
+    f.if(() => {
+      scope.site = taken.timeSite;
+      scope.fail('outOfRange');
+    });
     f.i32(0);
     f.i32(0);
     f.memory('i64.load', LATE_ROWS);
     f.i64(1n);
     f.op('i64.add');
     f.memory('i64.store', LATE_ROWS);
-    this.#late?.row(scope, scope.columns, row);
-    f.br(next);
+    this.#late?.row(scope, taken.columns, row);
+    f.br(skip);
+  }
+
+  /** The slow path of a row whose group is not there yet. */
+  makeGroup({ again }: Exits): void {
+    const f = this.#f;
+    if (this.#taken === undefined) return;
+    f.get(this.#pane.pane);
+    passKeys(f, this.#taken.keys);
+    f.call(this.#probe);
+    loadTable(f, this.#pane);
+    f.br(again);
+  }
+
+  /** Leaves the row's time in a local, and goes on if it is in the current window. */
+  #findPane(scope: RowScope, noPane: Label): void {
+    const f = this.#f;
+    const { step } = this.#layout;
+    const column = scope.columns[step.time];
+    if (column?.nullable !== true) {
+      column?.read(scope, undefined);
+      f.set(this.#time);
+    } else {
+      f.block((known) => {
+        f.block((isNull) => {
+          column.read(scope, isNull);
+          f.set(this.#time);
+          f.br(known);
+        });
+        scope.fail('timeNull');
+      });
+    }
+    if (step.timeIsEnd === true) this.#oneTickEarlier(scope);
+    f.get(this.#time);
+    f.get(this.#pane.start);
+    f.op('i64.sub');
+    f.get(this.#pane.size);
+    f.op('i64.ge_u');
+    f.brIf(noPane);
+  }
+
+  #oneTickEarlier(scope: RowScope): void {
+    const f = this.#f;
+    f.get(this.#time);
+    f.i64(-(2n ** 63n));
+    f.op('i64.eq');
+    f.if(() => scope.fail('outOfRange'));
+    f.get(this.#time);
+    f.i64(1n);
+    f.op('i64.sub');
+    f.set(this.#time);
   }
 
   #enterPane(): void {
@@ -154,9 +201,9 @@ export class AggregateSink {
   }
 
   /** First every new sum, which can overflow; then the stores. */
-  #update({ scope }: StepContext, record: Local, values: readonly Held[]): void {
+  #update(scope: RowScope, values: readonly Held[]): void {
     const f = this.#f;
-    const slots = this.#layout.arguments;
+    const record = this.#record;
     const pending = this.#addSums(scope, record, values);
     f.get(record);
     f.get(record);
@@ -164,7 +211,7 @@ export class AggregateSink {
     f.i64(1n);
     f.op('i64.add');
     f.memory('i64.store', RECORD_ROWS);
-    slots.forEach((slot, index) => {
+    this.#layout.arguments.forEach((slot, index) => {
       const value = values[index];
       if (value !== undefined) this.#store(scope, slot, { value, record, pending: pending.get(slot) });
     });

@@ -58,7 +58,7 @@ export function planChain(cell: CellPlan): ChainPlan {
     before: plannedBefore,
     aggregate,
     after: plannedAfter,
-    ...countReads(plannedBefore, aggregate, needed),
+    ...countReads(cell, plannedBefore, aggregate, needed),
   };
 }
 
@@ -126,6 +126,7 @@ function withLiveness(steps: readonly Flat[], last: ReadonlySet<number>): Statel
 }
 
 function countReads(
+  cell: CellPlan,
   before: readonly Stateless[],
   aggregate: PlannedAggregate | undefined,
   last: ReadonlySet<number>,
@@ -139,14 +140,17 @@ function countReads(
       if (from !== undefined) reads.set(from, (reads.get(from) ?? 0) + 1);
     }
   };
+  const isUint64 = (index: number | undefined) => cell.input.fields[index ?? -1]?.type.kind === 'uint64';
   for (const planned of before) {
     if (!isPlannedProject(planned)) {
       count(columnsOf(planned.step.predicate));
       continue;
     }
     const exprs = planned.step.columns.map(({ expr }) => expr);
-    count(exprs.filter((expr) => expr.node !== 'column').flatMap(columnsOf));
     const outer = input;
+    // A column that is handed on is not read, but for one of uint64, which is checked.
+    const isRead = (expr: Expr) => expr.node !== 'column' || isUint64(outer(expr.index));
+    count(exprs.filter(isRead).flatMap(columnsOf));
     const aliases = exprs.map((expr) => (expr.node === 'column' ? outer(expr.index) : undefined));
     input = (index) => aliases[index];
   }

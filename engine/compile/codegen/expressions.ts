@@ -8,6 +8,7 @@ import { catalogueFunction } from '../../expression/catalogue.ts';
 import type { CallExpr, CaseExpr, Expr, LetExpr, LiteralExpr, LogicExpr } from '../../expression/ir.ts';
 import type { Label } from '../emit/function.ts';
 import { canFail, mayBeNull } from './analysis.ts';
+import { floatTree } from './float-trees.ts';
 import { INLINE } from './inline.ts';
 import { inlineWithLiteral } from './inline-literal.ts';
 import type { Held, RowScope } from './scope.ts';
@@ -133,6 +134,12 @@ function literal(scope: RowScope, expr: LiteralExpr, onNull: Label | undefined):
 }
 
 function call(scope: RowScope, expr: CallExpr, onNull: Label | undefined): void {
+  const leaf = (part: Expr) => value(scope, part, onNull);
+  if (floatTree(scope, expr, () => checkedCall(scope, expr, onNull), leaf)) return;
+  checkedCall(scope, expr, onNull);
+}
+
+function checkedCall(scope: RowScope, expr: CallExpr, onNull: Label | undefined): void {
   const { f } = scope;
   args(scope, expr, onNull);
   const simple = inlineWithLiteral(expr);

@@ -1,6 +1,5 @@
 /**
- * Generates the module of one compiled cell. Its exports: `process(from, to)` takes the rows of the batch that the host has put
- * in place, `advance()` closes the windows that the watermark has passed.
+ * Generates the module of one compiled cell. Its exports: `process(rows)` takes the rows that the host has put in place, `advance()` closes the windows that the watermark has passed.
  *
  *   process: for each block of 1,024 rows
  *     select   filters over plain columns, by SIMD, into row numbers   (select.ts)
@@ -8,12 +7,11 @@
  *              into the output port (ports.ts) or the aggregate        (aggregate-update.ts)
  *   advance: for each closed window, its groups through the steps behind the aggregate, into the port (aggregate-emit.ts)
  */
-import { LAYOUT_WORDS } from '../../batch/batch.ts';
 import { catalogueFunction } from '../../expression/catalogue.ts';
 import type { CellPlan } from '../cell-plan.ts';
-import type { Callee } from '../emit/function.ts';
+import type { Callee, FunctionBuilder, Local } from '../emit/function.ts';
 import type { ModuleBuilder } from '../emit/module.ts';
-import { BLOCK_ROWS } from '../support/assembly/control.ts';
+import { BLOCK_ROWS, INPUT_NULLS } from '../support/assembly/control.ts';
 import { generateAdvance } from './aggregate-emit.ts';
 import { layOutAggregate } from './aggregate-layout.ts';
 import { generateGroupFunction } from './aggregate-update.ts';
@@ -21,6 +19,7 @@ import { type ChainPlan, functionsOfChain, type PlannedAggregate, planChain } fr
 import { CodeModule } from './code-module.ts';
 import type { Generation, Variant } from './generation.ts';
 import { INLINE, inlineHelper } from './inline.ts';
+import { type InputArea, layOutInput } from './input-area.ts';
 import { layOutPort, type Port } from './ports.ts';
 import { generateRows } from './rows.ts';
 import { generateSelect, positionsTable } from './select.ts';
@@ -31,8 +30,8 @@ export interface GeneratedCell {
   readonly module: ModuleBuilder;
   readonly ports: readonly (Port | undefined)[];
   readonly sites: readonly Site[];
-  /** Where the input batch's layout table goes. */
-  readonly layout: number;
+  /** Where the input's columns go. */
+  readonly input: InputArea;
   /** End of static memory: the allocator's begins there. */
   readonly heap: number;
   readonly hasAggregate: boolean;
@@ -53,7 +52,7 @@ export function generate(cell: CellPlan): GeneratedCell {
     code,
     ports,
     sites: new Sites(),
-    layout: code.memory.reserve(cell.input.fields.length * LAYOUT_WORDS * 4),
+    input: layOutInput(code.memory, cell.input, [...plan.reads.keys(), ...plan.passing]),
     selection: code.memory.reserve(BLOCK_ROWS * 4 + 64),
     positions: code.memory.literal(positionsTable()),
     usesArena: called.some((id) => usesArena(id)),
@@ -65,7 +64,7 @@ export function generate(cell: CellPlan): GeneratedCell {
     module: code.builder,
     ports,
     sites: generation.sites.list,
-    layout: generation.layout,
+    input: generation.input,
     heap: code.memory.end,
     hasAggregate: generation.aggregate !== undefined,
     timeUnits: generation.aggregate?.layout.timeUnits ?? 0n,
@@ -109,66 +108,52 @@ function helpersOf(plan: ChainPlan): Set<string> {
 const PLAIN: Variant = { suffix: '', nulls: false };
 const NULLABLE: Variant = { suffix: '_nullable', nulls: true };
 
-/** `process(from, to)`: block by block, by the version of the code that the batch allows. */
+/** `process(rows)`: block by block, by the version of the code that the rows allow. */
 function generateProcess(generation: Generation): void {
-  const { code, plan, layout } = generation;
-  const nullable = [...new Set([...plan.reads.keys(), ...plan.passing])].filter(
-    (index) => plan.cell.input.fields[index]?.nullable === true,
-  );
+  const { code, input } = generation;
+  const nullable = [...input.places.values()].some(({ validity }) => validity !== undefined);
   const plain = generateVariant(generation, PLAIN);
-  const careful = nullable.length === 0 ? undefined : generateVariant(generation, NULLABLE);
-  const f = code.builder.function('process', [
-    ['from', 'i32'],
-    ['to', 'i32'],
-  ]);
+  const careful = nullable ? generateVariant(generation, NULLABLE) : plain;
+  const f = code.builder.function('process', [['rows', 'i32']]);
   code.builder.export(f.callee);
-  const nulls = f.local('i32', 'nulls');
-  for (const index of nullable) {
-    f.i32(0);
-    f.memory('i32.load', layout + index * LAYOUT_WORDS * 4);
-    f.get(nulls);
-    f.op('i32.or');
-    f.set(nulls);
-  }
-  f.call(code.support('arenaStart'));
-  const base = f.param(0);
+  const rows = f.param(0);
+  const base = f.local('i32', 'base');
   const count = f.local('i32', 'count');
+  f.call(code.support('arenaStart'));
   f.block((done) => {
     f.loop((again) => {
-      f.get(base);
-      f.get(f.param(1));
-      f.op('i32.ge_u');
-      f.brIf(done);
-      f.get(f.param(1));
+      f.get(rows);
       f.get(base);
       f.op('i32.sub');
       f.tee(count);
+      f.op('i32.eqz');
+      f.brIf(done);
+      f.get(count);
       f.i32(BLOCK_ROWS);
       f.get(count);
       f.i32(BLOCK_ROWS);
       f.ops('i32.lt_u select');
       f.set(count);
-      const run = (variant: CompiledVariant) => {
-        f.get(base);
-        f.get(count);
-        f.call(variant.select);
-        f.call(variant.rows);
-      };
-      if (careful === undefined) run(plain);
-      else {
-        f.get(nulls);
-        f.if(
-          () => run(careful),
-          () => run(plain),
-        );
-      }
+      f.i32(0);
+      f.memory('i32.load', INPUT_NULLS);
+      f.if(
+        () => runVariant(f, careful, base, count),
+        () => runVariant(f, plain, base, count),
+      );
       f.get(base);
-      f.i32(BLOCK_ROWS);
+      f.get(count);
       f.op('i32.add');
       f.set(base);
       f.br(again);
     });
   });
+}
+
+function runVariant(f: FunctionBuilder, { select, rows }: CompiledVariant, base: Local, count: Local): void {
+  f.get(base);
+  f.get(count);
+  f.call(select);
+  f.call(rows);
 }
 
 interface CompiledVariant {

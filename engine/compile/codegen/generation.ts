@@ -4,6 +4,7 @@ import type { Callee } from '../emit/function.ts';
 import type { AggregateLayout } from './aggregate-layout.ts';
 import type { ChainPlan } from './chain-plan.ts';
 import type { CodeModule } from './code-module.ts';
+import type { InputArea } from './input-area.ts';
 import type { Port } from './ports.ts';
 import type { Sites } from './sites.ts';
 
@@ -13,8 +14,7 @@ export interface Generation {
   /** By the index of the cell's output; none for `errors`, which the host fills. */
   readonly ports: readonly (Port | undefined)[];
   readonly sites: Sites;
-  /** Address of the input batch's layout table. */
-  readonly layout: number;
+  readonly input: InputArea;
   /** Address of the block's selected row numbers. */
   readonly selection: number;
   /** Address of the table that lists the positions of a byte's ones. */

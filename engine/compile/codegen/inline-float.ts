@@ -21,7 +21,7 @@ function take(context: InlineContext, type: Float) {
  * Leaves 1 where `value` is infinite or NaN (or, with `zero`, a zero): with the sign shifted out the bits of these are at
  * the ends of the range, so that one unsigned comparison finds them. What it finds is looked at more closely.
  */
-function suspicious({ f }: InlineContext, type: Float, value: Local, zero: boolean): void {
+export function suspicious({ f }: InlineContext, type: Float, value: Local, zero: boolean): void {
   f.get(value);
   if (type === 'f64') {
     f.op('i64.reinterpret_f64');

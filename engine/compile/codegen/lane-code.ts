@@ -124,13 +124,12 @@ export class LaneCode {
     f.op('i32.xor');
   }
 
-  #load16(bits: Local): void {
+  #load16(bits: number): void {
     const f = this.#f;
-    f.get(bits);
     f.get(this.#row);
     f.i32(3);
-    f.ops('i32.shr_u i32.add');
-    f.memory('i32.load16_u');
+    f.op('i32.shr_u');
+    f.memory('i32.load16_u', bits);
   }
 
   /** All of the comparisons, which have lanes of one width, as one mask. */
@@ -232,11 +231,10 @@ export class LaneCode {
     }
     const column = this.#inputs[operand.column];
     if (column === undefined) return;
-    f.get(column.values);
     f.get(this.#row);
     f.i32(LANE_BYTES[type] === 8 ? 3 : 2);
-    f.ops('i32.shl i32.add');
-    f.memory('v128.load', index * 16);
+    f.op('i32.shl');
+    f.memory('v128.load', column.values + index * 16);
   }
 
   #constant(type: LaneType, value: unknown): Local {

@@ -277,21 +277,21 @@ export class PortWriter {
     if (from.nullable && field.nullable) {
       f.i32(entry);
       f.get(this.#first);
-      f.get(from.validity);
+      f.i32(from.validity);
       many();
       f.call(this.#code.support('gatherNulls'));
     }
     if (isVariable(field.type)) {
       f.i32(entry);
       f.get(this.#first);
-      f.get(from.values);
-      f.get(from.data);
+      f.i32(from.values);
+      from.data(f);
       many();
       f.call(this.#code.support('gatherBytes'));
     } else if (field.type.kind === 'bool') {
       f.i32(values);
       f.get(this.#first);
-      f.get(from.values);
+      f.i32(from.values);
       many();
       f.call(this.#code.support('gatherBits'));
     } else {
@@ -301,7 +301,7 @@ export class PortWriter {
       f.op('i32.shl');
       f.i32(values);
       f.op('i32.add');
-      f.get(from.values);
+      f.i32(from.values);
       many();
       f.call(this.#code.support(`gather${8 << shift}`));
     }

@@ -3,33 +3,33 @@
  * aggregate. Its parameter counts the row numbers in the selection.
  */
 import { internalError } from '../../errors.ts';
-import type { FunctionBuilder, Local } from '../emit/function.ts';
+import type { FunctionBuilder, Label, Local } from '../emit/function.ts';
 import { ARENA_BASE, ARENA_TOP } from '../support/assembly/control.ts';
 import { AggregateSink } from './aggregate-update.ts';
 import { isPlannedProject } from './chain-plan.ts';
 import type { Generation, Variant } from './generation.ts';
 import type { InputColumn } from './input.ts';
 import { PortWriter } from './ports.ts';
-import { type Readable, RowScope } from './scope.ts';
+import { type Failure, type Readable, RowScope } from './scope.ts';
 import { inputColumns } from './select.ts';
 import type { Site } from './sites.ts';
 import { type Remaining, runSteps, type StepContext } from './steps.ts';
 
 export function generateRows(generation: Generation, variant: Variant, remaining: Remaining): FunctionBuilder {
-  const { code, layout } = generation;
+  const { code } = generation;
   const f = code.builder.function(`rows${variant.suffix}`, [['count', 'i32']]);
   const row = f.local('i32', 'row');
-  const inputs = inputColumns(generation, f, variant, row);
+  const inputs = inputColumns(generation, variant, row);
   if (generation.aggregate === undefined) fillPort(generation, { f, row, inputs, remaining });
   else {
     const sink = new AggregateSink(generation, f, generation.aggregate.layout, generation.aggregate.probe);
     sink.begin();
-    loopRows(generation, { f, row, inputs, remaining }, (context) => sink.row(context, row));
+    const slow: SlowPath[] = [(exits) => sink.openPane(exits, row), (exits) => sink.makeGroup(exits)];
+    loopRows(generation, { f, row, inputs, remaining }, slow, (context, [noPane, noGroup]) => {
+      if (noPane !== undefined && noGroup !== undefined) sink.row(context, { noPane, noGroup });
+    });
     sink.end(inputs);
   }
-  f.prepend(() => {
-    for (const input of inputs) input.prologue(layout);
-  });
   return f;
 }
 
@@ -50,7 +50,7 @@ function fillPort(generation: Generation, rows: Rows): void {
   let columns = onlyGathered(generation, rows);
   if (columns !== undefined && writer.gathersAll(columns)) writer.advance(f.param(0));
   else {
-    loopRows(generation, rows, ({ scope }) => {
+    loopRows(generation, rows, [], ({ scope }) => {
       columns = scope.columns;
       writer.row(scope, columns, row);
     });
@@ -74,15 +74,27 @@ function onlyGathered({ plan }: Generation, { inputs, remaining }: Rows): readon
   return columns;
 }
 
-/** For every selected row: the steps, then `consume`. A failing row is reported and left out. */
-function loopRows(generation: Generation, rows: Rows, consume: (context: StepContext) => void): void {
-  const { code, plan, selection, sites, usesArena } = generation;
-  const { f, row, inputs, remaining } = rows;
+/** What is rare of a row, out of the way of the loop: `again` takes the row once more, `skip` leaves it out. */
+export type SlowPath = (exits: { readonly again: Label; readonly skip: Label }) => void;
+
+/**
+ * For every selected row: the steps, then `consume`, which may branch to the labels of the `slow` paths. Calls are made behind the hot
+ * loop and not in it, since they would have V8 keep every value of the loop in memory; where a row needs one it leaves the
+ * loop, and enters it again.
+ *
+ *     outer: loop { hot: loop { row; next row } done   slow path: again | skip   failure: report   next row }
+ */
+function loopRows(
+  generation: Generation,
+  rows: Rows,
+  slow: readonly SlowPath[],
+  consume: (context: StepContext, slow: readonly Label[]) => void,
+): void {
+  const { f, row } = rows;
   const at = f.local('i32', 'at');
   const end = f.local('i32', 'end');
   const error = f.local('i32', 'error');
   const site = f.local('i32', 'site');
-  const first = firstSite(generation);
   f.block((done) => {
     f.get(f.param(0));
     f.i32(2);
@@ -91,30 +103,69 @@ function loopRows(generation: Generation, rows: Rows, consume: (context: StepCon
     f.op('i32.eqz');
     f.brIf(done);
     f.loop((again) => {
-      f.get(at);
-      f.memory('i32.load', selection);
-      f.set(row);
-      if (usesArena) resetArena(f);
-      f.block((next) => {
-        f.block((failure) => {
-          const scope = new RowScope(f, code, sites, { label: failure, error, site }, first);
-          scope.columns = inputs;
-          const context = { scope, grouped: false, next, reads: plan.reads };
-          runSteps(context, plan.before, remaining);
-          consume(context);
-          f.br(next);
+      f.block((skip) => {
+        f.block((label) => {
+          const failure = { label, error, site };
+          const exits = { again, skip };
+          const nest = (labels: readonly Label[], paths: readonly SlowPath[]): void => {
+            const [path, ...others] = paths;
+            if (path === undefined) {
+              hotLoop(generation, rows, { at, end, failure }, (context) => consume(context, labels));
+              f.br(done);
+              return;
+            }
+            f.block((here) => nest([here, ...labels], others));
+            path(exits);
+          };
+          nest([], slow.toReversed());
         });
         reportFailure(generation, f, { site, error, row });
       });
-      f.get(at);
-      f.i32(4);
-      f.op('i32.add');
-      f.tee(at);
-      f.get(end);
-      f.op('i32.ne');
+      nextRow(f, at, end);
       f.brIf(again);
     });
   });
+}
+
+interface HotLoop {
+  readonly at: Local;
+  readonly end: Local;
+  readonly failure: Failure;
+}
+
+function hotLoop(
+  generation: Generation,
+  { f, row, inputs, remaining }: Rows,
+  { at, end, failure }: HotLoop,
+  consume: (context: StepContext) => void,
+): void {
+  const { code, plan, selection, sites, usesArena } = generation;
+  const first = firstSite(generation);
+  f.loop((again) => {
+    f.get(at);
+    f.memory('i32.load', selection);
+    f.set(row);
+    if (usesArena) resetArena(f);
+    f.block((next) => {
+      const scope = new RowScope(f, code, sites, failure, first);
+      scope.columns = inputs;
+      const context = { scope, grouped: false, next, reads: plan.reads };
+      runSteps(context, plan.before, remaining);
+      consume(context);
+    });
+    nextRow(f, at, end);
+    f.brIf(again);
+  });
+}
+
+/** Moves on in the selection; leaves whether there is a row. */
+function nextRow(f: FunctionBuilder, at: Local, end: Local): void {
+  f.get(at);
+  f.i32(4);
+  f.op('i32.add');
+  f.tee(at);
+  f.get(end);
+  f.op('i32.ne');
 }
 
 /** Where code stands in front of the first step. */

@@ -80,6 +80,8 @@ export class RowScope implements InlineContext {
   /** Where the code being generated stands in the user's graph. */
   site: Site;
   columns: readonly Readable[] = [];
+  /** Within the second, checked computation of a tree of floats (float-trees.ts). */
+  checksFloats = false;
   readonly variables: Map<number, Held> = new Map();
   readonly #sites: Sites;
   readonly #temps = new Map<string, Local>();

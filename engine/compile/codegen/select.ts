@@ -82,8 +82,10 @@ function plainColumns(columns: readonly (InputColumn | undefined)[]): (index: nu
 }
 
 /** The input columns of a function's code. */
-export function inputColumns({ plan }: Generation, f: FunctionBuilder, variant: Variant, row: Local): InputColumn[] {
-  return plan.cell.input.fields.map((field, index) => new InputColumn(f, field, index, variant.nulls, row));
+export function inputColumns({ plan, input }: Generation, variant: Variant, row: Local): InputColumn[] {
+  return plan.cell.input.fields.map(
+    (field, index) => new InputColumn(field, index, input.places.get(index), variant.nulls, row),
+  );
 }
 
 /** Generates `select(base, count)`, which returns how many rows it selected; and says what is left to the rows' loop. */
@@ -91,14 +93,14 @@ export function generateSelect(
   generation: Generation,
   variant: Variant,
 ): { readonly select: FunctionBuilder; readonly remaining: Remaining } {
-  const { code, selection, layout } = generation;
+  const { code, selection } = generation;
   const params = [
     ['base', 'i32'],
     ['count', 'i32'],
   ] as const;
   const f = code.builder.function(`select${variant.suffix}`, params, ['i32']);
   const row = f.local('i32', 'row');
-  const inputs = inputColumns(generation, f, variant, row);
+  const inputs = inputColumns(generation, variant, row);
   const { lanes, remaining } = planSelect(generation, inputs);
   if (lanes.length === 0) {
     f.i32(selection);
@@ -110,10 +112,7 @@ export function generateSelect(
   }
   const laneCode = new LaneCode(f, inputs, row);
   selectLoop(generation, f, row, () => laneCode.mask({ node: 'and', args: lanes }));
-  f.prepend(() => {
-    for (const input of inputs) input.prologue(layout);
-    laneCode.prologue();
-  });
+  f.prepend(() => laneCode.prologue());
   return { select: f, remaining };
 }
 

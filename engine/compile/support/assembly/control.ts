@@ -26,17 +26,13 @@ export const HEAP_TOP = 28;
 export const HEAP_END = 32;
 export const HEAP_LIMIT = 36;
 
-/** Where the input batch's body lies, and the bytes reserved for it. */
-export const INPUT_BASE = 40;
-export const INPUT_CAPACITY = 44;
+/** Not 0 where a column of the rows in place has a null. */
+export const INPUT_NULLS = 40;
 
 /** The last watermark in the time column's unit (i64): a window whose end is not after it is closed. */
 export const WATERMARK = 48;
 /** Rows found late so far (i64). */
 export const LATE_ROWS = 56;
-
-/** All-ones bits, at least as many as the batch has rows: the validity of a column without nulls. */
-export const ONES = 64;
 
 /** The window that the last row fell into, or 0. */
 export const CURRENT_PANE = 68;

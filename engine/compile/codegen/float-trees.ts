@@ -1,0 +1,69 @@
+/**
+ * Sums, differences and products with a constant of at least one, over each other: where one of them becomes infinite, so (or NaN)
+ * does the whole, and none can vanish. So the whole is computed without checks and looked at once; only where it is infinite or NaN is it
+ * computed again, check by check.
+ */
+import type { CallExpr, Expr } from '../../expression/ir.ts';
+import { suspicious } from './inline-float.ts';
+import type { RowScope } from './scope.ts';
+
+const OPERATIONS: Readonly<Record<string, string>> = { add: 'add', sub: 'sub', mul: 'mul', neg: 'neg', abs: 'abs' };
+
+type Float = 'f32' | 'f64';
+
+function floatType(kind: string | undefined): Float | undefined {
+  if (kind === 'float64') return 'f64';
+  return kind === 'float32' ? 'f32' : undefined;
+}
+
+/** How many operations of the tree can overflow; undefined where it is not of the sort described above. */
+function checksOf(scope: RowScope, expr: Expr): number | undefined {
+  if (expr.node === 'literal') return expr.value === null ? undefined : 0;
+  if (expr.node === 'var') return 0;
+  if (expr.node === 'column') return scope.columns[expr.index]?.canFail === true ? undefined : 0;
+  if (expr.node !== 'call') return undefined;
+  const [name = '', kind] = expr.fn.split('.');
+  if (floatType(kind) === undefined || !(name in OPERATIONS) || (name === 'mul' && !keepsSize(expr))) return undefined;
+  let checks = name === 'neg' || name === 'abs' ? 0 : 1;
+  for (const arg of expr.args) {
+    const inner = checksOf(scope, arg);
+    if (inner === undefined) return undefined;
+    checks += inner;
+  }
+  return checks;
+}
+
+/** A product with a finite constant of at least one (or at most minus one) is zero only of zero. */
+function keepsSize({ args }: CallExpr): boolean {
+  return args.some((arg) => {
+    return arg.node === 'literal' && Math.abs(Number(arg.value)) >= 1 && Number.isFinite(Number(arg.value));
+  });
+}
+
+/** Writes the code where the expression is such a tree; returns whether it did. `checked` writes the code with all checks. */
+export function floatTree(scope: RowScope, expr: CallExpr, checked: () => void, leaf: (expr: Expr) => void): boolean {
+  const type = floatType(expr.fn.split('.')[1]);
+  if (type === undefined || scope.checksFloats || (checksOf(scope, expr) ?? 0) === 0) return false;
+  const { f } = scope;
+  const result = f.local(type, 'unchecked');
+  unchecked(scope, type, expr, leaf);
+  f.set(result);
+  suspicious(scope, type, result, false);
+  f.if(() => {
+    scope.checksFloats = true;
+    checked();
+    scope.checksFloats = false;
+    f.set(result);
+  });
+  f.get(result);
+  return true;
+}
+
+function unchecked(scope: RowScope, type: Float, expr: Expr, leaf: (expr: Expr) => void): void {
+  if (expr.node !== 'call') {
+    leaf(expr);
+    return;
+  }
+  for (const arg of expr.args) unchecked(scope, type, arg, leaf);
+  scope.f.op(`${type}.${OPERATIONS[expr.fn.split('.')[0] ?? '']}`);
+}
