@@ -2,8 +2,18 @@
  * Finding the group of a row, by linear probing in the pane's table; the walk is written in line, a new group is made in a function.
  * Hashing is multiplicative (Knuth, TAOCP 6.4): the high bits of a product.
  */
-import type { FunctionBuilder, Label, Local } from '../emit/function.ts';
-import { PANE_END, PANE_NEXT, PANE_SHIFT, PANE_SLOTS, RECORD_HASH, RECORD_NULLS } from '../support/assembly/control.ts';
+import type { Callee, FunctionBuilder, Label, Local } from '../emit/function.ts';
+import {
+  PANE_END,
+  PANE_INDEX,
+  PANE_INDEX_BASE,
+  PANE_INDEX_COUNT,
+  PANE_NEXT,
+  PANE_SHIFT,
+  PANE_SLOTS,
+  RECORD_HASH,
+  RECORD_NULLS,
+} from '../support/assembly/control.ts';
 import type { AggregateLayout, KeySlot } from './aggregate-layout.ts';
 import type { CodeModule } from './code-module.ts';
 import type { Held } from './scope.ts';
@@ -17,17 +27,14 @@ export interface RowKeys {
   readonly keys: readonly { readonly slot: KeySlot; readonly locals: readonly Local[] }[];
   /** One a null word of the record. */
   readonly nulls: readonly Local[];
+  /** Whether a key may be null here. */
+  readonly careful: boolean;
   /** 32 bits, in an i64. */
   readonly hash: Local;
 }
 
-/** Brings held keys into the form that is stored, and hashes them. */
-export function prepareKeys(
-  f: FunctionBuilder,
-  code: CodeModule,
-  layout: AggregateLayout,
-  held: readonly Held[],
-): RowKeys {
+/** Brings held keys into the form that is stored. */
+export function prepareKeys(f: FunctionBuilder, layout: AggregateLayout, held: readonly Held[]): RowKeys {
   const nulls = layout.nullWords.map((_, index) => f.local('i32', `key_nulls${index}`));
   const careful = held.some(({ flag }) => flag !== undefined);
   if (careful) {
@@ -41,9 +48,7 @@ export function prepareKeys(
     if (key !== undefined) normalise(f, layout, slot, key, nulls);
     return { slot, locals: key?.locals ?? [] };
   });
-  const hash = f.local('i64', 'hash');
-  hashKeys(f, code, { keys, hash });
-  return { keys, nulls, hash };
+  return { keys, nulls, careful, hash: f.local('i64', 'hash') };
 }
 
 function normalise(
@@ -71,7 +76,7 @@ function normalise(
 }
 
 /** Null bits stay out of the hash, so that both versions of the code hash alike; a null hashes as zeros. */
-function hashKeys(f: FunctionBuilder, code: CodeModule, { keys, hash }: Omit<RowKeys, 'nulls'>): void {
+function hashKeys(f: FunctionBuilder, code: CodeModule, { keys, hash }: RowKeys): void {
   let started = false;
   /** Folds the i64 on the stack (put there by `part`) into the hash under way. */
   const fold = (part: () => void) => {
@@ -165,15 +170,29 @@ export interface PaneLocals {
   readonly slots: Local;
   /** How many slots there are, a power of two (i64). */
   readonly slotCount: Local;
+  /** Where the one key is an integer: the pane's index, its length and the key that it begins with. */
+  readonly index?: { readonly table: Local; readonly count: Local; readonly base: Local };
 }
 
-export function paneLocals(f: FunctionBuilder): PaneLocals {
-  const slots = f.local('i32', 'slots');
-  return { pane: f.local('i32', 'pane'), slots, slotCount: f.local('i64', 'slot_count') };
+export function paneLocals(f: FunctionBuilder, layout: AggregateLayout): PaneLocals {
+  const pane = {
+    pane: f.local('i32', 'pane'),
+    slots: f.local('i32', 'slots'),
+    slotCount: f.local('i64', 'slot_count'),
+  };
+  if (!isIndexed(layout)) return pane;
+  const base = f.local('i64', 'index_base');
+  return { ...pane, index: { table: f.local('i32', 'index'), count: f.local('i64', 'index_count'), base } };
+}
+
+/** One integer key: then groups whose keys lie close are found by the key itself. */
+export function isIndexed({ keys }: AggregateLayout): boolean {
+  const [only, ...more] = keys;
+  return only !== undefined && more.length === 0 && wasmTypes(only.expr.type).length === 1;
 }
 
 /** Reads the table of the pane, which changes when it grows. */
-export function loadTable(f: FunctionBuilder, { pane, slots, slotCount }: PaneLocals): void {
+export function loadTable(f: FunctionBuilder, { pane, slots, slotCount, index }: PaneLocals): void {
   f.get(pane);
   f.memory('i32.load', PANE_SLOTS);
   f.set(slots);
@@ -182,6 +201,16 @@ export function loadTable(f: FunctionBuilder, { pane, slots, slotCount }: PaneLo
   f.memory('i64.load32_u', PANE_SHIFT);
   f.op('i64.shr_u');
   f.set(slotCount);
+  if (index === undefined) return;
+  f.get(pane);
+  f.memory('i32.load', PANE_INDEX);
+  f.set(index.table);
+  f.get(pane);
+  f.memory('i64.load32_u', PANE_INDEX_COUNT);
+  f.set(index.count);
+  f.get(pane);
+  f.memory('i64.load', PANE_INDEX_BASE);
+  f.set(index.base);
 }
 
 /** What `probe` walks with. */
@@ -247,17 +276,90 @@ export function findGroup(
   row: RowKeys,
   at: { readonly pane: PaneLocals; readonly record: Local; readonly missing: Label },
 ): void {
-  probe(f, code, layout, row, { ...at, slot: f.local('i32', 'slot') });
+  const slot = f.local('i32', 'slot');
+  f.block((found) => {
+    f.block((hashed) => lookUp(f, row, { ...at, found, hashed }));
+    hashKeys(f, code, row);
+    probe(f, code, layout, row, { ...at, slot });
+  });
 }
 
-/** Leaves hash, null words and keys, the parameters of `group` behind the pane. */
-export function passKeys(f: FunctionBuilder, row: RowKeys): void {
-  f.get(row.hash);
-  for (const word of row.nulls) f.get(word);
-  for (const { locals } of row.keys) for (const local of locals) f.get(local);
+interface LookUp {
+  readonly pane: PaneLocals;
+  readonly record: Local;
+  readonly missing: Label;
+  readonly found: Label;
+  readonly hashed: Label;
 }
 
-/** `group(pane, hash, nulls…, keys…)`: makes the record of keys that have none yet. */
+/** By the pane's index: a key within its range has its record there, or none at all. */
+function lookUp(f: FunctionBuilder, { keys, nulls, careful }: RowKeys, at: LookUp): void {
+  const { pane, record, missing, found, hashed } = at;
+  const key = keys[0]?.locals[0];
+  if (pane.index === undefined || key === undefined) return;
+  if (careful) {
+    for (const word of nulls) {
+      f.get(word);
+      f.brIf(hashed);
+    }
+  }
+  const offset = f.local('i64', 'offset');
+  asInt64(f, key);
+  f.get(pane.index.base);
+  f.op('i64.sub');
+  f.tee(offset);
+  f.get(pane.index.count);
+  f.op('i64.ge_u');
+  f.brIf(hashed);
+  f.get(offset);
+  f.op('i32.wrap_i64');
+  f.i32(2);
+  f.op('i32.shl');
+  f.get(pane.index.table);
+  f.op('i32.add');
+  f.memory('i32.load');
+  f.tee(record);
+  f.brIf(found);
+  f.br(missing);
+}
+
+function asInt64(f: FunctionBuilder, key: Local): void {
+  f.get(key);
+  if (key.type === 'i32') f.op('i64.extend_i32_s');
+}
+
+/** Calls `group` for the row, and takes what it made into the pane's index. */
+export function makeGroup(
+  f: FunctionBuilder,
+  code: CodeModule,
+  layout: AggregateLayout,
+  { keys, nulls }: RowKeys,
+  { pane, record, group }: { readonly pane: PaneLocals; readonly record: Local; readonly group: Callee },
+): void {
+  f.get(pane.pane);
+  for (const word of nulls) f.get(word);
+  for (const { locals } of keys) for (const local of locals) f.get(local);
+  f.call(group);
+  f.set(record);
+  const key = keys[0]?.locals[0];
+  if (isIndexed(layout) && key !== undefined) {
+    f.block((done) => {
+      for (const word of nulls) {
+        f.get(word);
+        f.brIf(done);
+      }
+      f.get(pane.pane);
+      asInt64(f, key);
+      f.get(record);
+      f.i32(layout.recordSize);
+      f.i32(key.type === 'i64' ? 1 : 0);
+      f.call(code.support('indexGroup'));
+    });
+  }
+  loadTable(f, pane);
+}
+
+/** `group(pane, nulls…, keys…)`: makes the record of keys that have none yet, and returns its address. */
 export function generateGroup(
   code: CodeModule,
   layout: AggregateLayout,
@@ -267,15 +369,17 @@ export function generateGroup(
     wasmTypes(expr.type).map((type, part) => [part === 0 ? name : `${name}_length`, type] as const),
   );
   const nullParams = layout.nullWords.map((_, index) => [`nulls${index}`, 'i32'] as const);
-  const f = code.builder.function('group', [['pane', 'i32'], ['hash', 'i64'], ...nullParams, ...keyParams]);
-  const pane = { ...paneLocals(f), pane: f.param(0) };
+  const f = code.builder.function('group', [['pane', 'i32'], ...nullParams, ...keyParams], ['i32']);
+  const pane = { pane: f.param(0), slots: f.local('i32', 'slots'), slotCount: f.local('i64', 'slot_count') };
   const row = paramKeys(f, layout);
   const record = f.local('i32', 'record');
   const slot = f.local('i32', 'slot');
   growWhenFull(f, code, layout, pane.pane);
   loadTable(f, pane);
+  hashKeys(f, code, row);
   f.block((missing) => {
     probe(f, code, layout, row, { pane, record, slot, missing });
+    f.get(record);
     f.return();
   });
   f.get(slot);
@@ -290,6 +394,7 @@ export function generateGroup(
   f.memory('i32.store', PANE_NEXT);
   storeKeys(f, code, layout, { pane: pane.pane, row, record });
   initialise(f, record);
+  f.get(record);
   return f;
 }
 
@@ -307,10 +412,10 @@ function growWhenFull(f: FunctionBuilder, code: CodeModule, { recordSize }: Aggr
 }
 
 function paramKeys(f: FunctionBuilder, layout: AggregateLayout): RowKeys {
-  let next = 2;
+  let next = 1;
   const nulls = layout.nullWords.map(() => f.param(next++));
   const keys = layout.keys.map((slot) => ({ slot, locals: wasmTypes(slot.expr.type).map(() => f.param(next++)) }));
-  return { keys, nulls, hash: f.param(1) };
+  return { keys, nulls, careful: true, hash: f.local('i64', 'hash') };
 }
 
 function storeKeys(

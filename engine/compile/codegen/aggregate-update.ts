@@ -9,9 +9,9 @@ import {
   findGroup,
   generateGroup,
   loadTable,
+  makeGroup,
   type PaneLocals,
   paneLocals,
-  passKeys,
   prepareKeys,
   type RowKeys,
 } from './aggregate-group.ts';
@@ -28,8 +28,6 @@ import { holdAt, preload, type StepContext, standAt } from './steps.ts';
 
 interface CurrentPane extends PaneLocals {
   readonly start: Local;
-  /** The window's size, or 0 while there is no current pane, so that no time falls into it. */
-  readonly size: Local;
 }
 
 /** Where a slow path leads: to the same row again, or to the next one. */
@@ -45,27 +43,31 @@ interface Taken {
   /** The columns at the aggregate, with which late rows go on. */
   readonly columns: readonly Readable[];
   readonly keys: RowKeys;
+  readonly noPane: Label;
 }
 
 export class AggregateSink {
   readonly #f: FunctionBuilder;
   readonly #layout: AggregateLayout;
   /** The function of `generateGroupFunction`. */
-  readonly #probe: Callee;
+  readonly #group: Callee;
   readonly #pane: CurrentPane;
   readonly #time: Local;
   readonly #record: Local;
   readonly #late: PortWriter | undefined;
+  /** Address of a word that stays 0. */
+  readonly #emptySlot: number;
   #taken: Taken | undefined;
 
-  constructor(generation: Generation, f: FunctionBuilder, layout: AggregateLayout, probe: Callee) {
+  constructor(generation: Generation, f: FunctionBuilder, layout: AggregateLayout, group: Callee) {
     const { code, plan, ports } = generation;
     this.#f = f;
     this.#layout = layout;
-    this.#probe = probe;
-    this.#pane = { ...paneLocals(f), start: f.local('i64', 'pane_start'), size: f.local('i64', 'pane_size') };
+    this.#group = group;
+    this.#pane = { ...paneLocals(f, layout), start: f.local('i64', 'pane_start') };
     this.#time = f.local('i64', 'time');
     this.#record = f.local('i32', 'record');
+    this.#emptySlot = code.memory.reserve(4);
     const port = ports[latePort(plan.cell, layout.operator) ?? -1];
     if (port === undefined) return;
     const selection = code.memory.reserve(BLOCK_ROWS * 4);
@@ -77,7 +79,10 @@ export class AggregateSink {
     f.i32(0);
     f.memory('i32.load', CURRENT_PANE);
     f.tee(this.#pane.pane);
-    f.if(() => this.#enterPane());
+    f.if(
+      () => this.#enterPane(),
+      () => this.#enterNoPane(),
+    );
     this.#late?.begin();
   }
 
@@ -96,8 +101,8 @@ export class AggregateSink {
     this.#findPane(scope, noPane);
     const heldKeys = keys.map(({ text, expr }) => holdAt(context, operator, text, expr));
     const values = this.#layout.arguments.map(({ text, expr }) => holdAt(context, operator, text, expr));
-    const rowKeys = prepareKeys(f, scope.code, this.#layout, heldKeys);
-    this.#taken = { scope, timeSite, columns, keys: rowKeys };
+    const rowKeys = prepareKeys(f, this.#layout, heldKeys);
+    this.#taken = { scope, timeSite, columns, keys: rowKeys, noPane };
     findGroup(f, scope.code, this.#layout, rowKeys, { pane: this.#pane, record: this.#record, missing: noGroup });
     this.#update(scope, values);
   }
@@ -140,14 +145,16 @@ export class AggregateSink {
     f.br(skip);
   }
 
-  /** The slow path of a row whose group is not there yet. */
+  /** The slow path of a row whose group is not there yet (or, before the first one, whose window is not). */
   makeGroup({ again }: Exits): void {
     const f = this.#f;
-    if (this.#taken === undefined) return;
+    const taken = this.#taken;
+    if (taken === undefined) return;
     f.get(this.#pane.pane);
-    passKeys(f, this.#taken.keys);
-    f.call(this.#probe);
-    loadTable(f, this.#pane);
+    f.op('i32.eqz');
+    f.brIf(taken.noPane);
+    const at = { pane: this.#pane, record: this.#record, group: this.#group };
+    makeGroup(f, taken.scope.code, this.#layout, taken.keys, at);
     f.br(again);
   }
 
@@ -173,7 +180,7 @@ export class AggregateSink {
     f.get(this.#time);
     f.get(this.#pane.start);
     f.op('i64.sub');
-    f.get(this.#pane.size);
+    f.i64(this.#layout.size);
     f.op('i64.ge_u');
     f.brIf(noPane);
   }
@@ -195,9 +202,16 @@ export class AggregateSink {
     f.get(this.#pane.pane);
     f.memory('i64.load', PANE_START);
     f.set(this.#pane.start);
-    f.i64(this.#layout.size);
-    f.set(this.#pane.size);
     loadTable(f, this.#pane);
+  }
+
+  /** While there is no current pane, a table of one empty slot: a row finds no group there, and so comes to `makeGroup`. */
+  #enterNoPane(): void {
+    const f = this.#f;
+    f.i32(this.#emptySlot);
+    f.set(this.#pane.slots);
+    f.i64(1n);
+    f.set(this.#pane.slotCount);
   }
 
   /** First every new sum, which can overflow; then the stores. */

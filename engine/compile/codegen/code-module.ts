@@ -37,6 +37,7 @@ const HELPERS: Readonly<Record<string, Shape>> = {
   hashBytes: [[L, I, I], [L]],
   openPane: [[L, L, I, L, L], [I]],
   growPane: [[I, I], []],
+  indexGroup: [[I, L, I, I, I], []],
   keepBytes: [[I, I, I], [I]],
   replaceBytes: [[I, I, I, I], []],
   duePane: [[L], [I]],

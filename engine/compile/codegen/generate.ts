@@ -73,7 +73,7 @@ export function generate(cell: CellPlan): GeneratedCell {
 
 function beginAggregate(code: CodeModule, planned: PlannedAggregate): Generation['aggregate'] {
   const layout = layOutAggregate(planned);
-  return { layout, probe: generateGroupFunction(code, layout) };
+  return { layout, group: generateGroupFunction(code, layout) };
 }
 
 function usesArena(id: string): boolean {
@@ -98,7 +98,16 @@ function helpersOf(plan: ChainPlan): Set<string> {
     if (helper !== undefined) helpers.add(helper);
   }
   if (plan.aggregate === undefined) return helpers;
-  for (const name of ['openPane', 'growPane', 'duePane', 'releasePane', 'hashBytes', 'equalBytes', 'compareBytes']) {
+  for (const name of [
+    'openPane',
+    'growPane',
+    'indexGroup',
+    'duePane',
+    'releasePane',
+    'hashBytes',
+    'equalBytes',
+    'compareBytes',
+  ]) {
     helpers.add(name);
   }
   for (const name of ['keepBytes', 'replaceBytes', 'average128']) helpers.add(name);

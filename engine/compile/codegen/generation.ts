@@ -21,7 +21,7 @@ export interface Generation {
   readonly positions: number;
   /** Whether functions put temporary results into the arena, which is then emptied for every row. */
   readonly usesArena: boolean;
-  readonly aggregate: { readonly layout: AggregateLayout; readonly probe: Callee } | undefined;
+  readonly aggregate: { readonly layout: AggregateLayout; readonly group: Callee } | undefined;
 }
 
 /** One of the two versions of the code for rows: for batches whose columns have no nulls, and for those that have. */

@@ -22,10 +22,10 @@ export function generateRows(generation: Generation, variant: Variant, remaining
   const inputs = inputColumns(generation, variant, row);
   if (generation.aggregate === undefined) fillPort(generation, { f, row, inputs, remaining });
   else {
-    const sink = new AggregateSink(generation, f, generation.aggregate.layout, generation.aggregate.probe);
+    const sink = new AggregateSink(generation, f, generation.aggregate.layout, generation.aggregate.group);
     sink.begin();
-    const slow: SlowPath[] = [(exits) => sink.openPane(exits, row), (exits) => sink.makeGroup(exits)];
-    loopRows(generation, { f, row, inputs, remaining }, slow, (context, [noPane, noGroup]) => {
+    const slow: SlowPath[] = [(exits) => sink.makeGroup(exits), (exits) => sink.openPane(exits, row)];
+    loopRows(generation, { f, row, inputs, remaining }, slow, (context, [noGroup, noPane]) => {
       if (noPane !== undefined && noGroup !== undefined) sink.row(context, { noPane, noGroup });
     });
     sink.end(inputs);
@@ -117,6 +117,7 @@ function loopRows(
             f.block((here) => nest([here, ...labels], others));
             path(exits);
           };
+          // The first path's block is the innermost, so that it may lead on to the others.
           nest([], slow.toReversed());
         });
         reportFailure(generation, f, { site, error, row });

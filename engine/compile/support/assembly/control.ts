@@ -58,6 +58,8 @@ export const STATIC_BASE = 262144;
  *   slots    u32 addresses of records, 0 where empty; open addressing, linear probing
  *   records  row-major, in the order of the groups' first rows: hash u32, null bits of the keys u32, rows i64, keys, accumulators
  *   bytes    chunks for keys and accumulators of variable length
+ *   index    where the one key is an integer and keys lie close: u32 addresses of records by key less base; of those
+ *            in its range it has all (but the null one)
  */
 export const PANE_START = 0;
 export const PANE_SLOTS = 8;
@@ -69,6 +71,9 @@ export const PANE_END = 24;
 export const PANE_BYTES = 28;
 export const PANE_BYTES_END = 32;
 export const PANE_CHUNKS = 36;
+export const PANE_INDEX = 40;
+export const PANE_INDEX_COUNT = 44;
+export const PANE_INDEX_BASE = 48;
 export const PANE_SIZE = 64;
 
 export const RECORD_HASH = 0;

@@ -14,6 +14,9 @@ import {
   PANE_CHUNKS,
   PANE_COUNT,
   PANE_END,
+  PANE_INDEX,
+  PANE_INDEX_BASE,
+  PANE_INDEX_COUNT,
   PANE_NEXT,
   PANE_RECORDS,
   PANE_SHIFT,
@@ -21,6 +24,8 @@ import {
   PANE_SLOTS,
   PANE_START,
   RECORD_HASH,
+  RECORD_KEYS,
+  RECORD_NULLS,
   WATERMARK,
 } from './control';
 import { allocate, blockSize, release } from './memory';
@@ -213,6 +218,7 @@ export function growPane(pane: u32, recordSize: u32): void {
   store<u32>(pane, records + bytes, PANE_NEXT);
   release(oldRecords, (slots >> 1) * recordSize);
   release(oldSlots, slots << 2);
+  moveIndex(pane, records - oldRecords);
   const table = load<u32>(pane, PANE_SLOTS);
   const shift = load<u32>(pane, PANE_SHIFT);
   const mask = (slots << 1) - 1;
@@ -230,6 +236,8 @@ export function releasePane(pane: u32, recordSize: u32): void {
   store<u32>(GROUPS_HINT, (load<u32>(pane, PANE_NEXT) - records) / recordSize);
   release(load<u32>(pane, PANE_SLOTS), slots << 2);
   release(records, (slots >> 1) * recordSize);
+  const indexed = load<u32>(pane, PANE_INDEX_COUNT);
+  if (indexed != 0) release(load<u32>(pane, PANE_INDEX), indexed << 2);
   let chunk = load<u32>(pane, PANE_CHUNKS);
   while (chunk != 0) {
     const next = load<u32>(chunk);
@@ -237,6 +245,68 @@ export function releasePane(pane: u32, recordSize: u32): void {
     chunk = next;
   }
   release(pane, PANE_SIZE);
+}
+
+/** Entries that an index has at least, and most entries a group. */
+const SMALLEST_INDEX: u64 = 1024;
+const INDEX_PER_GROUP: u64 = 16;
+const LARGEST_INDEX: u64 = 1048576;
+
+/** The records have moved by `by` bytes. */
+function moveIndex(pane: u32, by: u32): void {
+  const index = load<u32>(pane, PANE_INDEX);
+  const end = index + (load<u32>(pane, PANE_INDEX_COUNT) << 2);
+  for (let entry = index; entry < end; entry += 4) {
+    const record = load<u32>(entry);
+    if (record != 0) store<u32>(entry, record + by);
+  }
+}
+
+@inline
+function keyOf(record: u32, wide: bool): i64 {
+  return wide ? load<i64>(record, RECORD_KEYS) : <i64>load<i32>(record, RECORD_KEYS);
+}
+
+/**
+ * Takes a new group into the pane's index. A key beyond its range extends it, as long as it then is not much larger than
+ * there are groups; else only the hash table has the group.
+ */
+export function indexGroup(pane: u32, key: i64, record: u32, recordSize: u32, wide: bool): void {
+  const count = <u64>load<u32>(pane, PANE_INDEX_COUNT);
+  const base = load<i64>(pane, PANE_INDEX_BASE);
+  if (<u64>(key - base) < count) {
+    store<u32>(load<u32>(pane, PANE_INDEX) + (<u32>(key - base) << 2), record);
+    return;
+  }
+  const first = load<u32>(pane, PANE_RECORDS);
+  const groups = <u64>((load<u32>(pane, PANE_NEXT) - first) / recordSize);
+  const low = count == 0 ? key : min<i64>(key, base);
+  const high = count == 0 ? key : max<i64>(key, base + <i64>(count - 1));
+  const span = <u64>(high - low);
+  const limit = min<u64>(max<u64>(SMALLEST_INDEX, groups * INDEX_PER_GROUP), LARGEST_INDEX);
+  if (span >= limit) return;
+  // Room on the side that grew; a base that would wrap around stays where the keys are.
+  const size = min<u64>(max<u64>(SMALLEST_INDEX, (span + 1) << 1), LARGEST_INDEX);
+  let start = low;
+  if (count != 0 && key < base && low > i64.MIN_VALUE + <i64>size) start = high - <i64>(size - 1);
+  if (start > i64.MAX_VALUE - <i64>size) start = i64.MAX_VALUE - <i64>size;
+  rebuildIndex(pane, start, <u32>size, recordSize, wide);
+}
+
+function rebuildIndex(pane: u32, start: i64, size: u32, recordSize: u32, wide: bool): void {
+  const count = load<u32>(pane, PANE_INDEX_COUNT);
+  if (count != 0) release(load<u32>(pane, PANE_INDEX), count << 2);
+  store<u32>(pane, 0, PANE_INDEX_COUNT);
+  const index = allocate(size << 2);
+  memory.fill(index, 0, size << 2);
+  store<u32>(pane, index, PANE_INDEX);
+  store<u32>(pane, size, PANE_INDEX_COUNT);
+  store<i64>(pane, start, PANE_INDEX_BASE);
+  const end = load<u32>(pane, PANE_NEXT);
+  for (let record = load<u32>(pane, PANE_RECORDS); record < end; record += recordSize) {
+    const offset = <u64>(keyOf(record, wide) - start);
+    if (offset < <u64>size && load<u32>(record, RECORD_NULLS) == 0) store<u32>(index + (<u32>offset << 2), record);
+  }
 }
 
 /** Room for `length` bytes that live as long as the pane. */
