@@ -30,17 +30,14 @@ Exit status: 0 done, 1 failed, 2 a mistake in the graph or the command line.
 
 /** Runs the command that `args` (without node and script) name and resolves to the exit status. */
 export async function main(args: readonly string[], version: string): Promise<number> {
-  let readerGone = false;
-  const terminal = processTerminal(() => {
-    readerGone = true;
-  });
+  const terminal = processTerminal();
   let status = 0;
   const program = programOf({ terminal, version }, (code) => {
     status = code;
   });
   try {
     await program.parseAsync([...args], { from: 'user' });
-    return readerGone ? 0 : status;
+    return terminal.readerGone.aborted ? 0 : status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     await reportError(error, terminal, args.includes('--json'));

@@ -2,7 +2,6 @@
  * Where commands write and what it can show. Standard output carries results, standard error everything said about them; colours
  * and the live line appear on terminals only.
  */
-import { writeSync } from 'node:fs';
 import process from 'node:process';
 
 export interface Terminal {
@@ -15,6 +14,8 @@ export interface Terminal {
   readonly live: boolean;
   /** Columns. */
   readonly width: number;
+  /** Aborted when the reader of standard output went away (`| head`): what is printed from then on goes nowhere. */
+  readonly readerGone: AbortSignal;
 }
 
 const DEFAULT_WIDTH = 120;
@@ -26,19 +27,18 @@ function wantsColor(stream: { isTTY?: boolean }, environment: NodeJS.ProcessEnv)
   return stream.isTTY === true && environment.TERM !== 'dumb';
 }
 
-/** The process's own streams. A reader that went away (`| head`) ends the output quietly: `onClosed` is told once. */
-export function processTerminal(onClosed: () => void): Terminal {
-  let closed = false;
+/** The process's own streams. */
+export function processTerminal(): Terminal {
+  const gone = new AbortController();
   const { stdout, stderr, env } = process;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    if (!closed) onClosed();
-    closed = true;
+    gone.abort();
   });
   return {
     out: (text) =>
       new Promise((resolve) => {
-        if (closed) resolve();
+        if (gone.signal.aborted) resolve();
         else if (stdout.write(text)) resolve();
         else onceDrained(stdout, resolve);
       }),
@@ -49,6 +49,7 @@ export function processTerminal(onClosed: () => void): Terminal {
     errColor: wantsColor(stderr, env),
     live: stderr.isTTY === true && env.TERM !== 'dumb',
     width: stdout.columns ?? stderr.columns ?? DEFAULT_WIDTH,
+    readerGone: gone.signal,
   };
 }
 
@@ -62,9 +63,4 @@ function onceDrained(stream: NodeJS.WriteStream, resolve: () => void): void {
   stream.on('drain', done);
   stream.on('close', done);
   stream.on('error', done);
-}
-
-/** For the moments before exit when the event loop no longer runs. */
-export function writeNow(text: string): void {
-  writeSync(2, text);
 }

@@ -69,20 +69,23 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal):
 
 async function runToEnd(deployment: Deployment, line: LiveLine | undefined, terminal: Terminal): Promise<Summary> {
   let asked = false;
-  const stop = (): void => {
+  const interrupt = (): void => {
     line?.clear();
     if (!asked) terminal.err('draining; Ctrl-C again to give up\n');
     asked = true;
     deployment.stop();
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  const stop = (): void => deployment.stop();
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  terminal.readerGone.addEventListener('abort', stop);
   try {
     line?.start();
     return await deployment.run();
   } finally {
     line?.stop();
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+    terminal.readerGone.removeEventListener('abort', stop);
   }
 }

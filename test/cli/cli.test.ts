@@ -1,0 +1,214 @@
+/** The command line from outside: exit statuses, what goes to which stream, Ctrl-C, pipes. */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cloudskin, scratch, start } from './command.ts';
+
+let directory = '';
+
+beforeAll(async () => {
+  directory = scratch();
+  await cloudskin(['init', 'first'], { cwd: directory });
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function graph(spec: object): string {
+  return JSON.stringify({ apiVersion: 'cloudskin.dev/v1', kind: 'Dataflow', metadata: { name: 'cli' }, spec });
+}
+
+/** A source that never ends: a few rows a second. */
+const endless = {
+  sources: {
+    ticks: {
+      generate: { rate: 50, columns: { n: { sequence: {} } } },
+    },
+  },
+  sinks: {
+    shown: { from: 'ticks', console: { format: 'ndjson' } },
+    kept: { from: 'ticks', file: { path: 'kept.ndjson' } },
+  },
+};
+
+describe('cloudskin', () => {
+  it('prints its version and nothing else', async () => {
+    const { status, stdout, stderr } = await cloudskin(['--version']);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('ends with 2 and the nearest command for a mistyped one', async () => {
+    const { status, stderr } = await cloudskin(['validat']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('Did you mean validate?');
+  });
+
+  it('shows help with examples for every command', async () => {
+    for (const command of ['run', 'validate', 'explain', 'test', 'init', 'infer', 'schema', 'doctor']) {
+      const { status, stdout } = await cloudskin([command, '--help']);
+      expect([command, status]).toEqual([command, 0]);
+      expect(stdout).toContain('Examples:');
+    }
+  });
+
+  it('finds nothing missing on a machine that runs its tests', async () => {
+    const { status, stdout } = await cloudskin(['doctor', '--json']);
+    expect(JSON.parse(stdout).findings.filter((one: { status: string }) => one.status === 'missing')).toEqual([]);
+    expect(status).toBe(0);
+  });
+});
+
+describe('cloudskin run', () => {
+  it('puts rows on standard output and the summary on standard error', async () => {
+    const { status, stdout, stderr } = await cloudskin(['run', 'first/graph.yaml'], { cwd: directory });
+    expect(status).toBe(0);
+    expect(stdout).toContain('press-1');
+    expect(stdout).not.toContain('rows in');
+    expect(stderr).toMatch(/done: machine-health: 720 rows in, \d+ out/);
+    expect(stderr).toContain('late.ndjson');
+  });
+
+  it('prints one object with --json', async () => {
+    const { status, stdout } = await cloudskin(['run', 'first/graph.yaml', '--json'], { cwd: directory });
+    const summary = JSON.parse(stdout);
+    expect([status, summary.name, summary.metrics.rowsIn]).toEqual([0, 'machine-health', 720]);
+  });
+
+  it('gives the same rows by kernels as by compiled cells', async () => {
+    const compiled = await cloudskin(['run', 'first/graph.yaml', '-q'], { cwd: directory });
+    const kernels = await cloudskin(['run', 'first/graph.yaml', '-q', '--execution', 'kernels'], { cwd: directory });
+    expect(compiled.stdout).toBe(kernels.stdout);
+    expect(compiled.stdout.length).toBeGreaterThan(1000);
+  });
+
+  it('reads a graph from standard input and takes parameters', async () => {
+    const input = readFileSync(join(directory, 'first/graph.yaml'), 'utf8');
+    writeFileSync(join(directory, 'one.csv'), 'machine,at,temperature\na,2026-01-01T00:00:00Z,10\n');
+    const { status, stdout } = await cloudskin(['run', '-', '-p', 'READINGS=one.csv'], { cwd: directory, input });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/2026-01-01 00:00:00Z\s+2026-01-01 00:01:00Z\s+a\s+50\s+50\s+1/);
+  });
+
+  it('ends with 2 and every problem of a wrong graph, without a stack', async () => {
+    writeFileSync(
+      join(directory, 'wrong.json'),
+      graph({ ...endless, operators: { x: { from: 'tick', filter: 'm > 1' } } }),
+    );
+    const { status, stderr } = await cloudskin(['run', 'wrong.json'], { cwd: directory });
+    expect(status).toBe(2);
+    expect(stderr).toContain('graph.unknown-input');
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('ends with 2 where there is no such graph', async () => {
+    const { status, stderr } = await cloudskin(['run', 'nowhere.yaml'], { cwd: directory });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('graph.not-found')]);
+  });
+
+  it('drains on Ctrl-C within five seconds and says what was written', async () => {
+    writeFileSync(join(directory, 'endless.json'), graph(endless));
+    const running = start(['run', 'endless.json'], { cwd: directory });
+    await running.printed('\n');
+    const asked = performance.now();
+    running.child.kill('SIGINT');
+    const { status, stdout, stderr } = await running.ended;
+    expect(performance.now() - asked).toBeLessThan(5000);
+    expect(status).toBe(0);
+    expect(stderr).toContain('stopped and drained');
+    const written = readdirSync(directory).filter((name) => name.startsWith('kept'));
+    expect(written.every((name) => name.endsWith('.ndjson'))).toBe(true);
+    const rows = written.flatMap((name) => readFileSync(join(directory, name), 'utf8').trimEnd().split('\n'));
+    expect(rows).toEqual(stdout.trimEnd().split('\n'));
+  });
+
+  it('ends quietly when its reader goes away', async () => {
+    const running = start(['run', 'endless.json', '-q'], { cwd: directory });
+    await running.printed('\n');
+    running.child.stdout?.destroy();
+    const { status, stderr } = await running.ended;
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
+  it('fails with 1 and leaves no file where an expression fails', async () => {
+    const spec = {
+      sources: { ticks: { generate: { rows: 1000, columns: { n: { sequence: {} } } } } },
+      operators: { half: { from: 'ticks', select: { n: '1000 / (n - 500)' } } },
+      sinks: { out: { from: 'half', file: { path: 'halves.csv' } } },
+    };
+    writeFileSync(join(directory, 'fails.json'), graph(spec));
+    const { status, stderr } = await cloudskin(['run', 'fails.json'], { cwd: directory });
+    expect(stderr).toContain('expression.division-by-zero');
+    expect(stderr).toContain('1000 / (n - 500)');
+    expect(status).toBe(2);
+    expect(readdirSync(directory).filter((name) => name.includes('halves'))).toEqual([]);
+  });
+});
+
+describe('cloudskin explain', () => {
+  it('tells which operators share a cell', async () => {
+    const { stdout } = await cloudskin(['explain', 'first/graph.yaml', '--json'], { cwd: directory });
+    const { cells, streams } = JSON.parse(stdout);
+    expect(cells.map((cell: { name: string }) => cell.name)).toEqual(['valid+fahrenheit+minutes']);
+    expect(streams.map((stream: { transport: string }) => stream.transport)).toContain('fused');
+  });
+
+  it('prints the generated code of a cell, found by any of its operators', async () => {
+    const { status, stdout } = await cloudskin(['explain', 'first/graph.yaml', '--wat', 'minutes'], { cwd: directory });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^\(module/);
+    expect(stdout).toContain('f64x2');
+  });
+
+  it('refuses a cell that is not there, naming the nearest', async () => {
+    const { status, stderr } = await cloudskin(['explain', 'first/graph.yaml', '--wat', 'minute'], { cwd: directory });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('explain.unknown-cell')]);
+  });
+
+  it('draws a flowchart', async () => {
+    const { stdout } = await cloudskin(['explain', 'first/graph.yaml', '--mermaid'], { cwd: directory });
+    expect(stdout).toMatch(/^flowchart LR\n/);
+    expect(stdout).toContain('n_valid ==> n_fahrenheit');
+  });
+});
+
+describe('cloudskin test', () => {
+  it('passes the tests of the template', async () => {
+    const { status, stdout } = await cloudskin(['test', 'first/graph.yaml'], { cwd: directory });
+    expect([status, stdout]).toEqual([0, expect.stringContaining('1 passed, 0 failed')]);
+  });
+
+  it('fails, showing the rows, where the output differs, and takes it with --update', async () => {
+    await cloudskin(['init', 'second'], { cwd: directory });
+    const expected = join(directory, 'second/tests/late-reading/expected/minutes.ndjson');
+    const right = readFileSync(expected, 'utf8');
+    writeFileSync(expected, right.replace('"readings":2', '"readings":3'));
+    const failed = await cloudskin(['test', 'second/graph.yaml'], { cwd: directory });
+    expect(failed.status).toBe(1);
+    expect(failed.stdout).toMatch(/- .*"readings":3/);
+    expect(failed.stdout).toMatch(/\+ .*"readings":2/);
+    await cloudskin(['test', 'second/graph.yaml', '--update'], { cwd: directory });
+    expect(readFileSync(expected, 'utf8')).toBe(right);
+  });
+});
+
+describe('cloudskin init', () => {
+  it('makes a graph for a data file that runs as it is', async () => {
+    const made = await cloudskin(['init', 'mine', '--from', 'first/readings.csv'], { cwd: directory });
+    expect(made.status).toBe(0);
+    const { status, stdout } = await cloudskin(['run', 'mine/graph.yaml'], { cwd: directory });
+    expect([status, stdout]).toEqual([0, expect.stringContaining('press-2')]);
+  });
+
+  it('never overwrites a graph that is there', async () => {
+    const { status, stderr } = await cloudskin(['init', 'first'], { cwd: directory });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('init.exists')]);
+  });
+
+  it('prints a schema that editors can use', async () => {
+    const { stdout } = await cloudskin(['schema'], { cwd: directory });
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'object' });
+    expect(existsSync(join(directory, 'first/graph.yaml'))).toBe(true);
+  });
+});
