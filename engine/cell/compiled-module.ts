@@ -15,6 +15,7 @@ export interface Support {
   initialise(base: number, limit: number): void;
   allocate(bytes: number): number;
   release(block: number, bytes: number): void;
+  fillPositions(table: number): void;
   portStart(head: number): void;
   portPack(head: number): number;
   portReset(head: number): void;
@@ -51,6 +52,7 @@ export function instantiate(plan: CellPlan, maxMemoryBytes: number, host: HostFu
   support.initialise(generated.heap, Math.min(maxMemoryBytes, 0xffff_0000));
   const env = { memory, emit: host.emit, fail: host.fail };
   const { exports } = new WebAssembly.Instance(module, { env, support: { ...support } });
+  support.fillPositions(generated.positions);
   for (const port of generated.ports) if (port !== undefined) support.portStart(port.head);
   const { process, advance } = exports as unknown as Pick<RunningCode, 'process'> & Partial<RunningCode>;
   return { generated, memory, support, process, advance: advance ?? (() => {}) };

@@ -19,8 +19,9 @@ import type { AggregateLayout, ArgumentSlot } from './aggregate-layout.ts';
 import { columnsOf } from './analysis.ts';
 import { aggregateExpressions, latePort } from './chain-plan.ts';
 import type { CodeModule } from './code-module.ts';
+import { hold } from './expressions.ts';
 import type { Generation } from './generation.ts';
-import type { InputColumn } from './input.ts';
+import { InputColumn } from './input.ts';
 import { PortWriter } from './ports.ts';
 import type { Held, Readable, RowScope } from './scope.ts';
 import type { Site } from './sites.ts';
@@ -39,10 +40,11 @@ interface Exits {
 /** What the slow paths need of the row that took them. */
 interface Taken {
   readonly scope: RowScope;
-  readonly timeSite: Site;
+  readonly site: Site;
   /** The columns at the aggregate, with which late rows go on. */
   readonly columns: readonly Readable[];
-  readonly keys: RowKeys;
+  /** Reads the keys again, so that the hot loop need not keep them for the slow path. */
+  readonly keysAgain: () => RowKeys;
   readonly noPane: Label;
 }
 
@@ -97,12 +99,19 @@ export class AggregateSink {
     const f = this.#f;
     preload(context, [step.time, ...aggregateExpressions(step).flatMap(columnsOf)]);
     standAt(context, operator, step.input.fields[step.time]?.name ?? '');
-    const { columns, site: timeSite } = scope;
-    this.#findPane(scope, noPane);
+    const { columns, site } = scope;
+    this.#readTime(scope, columns);
+    this.#comparePane(noPane);
     const heldKeys = keys.map(({ text, expr }) => holdAt(context, operator, text, expr));
     const values = this.#layout.arguments.map(({ text, expr }) => holdAt(context, operator, text, expr));
     const rowKeys = prepareKeys(f, this.#layout, heldKeys);
-    this.#taken = { scope, timeSite, columns, keys: rowKeys, noPane };
+    const keysAgain = () =>
+      prepareKeys(
+        f,
+        this.#layout,
+        heldKeys.map((key, index) => this.#readAgain(scope, key, index)),
+      );
+    this.#taken = { scope, site, columns, keysAgain, noPane };
     findGroup(f, scope.code, this.#layout, rowKeys, { pane: this.#pane, record: this.#record, missing: noGroup });
     this.#update(scope, values);
   }
@@ -114,6 +123,8 @@ export class AggregateSink {
     if (taken === undefined) return;
     const { size, recordSize, earliest, latest } = this.#layout;
     const { scope } = taken;
+    scope.site = taken.site;
+    this.#readTime(scope, taken.columns);
     const answer = f.local('i32', 'answer');
     f.get(this.#time);
     f.i64(size);
@@ -131,10 +142,7 @@ export class AggregateSink {
       f.br(again);
     });
     f.get(answer);
-    f.if(() => {
-      scope.site = taken.timeSite;
-      scope.fail('outOfRange');
-    });
+    f.if(() => scope.fail('outOfRange'));
     f.i32(0);
     f.i32(0);
     f.memory('i64.load', LATE_ROWS);
@@ -154,15 +162,22 @@ export class AggregateSink {
     f.op('i32.eqz');
     f.brIf(taken.noPane);
     const at = { pane: this.#pane, record: this.#record, group: this.#group };
-    makeGroup(f, taken.scope.code, this.#layout, taken.keys, at);
+    makeGroup(f, taken.scope.code, this.#layout, taken.keysAgain(), at);
     f.br(again);
   }
 
-  /** Leaves the row's time in a local, and goes on if it is in the current window. */
-  #findPane(scope: RowScope, noPane: Label): void {
+  /** A key that is a plain column is read once more; one that was computed is kept. */
+  #readAgain(scope: RowScope, key: Held, index: number): Held {
+    const expr = this.#layout.keys[index]?.expr;
+    const column = expr?.node === 'column' ? scope.columns[expr.index] : undefined;
+    return expr !== undefined && column instanceof InputColumn ? hold(scope, expr, 'key_again') : key;
+  }
+
+  /** Leaves the row's time in a local. */
+  #readTime(scope: RowScope, columns: readonly Readable[]): void {
     const f = this.#f;
     const { step } = this.#layout;
-    const column = scope.columns[step.time];
+    const column = columns[step.time];
     if (column?.nullable !== true) {
       column?.read(scope, undefined);
       f.set(this.#time);
@@ -177,6 +192,11 @@ export class AggregateSink {
       });
     }
     if (step.timeIsEnd === true) this.#oneTickEarlier(scope);
+  }
+
+  /** Goes on if the row's time is in the current window. */
+  #comparePane(noPane: Label): void {
+    const f = this.#f;
     f.get(this.#time);
     f.get(this.#pane.start);
     f.op('i64.sub');

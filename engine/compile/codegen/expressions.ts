@@ -128,8 +128,7 @@ function literal(scope: RowScope, expr: LiteralExpr, onNull: Label | undefined):
   }
   const [wasm] = wasmTypes(type);
   if (wasm === 'i64') f.i64(BigInt(constant));
-  else if (wasm === 'f64') f.f64(Number(constant));
-  else if (wasm === 'f32') f.f32(Number(constant));
+  else if (wasm === 'f64' || wasm === 'f32') f.get(scope.constant(wasm, Number(constant)));
   else f.i32(Number(constant));
 }
 

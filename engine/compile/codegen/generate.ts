@@ -22,7 +22,7 @@ import { INLINE, inlineHelper } from './inline.ts';
 import { type InputArea, layOutInput } from './input-area.ts';
 import { layOutPort, type Port } from './ports.ts';
 import { generateRows } from './rows.ts';
-import { generateSelect, positionsTable } from './select.ts';
+import { generateSelect, POSITIONS_BYTES } from './select.ts';
 import { type Site, Sites } from './sites.ts';
 
 /** A generated module and what the host must know to run it. */
@@ -32,6 +32,8 @@ export interface GeneratedCell {
   readonly sites: readonly Site[];
   /** Where the input's columns go. */
   readonly input: InputArea;
+  /** Where the support module's `fillPositions` puts its table. */
+  readonly positions: number;
   /** End of static memory: the allocator's begins there. */
   readonly heap: number;
   readonly hasAggregate: boolean;
@@ -54,7 +56,7 @@ export function generate(cell: CellPlan): GeneratedCell {
     sites: new Sites(),
     input: layOutInput(code.memory, cell.input, [...plan.reads.keys(), ...plan.passing]),
     selection: code.memory.reserve(BLOCK_ROWS * 4 + 64),
-    positions: code.memory.literal(positionsTable()),
+    positions: code.memory.reserve(POSITIONS_BYTES),
     usesArena: called.some((id) => usesArena(id)),
     aggregate: plan.aggregate === undefined ? undefined : beginAggregate(code, plan.aggregate),
   };
@@ -65,6 +67,7 @@ export function generate(cell: CellPlan): GeneratedCell {
     ports,
     sites: generation.sites.list,
     input: generation.input,
+    positions: generation.positions,
     heap: code.memory.end,
     hasAggregate: generation.aggregate !== undefined,
     timeUnits: generation.aggregate?.layout.timeUnits ?? 0n,

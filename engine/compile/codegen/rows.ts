@@ -115,17 +115,26 @@ function loopRows(
               return;
             }
             f.block((here) => nest([here, ...labels], others));
+            loadRow(generation, rows, at);
             path(exits);
           };
           // The first path's block is the innermost, so that it may lead on to the others.
           nest([], slow.toReversed());
         });
+        loadRow(generation, rows, at);
         reportFailure(generation, f, { site, error, row });
       });
       nextRow(f, at, end);
       f.brIf(again);
     });
   });
+}
+
+/** The row number at the place in the selection; read again behind the loop, so that the loop need not keep it. */
+function loadRow({ selection }: Generation, { f, row }: Rows, at: Local): void {
+  f.get(at);
+  f.memory('i32.load', selection);
+  f.set(row);
 }
 
 interface HotLoop {
@@ -140,12 +149,10 @@ function hotLoop(
   { at, end, failure }: HotLoop,
   consume: (context: StepContext) => void,
 ): void {
-  const { code, plan, selection, sites, usesArena } = generation;
+  const { code, plan, sites, usesArena } = generation;
   const first = firstSite(generation);
   f.loop((again) => {
-    f.get(at);
-    f.memory('i32.load', selection);
-    f.set(row);
+    loadRow(generation, { f, row, inputs, remaining }, at);
     if (usesArena) resetArena(f);
     f.block((next) => {
       const scope = new RowScope(f, code, sites, failure, first);

@@ -85,6 +85,7 @@ export class RowScope implements InlineContext {
   readonly variables: Map<number, Held> = new Map();
   readonly #sites: Sites;
   readonly #temps = new Map<string, Local>();
+  readonly #constants = new Map<number, Local>();
 
   constructor(f: FunctionBuilder, code: CodeModule, sites: Sites, failure: Failure, site: Site) {
     this.f = f;
@@ -100,6 +101,27 @@ export class RowScope implements InlineContext {
     if (known !== undefined) return known;
     const local = this.f.local(type, `temp_${key}`);
     this.#temps.set(key, local);
+    return local;
+  }
+
+  /**
+   * A local that holds the constant all through the function. It is read from memory, since V8 would build a plain constant anew
+   * in every round of a loop.
+   */
+  constant(type: 'f32' | 'f64', value: number): Local {
+    const bytes = new DataView(new ArrayBuffer(type === 'f64' ? 8 : 4));
+    if (type === 'f64') bytes.setFloat64(0, value, true);
+    else bytes.setFloat32(0, value, true);
+    const address = this.code.memory.literal(new Uint8Array(bytes.buffer));
+    const known = this.#constants.get(address);
+    if (known !== undefined) return known;
+    const local = this.f.local(type, 'constant');
+    this.f.prepend(() => {
+      this.f.i32(0);
+      this.f.memory(`${type}.load`, address);
+      this.f.set(local);
+    });
+    this.#constants.set(address, local);
     return local;
   }
 

@@ -116,36 +116,31 @@ export function generateSelect(
   return { select: f, remaining };
 }
 
-/** For every sixteen rows: the mask, cut off behind the last row, and the row numbers of its ones to the selection. */
-function selectLoop({ selection, positions }: Generation, f: FunctionBuilder, row: Local, mask: () => void): void {
+/** For every sixteen rows: the mask, and the row numbers of its ones to the selection. */
+function selectLoop(generation: Generation, f: FunctionBuilder, row: Local, mask: () => void): void {
   const end = f.local('i32', 'end');
   const at = f.local('i32', 'at');
   const bits = f.local('i32', 'bits');
+  const rows = f.local('v128', 'rows');
   f.get(f.param(0));
   f.tee(row);
+  f.op('i32x4.splat');
+  f.set(rows);
+  f.get(row);
   f.get(f.param(1));
   f.op('i32.add');
   f.set(end);
   f.loop((again) => {
     mask();
     f.set(bits);
-    f.get(row);
-    f.i32(16);
-    f.op('i32.add');
-    f.get(end);
-    f.op('i32.gt_u');
-    f.if(() => {
-      f.get(bits);
-      f.i32(-1);
-      f.get(end);
-      f.get(row);
-      f.ops('i32.sub i32.shl');
-      f.i32(-1);
-      f.ops('i32.xor i32.and');
-      f.set(bits);
-    });
-    appendByte(f, { selection, positions, at, row, bits, high: false });
-    appendByte(f, { selection, positions, at, row, bits, high: true });
+    f.get(bits);
+    f.i32(0xff);
+    f.op('i32.and');
+    appendByte(generation, f, at, rows);
+    f.get(bits);
+    f.i32(8);
+    f.op('i32.shr_u');
+    appendByte(generation, f, at, rows);
     f.get(row);
     f.i32(16);
     f.op('i32.add');
@@ -154,67 +149,65 @@ function selectLoop({ selection, positions }: Generation, f: FunctionBuilder, ro
     f.op('i32.lt_u');
     f.brIf(again);
   });
+  cutOff(generation, f, at, end);
   f.get(at);
   f.i32(2);
   f.op('i32.shr_u');
 }
 
-interface Append {
-  readonly selection: number;
-  readonly positions: number;
-  /** Bytes of the selection written. */
-  readonly at: Local;
-  readonly row: Local;
-  readonly bits: Local;
-  readonly high: boolean;
-}
-
-/** Writes eight row numbers, of which the first ones count: as many as there are ones in the byte. */
-function appendByte(f: FunctionBuilder, { selection, positions, at, row, bits, high }: Append): void {
-  const found = f.local('v128', 'found');
-  const base = f.local('v128', 'base');
+/**
+ * Takes a byte of the mask. Writes eight row numbers, of which the first ones count: as many as there are ones in the byte. `rows` is
+ * the row of the byte's first bit, four times, and goes on by eight.
+ */
+function appendByte({ selection, positions }: Generation, f: FunctionBuilder, at: Local, rows: Local): void {
   const byte = f.local('i32', 'byte');
-  f.get(bits);
-  f.i32(high ? 8 : 0xff);
-  f.op(high ? 'i32.shr_u' : 'i32.and');
+  const entry = f.local('i32', 'entry');
   f.tee(byte);
-  f.i32(3);
+  f.i32(5);
   f.op('i32.shl');
-  f.memory('v128.load8x8_u', positions);
-  f.set(found);
-  f.get(row);
-  if (high) {
-    f.i32(8);
-    f.op('i32.add');
+  f.set(entry);
+  for (const half of [0, 16]) {
+    f.get(at);
+    f.get(entry);
+    f.memory('v128.load', positions + half);
+    f.get(rows);
+    f.op('i32x4.add');
+    f.memory('v128.store', selection + half);
   }
-  f.op('i32x4.splat');
-  f.set(base);
-  f.get(at);
-  f.get(found);
-  f.op('i32x4.extend_low_i16x8_u');
-  f.get(base);
-  f.op('i32x4.add');
-  f.memory('v128.store', selection);
-  f.get(at);
-  f.get(found);
-  f.op('i32x4.extend_high_i16x8_u');
-  f.get(base);
-  f.op('i32x4.add');
-  f.memory('v128.store', selection + 16);
   f.get(at);
   f.get(byte);
   f.op('i32.popcnt');
   f.i32(2);
   f.ops('i32.shl i32.add');
   f.set(at);
+  f.get(rows);
+  f.i32(8);
+  f.ops('i32x4.splat i32x4.add');
+  f.set(rows);
 }
 
-/** For every byte, the positions of its ones in order, eight bytes each. */
-export function positionsTable(): Uint8Array {
-  const table = new Uint8Array(256 * 8);
-  for (let byte = 0; byte < 256; byte++) {
-    let next = byte * 8;
-    for (let position = 0; position < 8; position++) if ((byte >> position) & 1) table[next++] = position;
-  }
-  return table;
+/** Takes back the rows from `end` on: the last sixteen may have gone beyond it. */
+function cutOff({ selection }: Generation, f: FunctionBuilder, at: Local, end: Local): void {
+  f.block((done) => {
+    f.loop((again) => {
+      f.get(at);
+      f.op('i32.eqz');
+      f.brIf(done);
+      f.get(at);
+      f.i32(4);
+      f.op('i32.sub');
+      f.memory('i32.load', selection);
+      f.get(end);
+      f.op('i32.lt_u');
+      f.brIf(done);
+      f.get(at);
+      f.i32(4);
+      f.op('i32.sub');
+      f.set(at);
+      f.br(again);
+    });
+  });
 }
+
+/** The table of `fillPositions`: eight u32 for each of 256 bytes. */
+export const POSITIONS_BYTES = 8192;

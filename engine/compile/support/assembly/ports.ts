@@ -260,3 +260,15 @@ export function selectRun(selection: u32, base: u32, count: u32): void {
     row = i32x4.add(row, i32x4.splat(4));
   }
 }
+
+/** For every byte the positions of its ones in order, eight u32 each: how a mask becomes row numbers. Takes 8 KiB. */
+export function fillPositions(table: u32): void {
+  for (let byte: u32 = 0; byte < 256; byte++) {
+    let next = table + (byte << 5);
+    for (let position: u32 = 0; position < 8; position++) {
+      if (((byte >> position) & 1) == 0) continue;
+      store<u32>(next, position);
+      next += 4;
+    }
+  }
+}
