@@ -58,6 +58,6 @@ async function watOf(plan: PhysicalPlan, name: string): Promise<string> {
       hint: near === undefined ? `compiled cells: ${names.join(', ') || 'none'}` : `did you mean ${near}?`,
     });
   }
-  const { watText } = await import('../../engine/compile/wat-text.ts');
+  const { watText } = await import('../../engine/cell/compiled-module.ts');
   return watText(cell);
 }

@@ -2,6 +2,7 @@
  * Text to PostgreSQL's parse tree, with PostgreSQL's own parser (libpg-query, Wasm). `await loadParser()` once; parsing is
  * synchronous after it. Whatever is more than one scalar expression is refused here, at its place.
  */
+import { setFlagsFromString } from 'node:v8';
 import type { Node, ScanToken, SelectStmt } from 'libpg-query';
 import { internalError } from '../errors.ts';
 import type { ExpressionCode, ExpressionProblem } from './check/problem.ts';
@@ -20,8 +21,21 @@ let parser: Parser | undefined;
 export async function loadParser(): Promise<void> {
   if (parser !== undefined) return;
   const module = await import('libpg-query');
-  await module.loadModule();
+  await withoutTierUp(() => module.loadModule());
   parser = module;
+}
+
+/**
+ * V8 takes some 600 MB to optimise PostgreSQL's parser, for a handful of expressions that it parses in under a millisecond either way.
+ * Code gets its budget of calls before it is optimised when it is instantiated: this one gets more than it will use.
+ */
+async function withoutTierUp(load: () => Promise<unknown>): Promise<void> {
+  setFlagsFromString('--wasm-tiering-budget=2000000000');
+  try {
+    await load();
+  } finally {
+    setFlagsFromString('--wasm-tiering-budget=13000000');
+  }
 }
 
 export interface Parsed {
