@@ -6,6 +6,7 @@ import type { DataType } from '../../batch/types.ts';
 import type { Callee, FunctionBuilder, Label, Local } from '../emit/function.ts';
 import { BLOCK_ROWS, PANE_NEXT, PANE_RECORDS, PANE_START, RECORD_ROWS } from '../support/assembly/control.ts';
 import type { AggregateLayout, KeySlot, ResultSlot } from './aggregate-layout.ts';
+import { readExtreme } from './extremes.ts';
 import type { Generation } from './generation.ts';
 import { PortWriter } from './ports.ts';
 import { firstSite, reportFailure, resetArena } from './rows.ts';
@@ -69,7 +70,11 @@ function generateEmitPane(generation: Generation, layout: AggregateLayout): Call
         f.block((failure) => {
           const scope = new RowScope(f, code, sites, { label: failure, error, site }, first);
           scope.columns = groupColumns(layout, bounds, record);
-          runSteps({ scope, grouped: true, next, reads: new Map() }, plan.after, new Map());
+          runSteps(
+            { scope, grouped: true, next, reads: new Map(), unchecked: new Set<number>(), checks: [] },
+            plan.after,
+            new Map(),
+          );
           writer.row(scope, scope.columns, undefined);
           emptyWhenFull(f, writer);
           f.br(next);
@@ -185,11 +190,7 @@ class ResultColumn implements Readable {
     else if (argument === undefined) f.op('unreachable');
     else if (fn === 'avg') this.#average(scope);
     else if (fn === 'sum') this.#load(f, wasmTypes(this.type)[0] ?? 'i64', argument.sum);
-    else {
-      wasmTypes(this.type).forEach((type, part) => {
-        this.#load(f, type, (fn === 'min' ? argument.min : argument.max) ?? 0, 4 * part);
-      });
-    }
+    else readExtreme(f, argument, fn === 'min', this.#record, () => this.#count(f));
   }
 
   isNull({ f }: RowScope): void {
@@ -223,8 +224,8 @@ class ResultColumn implements Readable {
     scope.support('average128');
   }
 
-  #load(f: FunctionBuilder, type: string, offset = 0, part = 0): void {
+  #load(f: FunctionBuilder, type: string, offset = 0): void {
     f.get(this.#record);
-    f.memory(`${type}.load`, offset + part);
+    f.memory(`${type}.load`, offset);
   }
 }

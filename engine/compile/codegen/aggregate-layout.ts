@@ -29,8 +29,11 @@ export interface ArgumentSlot {
   readonly sumCall?: { readonly text: string; readonly order: number };
   /** High word of a sum that may exceed int64: where only avg asks for it. */
   readonly high?: number;
+  /** Of floats: the minimum, and 8 bytes on the maximum with its sign turned, so that one instruction updates both. */
   readonly min?: number;
   readonly max?: number;
+  /** How many floats were NaN, which minimum and maximum leave out. */
+  readonly nans?: number;
 }
 
 export interface ResultSlot {
@@ -130,7 +133,6 @@ function argumentsOf(step: AggregateStep): Map<string, Asked> {
 
 function layOutArgument({ text, expr, functions, sumCall }: Asked, take: (bytes: number) => number): ArgumentSlot {
   const sums = functions.has('sum') || functions.has('avg');
-  const wide = wasmTypes(expr.type).length === 2;
   return {
     text,
     expr,
@@ -138,13 +140,32 @@ function layOutArgument({ text, expr, functions, sumCall }: Asked, take: (bytes:
     ...(sums ? { sum: take(8) } : {}),
     ...(sumCall === undefined ? {} : { sumCall }),
     ...(sums && isInteger(expr) && !functions.has('sum') ? { high: take(8) } : {}),
-    ...(functions.has('min') ? { min: take(wide ? 16 : 8) } : {}),
-    ...(functions.has('max') ? { max: take(wide ? 16 : 8) } : {}),
+    ...layOutExtremes(expr, functions, take),
   };
 }
 
 function isInteger({ type }: Expr): boolean {
   return type.kind === 'int32' || type.kind === 'int64';
+}
+
+function layOutExtremes(
+  { type }: Expr,
+  functions: ReadonlySet<AggregateFunction>,
+  take: (bytes: number) => number,
+): Pick<ArgumentSlot, 'min' | 'max' | 'nans'> {
+  const min = functions.has('min');
+  const max = functions.has('max');
+  if (!min && !max) return {};
+  if (isFloat(type)) {
+    const pair = take(16);
+    return { ...(min ? { min: pair } : {}), ...(max ? { max: pair + 8 } : {}), nans: take(8) };
+  }
+  const bytes = wasmTypes(type).length === 2 ? 16 : 8;
+  return { ...(min ? { min: take(bytes) } : {}), ...(max ? { max: take(bytes) } : {}) };
+}
+
+export function isFloat({ kind }: DataType): boolean {
+  return kind === 'float64' || kind === 'float32';
 }
 
 /** Two expressions with one key are the same but for their places in the text. */

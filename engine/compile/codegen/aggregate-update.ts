@@ -4,7 +4,7 @@
  */
 import type { Callee, FunctionBuilder, Label, Local } from '../emit/function.ts';
 import { BLOCK_ROWS, CURRENT_PANE, LATE_ROWS, PANE_START, RECORD_ROWS } from '../support/assembly/control.ts';
-import { addToSum, initialiseRecord, type PendingSum, storeSum, updateExtremes } from './accumulators.ts';
+import { addToSum, initialiseRecord, type PendingSum, storeSum } from './accumulators.ts';
 import {
   findGroup,
   generateGroup,
@@ -20,6 +20,7 @@ import { columnsOf } from './analysis.ts';
 import { aggregateExpressions, latePort } from './chain-plan.ts';
 import type { CodeModule } from './code-module.ts';
 import { hold } from './expressions.ts';
+import { updateExtremes } from './extremes.ts';
 import type { Generation } from './generation.ts';
 import { InputColumn } from './input.ts';
 import { PortWriter } from './ports.ts';
@@ -46,6 +47,17 @@ interface Taken {
   /** Reads the keys again, so that the hot loop need not keep them for the slow path. */
   readonly keysAgain: () => RowKeys;
   readonly noPane: Label;
+  /** The aggregates' arguments. */
+  readonly values: readonly Held[];
+  /** Look at values that were computed without checks. */
+  readonly checks: readonly (() => void)[];
+}
+
+/** Where a row leaves the hot loop: its window is not the current one; its group is not there; a sum needs a closer look. */
+interface Ways {
+  readonly noPane: Label;
+  readonly noGroup: Label;
+  readonly exact: Label;
 }
 
 export class AggregateSink {
@@ -93,8 +105,8 @@ export class AggregateSink {
   }
 
   /** One row; it leaves where its window is not the current one, and where its group is not there yet. */
-  row(context: StepContext, { noPane, noGroup }: { readonly noPane: Label; readonly noGroup: Label }): void {
-    const { scope } = context;
+  row(context: StepContext, { noPane, noGroup, exact }: Ways): void {
+    const { scope, checks } = context;
     const { step, operator, keys } = this.#layout;
     const f = this.#f;
     preload(context, [step.time, ...aggregateExpressions(step).flatMap(columnsOf)]);
@@ -111,9 +123,9 @@ export class AggregateSink {
         this.#layout,
         heldKeys.map((key, index) => this.#readAgain(scope, key, index)),
       );
-    this.#taken = { scope, site, columns, keysAgain, noPane };
+    this.#taken = { scope, site, columns, keysAgain, noPane, values, checks };
     findGroup(f, scope.code, this.#layout, rowKeys, { pane: this.#pane, record: this.#record, missing: noGroup });
-    this.#update(scope, values);
+    this.#update(scope, values, exact);
   }
 
   /** The slow path of a row whose window is not the current one. A late row is counted and put out. */
@@ -123,6 +135,7 @@ export class AggregateSink {
     if (taken === undefined) return;
     const { size, recordSize, earliest, latest } = this.#layout;
     const { scope } = taken;
+    for (const check of taken.checks) check();
     scope.site = taken.site;
     this.#readTime(scope, taken.columns);
     const answer = f.local('i32', 'answer');
@@ -158,12 +171,23 @@ export class AggregateSink {
     const f = this.#f;
     const taken = this.#taken;
     if (taken === undefined) return;
+    for (const check of taken.checks) check();
     f.get(this.#pane.pane);
     f.op('i32.eqz');
     f.brIf(taken.noPane);
     const at = { pane: this.#pane, record: this.#record, group: this.#group };
     makeGroup(f, taken.scope.code, this.#layout, taken.keysAgain(), at);
     f.br(again);
+  }
+
+  /** The slow path of a row with an infinite or NaN float, or a sum that overflows: as the hot path, with every check. */
+  addExactly({ skip }: Exits): void {
+    const taken = this.#taken;
+    if (taken === undefined) return;
+    for (const check of taken.checks) check();
+    taken.scope.site = taken.site;
+    this.#update(taken.scope, taken.values, undefined);
+    this.#f.br(skip);
   }
 
   /** A key that is a plain column is read once more; one that was computed is kept. */
@@ -234,11 +258,14 @@ export class AggregateSink {
     f.set(this.#pane.slotCount);
   }
 
-  /** First every new sum, which can overflow; then the stores. */
-  #update(scope: RowScope, values: readonly Held[]): void {
+  /**
+   * First every new sum, which can overflow; then the stores. With `exact` floats are taken for finite, and what shows that one is
+   * not leads there, where all is done again without that assumption.
+   */
+  #update(scope: RowScope, values: readonly Held[], exact: Label | undefined): void {
     const f = this.#f;
     const record = this.#record;
-    const pending = this.#addSums(scope, record, values);
+    const pending = this.#addSums(scope, values, exact);
     f.get(record);
     f.get(record);
     f.memory('i64.load', RECORD_ROWS);
@@ -247,51 +274,62 @@ export class AggregateSink {
     f.memory('i64.store', RECORD_ROWS);
     this.#layout.arguments.forEach((slot, index) => {
       const value = values[index];
-      if (value !== undefined) this.#store(scope, slot, { value, record, pending: pending.get(slot) });
+      if (value === undefined) return;
+      const mayBeNan = exact === undefined;
+      this.#store(slot, value, () => {
+        const sum = pending.get(slot);
+        if (sum !== undefined) storeSum(f, slot, record, sum);
+        updateExtremes(scope, slot, value, { record, pane: this.#pane.pane, mayBeNan });
+      });
     });
   }
 
   /** In the order of the calls of sum, so that the first one that overflows is reported. */
-  #addSums(scope: RowScope, record: Local, values: readonly Held[]): Map<ArgumentSlot, PendingSum> {
+  #addSums(scope: RowScope, values: readonly Held[], exact: Label | undefined): Map<ArgumentSlot, PendingSum> {
+    const f = this.#f;
+    const record = this.#record;
     const pending = new Map<ArgumentSlot, PendingSum>();
     const slots = [...this.#layout.arguments.entries()];
     slots.sort(([, a], [, b]) => (a.sumCall?.order ?? 0) - (b.sumCall?.order ?? 0));
     for (const [index, slot] of slots) {
       const value = values[index];
-      if (value === undefined || slot.sum === undefined) continue;
+      if (value === undefined) continue;
+      if (slot.sum === undefined) {
+        if (exact !== undefined && slot.nans !== undefined) unlessNull(f, value, () => leaveIfNan(f, value, exact));
+        continue;
+      }
       scope.site = { ...scope.site, text: slot.sumCall?.text ?? slot.text };
-      const sum = unlessNull(this.#f, value, () => addToSum(scope, slot, value, record));
+      const sum = unlessNull(f, value, () => addToSum(scope, slot, value, { record, exact }));
       if (sum !== undefined) pending.set(slot, sum);
     }
     return pending;
   }
 
-  #store(
-    scope: RowScope,
-    slot: ArgumentSlot,
-    { value, record, pending }: { value: Held; record: Local; pending: PendingSum | undefined },
-  ): void {
+  /** Counts a null, or takes the value. */
+  #store({ nulls }: ArgumentSlot, { flag }: Held, take: () => void): void {
     const f = this.#f;
-    const take = () => {
-      if (pending !== undefined) storeSum(f, slot, record, pending);
-      updateExtremes(scope, slot, value, { record, pane: this.#pane.pane });
-    };
-    const { flag } = value;
     if (flag === undefined) {
       take();
       return;
     }
     f.get(flag);
     f.if(() => {
-      if (slot.nulls === undefined) return;
-      f.get(record);
-      f.get(record);
-      f.memory('i64.load', slot.nulls);
+      if (nulls === undefined) return;
+      f.get(this.#record);
+      f.get(this.#record);
+      f.memory('i64.load', nulls);
       f.i64(1n);
       f.op('i64.add');
-      f.memory('i64.store', slot.nulls);
+      f.memory('i64.store', nulls);
     }, take);
   }
+}
+
+function leaveIfNan(f: FunctionBuilder, value: Held, exact: Label): void {
+  value.get(f);
+  value.get(f);
+  f.op(`${value.locals[0]?.type}.ne`);
+  f.brIf(exact);
 }
 
 /** Runs `body` where the value is not null; what `body` returns is known when the code is generated. */

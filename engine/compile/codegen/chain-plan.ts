@@ -172,3 +172,20 @@ export function functionsOfChain({ before, aggregate, after }: ChainPlan): Set<s
     for (const fn of aggregateExpressions(aggregate.step).flatMap(functionsOf)) found.add(fn);
   return found;
 }
+
+/**
+ * Columns in front of the aggregate that need no check of their own: those that are nothing but summed, since the sum shows
+ * whether they were infinite or NaN. Where late rows are put out, all columns are.
+ */
+export function uncheckedColumns({ cell, aggregate }: ChainPlan): ReadonlySet<number> {
+  if (aggregate === undefined || latePort(cell, aggregate.operator) !== undefined) return new Set();
+  const { step } = aggregate;
+  const summed = new Set<number>();
+  const otherwise = new Set([step.time, ...step.keys.flatMap(({ expr }) => columnsOf(expr))]);
+  for (const { fn, arg } of step.aggregates) {
+    if (arg === undefined) continue;
+    if (arg.node !== 'column') for (const column of columnsOf(arg)) otherwise.add(column);
+    else if (fn === 'sum' || fn === 'avg') summed.add(arg.index);
+  }
+  return new Set([...summed].filter((column) => !otherwise.has(column)));
+}

@@ -8,7 +8,7 @@ import { catalogueFunction } from '../../expression/catalogue.ts';
 import type { CallExpr, CaseExpr, Expr, LetExpr, LiteralExpr, LogicExpr } from '../../expression/ir.ts';
 import type { Label } from '../emit/function.ts';
 import { canFail, mayBeNull } from './analysis.ts';
-import { floatTree } from './float-trees.ts';
+import { checkTree, isFloatTree, uncheckedTree } from './float-trees.ts';
 import { INLINE } from './inline.ts';
 import { inlineWithLiteral } from './inline-literal.ts';
 import type { Held, RowScope } from './scope.ts';
@@ -133,9 +133,61 @@ function literal(scope: RowScope, expr: LiteralExpr, onNull: Label | undefined):
 }
 
 function call(scope: RowScope, expr: CallExpr, onNull: Label | undefined): void {
-  const leaf = (part: Expr) => value(scope, part, onNull);
-  if (floatTree(scope, expr, () => checkedCall(scope, expr, onNull), leaf)) return;
-  checkedCall(scope, expr, onNull);
+  if (scope.checksFloats || !isFloatTree(scope, expr)) {
+    checkedCall(scope, expr, onNull);
+    return;
+  }
+  const { f } = scope;
+  const result = f.local(expr.type.kind === 'float32' ? 'f32' : 'f64', 'unchecked');
+  uncheckedTree(scope, expr, (leaf) => value(scope, leaf, onNull));
+  f.set(result);
+  checkTree(scope, result, () => checkedCall(scope, expr, onNull));
+  f.get(result);
+}
+
+/** A tree of floats (float-trees.ts) in locals, not looked at yet: `check` writes the code that does. */
+export function holdUnchecked(
+  scope: RowScope,
+  expr: CallExpr,
+  name: string,
+): { readonly held: Held; readonly check: () => void } {
+  const { f } = scope;
+  const held = scope.hold(expr.type, name, mayBeNull(scope, expr));
+  const { columns, site } = scope;
+  const fill = (write: (isNull: Label | undefined) => void) => {
+    const { flag } = held;
+    if (flag === undefined) {
+      write(undefined);
+      return;
+    }
+    f.i32(1);
+    f.set(flag);
+    f.block((isNull) => {
+      write(isNull);
+      f.i32(0);
+      f.set(flag);
+    });
+  };
+  fill((isNull) => {
+    uncheckedTree(scope, expr, (leaf) => value(scope, leaf, isNull));
+    held.set(f);
+  });
+  const check = () => {
+    const behind = { columns: scope.columns, site: scope.site };
+    scope.columns = columns;
+    scope.site = site;
+    const [result] = held.locals;
+    fill((isNull) => {
+      if (isNull !== undefined) {
+        uncheckedTree(scope, expr, (leaf) => value(scope, leaf, isNull));
+        held.set(f);
+      }
+      if (result !== undefined) checkTree(scope, result, () => checkedCall(scope, expr, isNull));
+    });
+    scope.columns = behind.columns;
+    scope.site = behind.site;
+  };
+  return { held, check };
 }
 
 function checkedCall(scope: RowScope, expr: CallExpr, onNull: Label | undefined): void {

@@ -4,6 +4,7 @@
  * computed again, check by check.
  */
 import type { CallExpr, Expr } from '../../expression/ir.ts';
+import type { Local } from '../emit/function.ts';
 import { suspicious } from './inline-float.ts';
 import type { RowScope } from './scope.ts';
 
@@ -40,23 +41,27 @@ function keepsSize({ args }: CallExpr): boolean {
   });
 }
 
-/** Writes the code where the expression is such a tree; returns whether it did. `checked` writes the code with all checks. */
-export function floatTree(scope: RowScope, expr: CallExpr, checked: () => void, leaf: (expr: Expr) => void): boolean {
+/** Whether the expression is such a tree. */
+export function isFloatTree(scope: RowScope, expr: Expr): expr is CallExpr {
+  return expr.node === 'call' && (checksOf(scope, expr) ?? 0) > 0;
+}
+
+/** Leaves the tree's value without any check; `leaf` writes the code of a column, variable or constant in it. */
+export function uncheckedTree(scope: RowScope, expr: CallExpr, leaf: (expr: Expr) => void): void {
   const type = floatType(expr.fn.split('.')[1]);
-  if (type === undefined || scope.checksFloats || (checksOf(scope, expr) ?? 0) === 0) return false;
+  if (type !== undefined) unchecked(scope, type, expr, leaf);
+}
+
+/** Looks at a tree's value in `result`: where it is infinite or NaN, `checked` computes it again and leaves it. */
+export function checkTree(scope: RowScope, result: Local, checked: () => void): void {
   const { f } = scope;
-  const result = f.local(type, 'unchecked');
-  unchecked(scope, type, expr, leaf);
-  f.set(result);
-  suspicious(scope, type, result, false);
+  suspicious(scope, result.type === 'f32' ? 'f32' : 'f64', result, false);
   f.if(() => {
     scope.checksFloats = true;
     checked();
     scope.checksFloats = false;
     f.set(result);
   });
-  f.get(result);
-  return true;
 }
 
 function unchecked(scope: RowScope, type: Float, expr: Expr, leaf: (expr: Expr) => void): void {

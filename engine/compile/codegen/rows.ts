@@ -6,7 +6,7 @@ import { internalError } from '../../errors.ts';
 import type { FunctionBuilder, Label, Local } from '../emit/function.ts';
 import { ARENA_BASE, ARENA_TOP } from '../support/assembly/control.ts';
 import { AggregateSink } from './aggregate-update.ts';
-import { isPlannedProject } from './chain-plan.ts';
+import { isPlannedProject, uncheckedColumns } from './chain-plan.ts';
 import type { Generation, Variant } from './generation.ts';
 import type { InputColumn } from './input.ts';
 import { PortWriter } from './ports.ts';
@@ -24,9 +24,13 @@ export function generateRows(generation: Generation, variant: Variant, remaining
   else {
     const sink = new AggregateSink(generation, f, generation.aggregate.layout, generation.aggregate.group);
     sink.begin();
-    const slow: SlowPath[] = [(exits) => sink.makeGroup(exits), (exits) => sink.openPane(exits, row)];
-    loopRows(generation, { f, row, inputs, remaining }, slow, (context, [noGroup, noPane]) => {
-      if (noPane !== undefined && noGroup !== undefined) sink.row(context, { noPane, noGroup });
+    const slow: SlowPath[] = [
+      (exits) => sink.makeGroup(exits),
+      (exits) => sink.openPane(exits, row),
+      (exits) => sink.addExactly(exits),
+    ];
+    loopRows(generation, { f, row, inputs, remaining }, slow, (context, [noGroup, noPane, exact]) => {
+      if (noPane && noGroup && exact) sink.row(context, { noPane, noGroup, exact });
     });
     sink.end(inputs);
   }
@@ -151,13 +155,14 @@ function hotLoop(
 ): void {
   const { code, plan, sites, usesArena } = generation;
   const first = firstSite(generation);
+  const unchecked = uncheckedColumns(plan);
   f.loop((again) => {
     loadRow(generation, { f, row, inputs, remaining }, at);
     if (usesArena) resetArena(f);
     f.block((next) => {
       const scope = new RowScope(f, code, sites, failure, first);
       scope.columns = inputs;
-      const context = { scope, grouped: false, next, reads: plan.reads };
+      const context = { scope, grouped: false, next, reads: plan.reads, unchecked, checks: [] };
       runSteps(context, plan.before, remaining);
       consume(context);
     });

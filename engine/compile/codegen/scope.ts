@@ -112,7 +112,18 @@ export class RowScope implements InlineContext {
     const bytes = new DataView(new ArrayBuffer(type === 'f64' ? 8 : 4));
     if (type === 'f64') bytes.setFloat64(0, value, true);
     else bytes.setFloat32(0, value, true);
-    const address = this.code.memory.literal(new Uint8Array(bytes.buffer));
+    return this.#fromMemory(type, new Uint8Array(bytes.buffer));
+  }
+
+  /** A vector local that turns the sign of its second float64 lane. */
+  signOfSecond(): Local {
+    const bytes = new Uint8Array(16);
+    bytes[15] = 0x80;
+    return this.#fromMemory('v128', bytes);
+  }
+
+  #fromMemory(type: ValueType, bytes: Uint8Array): Local {
+    const address = this.code.memory.literal(bytes);
     const known = this.#constants.get(address);
     if (known !== undefined) return known;
     const local = this.f.local(type, 'constant');

@@ -4,7 +4,8 @@ import type { OperatorNode } from '../../graph/plan.ts';
 import type { Label } from '../emit/function.ts';
 import { canFail, columnsOf, mayBeNull } from './analysis.ts';
 import { isPlannedProject, type PlannedProject, type Stateless } from './chain-plan.ts';
-import { condition, hold, value } from './expressions.ts';
+import { condition, hold, holdUnchecked, value } from './expressions.ts';
+import { isFloatTree } from './float-trees.ts';
 import { InputColumn } from './input.ts';
 import { Held, type Readable, type RowScope } from './scope.ts';
 
@@ -37,6 +38,10 @@ export interface StepContext {
   readonly next: Label;
   /** How often an input column is read by expressions. */
   readonly reads: ReadonlyMap<number, number>;
+  /** Columns of the last step that are looked at by whoever takes them: trees of floats that may have overflowed. */
+  readonly unchecked: ReadonlySet<number>;
+  /** Write the code that looks at them, in their order. */
+  readonly checks: (() => void)[];
 }
 
 /** What is left of a filter behind the selection, by step; null: nothing. */
@@ -46,7 +51,7 @@ export type Remaining = ReadonlyMap<Stateless, Expr | null>;
 export function runSteps(context: StepContext, steps: readonly Stateless[], remaining: Remaining): void {
   for (const planned of steps) {
     if (isPlannedProject(planned)) {
-      project(context, planned);
+      project(context, planned, planned === steps.at(-1) ? context.unchecked : NONE);
       continue;
     }
     const rest = remaining.get(planned);
@@ -62,7 +67,13 @@ function filter(context: StepContext, { step, operator }: Exclude<Stateless, Pla
   condition(scope, predicate, next, next);
 }
 
-function project(context: StepContext, { step, operator, live }: PlannedProject): void {
+const NONE: ReadonlySet<number> = new Set();
+
+function project(
+  context: StepContext,
+  { step, operator, live }: PlannedProject,
+  uncheckedColumns: ReadonlySet<number>,
+): void {
   const { scope } = context;
   const isNeeded = (expr: Expr, index: number) => live.has(index) || canFail(scope, expr);
   const computed = step.columns.filter(({ expr }, index) => expr.node !== 'column' && isNeeded(expr, index));
@@ -76,7 +87,10 @@ function project(context: StepContext, { step, operator, live }: PlannedProject)
     if (alias !== undefined && !alias.canFail) return alias;
     if (expr.node === 'literal') return new LiteralColumn(expr);
     standAt(context, operator, text);
-    return hold(scope, expr, name);
+    if (!uncheckedColumns.has(index) || !isFloatTree(scope, expr)) return hold(scope, expr, name);
+    const { held, check } = holdUnchecked(scope, expr, name);
+    context.checks.push(check);
+    return held;
   });
   scope.columns = columns;
 }

@@ -52,7 +52,7 @@ i8x16.bitmask:100 i8x16.narrow_i16x8_s:101 i16x8.narrow_i32x4_s:133 i32x4.extend
 i32x4.extend_high_i16x8_u:170 i32x4.bitmask:164 i32x4.add:174 i32x4.sub:177 i64x2.bitmask:196 i64x2.add:206
 i64x2.sub:209 i64x2.eq:214 i64x2.ne:215 i64x2.lt_s:216 i64x2.gt_s:217 i64x2.le_s:218 i64x2.ge_s:219
 f32x4.abs:224 f32x4.neg:225 f32x4.add:228 f32x4.sub:229 f32x4.mul:230 f32x4.div:231
-f64x2.abs:236 f64x2.neg:237 f64x2.add:240 f64x2.sub:241 f64x2.mul:242 f64x2.div:243`;
+f64x2.abs:236 f64x2.neg:237 f64x2.add:240 f64x2.sub:241 f64x2.mul:242 f64x2.div:243 f64x2.pmin:246`;
 
 function words(text: string): string[] {
   return text.trim().split(/\s+/);
