@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import type { CellPlan } from '../compile/cell-plan.ts';
-import { type GeneratedCell, generate } from '../compile/codegen/generate.ts';
+import { type GeneratedCell, type GenerateOptions, generate } from '../compile/codegen/generate.ts';
 import { printModule } from '../compile/emit/wat.ts';
 import { externalError, internalError } from '../errors.ts';
 
@@ -44,8 +44,13 @@ const FIRST_BLOCKS = 4 * PAGE;
 
 let supportModule: WebAssembly.Module | undefined;
 
-export function instantiate(plan: CellPlan, maxMemoryBytes: number, host: HostFunctions): RunningCode {
-  const generated = generate(plan);
+export function instantiate(
+  plan: CellPlan,
+  maxMemoryBytes: number,
+  host: HostFunctions,
+  options: GenerateOptions = {},
+): RunningCode {
+  const generated = generate(plan, options);
   const module = compileFast(generated.module.encode());
   const memory = new WebAssembly.Memory({ initial: Math.ceil((generated.heap + FIRST_BLOCKS) / PAGE) });
   const support = new WebAssembly.Instance(loadSupport(), { env: { memory } }).exports as unknown as Support;

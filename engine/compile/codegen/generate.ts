@@ -41,8 +41,13 @@ export interface GeneratedCell {
   readonly timeUnits: bigint;
 }
 
+export interface GenerateOptions {
+  /** Bytes that the columns of the input aim at together; small enough for the second-level cache unless given. */
+  readonly inputBytes?: number;
+}
+
 /** The plan's outputs that generated code writes to; rows of `errors` are made by the host. */
-export function generate(cell: CellPlan): GeneratedCell {
+export function generate(cell: CellPlan, options: GenerateOptions = {}): GeneratedCell {
   const plan = planChain(cell);
   const called = [...functionsOfChain(plan)].filter((id) => !INLINE.has(id));
   const code = new CodeModule(helpersOf(plan), called);
@@ -54,7 +59,7 @@ export function generate(cell: CellPlan): GeneratedCell {
     code,
     ports,
     sites: new Sites(),
-    input: layOutInput(code.memory, cell.input, [...plan.reads.keys(), ...plan.passing]),
+    input: layOutInput(code.memory, cell.input, [...plan.reads.keys(), ...plan.passing], options.inputBytes),
     selection: code.memory.reserve(BLOCK_ROWS * 4 + 64),
     positions: code.memory.reserve(POSITIONS_BYTES),
     usesArena: called.some((id) => usesArena(id)),

@@ -8,8 +8,11 @@ import { BLOCK_ROWS } from '../support/assembly/control.ts';
 import type { MemoryMap } from './memory-map.ts';
 import { widthShift } from './types.ts';
 
-/** Bytes that the input's columns aim at together; wide inputs get fewer rows at a time. */
-const AREA_BYTES = 16_777_216;
+/**
+ * Bytes that the input's columns aim at together: what is copied in is then still in the second-level cache when it is read, and
+ * the next part overwrites it there. Wide inputs get fewer rows at a time.
+ */
+const AREA_BYTES = 262_144;
 
 export interface InputPlace {
   readonly column: number;
@@ -30,7 +33,12 @@ export interface InputArea {
 }
 
 /** Lays out the columns of the input that are read. */
-export function layOutInput(memory: MemoryMap, { fields }: Schema, columns: Iterable<number>): InputArea {
+export function layOutInput(
+  memory: MemoryMap,
+  { fields }: Schema,
+  columns: Iterable<number>,
+  areaBytes: number = AREA_BYTES,
+): InputArea {
   const used = [...new Set(columns)].sort((a, b) => a - b);
   const read = used.flatMap((column) => {
     const field = fields[column];
@@ -38,7 +46,7 @@ export function layOutInput(memory: MemoryMap, { fields }: Schema, columns: Iter
   });
   const rowBytes = read.reduce((sum, { field }) => sum + valuesBytes(field, 64) / 64 + 1 / 8, 1);
   let rows = MAX_BATCH_ROWS;
-  while (rows > BLOCK_ROWS && rows * rowBytes > AREA_BYTES) rows /= 2;
+  while (rows > BLOCK_ROWS && rows * rowBytes > areaBytes) rows /= 2;
   const places = new Map<number, InputPlace>();
   for (const { column, field } of read) {
     const values = memory.reserve(valuesBytes(field, rows));
