@@ -2,10 +2,6 @@
 import { z } from 'zod';
 import type { Schema } from '../../engine/batch/types.ts';
 import type { Connector, Sink, SinkContext, SinkSpec } from '../../engine/graph/connector.ts';
-import { BarsSink } from './bars-sink.ts';
-import { LimitedSink } from './limited-sink.ts';
-import { openLinesSink } from './lines-sink.ts';
-import { TableSink } from './table-sink.ts';
 
 export interface ConsoleOptions {
   readonly format: 'table' | 'bars' | 'ndjson' | 'csv';
@@ -37,21 +33,30 @@ const sink: SinkSpec<ConsoleOptions> = {
   async open(chosen: ConsoleOptions, schema: Schema, context: SinkContext): Promise<Sink> {
     const { format, limit } = chosen;
     const inner = await openFormat(chosen, schema, context);
+    if (limit === undefined) return inner;
+    const { LimitedSink } = await import('./limited-sink.ts');
     const forPeople = format === 'table' || format === 'bars';
-    return limit === undefined ? inner : new LimitedSink(inner, limit, forPeople ? context : undefined);
+    return new LimitedSink(inner, limit, forPeople ? context : undefined);
   },
 };
 
-function openFormat(chosen: ConsoleOptions, schema: Schema, context: SinkContext): Sink | Promise<Sink> {
+/** Each loaded when it is used: what every command lists must not cost what one command needs. */
+async function openFormat(chosen: ConsoleOptions, schema: Schema, context: SinkContext): Promise<Sink> {
   const { format, title, label, value } = chosen;
   switch (format) {
-    case 'table':
+    case 'table': {
+      const { TableSink } = await import('./table-sink.ts');
       return new TableSink(schema, title === undefined ? context : { ...context, name: title });
-    case 'bars':
+    }
+    case 'bars': {
+      const { BarsSink } = await import('./bars-sink.ts');
       return new BarsSink(schema, { title, label, value }, context);
+    }
     case 'ndjson':
-    case 'csv':
+    case 'csv': {
+      const { openLinesSink } = await import('./lines-sink.ts');
       return openLinesSink(format, schema, context);
+    }
   }
 }
 

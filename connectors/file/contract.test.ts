@@ -17,7 +17,17 @@ const rows: Value[][] = Array.from({ length: 25 }, (_, i) => [
   i % 2 === 0,
 ]);
 
-const paths = ['r.csv', 'r.csv.gz', 'r.csv.zst', 'r.ndjson', 'r.ndjson.gz', 'r.json', 'r.arrow', 'r.arrows', 'r.parquet'];
+const paths = [
+  'r.csv',
+  'r.csv.gz',
+  'r.csv.zst',
+  'r.ndjson',
+  'r.ndjson.gz',
+  'r.json',
+  'r.arrow',
+  'r.arrows',
+  'r.parquet',
+];
 
 /** Text formats with rows that cannot be read, and where those are. */
 const broken: ReadonlyMap<string, readonly [string, readonly string[]]> = new Map([

@@ -13,8 +13,6 @@ import type {
 import type { Inferred } from '../formats/format.ts';
 import { parsePath } from '../formats/json/path.ts';
 import { type FileSinkOptions, type FileSourceOptions, fileSinkOptions, fileSourceOptions } from './options.ts';
-import { openFileSink } from './sink.ts';
-import { inferFrom, openFileSource } from './source.ts';
 
 const source: SourceSpec<FileSourceOptions> = {
   options: fileSourceOptions,
@@ -23,9 +21,11 @@ const source: SourceSpec<FileSourceOptions> = {
     { name: 'line', type: { kind: 'int64' }, nullable: false },
   ],
   async infer(options: FileSourceOptions, context: ConnectorContext): Promise<Schema> {
+    const { inferFrom } = await import('./source.ts');
     return topLevel(await inferFrom(options, context));
   },
-  open(options: FileSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
+  async open(options: FileSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
+    const { openFileSource } = await import('./source.ts');
     return openFileSource(options, schema, context);
   },
 };
@@ -47,7 +47,8 @@ function topLevel({ schema, paths }: Inferred): Schema {
 
 const sink: SinkSpec<FileSinkOptions> = {
   options: fileSinkOptions,
-  open(options: FileSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
+  async open(options: FileSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
+    const { openFileSink } = await import('./sink.ts');
     return openFileSink(options, schema, context);
   },
 };

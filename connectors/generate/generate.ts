@@ -2,15 +2,14 @@
 import type { Schema } from '../../engine/batch/types.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Connector, Source, SourceContext, SourceSpec } from '../../engine/graph/connector.ts';
-import { usualType } from './columns.ts';
 import { type GenerateOptions, generateOptions } from './options.ts';
-import { openGenerate } from './source.ts';
 
 const source: SourceSpec<GenerateOptions> = {
   options: generateOptions,
   attachable: [],
   /** Throws `generate.no-columns`. */
   async infer({ columns }: GenerateOptions): Promise<Schema> {
+    const { usualType } = await import('./columns.ts');
     const fields = Object.entries(columns).map(([name, column]) => ({
       name,
       type: usualType(column),
@@ -21,7 +20,8 @@ const source: SourceSpec<GenerateOptions> = {
       hint: 'give the source a `schema`, or `columns` in its options',
     });
   },
-  open(options: GenerateOptions, schema: Schema, context: SourceContext): Promise<Source> {
+  async open(options: GenerateOptions, schema: Schema, context: SourceContext): Promise<Source> {
+    const { openGenerate } = await import('./source.ts');
     return openGenerate(options, schema, context);
   },
 };

@@ -2,10 +2,6 @@
 import type { Schema } from '../../../engine/batch/types.ts';
 import type { Emit, Format, FormatReader, FormatWriter, Inferred, Input, ReadRequest } from '../format.ts';
 import { maxRowBytes } from '../text/options.ts';
-import { TextReader } from '../text/reader.ts';
-import { inferNdjson } from './infer.ts';
-import { NdjsonRecords } from './ndjson-records.ts';
-import { JsonWriter } from './writer.ts';
 
 interface NdjsonReadOptions {
   readonly maxRowBytes: number;
@@ -20,12 +16,18 @@ export const ndjson: Format<NdjsonReadOptions> = {
   readOptions: { maxRowBytes },
   writeOptions: {},
   async openReader(input: Input, request: ReadRequest, options: NdjsonReadOptions): Promise<FormatReader> {
+    const [{ TextReader }, { NdjsonRecords }] = await Promise.all([
+      import('../text/reader.ts'),
+      import('./ndjson-records.ts'),
+    ]);
     return new TextReader(input, request, new NdjsonRecords(options.maxRowBytes));
   },
   async openWriter(schema: Schema, _options: unknown, emit: Emit): Promise<FormatWriter> {
+    const { JsonWriter } = await import('./writer.ts');
     return new JsonWriter(schema, false, emit);
   },
-  infer(input: Input): Promise<Inferred> {
+  async infer(input: Input): Promise<Inferred> {
+    const { inferNdjson } = await import('./infer.ts');
     return inferNdjson(input);
   },
 };
