@@ -1,7 +1,7 @@
 /**
  * `bench pipeline`: filter, map, tumbling windows of 1 s, group by 1,000 keys, sum, count, min and max; 24 bytes a row, of
  * which 5 % or 50 % pass. One thread each: a fused cell (batches copied in, results handed out), the kernels, typed-array
- * JavaScript, DuckDB. The 24 MiB of input stay in the last-level cache, as batches do on their way from cell to cell. `resident`: one batch that stays in the cell's memory, against the speed at which that memory can be read.
+ * JavaScript, DuckDB. The 12 MiB of input stay in the last-level cache, as batches do on their way from cell to cell. `resident`: one batch that stays in the cell's memory, against the speed at which that memory can be read.
  */
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement } from '@duckdb/node-api';
 import type { Batch } from '../engine/batch/batch.ts';
@@ -28,8 +28,8 @@ export const benchmark: Benchmark = {
   run,
 };
 
-/** 16 batches of 64K rows. */
-const ROWS = 1_048_576;
+/** 8 batches of 64K rows. */
+const ROWS = 524_288;
 
 async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
