@@ -11,6 +11,7 @@ const benchmarks: readonly {
   readonly load: () => Promise<{ readonly benchmark: Benchmark }>;
 }[] = [
   { name: 'call', load: () => import('./call.ts') },
+  { name: 'csv', load: () => import('./csv.ts') },
   { name: 'ipc', load: () => import('./ipc.ts') },
   { name: 'pipeline', load: () => import('./pipeline.ts') },
 ];
