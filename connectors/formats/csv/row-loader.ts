@@ -35,6 +35,8 @@ export class RowLoader {
   readonly #cells: readonly Cell[];
   readonly #attached: Attached;
   readonly #emptyIsNull: boolean;
+  /** Whether a field that is not empty is never null. */
+  readonly #valuesOnly: boolean;
   readonly #nulls: readonly Buffer[];
   #scratch: Buffer = Buffer.alloc(0);
 
@@ -44,6 +46,7 @@ export class RowLoader {
     this.#attached = shape.attached;
     this.fields = shape.fields;
     this.#emptyIsNull = nullValues.includes('');
+    this.#valuesOnly = nullValues.every((value) => value === '');
     this.#nulls = nullValues.filter((value) => value !== '').map((value) => Buffer.from(value));
     this.#cells = shape.indices.flatMap((index, at) => {
       const column = builder.columns[at];
@@ -54,9 +57,16 @@ export class RowLoader {
 
   /** Appends the scanned record as a row; false, with `code` and `message` set and no row, where it cannot be one. */
   load(bytes: Buffer, line: number): boolean {
-    const { count } = this.#scanner;
+    const { count, starts, ends, kinds } = this.#scanner;
     if (count !== this.fields) return this.#fail('csv.ragged-row', raggedMessage(count, this.fields));
-    for (const cell of this.#cells) {
+    const cells = this.#cells;
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i] as Cell;
+      const { index, set } = cell;
+      const start = starts[index] as number;
+      const end = ends[index] as number;
+      // Most fields are just a value; only the others need a closer look.
+      if (this.#valuesOnly && kinds[index] === PLAIN && start < end && set(bytes, start, end)) continue;
       if (!this.#cell(cell, bytes)) {
         this.#builder.rollbackRow();
         return false;
@@ -67,6 +77,7 @@ export class RowLoader {
     return true;
   }
 
+  /** Any field: with blanks around a value, null, quoted, or wrong. */
   #cell({ index, column, set, isText }: Cell, bytes: Buffer): boolean {
     const scanner = this.#scanner;
     const kind = scanner.kinds[index] as number;

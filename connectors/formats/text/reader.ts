@@ -6,6 +6,8 @@ import { beginText } from './begin.ts';
 import { LineWindow } from './line-window.ts';
 import { rawText } from './rejects.ts';
 
+const COUNT_EVERY = 8192;
+
 /** What the records of a format look like. */
 export interface RecordParser {
   /** Whether records end where lines end. */
@@ -25,6 +27,9 @@ export class TextReader implements FormatReader {
   readonly window: LineWindow;
   readonly builder: BatchBuilder;
   readonly #parser: RecordParser;
+  /** Positions in the window between which the batch's bytes are not counted again. */
+  #countFrom = 0;
+  #countAt = 0;
   #state: 'new' | 'reading' | 'ended' = 'new';
 
   constructor(input: Input, request: ReadRequest, parser: RecordParser) {
@@ -35,9 +40,14 @@ export class TextReader implements FormatReader {
     this.#parser = parser;
   }
 
-  /** Whether the rows so far make a batch. */
+  /** Whether the rows so far make a batch; to be asked after every record. Bytes are counted once in 8 KiB of input. */
   get full(): boolean {
-    return this.builder.rows >= MAX_BATCH_ROWS || this.builder.bytes >= MAX_BATCH_BYTES;
+    const { builder, window } = this;
+    if (builder.rows >= MAX_BATCH_ROWS) return true;
+    if (window.start < this.#countAt && window.start >= this.#countFrom) return false;
+    this.#countFrom = window.start;
+    this.#countAt = window.start + COUNT_EVERY;
+    return builder.bytes >= MAX_BATCH_BYTES;
   }
 
   async next(): Promise<Batch | undefined> {
