@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { CellPlan } from '../compile/cell-plan.ts';
 import { type GeneratedCell, type GenerateOptions, generate } from '../compile/codegen/generate.ts';
 import { printModule } from '../compile/emit/wat.ts';
-import { externalError, internalError } from '../errors.ts';
+import { type CloudskinError, externalError, internalError } from '../errors.ts';
 
 /** What the support module offers the host; the generated code uses the rest. */
 export interface Support {
@@ -51,6 +51,7 @@ export function instantiate(
   options: GenerateOptions = {},
 ): RunningCode {
   const generated = generate(plan, options);
+  if (generated.heap + FIRST_BLOCKS > maxMemoryBytes) throw memoryLimit(plan.name, maxMemoryBytes);
   const module = compileFast(generated.module.encode());
   const memory = new WebAssembly.Memory({ initial: Math.ceil((generated.heap + FIRST_BLOCKS) / PAGE) });
   const support = new WebAssembly.Instance(loadSupport(), { env: { memory } }).exports as unknown as Support;
@@ -63,18 +64,31 @@ export function instantiate(
   return { generated, memory, support, process, advance: advance ?? (() => {}) };
 }
 
+/** A cell would need more memory than it may take. */
+export function memoryLimit(cell: string, maxMemoryBytes: number): CloudskinError {
+  const operators = cell.split('+').join(', ');
+  const limit = `${Math.floor(maxMemoryBytes / 1_048_576)} MiB`;
+  return externalError('cell.memory-limit', `${operators} needs more than the ${limit} that a cell may take`, {
+    hint: 'shorter windows, fewer groups, fewer columns or a smaller maxDelay need less; a higher limit allows more',
+  });
+}
+
 /** The generated code of a compiled cell as WebAssembly text, for `explain --wat`. */
 export function watText(plan: CellPlan): string {
   return printModule(generate(plan).module);
 }
 
+/** Bytes of a module from which on the optimising compiler would take too long to wait for. */
+const LARGE_MODULE = 65_536;
+
 /**
- * Compiled by the optimising compiler at once: the first batch then runs at full speed, for about two milliseconds a cell.
- * The flags hold for this call only.
+ * Compiled by the optimising compiler at once: the first batch then runs at full speed, for about two milliseconds a cell. Large
+ * modules begin with the fast compiler, and V8 optimises them while they run. The flags hold for this call only.
  */
 function compileFast(bytes: Uint8Array): WebAssembly.Module {
-  setFlagsFromString('--no-liftoff');
-  setFlagsFromString('--no-wasm-lazy-compilation');
+  const fast = bytes.length < LARGE_MODULE;
+  if (fast) setFlagsFromString('--no-liftoff');
+  if (fast) setFlagsFromString('--no-wasm-lazy-compilation');
   try {
     return new WebAssembly.Module(bytes);
   } catch (error) {

@@ -13,11 +13,11 @@ import {
   PORT_ROWS,
   WATERMARK,
 } from '../compile/support/assembly/control.ts';
-import { type CloudskinError, externalError, internalError } from '../errors.ts';
+import { type CloudskinError, internalError } from '../errors.ts';
 import type { Cell, CellCounters, Emit } from './cell.ts';
 import { Failures } from './compiled-failures.ts';
 import { CompiledInput } from './compiled-input.ts';
-import { instantiate, type RunningCode } from './compiled-module.ts';
+import { instantiate, memoryLimit, type RunningCode } from './compiled-module.ts';
 
 export { watText } from './compiled-module.ts';
 
@@ -133,14 +133,10 @@ class CompiledCell implements Cell {
   }
 
   #trapped(error: Error): CloudskinError {
-    const operators = this.name.split('+').join(', ');
     if (this.#word(FAULT) !== FAULT_MEMORY) {
-      return internalError('cell.trap', `the code of ${operators} stopped: ${error.message}`, { cause: error });
+      return internalError('cell.trap', `the code of ${this.name} stopped: ${error.message}`, { cause: error });
     }
-    const limit = `${Math.floor(this.#limit / 1_048_576)} MiB`;
-    return externalError('cell.memory-limit', `${operators} needs more than the ${limit} that a cell may take`, {
-      hint: 'shorter windows, fewer groups or a smaller maxDelay need less; a higher limit allows more',
-    });
+    return memoryLimit(this.name, this.#limit);
   }
 
   /** Hands out the rows that a port holds and empties it. */

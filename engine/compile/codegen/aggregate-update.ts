@@ -4,21 +4,13 @@
  */
 import type { Callee, FunctionBuilder, Label, Local } from '../emit/function.ts';
 import { BLOCK_ROWS, CURRENT_PANE, LATE_ROWS, PANE_START, RECORD_ROWS } from '../support/assembly/control.ts';
-import { addToSum, initialiseRecord, type PendingSum, storeSum } from './accumulators.ts';
-import {
-  findGroup,
-  generateGroup,
-  loadTable,
-  makeGroup,
-  type PaneLocals,
-  paneLocals,
-  prepareKeys,
-  type RowKeys,
-} from './aggregate-group.ts';
+import { addToSum, type PendingSum, storeSum } from './accumulators.ts';
+import { makeGroup } from './aggregate-group.ts';
+import { prepareKeys, type RowKeys } from './aggregate-keys.ts';
 import type { AggregateLayout, ArgumentSlot } from './aggregate-layout.ts';
+import { findGroup, loadTable, type PaneLocals, paneLocals } from './aggregate-table.ts';
 import { columnsOf } from './analysis.ts';
 import { aggregateExpressions, latePort } from './chain-plan.ts';
-import type { CodeModule } from './code-module.ts';
 import { hold } from './expressions.ts';
 import { updateExtremes } from './extremes.ts';
 import type { Generation } from './generation.ts';
@@ -342,15 +334,4 @@ function unlessNull<T>(f: FunctionBuilder, { flag }: Held, body: () => T): T {
     result = body();
   });
   return result as T;
-}
-
-/** The function behind the hot path: one for both versions of the rows' code. */
-export function generateGroupFunction(code: CodeModule, layout: AggregateLayout): Callee {
-  const { callee } = generateGroup(code, layout, (f, record) => {
-    f.get(record);
-    f.i64(0n);
-    f.memory('i64.store', RECORD_ROWS);
-    initialiseRecord(f, layout, record);
-  });
-  return callee;
 }

@@ -138,7 +138,7 @@ function call(scope: RowScope, expr: CallExpr, onNull: Label | undefined): void 
     return;
   }
   const { f } = scope;
-  const result = f.local(expr.type.kind === 'float32' ? 'f32' : 'f64', 'unchecked');
+  const result = scope.temp(expr.type.kind === 'float32' ? 'f32' : 'f64', 4);
   uncheckedTree(scope, expr, (leaf) => value(scope, leaf, onNull));
   f.set(result);
   checkTree(scope, result, () => checkedCall(scope, expr, onNull));

@@ -13,8 +13,8 @@ import type { Callee, FunctionBuilder, Local } from '../emit/function.ts';
 import type { ModuleBuilder } from '../emit/module.ts';
 import { BLOCK_ROWS, INPUT_NULLS } from '../support/assembly/control.ts';
 import { generateAdvance } from './aggregate-emit.ts';
+import { generateGroup } from './aggregate-group.ts';
 import { layOutAggregate } from './aggregate-layout.ts';
-import { generateGroupFunction } from './aggregate-update.ts';
 import { type ChainPlan, functionsOfChain, type PlannedAggregate, planChain } from './chain-plan.ts';
 import { CodeModule } from './code-module.ts';
 import type { Generation, Variant } from './generation.ts';
@@ -81,7 +81,7 @@ export function generate(cell: CellPlan, options: GenerateOptions = {}): Generat
 
 function beginAggregate(code: CodeModule, planned: PlannedAggregate): Generation['aggregate'] {
   const layout = layOutAggregate(planned);
-  return { layout, group: generateGroupFunction(code, layout) };
+  return { layout, group: generateGroup(code, layout) };
 }
 
 function usesArena(id: string): boolean {

@@ -49,7 +49,7 @@ export class InputColumn implements Readable {
       f.brIf(onNull);
     }
     if (isVariable(this.stored)) {
-      this.#bytes(f);
+      this.#bytes(scope);
     } else if (this.stored.kind === 'bool') {
       bit(f, this.values, this.#row);
     } else {
@@ -68,9 +68,10 @@ export class InputColumn implements Readable {
   }
 
   /** Address and length between two offsets. */
-  #bytes(f: FunctionBuilder): void {
-    const entry = f.local('i32', 'entry');
-    const start = f.local('i32', 'start');
+  #bytes(scope: RowScope): void {
+    const { f } = scope;
+    const entry = scope.temp('i32', 4);
+    const start = scope.temp('i32', 5);
     scaled(f, this.#row, 2);
     f.tee(entry);
     f.memory('i32.load', this.values);

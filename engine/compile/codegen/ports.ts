@@ -191,19 +191,19 @@ export class PortWriter {
   #write(scope: RowScope, column: PortColumn, source: Readable): void {
     const f = this.#f;
     if (!source.nullable || !column.field.nullable) {
-      this.#store(column, () => source.read(scope, undefined));
+      this.#store(scope, column, () => source.read(scope, undefined));
       return;
     }
     f.block((done) => {
       f.block((isNull) => {
-        this.#store(column, () => source.read(scope, isNull));
+        this.#store(scope, column, () => source.read(scope, isNull));
         f.br(done);
       });
       this.#storeNull(column);
     });
   }
 
-  #store({ field, entry, values }: PortColumn, read: () => void): void {
+  #store(scope: RowScope, { field, entry, values }: PortColumn, read: () => void): void {
     const f = this.#f;
     if (isVariable(field.type)) {
       f.i32(entry);
@@ -213,7 +213,7 @@ export class PortWriter {
       return;
     }
     if (field.type.kind === 'bool') {
-      this.#storeBit(values, read);
+      this.#storeBit(scope, values, read);
       return;
     }
     f.get(this.next);
@@ -223,10 +223,10 @@ export class PortWriter {
     f.memory(storeOf(field.type), values);
   }
 
-  #storeBit(values: number, read: () => void): void {
+  #storeBit(scope: RowScope, values: number, read: () => void): void {
     const f = this.#f;
-    const byte = f.local('i32', 'byte');
-    const value = f.local('i32', 'bit');
+    const byte = scope.temp('i32', 4);
+    const value = scope.temp('i32', 5);
     read();
     f.set(value);
     f.get(this.next);
