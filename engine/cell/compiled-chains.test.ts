@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type ChainCase, chainCase, eventsOf } from '../../test/kit/chain-cases.ts';
 import { chainOf, drive, type Outcome } from '../../test/kit/chains.ts';
+import { build } from '../../test/kit/tables.ts';
+import type { Value } from '../batch/types.ts';
 import type { CellPlan } from '../compile/cell-plan.ts';
 import { openKernelCell } from '../compile/kernels/chain.ts';
 import { loadParser } from '../expression/check.ts';
@@ -37,6 +39,43 @@ describe('a compiled chain', () => {
       { numRuns: 150 },
     );
     expect(valid).toBeGreaterThan(100);
+  });
+
+  it('finds groups of one integer key wherever keys lie', () => {
+    const fields = [
+      { name: 'ts', type: { kind: 'timestamp', unit: 'us' } as const, nullable: false },
+      { name: 'wide', type: { kind: 'int64' } as const, nullable: true },
+      { name: 'narrow', type: { kind: 'int32' } as const, nullable: true },
+    ];
+    const schema = { fields, time: 0 };
+    const center = fc.constantFrom(0n, 2n ** 63n - 200n, -(2n ** 63n) + 200n, 2n ** 31n, -40_000n);
+    const cluster = fc.tuple(center, fc.integer({ min: 1, max: 4000 }), fc.integer({ min: 1, max: 97 }));
+    fc.assert(
+      fc.property(
+        fc.array(cluster, { minLength: 1, maxLength: 4 }),
+        fc.constantFrom('wide', 'narrow'),
+        (clusters, key) => {
+          const rows = Array.from({ length: 3000 }, (_, row): Value[] => {
+            const [start, width, step] = clusters[(row >> 5) % clusters.length] ?? [0n, 1, 1];
+            const wide = BigInt.asIntN(64, start + BigInt((row * step) % width) - BigInt(width >> 1));
+            return [
+              BigInt(row * 700),
+              row % 71 === 0 ? null : wide,
+              row % 71 === 0 ? null : Number(BigInt.asIntN(32, wide)),
+            ];
+          });
+          const plan = chainOf(schema, [{ window: 1_000_000n, groupBy: { key }, aggregate: { n: 'count(*)' } }]);
+          const events = [
+            { batch: build(schema, rows) },
+            { watermark: 900_000n },
+            { batch: build(schema, rows) },
+            'end' as const,
+          ];
+          expect(drive(openCompiledCell(plan), events)).toEqual(drive(openKernelCell(plan), events));
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 
   it('gives the same result whatever the size of batches', () => {

@@ -24,7 +24,7 @@ import {
 import type { CodeModule } from './code-module.ts';
 import type { InputColumn } from './input.ts';
 import type { Readable, RowScope } from './scope.ts';
-import { storeOf, widthShift } from './types.ts';
+import { storeOf, wasmTypes, widthShift } from './types.ts';
 
 /** Bytes of fixed-width buffers that a port aims at; wide schemas get fewer rows. */
 const PORT_BYTES = 8_388_608;
@@ -58,6 +58,8 @@ export function layOutPort(code: CodeModule, index: number, schema: Schema): Por
   words[PORT_COLUMNS / 4] = schema.fields.length;
   words[PORT_LAYOUT / 4] = layout;
   const columns = schema.fields.map((field, column): PortColumn => {
+    // Throws for a type that cells cannot compute with.
+    wasmTypes(field.type);
     const at = PORT_HEAD + column * COLUMN_SIZE;
     const values = memory.reserve(bufferBytes(field.type, capacity));
     words[(at + COLUMN_FORM) / 4] = formOf(field.type);

@@ -36,6 +36,8 @@ const OUT_OF_RANGE = 1;
 
 const SMALLEST_SLOTS: u32 = 16;
 const LARGEST_FIRST_SLOTS: u32 = 65536;
+/** So many windows may be open for a new one to begin as large as the last one was. */
+const FEW_PANES: u32 = 4;
 
 /**
  * The pane of the window of `size` that holds `time`, opened if it is not open; or LATE, or OUT_OF_RANGE where its bounds
@@ -178,7 +180,8 @@ export function duePane(size: i64): u32 {
 }
 
 function newPane(start: i64, recordSize: u32): u32 {
-  const hint = load<u32>(GROUPS_HINT);
+  // Many open windows each as large as the last one could fill the memory with empty tables.
+  const hint = load<u32>(PANE_COUNT) < FEW_PANES ? load<u32>(GROUPS_HINT) : 0;
   let slots = SMALLEST_SLOTS;
   while (slots < LARGEST_FIRST_SLOTS && slots < hint << 1) slots <<= 1;
   const pane = allocate(PANE_SIZE);
@@ -247,8 +250,9 @@ export function releasePane(pane: u32, recordSize: u32): void {
   release(pane, PANE_SIZE);
 }
 
-/** Entries that an index has at least, and most entries a group. */
-const SMALLEST_INDEX: u64 = 1024;
+/** Groups from which on a pane has an index; entries that it has at least, and most entries a group. */
+const FIRST_INDEXED: u64 = 16;
+const SMALLEST_INDEX: u64 = 256;
 const INDEX_PER_GROUP: u64 = 16;
 const LARGEST_INDEX: u64 = 1048576;
 
@@ -280,20 +284,45 @@ export function indexGroup(pane: u32, key: i64, record: u32, recordSize: u32, wi
   }
   const first = load<u32>(pane, PANE_RECORDS);
   const groups = <u64>((load<u32>(pane, PANE_NEXT) - first) / recordSize);
-  const low = count == 0 ? key : min<i64>(key, base);
-  const high = count == 0 ? key : max<i64>(key, base + <i64>(count - 1));
+  if (count == 0) {
+    // Looked at again whenever the groups have doubled, since it takes a walk over all of them.
+    if (groups >= FIRST_INDEXED && (groups & (groups - 1)) == 0) firstIndex(pane, groups, recordSize, wide);
+    return;
+  }
+  const low = min<i64>(key, base);
+  const high = max<i64>(key, base + <i64>(count - 1));
   const span = <u64>(high - low);
-  const limit = min<u64>(max<u64>(SMALLEST_INDEX, groups * INDEX_PER_GROUP), LARGEST_INDEX);
-  if (span >= limit) return;
-  // Room on the side that grew; a base that would wrap around stays where the keys are.
-  const size = min<u64>(max<u64>(SMALLEST_INDEX, (span + 1) << 1), LARGEST_INDEX);
-  let start = low;
-  if (count != 0 && key < base && low > i64.MIN_VALUE + <i64>size) start = high - <i64>(size - 1);
-  if (start > i64.MAX_VALUE - <i64>size) start = i64.MAX_VALUE - <i64>size;
-  rebuildIndex(pane, start, <u32>size, recordSize, wide);
+  if (span >= indexLimit(groups)) return;
+  // With room on the side that grew, where that does not wrap around.
+  const room = key < base && low > i64.MIN_VALUE + <i64>(span << 1);
+  rebuildIndex(pane, room ? low - <i64>span : low, room ? span << 1 : span, recordSize, wide);
 }
 
-function rebuildIndex(pane: u32, start: i64, size: u32, recordSize: u32, wide: bool): void {
+/** How far apart the keys of that many groups may lie. */
+@inline
+function indexLimit(groups: u64): u64 {
+  return min<u64>(max<u64>(SMALLEST_INDEX, groups * INDEX_PER_GROUP), LARGEST_INDEX);
+}
+
+/** An index over the keys that there are, if they lie close enough. */
+function firstIndex(pane: u32, groups: u64, recordSize: u32, wide: bool): void {
+  const end = load<u32>(pane, PANE_NEXT);
+  let low = i64.MAX_VALUE;
+  let high = i64.MIN_VALUE;
+  for (let record = load<u32>(pane, PANE_RECORDS); record < end; record += recordSize) {
+    if (load<u32>(record, RECORD_NULLS) != 0) continue;
+    low = min<i64>(low, keyOf(record, wide));
+    high = max<i64>(high, keyOf(record, wide));
+  }
+  const span = <u64>(high - low);
+  if (span >= indexLimit(groups)) return;
+  rebuildIndex(pane, low, span, recordSize, wide);
+}
+
+/** From `low` on over at least `span`, with as much again behind it. */
+function rebuildIndex(pane: u32, low: i64, span: u64, recordSize: u32, wide: bool): void {
+  const size = <u32>min<u64>(max<u64>(SMALLEST_INDEX, (span + 1) << 1), LARGEST_INDEX);
+  const start = low > i64.MAX_VALUE - <i64>size ? i64.MAX_VALUE - <i64>size : low;
   const count = load<u32>(pane, PANE_INDEX_COUNT);
   if (count != 0) release(load<u32>(pane, PANE_INDEX), count << 2);
   store<u32>(pane, 0, PANE_INDEX_COUNT);
