@@ -4,22 +4,40 @@ import { ERROR } from './control';
 /** Index of `overflow` in EVALUATION_ERRORS. */
 const OVERFLOW = 6;
 
+/**
+ * The word at `at` of which only the first `length` bytes (1 to 8) count; the others read as zeros. Reading beyond the end of text is
+ * safe: behind every block there is slack.
+ */
+@inline
+function lastWord(at: u32, length: u32): u64 {
+  return load<u64>(at) & (<u64>0xffffffffffffffff >> ((8 - <u64>length) << 3));
+}
+
 export function equalBytes(a: u32, aLength: u32, b: u32, bLength: u32): bool {
-  return aLength == bLength && (a == b || memory.compare(a, b, aLength) == 0);
+  if (aLength != bLength) return false;
+  let rest = aLength;
+  for (; rest > 8; rest -= 8) {
+    if (load<u64>(a) != load<u64>(b)) return false;
+    a += 8;
+    b += 8;
+  }
+  return rest == 0 || lastWord(a, rest) == lastWord(b, rest);
 }
 
 /** Negative, zero or positive, by unsigned bytes; a prefix comes first. */
 export function compareBytes(a: u32, aLength: u32, b: u32, bLength: u32): i32 {
-  const common = min(aLength, bLength);
-  let at: u32 = 0;
-  for (; at + 8 <= common; at += 8) {
-    const left = bswap(load<u64>(a + at));
-    const right = bswap(load<u64>(b + at));
-    if (left != right) return left < right ? -1 : 1;
+  let rest = min(aLength, bLength);
+  for (; rest > 8; rest -= 8) {
+    const left = load<u64>(a);
+    const right = load<u64>(b);
+    if (left != right) return bswap(left) < bswap(right) ? -1 : 1;
+    a += 8;
+    b += 8;
   }
-  for (; at < common; at++) {
-    const difference = <i32>load<u8>(a + at) - <i32>load<u8>(b + at);
-    if (difference != 0) return difference;
+  if (rest != 0) {
+    const left = lastWord(a, rest);
+    const right = lastWord(b, rest);
+    if (left != right) return bswap(left) < bswap(right) ? -1 : 1;
   }
   return <i32>(aLength > bLength) - <i32>(aLength < bLength);
 }
@@ -27,11 +45,12 @@ export function compareBytes(a: u32, aLength: u32, b: u32, bLength: u32): i32 {
 /** Folds the bytes into a hash, eight at a time; the length too. */
 export function hashBytes(seed: u64, source: u32, length: u32): u64 {
   let hash = seed ^ (<u64>length * 0x9e3779b97f4a7c15);
-  let at: u32 = 0;
-  for (; at + 8 <= length; at += 8) hash = fold(hash ^ load<u64>(source + at));
-  let rest: u64 = 0;
-  for (let shift: u64 = 0; at < length; at++, shift += 8) rest |= <u64>load<u8>(source + at) << shift;
-  return fold(hash ^ rest);
+  let rest = length;
+  for (; rest > 8; rest -= 8) {
+    hash = fold(hash ^ load<u64>(source));
+    source += 8;
+  }
+  return fold(hash ^ (rest == 0 ? 0 : lastWord(source, rest)));
 }
 
 @inline
