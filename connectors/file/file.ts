@@ -59,7 +59,7 @@ export const file: Connector = {
   example: `sources:
   readings:
     file: { path: readings.csv }
-    schema: { machine: utf8, at: timestamp[ms], temperature: float64 }
+    schema: { machine: utf8, at: "timestamp[ms]", temperature: float64 }
 sinks:
   copy: { from: readings, file: { path: copy.ndjson } }
 `,

@@ -2,7 +2,15 @@
 import { z } from 'zod';
 import { positiveDurationType, sizeType } from '../../engine/graph/units.ts';
 import type { Format, FormatName } from '../formats/format.ts';
-import { type Compression, compressions, formatNamed, formatNames, formats, partsOfName } from '../formats/formats.ts';
+import {
+  type Compression,
+  compressions,
+  formatNamed,
+  formatNames,
+  formats,
+  partsOfName,
+  unknownFormat,
+} from '../formats/formats.ts';
 
 export interface FileSourceOptions {
   readonly path: string;
@@ -80,19 +88,24 @@ const sinkShape = {
 export const fileSourceOptions: z.ZodType<FileSourceOptions> = withFormats(
   sourceShape,
   (entry) => entry.readOptions,
+  (path) => path === '-',
 ) as unknown as z.ZodType<FileSourceOptions>;
 
 export const fileSinkOptions: z.ZodType<FileSinkOptions> = withFormats(
   sinkShape,
   (entry) => entry.writeOptions,
+  () => true,
 ) as unknown as z.ZodType<FileSinkOptions>;
 
 /** The connector's own keys and, optional, those of the formats, which are collected into `given`. */
-function withFormats(own: Shape, optionsOf: (format: Format) => Shape): z.ZodType {
-  const theirs: Record<string, z.ZodType> = {};
-  for (const entry of formats) {
-    for (const [key, type] of Object.entries(optionsOf(entry))) theirs[key] ??= withoutDefault(type);
-  }
+function withFormats(
+  own: Shape,
+  optionsOf: (format: Format) => Shape,
+  mustHaveFormat: (path: string) => boolean,
+): z.ZodType {
+  const theirs = Object.fromEntries(
+    [...keysOfFormats(optionsOf)].map(([key, types]) => [key, union(types.map(withoutDefault))]),
+  );
   return z.strictObject({ ...theirs, ...own }).transform((parsed, context) => {
     const result: Record<string, unknown> = {};
     const given: Record<string, unknown> = {};
@@ -100,18 +113,38 @@ function withFormats(own: Shape, optionsOf: (format: Format) => Shape): z.ZodTyp
       if (key in own) result[key] = value;
       else if (value !== undefined) given[key] = value;
     }
+    const path = String(result.path);
     const name = result.format as FormatName | undefined;
-    const chosen = name === undefined ? partsOfName(String(result.path)).format : formatNamed(name);
-    for (const key of chosen === undefined ? [] : wrongKeys(chosen, given, optionsOf)) {
-      context.addIssue({
-        code: 'custom',
-        path: [key],
-        message: wrongOption(key, chosen, optionsOf),
-        params: { code: 'file.wrong-option' },
-      });
+    const chosen = name === undefined ? partsOfName(path).format : formatNamed(name);
+    if (chosen !== undefined) {
+      for (const [key, message] of wrongOptions(chosen, given, optionsOf)) {
+        context.addIssue({ code: 'custom', path: [key], message, params: { code: 'file.wrong-option' } });
+      }
+    } else if (mustHaveFormat(path)) {
+      const { message, code } = unknownFormat(path);
+      context.addIssue({ code: 'custom', path: ['path'], message, params: { code } });
     }
     return { ...result, given };
   });
+}
+
+/** Every key with the types that formats give it; those that share one share the type's object. */
+function keysOfFormats(optionsOf: (format: Format) => Shape): Map<string, z.ZodType[]> {
+  const keys = new Map<string, z.ZodType[]>();
+  for (const entry of formats) {
+    for (const [key, type] of Object.entries(optionsOf(entry))) {
+      const types = keys.get(key) ?? [];
+      if (!types.includes(type)) keys.set(key, [...types, type]);
+    }
+  }
+  return keys;
+}
+
+function union(types: readonly z.ZodType[]): z.ZodType {
+  const [only] = types;
+  if (types.length === 1 && only !== undefined) return only;
+  const descriptions = [...new Set(types.map((type) => type.description ?? ''))];
+  return z.union(types).describe(descriptions.join(' Or: '));
 }
 
 /** Defaults are filled in once the format is known, so that an option of another format can be told from one not given. */
@@ -122,11 +155,23 @@ function withoutDefault(type: z.ZodType): z.ZodType {
   return description === undefined ? optional : optional.describe(description);
 }
 
-function wrongKeys(chosen: Format | undefined, given: object, optionsOf: (format: Format) => Shape): string[] {
-  return chosen === undefined ? [] : Object.keys(given).filter((key) => !(key in optionsOf(chosen)));
-}
-
-function wrongOption(key: string, chosen: Format | undefined, optionsOf: (format: Format) => Shape): string {
-  const owners = formats.filter((entry) => key in optionsOf(entry)).map((entry) => entry.name);
-  return `"${key}" is an option of ${owners.join(', ')}, and this file is ${chosen?.name ?? 'none of them'}`;
+/** Options given that the format has not, and values that are only another format's. */
+function wrongOptions(
+  chosen: Format,
+  given: Readonly<Record<string, unknown>>,
+  optionsOf: (format: Format) => Shape,
+): [string, string][] {
+  const shape = optionsOf(chosen);
+  const keys = keysOfFormats(optionsOf);
+  return Object.entries(given).flatMap(([key, value]): [string, string][] => {
+    const type = shape[key];
+    if (type === undefined) {
+      const owners = formats.filter((entry) => key in optionsOf(entry)).map((entry) => entry.name);
+      return [[key, `"${key}" is an option of ${owners.join(', ')}, and this file is ${chosen.name}`]];
+    }
+    // A type that is not shared was checked already, and has turned the text into a value.
+    if ((keys.get(key) ?? []).length < 2) return [];
+    const message = type.safeParse(value).error?.issues[0]?.message;
+    return message === undefined ? [] : [[key, `${message}, for ${chosen.name}`]];
+  });
 }

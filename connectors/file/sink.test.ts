@@ -239,11 +239,26 @@ describe('what can go wrong', () => {
     await expect(open({ path: 'f/a.csv' })).rejects.toMatchObject({ domain: 'user' });
   });
 
-  it('refuses an unknown format, with the list', async () => {
-    await expect(open({ path: 'a.xlsx' })).rejects.toMatchObject({
-      code: 'file.unknown-format',
-      message: expect.stringContaining('.csv .tsv .ndjson'),
-    });
+  it.each(['a.xlsx', 'a', '-'])('refuses an unknown format, with the list: %s', (path) => {
+    const issue = fileSinkOptions.safeParse({ path }).error?.issues[0];
+    expect(issue).toMatchObject({ path: ['path'], params: { code: 'file.unknown-format' } });
+    expect(issue?.message).toContain('.csv .tsv .ndjson');
+  });
+
+  it('takes an option that formats share with the values of the format at hand only', () => {
+    const fits = (path: string, codec: string): boolean => fileSinkOptions.safeParse({ path, codec }).success;
+    expect(['snappy', 'gzip', 'zstd', 'lz4'].map((codec) => fits('a.parquet', codec))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(['snappy', 'gzip', 'zstd', 'lz4'].map((codec) => fits('a.arrow', codec))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
   });
 
   it.each([

@@ -1,5 +1,5 @@
 /** The formats there are, and how a file's name says which one it has and how it is compressed. */
-import { userError } from '../../engine/errors.ts';
+import { type CloudskinError, userError } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
 import { arrow, arrowStream } from './arrow/arrow.ts';
 import { csv } from './csv/csv.ts';
@@ -60,8 +60,8 @@ export function formatNamed(name: FormatName): Format {
   return format;
 }
 
-/** Throws `file.unknown-format` with the extensions there are. */
-export function unknownFormat(path: string): Error {
+/** The error `file.unknown-format`, with the extensions there are. */
+export function unknownFormat(path: string): CloudskinError {
   const known = formats.flatMap((format) => format.extensions);
   const extension = splitExtension(path)[1];
   const near = extension === '' ? undefined : didYouMean(extension, known);
