@@ -8,7 +8,6 @@ const OVERFLOW = 6;
  * The word at `at` of which only the first `length` bytes (1 to 8) count; the others read as zeros. Reading beyond the end of text is
  * safe: behind every block there is slack.
  */
-@inline
 function lastWord(at: u32, length: u32): u64 {
   return load<u64>(at) & (<u64>0xffffffffffffffff >> ((8 - <u64>length) << 3));
 }
@@ -53,7 +52,6 @@ export function hashBytes(seed: u64, source: u32, length: u32): u64 {
   return fold(hash ^ (rest == 0 ? 0 : lastWord(source, rest)));
 }
 
-@inline
 function fold(value: u64): u64 {
   const product = value * 0x9e3779b97f4a7c15;
   return product ^ (product >> 32);

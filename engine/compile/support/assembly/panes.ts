@@ -57,7 +57,6 @@ export function openPane(time: i64, size: i64, recordSize: u32, earliest: i64, l
   return pane;
 }
 
-@inline
 function directorySlot(start: i64, size: i64): u32 {
   return <u32>((<u64>(start / size) * 0x9e3779b97f4a7c15) >> 32) & load<u32>(DIRECTORY_MASK);
 }
@@ -204,9 +203,8 @@ function setTable(pane: u32, slots: u32, recordSize: u32): void {
   store<u32>(pane, records + bytes, PANE_END);
 }
 
-@inline
 function slotCount(pane: u32): u32 {
-  return <u32>1 << (32 - load<u32>(pane, PANE_SHIFT));
+  return (<u32>1) << (32 - load<u32>(pane, PANE_SHIFT));
 }
 
 /** Doubles the table of a pane whose records are full. */
@@ -266,7 +264,6 @@ function moveIndex(pane: u32, by: u32): void {
   }
 }
 
-@inline
 function keyOf(record: u32, wide: bool): i64 {
   return wide ? load<i64>(record, RECORD_KEYS) : <i64>load<i32>(record, RECORD_KEYS);
 }
@@ -279,7 +276,7 @@ export function indexGroup(pane: u32, key: i64, record: u32, recordSize: u32, wi
   const count = <u64>load<u32>(pane, PANE_INDEX_COUNT);
   const base = load<i64>(pane, PANE_INDEX_BASE);
   if (<u64>(key - base) < count) {
-    store<u32>(load<u32>(pane, PANE_INDEX) + (<u32>(key - base) << 2), record);
+    store<u32>(load<u32>(pane, PANE_INDEX) + ((<u32>(key - base)) << 2), record);
     return;
   }
   const first = load<u32>(pane, PANE_RECORDS);
@@ -299,7 +296,6 @@ export function indexGroup(pane: u32, key: i64, record: u32, recordSize: u32, wi
 }
 
 /** How far apart the keys of that many groups may lie. */
-@inline
 function indexLimit(groups: u64): u64 {
   return min<u64>(max<u64>(SMALLEST_INDEX, groups * INDEX_PER_GROUP), LARGEST_INDEX);
 }
@@ -334,7 +330,7 @@ function rebuildIndex(pane: u32, low: i64, span: u64, recordSize: u32, wide: boo
   const end = load<u32>(pane, PANE_NEXT);
   for (let record = load<u32>(pane, PANE_RECORDS); record < end; record += recordSize) {
     const offset = <u64>(keyOf(record, wide) - start);
-    if (offset < <u64>size && load<u32>(record, RECORD_NULLS) == 0) store<u32>(index + (<u32>offset << 2), record);
+    if (offset < <u64>size && load<u32>(record, RECORD_NULLS) == 0) store<u32>(index + ((<u32>offset) << 2), record);
   }
 }
 
@@ -369,7 +365,7 @@ export function keepBytes(pane: u32, source: u32, length: u32): u32 {
 /** Puts a copy of the bytes into an accumulator (address, length, capacity), over the old ones where there is room. */
 export function replaceBytes(pane: u32, accumulator: u32, source: u32, length: u32): void {
   if (length > load<u32>(accumulator, 8) || load<u32>(accumulator) == 0) {
-    const capacity = length <= 16 ? 16 : <u32>1 << (32 - clz<u32>(length - 1));
+    const capacity = length <= 16 ? 16 : (<u32>1) << (32 - clz<u32>(length - 1));
     store<u32>(accumulator, paneBytes(pane, capacity));
     store<u32>(accumulator, capacity, 8);
   }

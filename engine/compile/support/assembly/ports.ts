@@ -81,7 +81,6 @@ function reserveBody(port: u32, size: u32): void {
   store<u32>(port, blockSize(size), PORT_BODY_CAPACITY);
 }
 
-@inline
 function align(bytes: u32): u32 {
   return (bytes + 63) & ~63;
 }
@@ -143,7 +142,7 @@ export function portReset(port: u32): void {
 /** Marks row `row` of the column as null. */
 export function setNull(column: u32, row: u32): void {
   const byte = load<u32>(column, COLUMN_VALIDITY) + (row >> 3);
-  store<u8>(byte, <u8>(<u32>load<u8>(byte) & ~(<u32>1 << (row & 7))));
+  store<u8>(byte, <u8>(<u32>load<u8>(byte) & ~((<u32>1) << (row & 7))));
   store<u32>(column, load<u32>(column, COLUMN_NULLS) + 1, COLUMN_NULLS);
 }
 
@@ -154,7 +153,7 @@ function reserveBytes(column: u32, more: u32): u32 {
   const capacity = load<u32>(column, COLUMN_BYTES_CAPACITY);
   if (needed > <u64>capacity) {
     if (needed > 0x7fffffff) memoryFault();
-    const wanted = <u32>max<u64>(needed, min<u64>(<u64>capacity << 1, 0x7fffffff));
+    const wanted = <u32>max<u64>(needed, min<u64>((<u64>capacity) << 1, 0x7fffffff));
     const grown = allocate(wanted);
     memory.copy(grown, load<u32>(column, COLUMN_BYTES), length);
     if (capacity != 0) release(load<u32>(column, COLUMN_BYTES), capacity);
@@ -185,7 +184,6 @@ export function gatherBytes(column: u32, row: u32, offsets: u32, bytes: u32, sel
 }
 
 /** True where the selection is a run of neighbouring rows. */
-@inline
 function isRun(selection: u32, count: u32): bool {
   return count > 0 && load<u32>(selection + ((count - 1) << 2)) - load<u32>(selection) == count - 1;
 }
@@ -218,7 +216,6 @@ export function gather64(target: u32, source: u32, selection: u32, count: u32): 
   gather<u64>(target, source, selection, count);
 }
 
-@inline
 function gather<T>(target: u32, source: u32, selection: u32, count: u32): void {
   if (isRun(selection, count)) {
     memory.copy(target, source + load<u32>(selection) * <u32>sizeof<T>(), count * <u32>sizeof<T>());
