@@ -14,6 +14,7 @@ const benchmarks: readonly {
   { name: 'csv', load: () => import('./csv.ts') },
   { name: 'ipc', load: () => import('./ipc.ts') },
   { name: 'pipeline', load: () => import('./pipeline.ts') },
+  { name: 'startup', load: () => import('./startup.ts') },
 ];
 
 const { values, positionals } = parseArgs({

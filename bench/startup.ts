@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { against, type BenchOptions, type Benchmark, interleave, plain, type Result } from './harness.ts';
+import { against, type Benchmark, type BenchOptions, interleave, plain, type Result } from './harness.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cli = join(root, 'dist/cli/bin.js');
