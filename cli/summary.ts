@@ -1,18 +1,29 @@
 /** What `run` says when it has ended: rows, time, what was written, what was left out. */
-import type { Summary } from '../engine/runtime/deployment.ts';
+import { isAbsolute, join, relative } from 'node:path';
+import type { SinkSummary, Summary } from '../engine/runtime/deployment.ts';
 import { count, duration } from './figures.ts';
 import { paint } from './paint.ts';
 
-export function summaryText(summary: Summary, color: boolean): string {
+/** `directory`: the graph's, from which files count. */
+export function summaryText(summary: Summary, directory: string, color: boolean): string {
   const { metrics } = summary;
   const rate = metrics.elapsed > 0 ? ` (${count(Math.round(metrics.rowsIn / metrics.elapsed))} rows/s)` : '';
   const how = summary.stopped ? 'stopped and drained' : 'done';
   const lines = [
     `${paint(how, 'green', color)}: ${summary.name}: ${count(metrics.rowsIn)} rows in, ${count(metrics.rowsOut)} out in ${duration(metrics.elapsed)}${rate}`,
     ...leftOut(summary).map((text) => paint(text, 'yellow', color)),
-    ...summary.sinks.flatMap((sink) => sink.wrote.map((path) => `wrote ${path}: ${count(sink.rows)} rows`)),
+    ...summary.sinks.filter((sink) => sink.wrote.length > 0).map((sink) => wroteText(sink, directory)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Paths as the shell would take them here. */
+function wroteText({ wrote, more, rows }: SinkSummary, directory: string): string {
+  const paths = wrote.map((path) => {
+    if (isAbsolute(path) || /^[a-z]+:\/\//.test(path)) return path;
+    return relative(process.cwd(), join(directory, path));
+  });
+  return `wrote ${paths.join(', ')}${more === undefined ? '' : ` and ${more} more`}: ${count(rows)} rows`;
 }
 
 /** Rows that did not take the main way, by the node that counted them. */

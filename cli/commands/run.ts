@@ -64,7 +64,7 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal):
   if (options.quiet !== true && !json) line = new LiveLine(terminal, () => deployment.metrics());
   const summary = await runToEnd(deployment, line, terminal);
   if (json) await terminal.out(`${JSON.stringify(summary)}\n`);
-  else if (options.quiet !== true) terminal.err(summaryText(summary, terminal.errColor));
+  else if (options.quiet !== true) terminal.err(summaryText(summary, prepared.directory, terminal.errColor));
 }
 
 async function runToEnd(deployment: Deployment, line: LiveLine | undefined, terminal: Terminal): Promise<Summary> {

@@ -63,7 +63,7 @@ class RollingSink implements Sink {
     clearTimeout(this.#timer);
     await this.#lock(async () => this.#complete());
     const more = this.#files - this.#wrote.length;
-    return { rows: this.#rows, wrote: more > 0 ? [...this.#wrote, `and ${more} more`] : this.#wrote };
+    return { rows: this.#rows, wrote: this.#wrote, ...(more > 0 ? { more } : {}) };
   }
 
   async abort(): Promise<void> {

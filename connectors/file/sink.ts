@@ -26,7 +26,7 @@ export async function openFileSink(options: FileSinkOptions, schema: Schema, con
   if (roll !== undefined) return openRollingSink(writing, roll);
   const encoder = await openEncoder(writing, () => openWhole(writing));
   await encoder.open();
-  return new WholeSink(encoder, options.path === '-' ? 'stdout' : options.path);
+  return new WholeSink(encoder, options.path === '-' ? [] : [options.path]);
 }
 
 async function openWhole({ options, context, format, compression }: Writing): Promise<Target> {
@@ -38,11 +38,11 @@ async function openWhole({ options, context, format, compression }: Writing): Pr
 
 class WholeSink implements Sink {
   readonly #encoder: FileEncoder;
-  readonly #name: string;
+  readonly #wrote: readonly string[];
 
-  constructor(encoder: FileEncoder, name: string) {
+  constructor(encoder: FileEncoder, wrote: readonly string[]) {
     this.#encoder = encoder;
-    this.#name = name;
+    this.#wrote = wrote;
   }
 
   write(batch: Batch): void | Promise<void> {
@@ -55,7 +55,7 @@ class WholeSink implements Sink {
 
   async close(): Promise<SinkReport> {
     await this.#encoder.commit();
-    return { rows: this.#encoder.rows, wrote: [this.#name] };
+    return { rows: this.#encoder.rows, wrote: this.#wrote };
   }
 
   abort(): Promise<void> {

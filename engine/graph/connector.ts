@@ -62,8 +62,10 @@ export interface SinkContext extends ConnectorContext {
 
 export interface SinkReport {
   readonly rows: number;
-  /** Files or addresses written, for the summary at the end. */
+  /** Files written, relative to the context's directory, or addresses; for the summary at the end. */
   readonly wrote: readonly string[];
+  /** How many more there are, where the list is cut. */
+  readonly more?: number;
 }
 
 /**
