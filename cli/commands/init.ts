@@ -35,6 +35,7 @@ export const init: CommandModule = {
       .action(async (directory: string | undefined, options: InitOptions) => {
         const target = resolve(directory ?? '.');
         const graph = options.from === undefined ? fromTemplate(target, options) : await fromData(target, options.from);
+        await writeSchema(target);
         const shown = relative(process.cwd(), graph);
         await terminal.out(`wrote ${shown}\nnext: cloudskin run ${shown}\n`);
       });
@@ -43,6 +44,13 @@ export const init: CommandModule = {
 
 function templateNames(): string[] {
   return readdirSync(TEMPLATES).sort();
+}
+
+/** The schema that the graph's first line names, so that editors complete it. */
+async function writeSchema(target: string): Promise<void> {
+  const { jsonSchema } = await import('../../engine/graph/index.ts');
+  const { connectors } = await import('../../connectors/registry.ts');
+  writeFileSync(join(target, 'cloudskin.schema.json'), `${JSON.stringify(jsonSchema(connectors), null, 2)}\n`);
 }
 
 /** Refuses to overwrite: what is there already is somebody's work. */
