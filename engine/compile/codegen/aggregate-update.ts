@@ -2,6 +2,7 @@
  * Putting a row into its group: its window (kept from row to row, since neighbours mostly share it), its group, its accumulators. All
  * that can fail comes first, so that a failing row leaves no trace.
  */
+import { catalogueFunction } from '../../expression/catalogue.ts';
 import type { Callee, FunctionBuilder, Label, Local } from '../emit/function.ts';
 import { BLOCK_ROWS, CURRENT_PANE, LATE_ROWS, PANE_START, RECORD_ROWS } from '../support/assembly/control.ts';
 import { addToSum, type PendingSum, storeSum } from './accumulators.ts';
@@ -9,7 +10,7 @@ import { makeGroup } from './aggregate-group.ts';
 import { prepareKeys, type RowKeys } from './aggregate-keys.ts';
 import type { AggregateLayout, ArgumentSlot } from './aggregate-layout.ts';
 import { findGroup, loadTable, type PaneLocals, paneLocals } from './aggregate-table.ts';
-import { columnsOf } from './analysis.ts';
+import { columnsOf, functionsOf } from './analysis.ts';
 import { aggregateExpressions, latePort } from './chain-plan.ts';
 import { hold } from './expressions.ts';
 import { updateExtremes } from './extremes.ts';
@@ -22,6 +23,11 @@ import { holdAt, preload, type StepContext, standAt } from './steps.ts';
 
 interface CurrentPane extends PaneLocals {
   readonly start: Local;
+  /**
+   * The window's size, or 0 while there is no current pane, so that no time falls into it. Absent where keys and arguments cannot
+   * fail: a row may then come as far as to its group before it is seen that there is no pane.
+   */
+  readonly size: Local | undefined;
 }
 
 /** Where a slow path leads: to the same row again, or to the next one. */
@@ -70,7 +76,8 @@ export class AggregateSink {
     this.#f = f;
     this.#layout = layout;
     this.#group = group;
-    this.#pane = { ...paneLocals(f, layout), start: f.local('i64', 'pane_start') };
+    const size = mayFail(generation, layout) ? f.local('i64', 'pane_size') : undefined;
+    this.#pane = { ...paneLocals(f, layout), start: f.local('i64', 'pane_start'), size };
     this.#time = f.local('i64', 'time');
     this.#record = f.local('i32', 'record');
     this.#emptySlot = code.memory.reserve(4);
@@ -216,7 +223,8 @@ export class AggregateSink {
     f.get(this.#time);
     f.get(this.#pane.start);
     f.op('i64.sub');
-    f.i64(this.#layout.size);
+    if (this.#pane.size === undefined) f.i64(this.#layout.size);
+    else f.get(this.#pane.size);
     f.op('i64.ge_u');
     f.brIf(noPane);
   }
@@ -238,6 +246,10 @@ export class AggregateSink {
     f.get(this.#pane.pane);
     f.memory('i64.load', PANE_START);
     f.set(this.#pane.start);
+    if (this.#pane.size !== undefined) {
+      f.i64(this.#layout.size);
+      f.set(this.#pane.size);
+    }
     loadTable(f, this.#pane);
   }
 
@@ -334,4 +346,11 @@ function unlessNull<T>(f: FunctionBuilder, { flag }: Held, body: () => T): T {
     result = body();
   });
   return result as T;
+}
+
+/** Whether evaluating a key or an argument may be an error, which late rows must be spared. */
+function mayFail({ plan }: Generation, { step }: AggregateLayout): boolean {
+  const hasUint64 = plan.cell.input.fields.some(({ type }) => type.kind === 'uint64');
+  const functions = aggregateExpressions(step).flatMap(functionsOf);
+  return hasUint64 || functions.some((id) => catalogueFunction(id).canFail);
 }

@@ -5,6 +5,7 @@
  */
 import type { CallExpr, Expr } from '../../expression/ir.ts';
 import type { Local } from '../emit/function.ts';
+import { mayBeNull, walk } from './analysis.ts';
 import { suspicious } from './inline-float.ts';
 import type { RowScope } from './scope.ts';
 
@@ -35,15 +36,27 @@ function checksOf(scope: RowScope, expr: Expr): number | undefined {
 }
 
 /** A product with a finite constant of at least one (or at most minus one) is zero only of zero. */
-function keepsSize({ args }: CallExpr): boolean {
+export function keepsSize({ args }: CallExpr): boolean {
   return args.some((arg) => {
     return arg.node === 'literal' && Math.abs(Number(arg.value)) >= 1 && Number.isFinite(Number(arg.value));
   });
 }
 
-/** Whether the expression is such a tree. */
+/** Whether the expression is such a tree, and null only where nothing in it can fail. */
 export function isFloatTree(scope: RowScope, expr: Expr): expr is CallExpr {
-  return expr.node === 'call' && (checksOf(scope, expr) ?? 0) > 0;
+  return expr.node === 'call' && (checksOf(scope, expr) ?? 0) > 0 && nullsAreHarmless(scope, expr);
+}
+
+/**
+ * A null leaf makes the whole null, but what other leaves make may still have failed: so where one may be null all leaves must be
+ * the same column or variable, or constants.
+ */
+function nullsAreHarmless(scope: RowScope, expr: Expr): boolean {
+  const leaves = [...walk(expr)].filter(({ node }) => node === 'column' || node === 'var');
+  const names = new Set(
+    leaves.map((leaf) => (leaf.node === 'column' ? leaf.index : leaf.node === 'var' ? -1 - leaf.id : 0)),
+  );
+  return names.size <= 1 || !leaves.some((leaf) => mayBeNull(scope, leaf));
 }
 
 /** Leaves the tree's value without any check; `leaf` writes the code of a column, variable or constant in it. */

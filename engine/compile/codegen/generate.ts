@@ -7,7 +7,6 @@
  *              into the output port (ports.ts) or the aggregate        (aggregate-update.ts)
  *   advance: for each closed window, its groups through the steps behind the aggregate, into the port (aggregate-emit.ts)
  */
-import { catalogueFunction } from '../../expression/catalogue.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import type { Callee, FunctionBuilder, Local } from '../emit/function.ts';
 import type { ModuleBuilder } from '../emit/module.ts';
@@ -15,10 +14,11 @@ import { BLOCK_ROWS, INPUT_NULLS } from '../support/assembly/control.ts';
 import { generateAdvance } from './aggregate-emit.ts';
 import { generateGroup } from './aggregate-group.ts';
 import { layOutAggregate } from './aggregate-layout.ts';
-import { type ChainPlan, functionsOfChain, type PlannedAggregate, planChain } from './chain-plan.ts';
+import { functionsOfChain, type PlannedAggregate, planChain } from './chain-plan.ts';
 import { CodeModule } from './code-module.ts';
 import type { Generation, Variant } from './generation.ts';
-import { INLINE, inlineHelper } from './inline.ts';
+import { callsForText, helpersOf } from './helpers.ts';
+import { INLINE } from './inline.ts';
 import { type InputArea, layOutInput } from './input-area.ts';
 import { layOutPort, type Port } from './ports.ts';
 import { generateRows } from './rows.ts';
@@ -50,7 +50,7 @@ export interface GenerateOptions {
 export function generate(cell: CellPlan, options: GenerateOptions = {}): GeneratedCell {
   const plan = planChain(cell);
   const called = [...functionsOfChain(plan)].filter((id) => !INLINE.has(id));
-  const code = new CodeModule(helpersOf(plan), called);
+  const code = new CodeModule(helpersOf(plan, called), called);
   const ports = cell.outputs.map(({ port, schema }, index) =>
     port === 'errors' ? undefined : layOutPort(code, index, schema),
   );
@@ -62,7 +62,7 @@ export function generate(cell: CellPlan, options: GenerateOptions = {}): Generat
     input: layOutInput(code.memory, cell.input, [...plan.reads.keys(), ...plan.passing], options.inputBytes),
     selection: code.memory.reserve(BLOCK_ROWS * 4 + 64),
     positions: code.memory.reserve(POSITIONS_BYTES),
-    usesArena: called.some((id) => usesArena(id)),
+    usesArena: callsForText(called),
     aggregate: plan.aggregate === undefined ? undefined : beginAggregate(code, plan.aggregate),
   };
   generateProcess(generation);
@@ -84,50 +84,12 @@ function beginAggregate(code: CodeModule, planned: PlannedAggregate): Generation
   return { layout, group: generateGroup(code, layout) };
 }
 
-function usesArena(id: string): boolean {
-  const { result, args } = catalogueFunction(id);
-  return [result.kind, ...args].some((kind) => kind === 'utf8' || kind === 'binary');
-}
-
-/** The support functions that a chain's code may call besides those of the catalogue. */
-function helpersOf(plan: ChainPlan): Set<string> {
-  const helpers = new Set([
-    'arenaStart',
-    'selectRun',
-    'portFull',
-    'appendBytes',
-    'setNull',
-    'gatherBits',
-    'gatherNulls',
-  ]);
-  for (const name of ['gatherBytes', 'gather8', 'gather16', 'gather32', 'gather64']) helpers.add(name);
-  for (const id of functionsOfChain(plan)) {
-    const helper = inlineHelper(id);
-    if (helper !== undefined) helpers.add(helper);
-  }
-  if (plan.aggregate === undefined) return helpers;
-  for (const name of [
-    'openPane',
-    'growPane',
-    'indexGroup',
-    'duePane',
-    'releasePane',
-    'hashBytes',
-    'equalBytes',
-    'compareBytes',
-  ]) {
-    helpers.add(name);
-  }
-  for (const name of ['keepBytes', 'replaceBytes', 'average128']) helpers.add(name);
-  return helpers;
-}
-
 const PLAIN: Variant = { suffix: '', nulls: false };
 const NULLABLE: Variant = { suffix: '_nullable', nulls: true };
 
 /** `process(rows)`: block by block, by the version of the code that the rows allow. */
 function generateProcess(generation: Generation): void {
-  const { code, input } = generation;
+  const { code, input, usesArena } = generation;
   const nullable = [...input.places.values()].some(({ validity }) => validity !== undefined);
   const plain = generateVariant(generation, PLAIN);
   const careful = nullable ? generateVariant(generation, NULLABLE) : plain;
@@ -136,7 +98,7 @@ function generateProcess(generation: Generation): void {
   const rows = f.param(0);
   const base = f.local('i32', 'base');
   const count = f.local('i32', 'count');
-  f.call(code.support('arenaStart'));
+  if (usesArena) f.call(code.support('arenaStart'));
   f.block((done) => {
     f.loop((again) => {
       f.get(rows);

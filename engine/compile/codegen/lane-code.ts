@@ -4,6 +4,7 @@
  */
 import type { FunctionBuilder, Local } from '../emit/function.ts';
 import type { InputColumn } from './input.ts';
+import type { LaneTree, Prefilter } from './lane-trees.ts';
 import type { Lanes, LaneType, Operand, Relation } from './lanes.ts';
 
 const LANE_BYTES: Readonly<Record<LaneType, number>> = { f64x2: 8, i64x2: 8, f32x4: 4, i32x4: 4 };
@@ -43,8 +44,45 @@ export class LaneCode {
     }
   }
 
-  /** Leaves the mask of sixteen rows: bit i for row `row + i`. */
-  mask(lanes: Lanes): void {
+  /** Leaves the mask of sixteen rows that all of these let go on: bit i for row `row + i`. */
+  maskOfAll(parts: readonly (Lanes | Prefilter)[]): void {
+    const lanes = parts.filter((part) => part.node !== 'prefilter');
+    const prefilters = parts.filter((part) => part.node === 'prefilter');
+    if (lanes.length > 0) this.#and(lanes);
+    prefilters.forEach((prefilter, index) => {
+      this.#prefilter(prefilter);
+      if (lanes.length > 0 || index > 0) this.#f.op('i32.and');
+    });
+  }
+
+  /** All rows but those where the computed value is finite and fails; a null one does. */
+  #prefilter({ type, tree, dropped, constant, columns }: Prefilter): void {
+    const f = this.#f;
+    const value = f.local('v128', 'computed');
+    this.#narrow(LANE_BYTES[type], (index) => {
+      this.#tree(type, tree, index);
+      f.tee(value);
+      f.op(`${type}.abs`);
+      f.get(this.#constant(type, Number.POSITIVE_INFINITY));
+      f.op(`${type}.lt`);
+      f.get(value);
+      f.get(this.#constant(type, constant.value));
+      f.ops(`${type}.${dropped} v128.and`);
+      return true;
+    });
+    this.#valid(columns);
+  }
+
+  #tree(type: LaneType, tree: LaneTree, index: number): void {
+    if (tree.node !== 'call') {
+      this.#load(tree.node === 'column' ? { column: tree.column } : { constant: tree.constant }, type, index);
+      return;
+    }
+    for (const arg of tree.args) this.#tree(type, arg, index);
+    this.#f.op(`${type}.${tree.operation}`);
+  }
+
+  #mask(lanes: Lanes): void {
     switch (lanes.node) {
       case 'compare':
         this.#compares([lanes]);
@@ -63,7 +101,7 @@ export class LaneCode {
 
   #joined(args: readonly Lanes[], operation: string): void {
     args.forEach((arg, index) => {
-      this.mask(arg);
+      this.#mask(arg);
       if (index > 0) this.#f.op(operation);
     });
   }
@@ -83,13 +121,16 @@ export class LaneCode {
       const group = compares.filter(({ type }) => LANE_BYTES[type] === bytes);
       if (group.length > 0) and(() => this.#compares(group));
     }
-    for (const other of others) and(() => this.mask(other));
+    for (const other of others) and(() => this.#mask(other));
     if (compares.length > 0) this.#alsoValid(compares);
   }
 
   /** And the validity bits of every column compared that may be null. */
   #alsoValid(compares: readonly Compare[]): void {
-    const columns = compares.flatMap(({ left, right }) => ('column' in right ? [left, right.column] : [left]));
+    this.#valid(compares.flatMap(({ left, right }) => ('column' in right ? [left, right.column] : [left])));
+  }
+
+  #valid(columns: readonly number[]): void {
     for (const column of new Set(columns)) {
       if (this.#inputs[column]?.nullable !== true) continue;
       this.#load16(this.#inputs[column].validity);
@@ -134,12 +175,19 @@ export class LaneCode {
 
   /** All of the comparisons, which have lanes of one width, as one mask. */
   #compares(group: readonly Compare[]): void {
+    this.#narrow(LANE_BYTES[group[0]?.type ?? 'f64x2'], (index) => this.#vector(group, index));
+  }
+
+  /**
+   * Sixteen lanes of `bytes` each as sixteen bits. `vector` leaves one of the vectors, and returns whether all of them are to be turned
+   * around.
+   */
+  #narrow(bytes: number, vector: (index: number) => boolean): void {
     const f = this.#f;
-    const bytes = LANE_BYTES[group[0]?.type ?? 'f64x2'];
-    const vectors = bytes;
     let negated = false;
-    for (let index = 0; index < vectors; index++) {
-      negated = this.#vector(group, index);
+    // As many vectors as a lane has bytes.
+    for (let index = 0; index < bytes; index++) {
+      negated = vector(index);
       if (bytes === 8 && index % 2 === 1) {
         // The low halves of two pairs of 64-bit lanes make four 32-bit lanes.
         f.shuffle([0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27]);

@@ -27,7 +27,7 @@ export interface PlainColumn {
   readonly type: DataType;
 }
 
-const LANES: Readonly<Partial<Record<DataType['kind'], LaneType>>> = {
+export const LANES: Readonly<Partial<Record<DataType['kind'], LaneType>>> = {
   float64: 'f64x2',
   float32: 'f32x4',
   int64: 'i64x2',
@@ -37,8 +37,22 @@ const LANES: Readonly<Partial<Record<DataType['kind'], LaneType>>> = {
   date32: 'i32x4',
 };
 
-const OPPOSITE: Readonly<Record<Relation, Relation>> = { eq: 'ne', ne: 'eq', lt: 'ge', ge: 'lt', gt: 'le', le: 'gt' };
-const SWAPPED: Readonly<Record<Relation, Relation>> = { eq: 'eq', ne: 'ne', lt: 'gt', gt: 'lt', le: 'ge', ge: 'le' };
+export const OPPOSITE: Readonly<Record<Relation, Relation>> = {
+  eq: 'ne',
+  ne: 'eq',
+  lt: 'ge',
+  ge: 'lt',
+  gt: 'le',
+  le: 'gt',
+};
+export const SWAPPED: Readonly<Record<Relation, Relation>> = {
+  eq: 'eq',
+  ne: 'ne',
+  lt: 'gt',
+  gt: 'lt',
+  le: 'ge',
+  ge: 'le',
+};
 
 /** The predicate (or its opposite) for SIMD; undefined where it takes more than that. */
 export function lanesOf(

@@ -9,18 +9,19 @@ import { isPlannedProject, type PlannedFilter, type PlannedProject, type Statele
 import type { Generation, Variant } from './generation.ts';
 import { InputColumn } from './input.ts';
 import { LaneCode } from './lane-code.ts';
+import { type Prefilter, prefilterOf } from './lane-trees.ts';
 import { type Lanes, lanesOf, type PlainColumn } from './lanes.ts';
 import type { Remaining } from './steps.ts';
 
 export interface SelectPlan {
   /** What SIMD decides, all of it; empty where every row goes on. */
-  readonly lanes: readonly Lanes[];
+  readonly lanes: readonly (Lanes | Prefilter)[];
   readonly remaining: Remaining;
 }
 
 /** Splits the filters in front of the aggregate into what SIMD decides and what is left for the rows' loop. */
 export function planSelect({ plan }: Generation, inputs: readonly InputColumn[]): SelectPlan {
-  const lanes: Lanes[] = [];
+  const lanes: (Lanes | Prefilter)[] = [];
   const remaining = new Map<Stateless, Expr | null>();
   let columns: readonly (InputColumn | undefined)[] = inputs;
   for (const planned of plan.before) {
@@ -51,20 +52,24 @@ function namesOf(columns: readonly (InputColumn | undefined)[]): Names {
 function splitFilter(
   planned: PlannedFilter,
   columns: readonly (InputColumn | undefined)[],
-  lanes: Lanes[],
+  lanes: (Lanes | Prefilter)[],
   remaining: Map<Stateless, Expr | null>,
 ): boolean {
   const names = namesOf(columns);
   const { predicate } = planned.step;
   const conjuncts = predicate.node === 'and' ? predicate.args : [predicate];
-  const fails = conjuncts.some((part) => canFail(names, part));
+  const columnAt = plainColumns(columns);
+  const isNullable = new Set(columns.flatMap((column) => (column?.nullable === true ? [column.input] : [])));
   const rest: Expr[] = [];
   let blocked = false;
   for (const part of conjuncts) {
-    const simd: Lanes | undefined =
-      blocked || (fails && mayBeNull(names, part)) ? undefined : lanesOf(part, plainColumns(columns));
-    if (simd !== undefined) lanes.push(simd);
-    else rest.push(part);
+    const othersFail = conjuncts.some((other) => other !== part && canFail(names, other));
+    const allowed: boolean = !blocked && !(othersFail && mayBeNull(names, part));
+    const simd: Lanes | undefined = allowed ? lanesOf(part, columnAt) : undefined;
+    const prefilter = allowed ? prefilterOf(part, columnAt, (input) => isNullable.has(input)) : undefined;
+    const taken = simd ?? prefilter;
+    if (taken !== undefined) lanes.push(taken);
+    if (simd === undefined) rest.push(part);
     blocked ||= simd === undefined && canFail(names, part);
   }
   const [only] = rest;
@@ -111,7 +116,7 @@ export function generateSelect(
     return { select: f, remaining };
   }
   const laneCode = new LaneCode(f, inputs, row);
-  selectLoop(generation, f, row, () => laneCode.mask({ node: 'and', args: lanes }));
+  selectLoop(generation, f, row, () => laneCode.maskOfAll(lanes));
   f.prepend(() => laneCode.prologue());
   return { select: f, remaining };
 }

@@ -95,9 +95,10 @@ function project(
   scope.columns = columns;
 }
 
-/** From here on failures are of this expression. */
+/** From here on failures are of this expression; variables of the one before, which may bear the same numbers, are forgotten. */
 export function standAt({ scope, grouped }: StepContext, operator: OperatorNode, text: string): void {
   scope.site = { operator, text, grouped };
+  scope.variables.clear();
 }
 
 /**
