@@ -36,7 +36,8 @@ export function graphForData(inferred: InferredFile, file: DataFile): string {
   };
   const about =
     '# Made for a data file by `cloudskin init --from`. Change it and run it again: cloudskin run graph.yaml\n';
-  return `${schema}${about}${stringify(graph, { lineWidth: 120 })}`;
+  const header = '# yaml-language-server: $schema=./cloudskin.schema.json\n';
+  return `${header}${about}${stringify(graph, { lineWidth: 120 })}`;
 }
 
 function sourceEntry({ options, schema, paths, time }: InferredFile, { path }: DataFile): object {
