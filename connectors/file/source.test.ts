@@ -153,7 +153,7 @@ describe('compressed files', () => {
     );
     for (const content of [...cuts, damaged, Buffer.from(text)]) {
       await put({ [name]: content });
-      await expect(read({ path: name })).rejects.toMatchObject({ code: 'source.corrupt', domain: 'external' });
+      await expect(read({ path: name })).rejects.toMatchObject({ code: 'source.corrupt', domain: 'user' });
     }
   });
 });

@@ -1,7 +1,7 @@
 /** Decompression of files in pieces: gzip with any number of members, zstd with any number of frames. */
 import type { Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { externalError } from '../../engine/errors.ts';
+import { userError } from '../../engine/errors.ts';
 import type { Compression } from '../formats/formats.ts';
 import { codeOf } from './errors.ts';
 
@@ -95,7 +95,7 @@ function corrupt(error: unknown, compression: Compression, name: string): unknow
   const code = codeOf(error);
   if (!code.startsWith('Z_') && !code.startsWith('ZSTD_')) return error;
   const reason = error instanceof Error ? error.message : code;
-  return externalError('source.corrupt', `${name} is no complete ${compression} file: ${reason}`, {
+  return userError('source.corrupt', `${name} is no complete ${compression} file: ${reason}`, {
     hint: 'the file is truncated, damaged or compressed otherwise',
     cause: error,
   });

@@ -3,7 +3,7 @@
  * source's `.errors` output.
  */
 import { BatchBuilder } from '../batch/builder.ts';
-import { externalError } from '../errors.ts';
+import { userError } from '../errors.ts';
 import type { BadRow } from '../graph/connector.ts';
 import { ERRORS_SCHEMA, type OnError } from '../graph/plan.ts';
 import type { NodeCounters } from '../metrics/counters.ts';
@@ -37,7 +37,7 @@ export class BadRows {
   /** Throws `source.bad-row` under `onError: fail`. */
   reject(row: BadRow): void {
     if (this.#onError === 'fail') {
-      throw externalError('source.bad-row', `source ${this.#source}: ${row.position}: ${row.message}`, {
+      throw userError('source.bad-row', `source ${this.#source}: ${row.position}: ${row.message}`, {
         hint: `give ${this.#source} 'onError: skip' or 'onError: divert' to go on without such rows`,
       });
     }

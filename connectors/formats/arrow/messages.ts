@@ -6,7 +6,7 @@
 
 import { FlatBuffer, type FlatTable } from '../../../engine/batch/flatbuffer.ts';
 import { readMessage, readPrefix } from '../../../engine/batch/ipc-message.ts';
-import { externalError, userError } from '../../../engine/errors.ts';
+import { userError } from '../../../engine/errors.ts';
 import type { Input, RandomAccess } from '../format.ts';
 import { MAX_BODY } from './body.ts';
 import { Feed } from './feed.ts';
@@ -32,7 +32,7 @@ export interface Messages {
 }
 
 export function corrupt(name: string, why: string, cause?: unknown): Error {
-  return externalError('source.corrupt', `${name} is no complete Arrow file or stream: ${why}`, {
+  return userError('source.corrupt', `${name} is no complete Arrow file or stream: ${why}`, {
     hint: 'the file is truncated or damaged',
     ...(cause === undefined ? {} : { cause }),
   });

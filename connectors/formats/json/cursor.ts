@@ -141,13 +141,9 @@ export class JsonCursor {
   }
 
   endsEarly(): Error {
-    return externalError(
-      'source.corrupt',
-      `${this.name} ends in the middle of the document, on line ${this.window.line}`,
-      {
-        hint: 'the file is truncated, or still being written',
-      },
-    );
+    return userError('source.corrupt', `${this.name} ends in the middle of the document, on line ${this.window.line}`, {
+      hint: 'the file is truncated, or still being written',
+    });
   }
 }
 

@@ -9,7 +9,7 @@ import { decodeSchema } from '../../../engine/batch/ipc.ts';
 import { validateText } from '../../../engine/batch/ipc-columns.ts';
 import { assembleColumns } from '../../../engine/batch/reader.ts';
 import type { Schema } from '../../../engine/batch/types.ts';
-import { CloudskinError, externalError, userError } from '../../../engine/errors.ts';
+import { CloudskinError, userError } from '../../../engine/errors.ts';
 import { Cutter } from '../columnar/cutter.ts';
 import { type Match, matchColumns } from '../columnar/match.ts';
 import { collected } from '../columnar/random.ts';
@@ -25,7 +25,7 @@ const MAX_CHUNK = 1_073_741_824;
 export const ARROW_SCHEMA_KEY = 'ARROW:schema';
 
 function corrupt(name: string, why: string, cause?: unknown): Error {
-  return externalError('source.corrupt', `${name} is no complete parquet file: ${why}`, {
+  return userError('source.corrupt', `${name} is no complete parquet file: ${why}`, {
     hint: 'the file is truncated or damaged',
     ...(cause === undefined ? {} : { cause }),
   });
