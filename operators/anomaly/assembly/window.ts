@@ -40,7 +40,6 @@ export class Window {
     this.count = load<i32>(state);
   }
 
-  // @ts-ignore: decorator
   @inline private at(index: i32): f64 {
     return load<f64>(this.sorted + ((<usize>index) << 3));
   }

@@ -98,12 +98,10 @@ export class Float64Column {
     this.validity = column.validity;
   }
 
-  // @ts-ignore: decorator
   @inline at(row: i32): f64 {
     return load<f64>(this.values + ((<usize>row) << 3));
   }
 
-  // @ts-ignore: decorator
   @inline isNull(row: i32): bool {
     return this.validity != 0 && ((load<u8>(this.validity + <usize>(row >> 3)) >> <u8>(row & 7)) & 1) == 0;
   }

@@ -11,35 +11,27 @@ export enum Level {
   Error,
 }
 
-// @ts-ignore: decorator
 @external('cloudskin:operator/logging@0.1.0', 'log')
 declare function hostLog(level: i32, text: usize, length: i32): void;
 
-// @ts-ignore: decorator
 @external('cloudskin:operator/metrics@0.1.0', 'count')
 declare function hostCount(name: usize, length: i32, delta: u64): void;
 
-// @ts-ignore: decorator
 @external('cloudskin:operator/metrics@0.1.0', 'gauge')
 declare function hostGauge(name: usize, length: i32, value: f64): void;
 
-// @ts-ignore: decorator
 @external('cloudskin:operator/clock@0.1.0', 'now')
 declare function hostNow(): i64;
 
-// @ts-ignore: decorator
 @external('cloudskin:operator/random@0.1.0', 'next')
 declare function hostNext(): u64;
 
-// @ts-ignore: decorator
 @external('cloudskin:operator/timers@0.1.0', 'set')
 declare function hostSetTimer(time: i64): i32;
 
-// @ts-ignore: decorator
 @external('cloudskin:operator/timers@0.1.0', 'clear')
 declare function hostClearTimer(time: i64): void;
 
-// @ts-ignore: decorator
 @external('cloudskin:operator/rows@0.1.0', 'reject')
 declare function hostReject(
   row: i32,

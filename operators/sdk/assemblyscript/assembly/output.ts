@@ -76,7 +76,6 @@ export class ColumnBuilder {
     else memory.fill(this.values.start + <usize>(row * field.width), 0, field.width);
   }
 
-  // @ts-ignore: decorator
   @inline pushF64(value: f64): void {
     const row = this.mark(true);
     if (this.column.field.kind == Kind.Float64) store<f64>(this.values.start + ((<usize>row) << 3), value);
