@@ -53,7 +53,7 @@ export function readLimit(body: Uint8Array): () => void {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(body.length / 65_536) + 1 });
   new Uint8Array(memory.buffer).set(body);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(sumModule()), { env: { memory } });
-  const sum = exports['sum'] as (at: number, end: number) => bigint;
+  const sum = exports.sum as (at: number, end: number) => bigint;
   const end = body.length - (body.length % (UNROLLED * 16));
   const expected = new BigInt64Array(body.buffer, body.byteOffset, end / 8).reduce((total, value) => total + value, 0n);
   if (sum(0, end) !== BigInt.asIntN(64, expected)) throw new Error('the read limit adds up wrongly');

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const root = process.env['CLOUDSKIN_SHARED_DATA'] ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
+const root = process.env.CLOUDSKIN_SHARED_DATA ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
 
 /** True where the shared inputs are there; tests that need them are skipped by name where they are not. */
 export function hasSharedData(): boolean {

@@ -46,6 +46,6 @@ function checkDataEnd(): void {
   const module = new WebAssembly.Module(readFileSync(output));
   const memory = new WebAssembly.Memory({ initial: STATIC_BASE / 65_536 });
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const end = Number((exports['dataEnd'] as () => number)());
+  const end = Number((exports.dataEnd as () => number)());
   if (end > STATIC_BASE) throw new Error(`the support module's data ends at ${end}, behind STATIC_BASE ${STATIC_BASE}`);
 }

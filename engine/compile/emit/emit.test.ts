@@ -67,7 +67,7 @@ function run(bytes: Uint8Array): unknown {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const env = { memory, report: (at: number, total: bigint) => reported.push(at, total) };
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
-  return [(exports['sum'] as (rows: number) => bigint)(5), reported];
+  return [(exports.sum as (rows: number) => bigint)(5), reported];
 }
 
 describe('the emitter', () => {
@@ -102,7 +102,7 @@ describe('the emitter', () => {
     fn.i64(value);
     module.export(fn.callee);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.encode()));
-    expect((exports['f'] as () => bigint)()).toBe(value);
+    expect((exports.f as () => bigint)()).toBe(value);
     expect(printModule(module)).toContain(`i64.const ${value}`);
   });
 
