@@ -5,6 +5,11 @@ export function count(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** `1 row`, `2 rows`. */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
 /** Seconds as `0.25 s`, `12 s`, `3.4 min`, `5.2 h`, `12 d`. */
 export function duration(seconds: number): string {
   const units: readonly (readonly [limit: number, divisor: number, unit: string])[] = [

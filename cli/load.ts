@@ -43,6 +43,7 @@ export async function loadGraph(
   const prepared = await prepareText(text, file, { connectors, parameters, ...reads });
   const logical = planOrThrow(prepared);
   if (options.warn) await printWarnings(prepared.problems, terminal);
+  if (graph === '-') mustNotReadInput(logical);
   const directory = graph === '-' ? process.cwd() : dirname(resolve(graph));
   return { plan: fuse(options.adapt?.(logical) ?? logical), directory };
 }
@@ -65,6 +66,15 @@ export async function deploy({ plan, directory }: LoadedGraph, options: DeployOp
     ...rest,
     connectors,
     openCell: (cell) => openCell(cell, { execution, directory, ...(onLog === undefined ? {} : { onLog }) }),
+  });
+}
+
+/** Standard input holds the graph, so that no source can read it. */
+function mustNotReadInput({ sources }: LogicalPlan): void {
+  const reader = sources.find(({ options }) => (options as { readonly path?: unknown }).path === '-');
+  if (reader === undefined) return;
+  throw userError('source.stdin-taken', `source ${reader.name} reads standard input, where the graph came from`, {
+    hint: 'put the graph into a file',
   });
 }
 

@@ -3,6 +3,7 @@
  * and the live line appear on terminals only.
  */
 import process from 'node:process';
+import { externalError } from '../engine/errors.ts';
 
 export interface Terminal {
   /** Resolves when the reader has taken it, so that a slow pipe holds the writer back. */
@@ -30,17 +31,23 @@ function wantsColor(stream: { isTTY?: boolean }, environment: NodeJS.ProcessEnv)
 /** The process's own streams. */
 export function processTerminal(): Terminal {
   const gone = new AbortController();
+  let failure: Error | undefined;
   const { stdout, stderr, env } = process;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    gone.abort();
+    if (error.code === 'EPIPE') gone.abort();
+    else failure ??= unwritable(error);
   });
   return {
     out: (text) =>
-      new Promise((resolve) => {
-        if (gone.signal.aborted) resolve();
-        else if (stdout.write(text)) resolve();
-        else onceDrained(stdout, resolve);
+      new Promise((resolve, reject) => {
+        if (failure !== undefined) return reject(failure);
+        if (gone.signal.aborted) return resolve();
+        // Called once the text is with the system, or with why it is not; a reader that left is no failure.
+        stdout.write(text, (error) => {
+          const code = (error as NodeJS.ErrnoException | null | undefined)?.code;
+          if (error === null || error === undefined || code === 'EPIPE' || gone.signal.aborted) resolve();
+          else reject(unwritable(error));
+        });
       }),
     err: (text) => {
       stderr.write(text);
@@ -53,14 +60,9 @@ export function processTerminal(): Terminal {
   };
 }
 
-function onceDrained(stream: NodeJS.WriteStream, resolve: () => void): void {
-  const done = (): void => {
-    stream.off('drain', done);
-    stream.off('close', done);
-    stream.off('error', done);
-    resolve();
-  };
-  stream.on('drain', done);
-  stream.on('close', done);
-  stream.on('error', done);
+function unwritable(cause: NodeJS.ErrnoException): Error {
+  if (cause.code === 'ENOSPC') {
+    return externalError('sink.disk-full', 'no space left to write standard output', { cause });
+  }
+  return externalError('cli.output-failed', `standard output cannot be written: ${cause.message}`, { cause });
 }

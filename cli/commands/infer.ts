@@ -1,5 +1,6 @@
 /** `cloudskin infer FILE`: the source block that reads a data file, its schema guessed from a sample. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { formats } from '../../connectors/formats/formats.ts';
 import { inferFile } from '../../connectors/infer.ts';
 import { formatType } from '../../engine/batch/types.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
@@ -12,7 +13,11 @@ export const infer: CommandModule = {
       .command('infer')
       .description('print the source block that reads a data file, its schema guessed from a sample')
       .argument('<file>', 'csv, ndjson, json, arrow or parquet, also compressed; a glob or a directory')
-      .option('--format <format>', 'the format, where the name does not tell')
+      .addOption(
+        new Option('--format <format>', 'the format, where the name does not tell').choices(
+          formats.map(({ name }) => name),
+        ),
+      )
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',

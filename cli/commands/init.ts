@@ -9,6 +9,8 @@ import { userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 
+/** Written beside the graph, whose first line names it. */
+const SCHEMA_FILE = 'cloudskin.schema.json';
 const TEMPLATES = fileURLToPath(new URL('../templates', import.meta.url));
 
 interface InitOptions {
@@ -50,7 +52,7 @@ function templateNames(): string[] {
 async function writeSchema(target: string): Promise<void> {
   const { jsonSchema } = await import('../../engine/graph/index.ts');
   const { connectors } = await import('../../connectors/registry.ts');
-  writeFileSync(join(target, 'cloudskin.schema.json'), `${JSON.stringify(jsonSchema(connectors), null, 2)}\n`);
+  writeFileSync(join(target, SCHEMA_FILE), `${JSON.stringify(jsonSchema(connectors), null, 2)}\n`);
 }
 
 /** Refuses to overwrite: what is there already is somebody's work. */
@@ -65,18 +67,22 @@ function fromTemplate(target: string, { template }: InitOptions): string {
     const near = suggest(template, names) ?? names.join(', ');
     throw userError('init.unknown-template', `there is no template '${template}'`, { hint: `did you mean ${near}?` });
   }
-  const graph = mustBeFree(join(target, 'graph.yaml'));
-  cpSync(join(TEMPLATES, template), target, { recursive: true });
-  return graph;
+  const source = join(TEMPLATES, template);
+  for (const name of [...readdirSync(source), SCHEMA_FILE]) mustBeFree(join(target, name));
+  cpSync(source, target, { recursive: true });
+  return join(target, 'graph.yaml');
 }
 
 async function fromData(target: string, file: string): Promise<string> {
   const graph = mustBeFree(join(target, 'graph.yaml'));
+  mustBeFree(join(target, SCHEMA_FILE));
   const { inferFile } = await import('../../connectors/infer.ts');
   const { graphForData } = await import('../graph-for-data.ts');
   const inferred = await inferFile(resolve(file));
   mkdirSync(target, { recursive: true });
-  const text = graphForData(inferred, { name: nameOf(file), path: relative(target, resolve(file)) });
+  const { measureDisorder } = await import('../disorder.ts');
+  const disorder = await measureDisorder(resolve(file), inferred);
+  const text = graphForData(inferred, { name: nameOf(file), path: relative(target, resolve(file)), disorder });
   writeFileSync(graph, text);
   return graph;
 }

@@ -1,4 +1,5 @@
 /** `cloudskin test GRAPH`: runs a graph on the fixtures in `tests/` beside it and compares what it yields. */
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { CloudskinError, userError } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
@@ -13,7 +14,7 @@ import {
 import { paint } from '../paint.ts';
 import { describeError } from '../report.ts';
 import type { Terminal } from '../terminal.ts';
-import { findCases, type TestCase } from '../testing/cases.ts';
+import { findCases, readCase } from '../testing/cases.ts';
 import type { CaseResult } from '../testing/run-case.ts';
 
 interface TestOptions {
@@ -62,25 +63,25 @@ A case is a directory:
 async function runAll(graph: string, options: TestOptions, terminal: Terminal): Promise<(CaseResult | Failure)[]> {
   const { runCase } = await import('../testing/run-case.ts');
   const results: (CaseResult | Failure)[] = [];
-  for (const testCase of chosen(findCases(graph), options.case)) {
+  for (const directory of chosen(findCases(graph), options.case)) {
     try {
+      const testCase = readCase(directory);
       results.push(await runCase(graph, testCase, options.param, { terminal, update: options.update === true }));
     } catch (error) {
-      if (error instanceof CloudskinError && error.domain === 'user') throw error;
-      results.push({ name: testCase.name, passed: false, error: describeError(error) });
+      // What is wrong with the graph itself is told once and with its places; a case's own mistake fails that case.
+      if (error instanceof CloudskinError && error.problems.length > 0) throw error;
+      results.push({ name: basename(directory), passed: false, error: describeError(error) });
     }
   }
   return results;
 }
 
-function chosen(cases: readonly TestCase[], name: string | undefined): readonly TestCase[] {
-  if (name === undefined) return cases;
-  const found = cases.filter((candidate) => candidate.name === name);
+function chosen(directories: readonly string[], name: string | undefined): readonly string[] {
+  if (name === undefined) return directories;
+  const found = directories.filter((directory) => basename(directory) === name);
   if (found.length > 0) return found;
-  const hint = didYouMean(
-    name,
-    cases.map((one) => one.name),
-  );
+  const names = directories.map((directory) => basename(directory));
+  const hint = didYouMean(name, names);
   throw userError('test.unknown-case', `there is no case '${name}'`, hint === undefined ? {} : { hint });
 }
 
@@ -97,7 +98,10 @@ function resultsText(results: readonly (CaseResult | Failure)[], color: boolean)
 }
 
 function detail(result: CaseResult | Failure, color: boolean): string[] {
-  if ('error' in result) return [`        ${result.error.code}: ${result.error.message}`];
+  if ('error' in result) {
+    const { code, message, hint } = result.error;
+    return [`        ${code}: ${message}`, ...(hint === undefined ? [] : [`        ${hint}`])];
+  }
   return result.differences.flatMap(({ output, difference }) => {
     const { counts, missing, unexpected } = difference;
     return [

@@ -1,6 +1,7 @@
 /** `cloudskin validate GRAPH`: everything that is wrong with a graph, without running it. */
 import type { Command } from 'commander';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
+import { plural } from '../figures.ts';
 import { loadGraph } from '../load.ts';
 
 interface ValidateOptions {
@@ -30,7 +31,8 @@ export const validate: CommandModule = {
           cells: plan.cells.length,
           sinks: sinks.length,
         };
-        const counts = `${numbers.sources} sources, ${numbers.operators} operators in ${numbers.cells} cells, ${numbers.sinks} sinks`;
+        const operatorsText = `${plural(numbers.operators, 'operator')} in ${plural(numbers.cells, 'cell')}`;
+        const counts = `${plural(numbers.sources, 'source')}, ${operatorsText}, ${plural(numbers.sinks, 'sink')}`;
         if (options.json === true)
           await terminal.out(`${JSON.stringify({ valid: true, name, ...numbers, warnings })}\n`);
         else await terminal.out(`${name} is valid: ${counts}\n`);

@@ -41,8 +41,8 @@ export interface TestCase {
 const DATA = /^([a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)?)\.(csv|ndjson|json|arrow|parquet)(\.gz|\.zst)?$/;
 const COMPARABLE = /\.(csv|ndjson)$/;
 
-/** All cases beside a graph file, in the order of their names. */
-export function findCases(graph: string): readonly TestCase[] {
+/** The directories of all cases beside a graph file, in the order of their names. */
+export function findCases(graph: string): readonly string[] {
   const root = join(dirname(resolve(graph)), 'tests');
   if (!existsSync(root)) {
     throw userError('test.none', `there are no tests beside ${graph}: ${root} is not there`, {
@@ -50,10 +50,10 @@ export function findCases(graph: string): readonly TestCase[] {
     });
   }
   const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return folders.map((entry) => readCase(join(root, entry.name))).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return folders.map((entry) => join(root, entry.name)).sort();
 }
 
-function readCase(directory: string): TestCase {
+export function readCase(directory: string): TestCase {
   const expected = dataFiles(join(directory, 'expected'));
   for (const path of expected.values()) {
     if (!COMPARABLE.test(path)) throw userError('test.format', `${path}: expected output is .ndjson or .csv`);

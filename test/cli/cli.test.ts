@@ -1,8 +1,10 @@
 /** The command line from outside: exit statuses, what goes to which stream, Ctrl-C, pipes. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cloudskin, scratch, start } from './command.ts';
+import { cliPath, cloudskin, type Ended, scratch, start } from './command.ts';
 
 let directory = '';
 
@@ -17,6 +19,13 @@ afterAll(() => {
 
 function graph(spec: object): string {
   return JSON.stringify({ apiVersion: 'cloudskin.dev/v1', kind: 'Dataflow', metadata: { name: 'cli' }, spec });
+}
+
+/** A command line of the shell, `cloudskin` in it being this checkout's. */
+function shell(command: string): Promise<Ended> {
+  const text = command.replace(/\bcloudskin\b/, `"${process.execPath}" "${cliPath}"`);
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', text], { cwd: directory, encoding: 'utf8' });
+  return Promise.resolve({ status, stdout, stderr });
 }
 
 /** A source that never ends: a few rows a second. */
@@ -68,6 +77,21 @@ describe('cloudskin run', () => {
     expect(stdout).not.toContain('rows in');
     expect(stderr).toMatch(/done: machine-health: 720 rows in, \d+ out/);
     expect(stderr).toContain('late.ndjson');
+  });
+
+  it('says in one line that standard output is full', async () => {
+    const { status, stderr } = await shell(`cloudskin run first/graph.yaml -q > /dev/full`);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('sink.disk-full')]);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('refuses a graph and a source that both want standard input', async () => {
+    const spec = {
+      sources: { s: { file: { path: '-', format: 'csv' }, schema: { a: 'utf8' } } },
+      sinks: { o: { from: 's', console: {} } },
+    };
+    const { status, stderr } = await cloudskin(['run', '-'], { cwd: directory, input: graph(spec) });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('source.stdin-taken')]);
   });
 
   it('prints one object with --json', async () => {
@@ -193,7 +217,38 @@ describe('cloudskin test', () => {
   });
 });
 
+describe('a case with a mistake', () => {
+  it('fails alone', async () => {
+    await cloudskin(['init', 'third'], { cwd: directory });
+    mkdirSync(join(directory, 'third/tests/broken/expected'), { recursive: true });
+    const { status, stdout } = await cloudskin(['test', 'third/graph.yaml'], { cwd: directory });
+    expect([status, stdout]).toEqual([1, expect.stringContaining('1 passed, 1 failed')]);
+    expect(stdout).toContain('test.nothing-expected');
+  });
+});
+
 describe('cloudskin init', () => {
+  it('replaces no file that is there already, whatever its name', async () => {
+    mkdirSync(join(directory, 'taken'));
+    writeFileSync(join(directory, 'taken/readings.csv'), 'mine');
+    const { status, stderr } = await cloudskin(['init', 'taken'], { cwd: directory });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('init.exists')]);
+    expect(readFileSync(join(directory, 'taken/readings.csv'), 'utf8')).toBe('mine');
+    expect(readdirSync(join(directory, 'taken'))).toEqual(['readings.csv']);
+  });
+
+  it('quotes names that graph files want quoted, and keeps every row of data in disorder', async () => {
+    const rows = Array.from(
+      { length: 100 },
+      (_, index) => `${index},${index},2026-01-${String(28 - (index % 28)).padStart(2, '0')}`,
+    );
+    writeFileSync(join(directory, 'xy.csv'), `x,y,at\n${rows.join('\n')}\n`);
+    await cloudskin(['init', 'xy', '--from', 'xy.csv'], { cwd: directory });
+    const { status, stdout } = await cloudskin(['run', 'xy/graph.yaml', '--json'], { cwd: directory });
+    const { metrics } = JSON.parse(stdout);
+    expect([status, metrics.rowsIn, metrics.late]).toEqual([0, 100, 0]);
+  });
+
   it('makes a graph for a data file that runs as it is', async () => {
     const made = await cloudskin(['init', 'mine', '--from', 'first/readings.csv'], { cwd: directory });
     expect(made.status).toBe(0);
