@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { file } from '../connectors/file/file.ts';
 import type { InferredFile } from '../connectors/infer.ts';
-import { readValue } from '../engine/batch/reader.ts';
+import { valueReader } from '../engine/batch/reader.ts';
 import { UNITS_PER_SECOND } from '../engine/batch/types.ts';
 import type { SourceContext } from '../engine/graph/connector.ts';
 
@@ -33,8 +33,9 @@ export async function measureDisorder(path: string, inferred: InferredFile): Pro
   try {
     for (const partition of source.partitions) {
       for (let batch = await partition.next(); batch !== undefined && rows < ROWS; batch = await partition.next()) {
+        const read = valueReader(batch, column);
         for (let row = 0; row < batch.rows; row++) {
-          const at = readValue(batch, column, row);
+          const at = read(row);
           if (typeof at !== 'bigint') continue;
           if (greatest === undefined || at > greatest) greatest = at;
           else if (greatest - at > disorder) disorder = greatest - at;

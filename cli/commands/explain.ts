@@ -4,10 +4,6 @@ import type { PhysicalPlan } from '../../engine/compile/cell-plan.ts';
 import { userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
-import { describePlan } from '../explain/describe.ts';
-import { mermaidChart } from '../explain/mermaid.ts';
-import { explanationText } from '../explain/text.ts';
-import { loadGraph } from '../load.ts';
 
 interface ExplainOptions {
   readonly param: Parameters;
@@ -33,6 +29,7 @@ export const explain: CommandModule = {
         ),
       )
       .action(async (graph: string, options: ExplainOptions) => {
+        const { loadGraph } = await import('../load.ts');
         const { plan } = await loadGraph(graph, options.param, terminal, { warn: true });
         await terminal.out(await explanation(plan, options, terminal.outColor));
       });
@@ -41,9 +38,11 @@ export const explain: CommandModule = {
 
 async function explanation(plan: PhysicalPlan, options: ExplainOptions, color: boolean): Promise<string> {
   if (options.wat !== undefined) return watOf(plan, options.wat);
+  const { describePlan } = await import('../explain/describe.ts');
   const described = describePlan(plan);
   if (options.json === true) return `${JSON.stringify(described)}\n`;
-  return options.mermaid === true ? mermaidChart(described) : explanationText(described, color);
+  if (options.mermaid === true) return (await import('../explain/mermaid.ts')).mermaidChart(described);
+  return (await import('../explain/text.ts')).explanationText(described, color);
 }
 
 async function watOf(plan: PhysicalPlan, name: string): Promise<string> {

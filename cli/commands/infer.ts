@@ -1,10 +1,11 @@
 /** `cloudskin infer FILE`: the source block that reads a data file, its schema guessed from a sample. */
 import { type Command, Option } from 'commander';
-import { formats } from '../../connectors/formats/formats.ts';
-import { inferFile } from '../../connectors/infer.ts';
+import type { FormatName } from '../../connectors/formats/format.ts';
 import { formatType } from '../../engine/batch/types.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
-import { sourceBlock } from '../graph-for-data.ts';
+
+/** The names alone: the formats themselves are loaded when one is inferred. */
+const FORMATS: readonly FormatName[] = ['csv', 'ndjson', 'json', 'arrow', 'arrow-stream', 'parquet'];
 
 export const infer: CommandModule = {
   name: 'infer',
@@ -13,11 +14,7 @@ export const infer: CommandModule = {
       .command('infer')
       .description('print the source block that reads a data file, its schema guessed from a sample')
       .argument('<file>', 'csv, ndjson, json, arrow or parquet, also compressed; a glob or a directory')
-      .addOption(
-        new Option('--format <format>', 'the format, where the name does not tell').choices(
-          formats.map(({ name }) => name),
-        ),
-      )
+      .addOption(new Option('--format <format>', 'the format, where the name does not tell').choices(FORMATS))
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
@@ -27,6 +24,8 @@ export const infer: CommandModule = {
         ),
       )
       .action(async (file: string, options: { format?: string; json?: boolean }) => {
+        const { inferFile } = await import('../../connectors/infer.ts');
+        const { sourceBlock } = await import('../graph-for-data.ts');
         const given = options.format === undefined ? {} : { options: { format: options.format } };
         const inferred = await inferFile(file, given);
         if (options.json !== true) return terminal.out(sourceBlock(inferred, { name: 'data', path: file }));

@@ -7,7 +7,6 @@ import { type Command, Option } from 'commander';
 import type { Deployment, Summary } from '../../engine/runtime/deployment.ts';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
 import { LiveLine } from '../live-line.ts';
-import { deploy, loadGraph } from '../load.ts';
 import { summaryText } from '../summary.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -43,6 +42,7 @@ export const run: CommandModule = {
 };
 
 async function runGraph(graph: string, options: RunOptions, terminal: Terminal): Promise<void> {
+  const { deploy, loadGraph } = await import('../load.ts');
   const json = options.json === true;
   const prepared = await loadGraph(graph, options.param, terminal, { warn: options.quiet !== true });
   let line: LiveLine | undefined;

@@ -14,7 +14,6 @@ import {
 import { paint } from '../paint.ts';
 import { describeError } from '../report.ts';
 import type { Terminal } from '../terminal.ts';
-import { findCases, readCase } from '../testing/cases.ts';
 import type { CaseResult } from '../testing/run-case.ts';
 
 interface TestOptions {
@@ -61,6 +60,7 @@ A case is a directory:
 };
 
 async function runAll(graph: string, options: TestOptions, terminal: Terminal): Promise<(CaseResult | Failure)[]> {
+  const { findCases, readCase } = await import('../testing/cases.ts');
   const { runCase } = await import('../testing/run-case.ts');
   const results: (CaseResult | Failure)[] = [];
   for (const directory of chosen(findCases(graph), options.case)) {

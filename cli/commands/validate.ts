@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
 import { plural } from '../figures.ts';
-import { loadGraph } from '../load.ts';
 
 interface ValidateOptions {
   readonly param: Parameters;
@@ -23,6 +22,7 @@ export const validate: CommandModule = {
         ),
       )
       .action(async (graph: string, options: ValidateOptions) => {
+        const { loadGraph } = await import('../load.ts');
         const { plan } = await loadGraph(graph, options.param, terminal, { warn: options.json !== true });
         const { name, sources, operators, sinks, warnings } = plan.logical;
         const numbers = {

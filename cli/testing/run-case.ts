@@ -7,7 +7,13 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileSinkOptions, fileSourceOptions } from '../../connectors/file/options.ts';
 import { userError } from '../../engine/errors.ts';
-import type { LogicalPlan, SinkNode, SourceNode, StreamRef } from '../../engine/graph/plan.ts';
+import {
+  ERRORS_SCHEMA,
+  type LogicalPlan,
+  type SinkNode,
+  type SourceNode,
+  type StreamRef,
+} from '../../engine/graph/plan.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
 import type { Parameters } from '../command.ts';
 import { deploy, loadGraph } from '../load.ts';
@@ -110,6 +116,9 @@ function streamOf(output: string, plan: LogicalPlan, testCase: TestCase): Pick<S
   if (operator !== undefined && schema !== undefined) return { inputs: [ref], input: schema, place: operator.place };
   const source = plan.sources.find((candidate) => candidate.name === node);
   if (source !== undefined && port === '') return { inputs: [ref], input: source.schema, place: source.place };
+  if (source?.onError === 'divert' && port === 'errors') {
+    return { inputs: [ref], input: ERRORS_SCHEMA, place: source.place };
+  }
   const streams = plan.operators.flatMap((one) =>
     [...one.outputs.keys()].map((name) => ({ name: name === '' ? one.name : `${one.name}.${name}` })),
   );

@@ -69,6 +69,20 @@ describe('cloudskin', () => {
   });
 });
 
+describe('the command line before a command is chosen', () => {
+  it('loads neither the schema library nor the YAML parser', () => {
+    const script = `
+      const seen = [];
+      require('node:module').registerHooks({ load: (url, context, next) => (seen.push(url), next(url, context)) });
+      import(process.argv[1]).then(() => console.log(seen.filter((url) => /node_modules.(zod|yaml|rxjs|apache-arrow)/.test(url)).length, seen.length));`;
+    const main = cliPath.replace('bin.ts', 'main.ts');
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', script, main], { encoding: 'utf8' });
+    const [heavy, all] = stdout.split(' ').map(Number);
+    expect([heavy, stderr]).toEqual([0, '']);
+    expect(all).toBeGreaterThan(10);
+  });
+});
+
 describe('cloudskin run', () => {
   it('puts rows on standard output and the summary on standard error', async () => {
     const { status, stdout, stderr } = await cloudskin(['run', 'first/graph.yaml'], { cwd: directory });
