@@ -79,14 +79,17 @@ describe('a compiled chain', () => {
   });
 
   it('gives the same result whatever the size of batches', () => {
+    let valid = 0;
     fc.assert(
       fc.property(chainCase, fc.integer({ min: 1, max: 1500 }), (sample, size) => {
         const lenient = sample.operators.map((operator) => ({ ...operator, onError: 'divert' as const }));
         const plan = planOf({ ...sample, operators: lenient });
         if (plan === undefined) return;
+        valid++;
         expect(compiled(plan, sample, size)).toEqual(compiled(plan, sample, 5000));
       }),
       { numRuns: 60 },
     );
+    expect(valid).toBeGreaterThan(40);
   });
 });
