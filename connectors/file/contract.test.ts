@@ -86,6 +86,7 @@ sinkContract({
   rows,
   options: { path: 'd/r.csv', roll: {} },
   files: ['d/r-00001.csv'],
+  keeps: ['d/r-00001.csv'],
   async read(directory) {
     await rename(join(directory, 'd/r-00001.csv'), join(directory, 'r.csv'));
     return readAll(file, { path: 'r.csv' }, schema, sourceContext(bench(directory)));

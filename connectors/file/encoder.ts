@@ -12,7 +12,9 @@ const PIECE = 1_048_576;
 export class PieceQueue {
   #current: Buffer = Buffer.allocUnsafeSlow(PIECE);
   #used = 0;
-  readonly #full: Buffer[] = [];
+  /** Bytes of the piece under way up to which the records are whole. */
+  #whole = 0;
+  readonly #full: { readonly piece: Buffer; readonly whole: number }[] = [];
   readonly #spare: Buffer[] = [];
 
   /** Whole pieces that wait to be written. */
@@ -32,23 +34,41 @@ export class PieceQueue {
       this.#used += take;
       at += take;
       if (this.#used === PIECE) {
-        this.#full.push(this.#current);
+        this.#full.push({ piece: this.#current, whole: this.#whole });
         this.#current = this.#spare.pop() ?? Buffer.allocUnsafeSlow(PIECE);
         this.#used = 0;
+        this.#whole = 0;
       }
     }
   }
 
-  /** Writes the whole pieces and, where asked, what has begun. Nothing may be added before it resolves. */
-  async drain(write: (bytes: Buffer) => Promise<void>, all: boolean): Promise<void> {
-    for (let piece = this.#full.shift(); piece !== undefined; piece = this.#full.shift()) {
-      await write(piece);
-      if (this.#spare.length < 4) this.#spare.push(piece);
+  /** Says that all records added so far are whole. */
+  mark(): void {
+    this.#whole = this.#used;
+  }
+
+  /** Drops what waits to be written. */
+  clear(): void {
+    this.#full.length = 0;
+    this.#used = 0;
+    this.#whole = 0;
+  }
+
+  /**
+   * Writes the whole pieces and, where asked, what has begun; `write` hears how many of the bytes are whole records, 0 where none of
+   * them ends there. Nothing may be added before it resolves.
+   */
+  async drain(write: (bytes: Buffer, whole: number) => Promise<void>, all: boolean): Promise<void> {
+    for (let next = this.#full.shift(); next !== undefined; next = this.#full.shift()) {
+      await write(next.piece, next.whole);
+      if (this.#spare.length < 4) this.#spare.push(next.piece);
     }
     if (!all || this.#used === 0) return;
     const used = this.#used;
+    const whole = this.#whole;
     this.#used = 0;
-    await write(this.#current.subarray(0, used));
+    this.#whole = 0;
+    await write(this.#current.subarray(0, used), whole);
   }
 }
 
@@ -56,6 +76,8 @@ export class PieceQueue {
 export class FileEncoder {
   rows = 0;
   #written = 0;
+  /** Bytes of the file that are surely written and whole records; only where nothing is compressed. */
+  #kept = 0;
   readonly #writer: FormatWriter;
   readonly #queue: PieceQueue;
   readonly #openTarget: () => Promise<Target>;
@@ -83,37 +105,57 @@ export class FileEncoder {
 
   write(batch: Batch): void | Promise<void> {
     this.#writer.write(batch);
+    this.#queue.mark();
     this.rows += batch.rows;
     if (this.#queue.hasFull) return this.#queue.drain(this.#put, false);
   }
 
   async flush(): Promise<void> {
     this.#writer.flush();
+    this.#queue.mark();
     await this.#queue.drain(this.#put, true);
   }
 
-  /** Makes the file visible; the path that it has. Where that fails nothing is left behind. */
+  /** Makes the file visible; the path that it has. Where that fails, `discard` or `salvage` is to follow. */
   async commit(): Promise<string> {
-    try {
-      this.#writer.finish();
-      await this.#queue.drain(this.#put, true);
-      await this.#endPacking();
-      return await (await this.open()).commit();
-    } catch (error) {
-      await this.discard();
-      throw error;
+    this.#writer.finish();
+    this.#queue.mark();
+    await this.#queue.drain(this.#put, true);
+    await this.#endPacking();
+    return (await this.open()).commit();
+  }
+
+  /**
+   * After a write that failed: makes the records visible that were written whole, of a format in which any number of them makes a
+   * file; the path, or undefined where nothing could be kept and nothing is left.
+   */
+  async salvage(appendable: boolean): Promise<string | undefined> {
+    const target = this.#target;
+    this.#queue.clear();
+    if (appendable && this.#packer === undefined && this.#kept > 0 && target !== undefined) {
+      try {
+        await target.cut(this.#kept);
+        return await target.commit();
+      } catch {
+        // What made the write fail may make this fail, too; the run tells of the first failure.
+      }
     }
+    await this.discard();
+    return undefined;
   }
 
   /** May come while a write is under way, which then fails. */
   async discard(): Promise<void> {
+    this.#queue.clear();
     this.#packer?.destroy();
     await this.#target?.discard();
   }
 
-  readonly #put = async (bytes: Buffer): Promise<void> => {
+  readonly #put = async (bytes: Buffer, whole: number): Promise<void> => {
     if (this.#packer === undefined) {
+      const before = this.#written;
       await this.#append(bytes);
+      if (whole > 0) this.#kept = before + whole;
       return;
     }
     const packer = this.#packer;

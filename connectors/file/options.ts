@@ -81,7 +81,7 @@ const sinkShape = {
     })
     .optional()
     .describe(
-      'Write `name-00001.ext`, `name-00002.ext` and so on, each complete; what a run that does not end always does.',
+      'Write `name-00001.ext`, `name-00002.ext` and so on, each complete; what a run that does not end always does. A run that fails or is aborted completes the file under way; where the disk is full, one of csv or ndjson that is not compressed keeps the records that fit, and others are taken back.',
     ),
 };
 

@@ -1,4 +1,7 @@
-/** The file sink that writes one complete file after another. */
+/**
+ * The file sink that writes one complete file after another. The rows of the file under way are whole records like those of the files
+ * before it, so that a run which fails or is aborted completes it, too.
+ */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Batch } from '../../engine/batch/batch.ts';
@@ -35,6 +38,8 @@ class RollingSink implements Sink {
   #timer: NodeJS.Timeout | undefined;
   /** What is under way: writing and rolling follow one another, though the timer asks at any time. */
   #busy: Promise<void> | undefined;
+  /** Whether a write failed, so that the file under way may end in half a record. */
+  #broken = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(writing: Writing, roll: Roll, lastNumber: number) {
@@ -68,7 +73,17 @@ class RollingSink implements Sink {
 
   async abort(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#encoder?.discard();
+    while (this.#busy !== undefined) await this.#busy.catch(() => undefined);
+    const encoder = this.#encoder;
+    this.#encoder = undefined;
+    if (encoder === undefined) return;
+    if (this.#broken) await this.#salvage(encoder);
+    else if (encoder.rows === 0) await encoder.discard();
+    else await encoder.commit().catch(() => this.#salvage(encoder));
+  }
+
+  async #salvage(encoder: FileEncoder): Promise<void> {
+    await encoder.salvage(this.#writing.format.appendable);
   }
 
   #write(batch: Batch): void | Promise<void> {
@@ -76,13 +91,22 @@ class RollingSink implements Sink {
     if (encoder === undefined || batch.rows === 0) return;
     if (encoder.rows === 0) this.#arm();
     this.#rows += batch.rows;
-    const pending = encoder.write(batch);
+    const pending = this.#encode(encoder, batch);
     const full = encoder.bytes >= this.#roll.size;
     if (!full && pending === undefined) return;
     return this.#after(async () => {
       await pending;
       if (full) await this.#next();
     });
+  }
+
+  #encode(encoder: FileEncoder, batch: Batch): void | Promise<void> {
+    try {
+      return encoder.write(batch);
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    }
   }
 
   #arm(): void {
@@ -105,7 +129,10 @@ class RollingSink implements Sink {
     const encoder = this.#encoder;
     this.#encoder = undefined;
     if (encoder === undefined || encoder.rows === 0) return;
-    const path = await encoder.commit();
+    const path = await encoder.commit().catch(async (error: unknown) => {
+      await this.#salvage(encoder);
+      throw error;
+    });
     this.#files += 1;
     if (this.#wrote.length < LISTED) this.#wrote.push(relative(this.#writing.context.directory, path));
   }
@@ -125,9 +152,14 @@ class RollingSink implements Sink {
   }
 
   #after(work: () => Promise<void>): Promise<void> {
-    const running = work().finally(() => {
-      this.#busy = undefined;
-    });
+    const running = work()
+      .catch((error: unknown) => {
+        this.#broken = true;
+        throw error;
+      })
+      .finally(() => {
+        this.#busy = undefined;
+      });
     this.#busy = running;
     return running;
   }

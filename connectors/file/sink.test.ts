@@ -5,9 +5,19 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Value } from '../../engine/batch/types.ts';
 import type { SinkContext } from '../../engine/graph/connector.ts';
-import { bench, filesBelow, openSink, sinkContext, temporaryDirectory, writeAll } from '../../test/kit/connectors.ts';
+import {
+  bench,
+  filesBelow,
+  openSink,
+  readAll,
+  sinkContext,
+  sourceContext,
+  temporaryDirectory,
+  writeAll,
+} from '../../test/kit/connectors.ts';
 import { schemaOf } from '../../test/kit/formats.ts';
 import { build } from '../../test/kit/tables.ts';
+import { partsOfName } from '../formats/formats.ts';
 import { writeError } from './errors.ts';
 import { file } from './file.ts';
 import { fileSinkOptions } from './options.ts';
@@ -150,12 +160,27 @@ describe('a run that does not end', () => {
     expect(report.wrote).toEqual(['a-00001.json.gz']);
   });
 
-  it('keeps what is complete when it is aborted', async () => {
-    const sink = await open({ path: 'a.csv', roll: { size: '1MB' } }, more);
-    await sink.write(large());
-    await sink.write(batch('half'));
+  it.each(['a.csv', 'a.ndjson.gz', 'a.json', 'a.parquet', 'a.arrow'])(
+    'keeps every whole record when it is aborted: %s',
+    async (path) => {
+      const { stem, extension } = partsOfName(path);
+      const sink = await open({ path, roll: { size: '1MB' } }, more);
+      await sink.write(batch('first'));
+      await sink.flush?.();
+      await sink.write(batch('second'));
+      await sink.abort();
+      expect(await filesBelow(place.path)).toEqual([`${stem}-00001${extension}`]);
+      const context = sourceContext(bench(place.path));
+      expect(await readAll(file, { path: `${stem}-*` }, schema, context)).toEqual([['first'], ['second']]);
+    },
+  );
+
+  it('keeps what a write under way is writing when it is aborted', async () => {
+    const sink = await open({ path: 'a.csv' }, more);
+    const writing = sink.write(large());
     await sink.abort();
-    expect(await filesBelow(place.path)).toEqual(['a-00001.csv']);
+    await writing;
+    expect((await readFile(at('a-00001.csv'), 'utf8')).split('\n')).toHaveLength(4);
   });
 
   it('keeps every row that is written while a file is being completed', async () => {
@@ -183,7 +208,7 @@ describe('what can go wrong', () => {
     });
   });
 
-  it('leaves nothing on a disk that fills up', async (context) => {
+  it('leaves nothing on a disk that fills up but whole records of a file under way', async (context) => {
     await mkdir(at('small'));
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', at('small')], { stdio: 'ignore' });
@@ -191,7 +216,7 @@ describe('what can go wrong', () => {
       return context.skip('mounting a small file system takes root');
     }
     try {
-      for (const options of [{ path: 'small/a.csv' }, { path: 'small/b.csv', roll: {} }]) {
+      for (const options of [{ path: 'small/a.csv' }, { path: 'small/b.json', roll: {} }]) {
         const sink = await open(options);
         const writing = async (): Promise<void> => {
           for (let i = 0; i < 5; i++) await sink.write(large());
@@ -200,6 +225,15 @@ describe('what can go wrong', () => {
         await sink.abort();
         expect(await readdir(at('small'))).toEqual([]);
       }
+      const sink = await open({ path: 'small/c.csv', roll: {} });
+      const writing = async (): Promise<void> => {
+        for (let i = 0; i < 5; i++) await sink.write(batch('x'.repeat(900_000)));
+      };
+      await expect(writing()).rejects.toMatchObject({ code: 'sink.disk-full' });
+      await sink.abort();
+      expect(await readdir(at('small'))).toEqual(['c-00001.csv']);
+      const lines = (await readFile(at('small/c-00001.csv'), 'utf8')).split('\n');
+      expect(lines.map((line) => line.length)).toEqual([1, 900_000, 900_000, 0]);
     } finally {
       execFileSync('umount', [at('small')]);
     }

@@ -54,7 +54,10 @@ class WholeSink implements Sink {
   }
 
   async close(): Promise<SinkReport> {
-    await this.#encoder.commit();
+    await this.#encoder.commit().catch(async (error: unknown) => {
+      await this.#encoder.discard();
+      throw error;
+    });
     return { rows: this.#encoder.rows, wrote: this.#wrote };
   }
 

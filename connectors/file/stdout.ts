@@ -10,6 +10,7 @@ export function openStdout(context: SinkContext, isText: boolean): Target {
       if (isText) await context.stdout(decoder.decode(bytes, { stream: true }));
       else await writeBytes(bytes);
     },
+    async cut() {},
     async commit() {
       return 'stdout';
     },

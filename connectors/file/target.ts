@@ -14,6 +14,8 @@ import { codeOf, writeError } from './errors.ts';
 
 export interface Target {
   append(bytes: Uint8Array): Promise<void>;
+  /** Takes back what is beyond `size` bytes. */
+  cut(size: number): Promise<void>;
   /** Makes the file visible; the path that it has now. */
   commit(): Promise<string>;
   /** Leaves nothing behind. */
@@ -54,6 +56,7 @@ async function openDevice(path: string, name: string): Promise<Target> {
   const handle = await open(path, constants.O_WRONLY);
   return {
     append: (bytes) => writeAll(handle, bytes, name),
+    async cut() {},
     async commit() {
       await handle.close();
       return path;
@@ -75,6 +78,10 @@ class FileTarget implements Target {
 
   append(bytes: Uint8Array): Promise<void> {
     return writeAll(this.#handle, bytes, this.#request.name);
+  }
+
+  cut(size: number): Promise<void> {
+    return this.#handle.truncate(size);
   }
 
   async commit(): Promise<string> {
