@@ -55,7 +55,7 @@ export {
 export type { ObserveOptions, Overflow } from './engine/runtime/api/observer.ts';
 export type { GraphInput, OpenOptions } from './engine/runtime/api/open.ts';
 export type { SinkSummary, Summary } from './engine/runtime/deployment.ts';
-export type { Ports, Timer } from './engine/runtime/ports.ts';
+export type { Ports, Timer } from './engine/ports.ts';
 
 /**
  * Opens a graph: reads and checks it, all problems at once (`CloudskinError` with `problems`). Rows begin to flow when the first

@@ -1,6 +1,7 @@
 /** `file`: files of csv, ndjson, json, arrow and parquet, compressed or not, as sources and sinks. */
 import type { Field, Schema } from '../../engine/batch/types.ts';
 import type {
+  Claim,
   Connector,
   ConnectorContext,
   Sink,
@@ -23,6 +24,10 @@ const source: SourceSpec<FileSourceOptions> = {
   async infer(options: FileSourceOptions, context: ConnectorContext): Promise<Schema> {
     const { inferFrom } = await import('./source.ts');
     return topLevel(await inferFrom(options, context));
+  },
+  async reads(options: FileSourceOptions, directory: string, claim: Claim): Promise<boolean> {
+    const { readsClaim } = await import('./claims.ts');
+    return readsClaim(options, directory, claim);
   },
   async open(options: FileSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
     const { openFileSource } = await import('./source.ts');
@@ -47,6 +52,10 @@ function topLevel({ schema, paths }: Inferred): Schema {
 
 const sink: SinkSpec<FileSinkOptions> = {
   options: fileSinkOptions,
+  async claims(options: FileSinkOptions, directory: string): Promise<readonly Claim[]> {
+    const { claimsOf } = await import('./claims.ts');
+    return claimsOf(options, directory);
+  },
   async open(options: FileSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
     const { openFileSink } = await import('./sink.ts');
     return openFileSink(options, schema, context);

@@ -33,7 +33,7 @@ export async function listFiles(path: string, directory: string): Promise<FileRe
   return names.map((name) => ({ path: resolve(directory, name), name }));
 }
 
-function isGlob(path: string): boolean {
+export function isGlob(path: string): boolean {
   return /[*?[\]{}]/.test(path);
 }
 

@@ -7,6 +7,7 @@
  */
 import type { Batch } from '../batch/batch.ts';
 import type { OutputPort } from '../compile/cell-plan.ts';
+import type { CellImage, LogicalState } from '../state/state.ts';
 
 /** Receives output `port` (an index into `outputs`) of a call; the batch is valid until the receiver returns. */
 export type Emit = (port: number, batch: Batch) => void;
@@ -28,5 +29,22 @@ export interface Cell {
   counters(): CellCounters;
   /** Bytes of memory that the cell holds. */
   memory(): number;
+  /** Absent where the cell's state cannot be taken; the reason is the graph's or the component's. */
+  readonly state?: CellState;
   close(): void;
+}
+
+/** The state of a cell, between two calls of it; both ways in come before the first call. */
+export interface CellState {
+  /** Taking memory and globals as they are. Absent for cells without a memory of their own. */
+  image?(): CellImage;
+  /** Throws `state.foreign-module` where the image is of another module; then the logical form is the way. */
+  restoreImage?(image: CellImage): void;
+  /** The logical form, one entry an operator that has state; absent for a component that does not export it. */
+  exportLogical?(): readonly LogicalState[];
+  /**
+   * Takes rows of any number of former cells, those of key groups outside `groups` left out. Throws `state.mismatch` where
+   * an operator's state is of another kind or schema.
+   */
+  importLogical?(states: readonly LogicalState[], groups: { readonly first: number; readonly last: number }): void;
 }

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Batch } from '../batch/batch.ts';
 import type { Field, Schema } from '../batch/types.ts';
+import type { Json } from '../json.ts';
 
 /** A row that could not be read. `position` says where, as `readings.csv:17`; `raw` is at most 1 KiB of the text. */
 export interface BadRow {
@@ -29,6 +30,10 @@ export interface SourceContext extends ConnectorContext {
   readonly attach: readonly string[];
   /** Reports a bad row under the source's `onError`: counts it, diverts it, or throws `source.bad-row`. */
   readonly reject: (row: BadRow) => void;
+  /** Where partitions go on, by name: positions that they gave before. One that is not named begins at the beginning. */
+  readonly positions?: ReadonlyMap<string, Json>;
+  /** Namespace, app and source, the same in every run: for consumer names, client ids, group ids. */
+  readonly identity?: string;
 }
 
 /**
@@ -39,6 +44,16 @@ export interface SourceContext extends ConnectorContext {
 export interface SourcePartition {
   readonly name: string;
   next(): Promise<Batch | undefined>;
+  /**
+   * Where reading goes on after the batch handed out last: opened with it the partition yields the very rows that would have
+   * followed, in their order, though batches may be cut elsewhere. Absent where the source cannot replay.
+   */
+  position?(): Json;
+  /**
+   * What came up to `position` (for a source that cannot replay: everything handed out so far) is safe and needs no replay: it is in
+   * a complete checkpoint, in the journal, or, without either, taken in. Positions rise; some may be left out.
+   */
+  acknowledge?(position: Json | undefined): void | Promise<void>;
 }
 
 export interface Source {
@@ -58,7 +73,32 @@ export interface SinkContext extends ConnectorContext {
   readonly color: boolean;
   /** Columns of the terminal, or 120. */
   readonly width: number;
+  /** Namespace, app, sink and partition, the same in every run: for transaction and message ids. */
+  readonly identity?: string;
+  /** True where checkpoints are taken: `prepare` and `commit` will be called. */
+  readonly checkpointed?: boolean;
+  /** The sink goes on from a complete checkpoint: it commits what was prepared (it may be committed already) and discards what was written after. */
+  readonly restored?: RestoredSink;
 }
+
+export interface RestoredSink {
+  readonly checkpoint: number;
+  readonly prepared: Prepared;
+}
+
+/** What a checkpoint keeps of a sink. */
+export interface Prepared {
+  /** Lengths, names, counts: whatever finds the output again. */
+  readonly state: Json;
+  /** Output that is kept in the checkpoint itself and made visible by `commit`; in the connector's own form. */
+  readonly frozen?: readonly Uint8Array[];
+}
+
+/**
+ * What happens to output when a run goes on from a checkpoint. `exactly-once`: it is seen once, as soon as its checkpoint is complete.
+ * `idempotent`: rows may be written again, over themselves. `at-least-once`: rows may be seen again.
+ */
+export type Delivery = 'exactly-once' | 'idempotent' | 'at-least-once';
 
 export interface SinkReport {
   readonly rows: number;
@@ -77,8 +117,30 @@ export interface Sink {
   write(batch: Batch): void | Promise<void>;
   /** Pushes out what is buffered, when rows have stopped coming for a while. */
   flush?(): void | Promise<void>;
+  /**
+   * What was written since the last `prepare` belongs to `checkpoint`: resolves when it is safe though not yet seen. Writes may
+   * follow before `commit`; they belong to the next checkpoint. Absent where delivery is at least once.
+   */
+  prepare?(checkpoint: number): Promise<Prepared>;
+  /** The checkpoint is complete: its output is made visible, once, however often this is called. Checkpoints between may have been given up: their output goes with it. */
+  commit?(checkpoint: number, prepared: Prepared): Promise<void>;
   close(): Promise<SinkReport>;
   abort(): Promise<void>;
+}
+
+/**
+ * Something outside that a sink writes. Two sinks must not write the same, nor a sink what a source reads: it would be replaced
+ * under the reader's eyes.
+ */
+export interface Claim {
+  /** What is written, the same for the same thing however it is named: a file's absolute path without symbolic links. */
+  readonly identity: string;
+  /** As the user knows it, for messages. */
+  readonly name: string;
+  /** The option that names it. */
+  readonly option: string;
+  /** Sinks that all say the same here may write it together; absent where it cannot be shared. */
+  readonly sharedAs?: string;
 }
 
 /** Options come as `options` parsed them. Methods, so that a spec of its own options is a `SourceSpec<unknown>` too. */
@@ -86,13 +148,21 @@ export interface SourceSpec<Options = unknown> {
   readonly options: z.ZodType<Options>;
   /** What `attach` may name, and the types of it. */
   readonly attachable: readonly Field[];
+  /** Whether partitions have positions; a source that has none can be journaled. Absent: false. */
+  replayable?(options: Options): boolean;
   /** The schema of the data itself, when the graph gives none; absent where it must be given. */
   infer?(options: Options, context: ConnectorContext): Promise<Schema>;
+  /** Whether reading takes in what a sink claims, now or once it is there; `directory` as in the context. Never rejects. */
+  reads?(options: Options, directory: string, claim: Claim): Promise<boolean>;
   open(options: Options, schema: Schema, context: SourceContext): Promise<Source>;
 }
 
 export interface SinkSpec<Options = unknown> {
   readonly options: z.ZodType<Options>;
+  /** What a restart does to output; absent: at least once. */
+  delivery?(options: Options): Delivery;
+  /** What writing changes; `directory` as in the context. Never rejects. */
+  claims?(options: Options, directory: string): Promise<readonly Claim[]>;
   open(options: Options, schema: Schema, context: SinkContext): Promise<Sink>;
 }
 

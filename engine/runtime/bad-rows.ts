@@ -7,7 +7,7 @@ import { userError } from '../errors.ts';
 import type { BadRow } from '../graph/connector.ts';
 import { ERRORS_SCHEMA, type OnError } from '../graph/plan.ts';
 import type { NodeCounters } from '../metrics/counters.ts';
-import type { Ports } from './ports.ts';
+import type { Ports } from '../ports.ts';
 import type { Stream } from './stream.ts';
 
 /** Rows gathered before they are handed on without waiting for the source's next batch. */

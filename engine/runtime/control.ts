@@ -4,7 +4,7 @@
  */
 import { CloudskinError, externalError, internalError } from '../errors.ts';
 import type { NodeKind } from '../metrics/snapshot.ts';
-import type { Ports } from './ports.ts';
+import type { Ports } from '../ports.ts';
 
 /** Something that happens once. Waits that go through it end when it does. */
 export class Latch {

@@ -18,9 +18,9 @@ import type { Connector, Sink, SinkContext, SinkReport } from '../graph/connecto
 import type { SinkNode as SinkPlan } from '../graph/plan.ts';
 import { environmentSecrets, resolveSecrets, type SecretLookup } from '../graph/secrets.ts';
 import type { MetricsSnapshot, RunState } from '../metrics/snapshot.ts';
+import { type Ports, realPorts } from '../ports.ts';
 import { cutStep } from '../progress/step.ts';
 import { Control } from './control.ts';
-import { type Ports, realPorts } from './ports.ts';
 import { readSecret } from './secret-files.ts';
 import { bounded, type SinkNode, type SinkNodeOptions } from './sink-node.ts';
 import { takeSnapshot } from './snapshot.ts';

@@ -5,10 +5,10 @@
 import { type Batch, MAX_BATCH_ROWS } from '../batch/batch.ts';
 import { type BatchMemory, sliceBatch } from '../batch/reader.ts';
 import type { SourcePartition } from '../graph/connector.ts';
+import type { Timer } from '../ports.ts';
 import type { DriftMember } from '../progress/drift.ts';
 import type { EventTimeScanner } from '../progress/event-time.ts';
 import type { Control } from './control.ts';
-import type { Timer } from './ports.ts';
 import type { TurnPlace } from './turns.ts';
 
 /** Milliseconds of work after which I/O, timers and signals get a turn: sinks and other sources live by it. */

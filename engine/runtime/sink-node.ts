@@ -9,10 +9,10 @@ import type { Sink, SinkReport } from '../graph/connector.ts';
 import type { SinkNode as SinkPlan } from '../graph/plan.ts';
 import { NodeCounters, usedBytes } from '../metrics/counters.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
+import type { Timer } from '../ports.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import { TIME_MIN } from '../progress/time.ts';
 import { type Control, Unwinding } from './control.ts';
-import type { Timer } from './ports.ts';
 import type { Receiver } from './stream.ts';
 
 export interface SinkNodeOptions {

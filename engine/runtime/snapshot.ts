@@ -1,7 +1,7 @@
 /** Gathers the figures of all nodes of a run into one snapshot. */
 import type { MetricsSnapshot, NodeMetrics, RunState } from '../metrics/snapshot.ts';
+import type { Ports } from '../ports.ts';
 import type { CellNode } from './cell-node.ts';
-import type { Ports } from './ports.ts';
 import type { SinkNode } from './sink-node.ts';
 import type { SourceNode } from './source-node.ts';
 

@@ -2,7 +2,7 @@
  * Ports whose clock a test turns by hand. Timers fire in the order of their time while `advance` passes it; between two of them all
  * promises that can go on do.
  */
-import type { Ports, Timer } from '../../engine/runtime/ports.ts';
+import type { Ports, Timer } from '../../engine/ports.ts';
 
 interface Alarm {
   readonly at: number;

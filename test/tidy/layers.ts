@@ -12,20 +12,25 @@ const DATA = [...BASE, 'batch'];
 const LANGUAGE = [...DATA, 'expression'];
 const GRAPH = [...LANGUAGE, 'graph'];
 const COMPILE = [...GRAPH, 'compile'];
-const CELL = [...COMPILE, 'cell'];
-const ENGINE = [...CELL, 'progress', 'metrics', 'runtime'];
+const CARRY = [...DATA, 'nats', 'transport', 'state'];
+const CELL = [...COMPILE, 'state', 'cell'];
+const ENGINE = [...CELL, ...CARRY, 'progress', 'metrics', 'runtime', 'cluster'];
 
 export const rooms: readonly Room[] = [
   { name: 'native', prefix: /^native\//, mayImport: [] },
-  { name: 'errors', prefix: /^engine\/errors\.ts$/, mayImport: [] },
+  { name: 'errors', prefix: /^engine\/(errors|json|ports)\.ts$/, mayImport: [] },
   { name: 'batch', prefix: /^engine\/batch\//, mayImport: BASE },
   { name: 'expression', prefix: /^engine\/expression\//, mayImport: DATA },
   { name: 'graph', prefix: /^engine\/graph\//, mayImport: LANGUAGE },
   { name: 'compile', prefix: /^engine\/compile\//, mayImport: GRAPH },
   { name: 'progress', prefix: /^engine\/progress\//, mayImport: GRAPH },
   { name: 'metrics', prefix: /^engine\/metrics\//, mayImport: GRAPH },
-  { name: 'cell', prefix: /^engine\/cell\//, mayImport: COMPILE },
-  { name: 'runtime', prefix: /^engine\/runtime\//, mayImport: [...CELL, 'progress', 'metrics'] },
+  { name: 'cell', prefix: /^engine\/cell\//, mayImport: [...COMPILE, 'state'] },
+  { name: 'nats', prefix: /^engine\/nats\//, mayImport: BASE },
+  { name: 'transport', prefix: /^engine\/transport\//, mayImport: [...DATA, 'nats', 'state'] },
+  { name: 'state', prefix: /^engine\/state\//, mayImport: [...DATA, 'nats'] },
+  { name: 'runtime', prefix: /^engine\/runtime\//, mayImport: [...CELL, ...CARRY, 'progress', 'metrics'] },
+  { name: 'cluster', prefix: /^engine\/cluster\//, mayImport: [...CELL, ...CARRY, 'progress', 'metrics', 'runtime'] },
   { name: 'operators', prefix: /^operators\//, mayImport: [] },
   { name: 'connectors', prefix: /^connectors\//, mayImport: ENGINE },
   { name: 'planner', prefix: /^planner\//, mayImport: ['errors', 'graph', 'metrics'] },

@@ -39,7 +39,11 @@ export function chooseConnector(path: Path, keys: readonly string[], side: Side,
     }
   }
   const [connector] = chosen;
-  if (connector !== undefined) return withOptions(connector, [...path, connector.name], side, build);
+  if (connector !== undefined) {
+    const found = withOptions(connector, [...path, connector.name], side, build);
+    if (found !== undefined) build.ends.push({ side: side.side, name: String(path.at(-1)), ...found });
+    return found;
+  }
   if (!reported) {
     const names = usable.map(({ name }) => name).join(', ');
     build.atKey(path, 'graph.no-connector', `"${path.at(-1)}" names no connector`, `possible here: ${names}`);

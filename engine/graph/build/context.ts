@@ -25,8 +25,20 @@ export interface PlanContext {
   readonly reads?: readonly string[];
 }
 
+/** A source or sink whose connector is known and whose options are right, whatever else is wrong with it. */
+export interface End {
+  readonly side: 'source' | 'sink';
+  readonly name: string;
+  readonly connector: Connector;
+  readonly options: unknown;
+  /** Of the connector's key. */
+  readonly path: Path;
+}
+
 export class Build {
   readonly context: PlanContext;
+  /** In the order in which they were found. */
+  readonly ends: End[] = [];
   readonly places: Places;
   readonly #findings: Findings;
 

@@ -3,6 +3,7 @@ import type { OperatorEntry, SinkEntry } from '../document.ts';
 import type { Entry, ParsedGraph } from '../parse.ts';
 import type { OperatorNode, SinkNode, SourceNode } from '../plan.ts';
 import { didYouMean } from '../suggest.ts';
+import { checkConflicts } from './conflicts.ts';
 import type { Build } from './context.ts';
 import { collectNames, type Names } from './names.ts';
 import { buildOperator } from './operator.ts';
@@ -48,6 +49,7 @@ export class Planner {
     const sources = await this.#sources();
     const operators = await this.#operators(order.sorted);
     const sinks = this.#parsed.sinks.flatMap((entry) => buildSink(entry, this.#inputsOf(entry), this.#build) ?? []);
+    await checkConflicts(this.#parsed.file, this.#build);
     this.#warnUnused();
     return { sources, operators, sinks };
   }

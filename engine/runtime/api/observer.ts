@@ -8,7 +8,7 @@ import { copyBatch } from '../../batch/reader.ts';
 import { type CloudskinError, userError } from '../../errors.ts';
 import type { Sink, SinkReport } from '../../graph/connector.ts';
 import { usedBytes } from '../../metrics/counters.ts';
-import type { Ports } from '../ports.ts';
+import type { Ports } from '../../ports.ts';
 
 /** What becomes of rows for which an observer has no room. */
 export type Overflow = 'error' | 'drop-oldest' | 'drop-newest';

@@ -7,7 +7,7 @@ import { externalError, userError } from '../../errors.ts';
 import type { Connector } from '../../graph/connector.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import { didYouMean } from '../../graph/suggest.ts';
-import { type Ports, realPorts } from '../ports.ts';
+import { type Ports, realPorts } from '../../ports.ts';
 import { type PrepareOptions, planOrThrow, prepareObject, prepareText } from '../prepare.ts';
 import { codeConnector, type SourceInput } from './code-source.ts';
 import { Dataflow } from './dataflow.ts';

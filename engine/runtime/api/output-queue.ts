@@ -8,7 +8,7 @@ import { copyBatch } from '../../batch/reader.ts';
 import { type CloudskinError, userError } from '../../errors.ts';
 import type { Sink, SinkReport } from '../../graph/connector.ts';
 import { usedBytes } from '../../metrics/counters.ts';
-import type { Ports, Timer } from '../ports.ts';
+import type { Ports, Timer } from '../../ports.ts';
 
 /** Milliseconds that a full output waits for its first reader. */
 const UNREAD_PATIENCE = 10_000;

@@ -1,0 +1,62 @@
+/**
+ * Checkpoints of one region of an app in a blob store.
+ *
+ *     <namespace>/<app>/<region>/
+ *       pages/<checkpoint>-<fragment>-<cell>    changed pages of a cell's memory since the checkpoint before
+ *       state/<checkpoint>-<fragment>           everything else of the fragment
+ *       manifest/<checkpoint>                   written last: what belongs to the checkpoint, with checksums
+ *
+ * A checkpoint is complete when its manifest is there. What is corrupt, of another app or of a later epoch than the store has seen
+ * is refused by name, and the one before it is used.
+ */
+import type { Json } from '../json.ts';
+import type { FragmentSnapshot } from './state.ts';
+
+/** What a fragment hands to whoever completes the checkpoint: names, sizes and checksums of the blobs that it wrote or that it still needs. */
+export interface FragmentReceipt {
+  readonly fragment: string;
+  readonly blobs: readonly { readonly name: string; readonly bytes: number; readonly digest: string }[];
+  /** Milliseconds that the fragment stood still, and until all was safe. */
+  readonly paused: number;
+  readonly took: number;
+  readonly bytes: number;
+  readonly detail: Json;
+}
+
+export interface CheckpointHead {
+  readonly id: number;
+  readonly epoch: number;
+  readonly revision: number;
+  /** Milliseconds since the epoch. */
+  readonly started: number;
+  readonly completed: number;
+}
+
+export interface Manifest extends CheckpointHead {
+  readonly format: number;
+  readonly namespace: string;
+  readonly app: string;
+  readonly region: string;
+  readonly fragments: readonly FragmentReceipt[];
+}
+
+/** One thread's side: takes what a cut hands out. */
+export interface FragmentSaver {
+  /** Takes, before it returns, whatever of the snapshot is a view; resolves when all is safe. */
+  save(id: number, snapshot: FragmentSnapshot): Promise<FragmentReceipt>;
+}
+
+/** The region's side. */
+export interface Checkpoints {
+  complete(head: CheckpointHead, receipts: readonly FragmentReceipt[]): Promise<void>;
+  /** The newest first; what is not sound says why. */
+  list(): Promise<readonly { readonly manifest?: Manifest; readonly id: number; readonly problem?: string }[]>;
+  /** The newest sound one not later than `id`, checked whole, and those that were refused with the reason. */
+  newest(
+    id?: number,
+  ): Promise<{
+    readonly manifest?: Manifest;
+    readonly refused: readonly { readonly id: number; readonly problem: string }[];
+  }>;
+  load(manifest: Manifest, fragment: string): Promise<FragmentSnapshot>;
+}

@@ -1,0 +1,73 @@
+/**
+ * The state of a running dataflow as data: what a fragment hands out when it is cut between two batches, and takes back when it starts
+ * from a checkpoint. Everything is keyed by the names of the graph, so that another placement, another number of partitions or a
+ * changed graph can take it.
+ */
+import type { Batch } from '../batch/batch.ts';
+import type { Schema } from '../batch/types.ts';
+import type { Json } from '../json.ts';
+
+/** Of one partition of a source. */
+export interface PartitionState {
+  /** As the connector gave it: before the batch of which `rows` rows have been handed on. Undefined: from the beginning. */
+  readonly position?: Json;
+  /** Rows after `position` that are in the state already. */
+  readonly rows: number;
+  /** Greatest event time so far, in the unit of its column. */
+  readonly greatest?: bigint;
+  readonly ended: boolean;
+}
+
+export interface SourceState {
+  /** By the partition's name. */
+  readonly partitions: ReadonlyMap<string, PartitionState>;
+}
+
+/** The image: only the very same module takes it back. `memory` is a view, valid until the next call of the cell. */
+export interface CellImage {
+  /** Of the code: hex SHA-256. */
+  readonly module: string;
+  readonly memory: Uint8Array;
+  /** Mutable globals by name; i64 as bigint. */
+  readonly globals: ReadonlyMap<string, number | bigint>;
+  /** What the host keeps for the cell: timers, counters, partly filled buffers. */
+  readonly host: Json;
+}
+
+/** The logical form of one operator: Arrow rows, the first column `key_group` (int32, 0 to 127; 0 where there is no key). */
+export interface LogicalState {
+  readonly operator: string;
+  /** What kind of state, for messages and for refusing another kind: `aggregate/1`. */
+  readonly kind: string;
+  /** With what the rows mean: window, keys and aggregates by name and type. Where it differs the state does not fit. */
+  readonly schema: Schema;
+  readonly batches: readonly Batch[];
+  /** Microseconds; the watermark that the operator had. */
+  readonly watermark?: bigint;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface CellSnapshot {
+  /** Both where the cell has both. */
+  readonly image?: CellImage;
+  readonly logical?: readonly LogicalState[];
+}
+
+export interface SinkSnapshot {
+  /** What `prepare` gave. */
+  readonly prepared: Json;
+  /** Output held in the checkpoint until it is complete: bytes in the connector's own form. */
+  readonly frozen: readonly Uint8Array[];
+}
+
+/** Of one fragment at one barrier. `partition` counts within the node's partitions. */
+export interface FragmentSnapshot {
+  readonly fragment: string;
+  readonly sources: ReadonlyMap<string, SourceState>;
+  /** By the cell's name; the operators of a cell are the parts of its name between `+`. */
+  readonly cells: ReadonlyMap<string, CellSnapshot>;
+  readonly sinks: ReadonlyMap<string, SinkSnapshot>;
+  /** Rows counted so far, by node, so that totals go on. */
+  readonly counters: ReadonlyMap<string, Readonly<Record<string, number>>>;
+  readonly partition: number;
+}
