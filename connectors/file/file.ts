@@ -25,6 +25,7 @@ const source: SourceSpec<FileSourceOptions> = {
     const { inferFrom } = await import('./source.ts');
     return topLevel(await inferFrom(options, context));
   },
+  replayable: ({ path }: FileSourceOptions): boolean => path !== '-',
   async reads(options: FileSourceOptions, directory: string, claim: Claim): Promise<boolean> {
     const { readsClaim } = await import('./claims.ts');
     return readsClaim(options, directory, claim);

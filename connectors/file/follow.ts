@@ -67,6 +67,11 @@ export class FollowPieces implements AsyncIterator<Uint8Array, undefined> {
     return { done: true, value: undefined };
   }
 
+  moveTo(offset: number): this {
+    this.#position = offset;
+    return this;
+  }
+
   async close(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onEvent);
     this.#watcher?.close();

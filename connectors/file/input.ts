@@ -1,4 +1,5 @@
 /** Opens one file, or standard input, as the bytes that a format reads: in pieces, decompressed, stoppable. */
+import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { externalError } from '../../engine/errors.ts';
 import type { Input, RandomAccess } from '../formats/format.ts';
@@ -11,9 +12,14 @@ import { unpack } from './unpack.ts';
 /** Large enough that a read's fixed cost (some 30 µs through the thread pool) is small, small enough to stay in the cache. */
 const PIECE_SIZE = 262_144;
 
+/** Bytes by which a file is known again. */
+const HEAD = 4096;
+
 type Bytes = AsyncIterator<Uint8Array, undefined>;
 
 export interface OpenInput extends Input {
+  /** Of a regular file: tells it from another of the same name, whatever is appended to it. Rejects as reading does. */
+  head?(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -46,16 +52,53 @@ export async function openInput(request: InputRequest): Promise<OpenInput> {
   const regular = stat.isFile();
   if (request.follow !== undefined && regular) {
     const followed = new FollowPieces({ handle, path, name }, signal, request.follow);
-    return { name, live: true, stream: () => followed, close: () => followed.close() };
+    return {
+      name,
+      live: true,
+      stream: () => followed,
+      streamFrom: async (offset) => followed.moveTo(offset),
+      head: () => headOf(handle, path, name),
+      close: () => followed.close(),
+    };
   }
   const pieces = new FilePieces(handle, request);
   return {
     name,
     live: !regular,
     stream: () => unpack(pieces, compression, name),
-    ...(regular && compression === 'none' ? { random: randomAccess(handle, stat.size, path, name) } : {}),
+    ...(regular && compression === 'none'
+      ? {
+          random: randomAccess(handle, stat.size, path, name),
+          streamFrom: async (offset: number) => pieces.moveTo(offset),
+        }
+      : {}),
+    ...(regular ? { head: () => headOf(handle, path, name) } : {}),
     close: () => pieces.close(),
   };
+}
+
+/** Length and digest of the first bytes that are there: `4096:9f86d081884c7d65`. */
+async function headOf(handle: FileHandle, path: string, name: string, length: number = HEAD): Promise<string> {
+  const bytes = Buffer.alloc(length);
+  try {
+    const { bytesRead } = await handle.read(bytes, 0, length, 0);
+    const digest = createHash('sha256').update(bytes.subarray(0, bytesRead)).digest('hex');
+    return `${bytesRead}:${digest.slice(0, 16)}`;
+  } catch (error) {
+    throw readError(error, path, name);
+  }
+}
+
+/** Whether a file still begins as it did when `head` was taken. */
+export async function beginsAs(path: string, name: string, head: string): Promise<boolean> {
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    throw readError(error, path, name);
+  });
+  try {
+    return (await headOf(handle, path, name, Number.parseInt(head, 10))) === head;
+  } finally {
+    await handle.close();
+  }
 }
 
 function openStdin({ compression, signal, stdin }: InputRequest): OpenInput {
@@ -88,6 +131,8 @@ class FilePieces implements AsyncIterator<Uint8Array, undefined> {
   #turn: 0 | 1 = 0;
   #closed = false;
   #ahead: Promise<{ bytesRead: number; buffer: Buffer }> | undefined;
+  /** Where to read next; undefined: where the last read ended, as pipes and devices want it. */
+  #offset: number | undefined;
 
   constructor(handle: FileHandle, request: InputRequest) {
     this.#handle = handle;
@@ -111,16 +156,28 @@ class FilePieces implements AsyncIterator<Uint8Array, undefined> {
     }
   }
 
+  /** Goes on at that byte of a regular file. What was read ahead is dropped once it is there: its buffer is used again. */
+  async moveTo(offset: number): Promise<this> {
+    if (this.#ahead !== undefined) await this.#abortable.wait(this.#ahead);
+    this.#ahead = undefined;
+    this.#offset = offset;
+    return this;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#abortable.release();
     await this.#handle.close();
   }
 
-  #read(): Promise<{ bytesRead: number; buffer: Buffer }> {
+  async #read(): Promise<{ bytesRead: number; buffer: Buffer }> {
     this.#turn = this.#turn === 0 ? 1 : 0;
     this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(this.#size);
-    return this.#handle.read(this.#buffers[this.#turn] as Buffer, 0, this.#size, null);
+    const buffer = this.#buffers[this.#turn] as Buffer;
+    if (this.#offset === undefined) return this.#handle.read(buffer, 0, this.#size, null);
+    const read = await this.#handle.read(buffer, 0, this.#size, this.#offset);
+    this.#offset += read.bytesRead;
+    return read;
   }
 }
 

@@ -2,31 +2,19 @@
  * The file source: files read in the order of their names as one partition, or all at once as a partition each. Every file is
  * read by the reader of its format; a batch never spans two files.
  */
-import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import { userError } from '../../engine/errors.ts';
-import type { ConnectorContext, Source, SourceContext, SourcePartition } from '../../engine/graph/connector.ts';
-import type { Format, FormatReader, Inferred } from '../formats/format.ts';
-import { type Compression, formatNamed, formatOptions, partsOfName, unknownFormat } from '../formats/formats.ts';
+import type { ConnectorContext, Source, SourceContext } from '../../engine/graph/connector.ts';
+import type { Json } from '../../engine/json.ts';
+import type { Inferred } from '../formats/format.ts';
+import { formatNamed, formatOptions, partsOfName, unknownFormat } from '../formats/formats.ts';
 import { FOLLOW_TIMING, type FollowTiming } from './follow.ts';
-import { type OpenInput, openInput } from './input.ts';
+import { openInput } from './input.ts';
 import { type FileRef, listFiles } from './list.ts';
 import type { FileSourceOptions } from './options.ts';
+import { FilePartition, type Reading, type Unit } from './partition.ts';
 
 const MAX_PARTITIONS = 1000;
-
-/** What a file's rows are read with. */
-export interface Reading {
-  readonly format: Format;
-  readonly compression: Compression;
-  readonly options: unknown;
-}
-
-/** A file and how to read it. */
-interface Unit {
-  readonly file: FileRef;
-  readonly reading: Reading;
-}
 
 /** `timing`: how often a followed file is looked at; for tests. */
 export async function openFileSource(
@@ -40,13 +28,26 @@ export async function openFileSource(
   if (options.follow) checkFollow(units, options);
   const follow = options.follow ? timing : undefined;
   const groups = options.partition === 'file' ? onePartitionEach(units, options.path) : [units];
-  const opened = groups.map((group) => new FilePartition(group, schema, context, follow, pieceSize(groups.length)));
+  const opened = groups.map((group) => {
+    const from = positionOf(group, options, context);
+    return new FilePartition(group, schema, context, { follow, pieceSize: pieceSize(groups.length), from });
+  });
   // A file that cannot be opened is said at once, not when its turn comes.
   await Promise.all(opened.map((partition) => partition.open())).catch(async (error: unknown) => {
     await closeAll(opened);
     throw error;
   });
   return { bounded: !options.follow, partitions: opened, close: () => closeAll(opened) };
+}
+
+/** Files read one after the other are one partition, however many there are now and were then. */
+function positionOf(
+  group: readonly Unit[],
+  options: FileSourceOptions,
+  { positions }: SourceContext,
+): Json | undefined {
+  if (options.partition === 'file') return positions?.get(group[0]?.file.name ?? '');
+  return positions?.values().next().value;
 }
 
 /** Large pieces are faster; of many files at the same time they would take much memory. */
@@ -95,68 +96,6 @@ export function readingOf(file: FileRef, options: FileSourceOptions): Reading {
     compression: options.compression ?? parts.compression,
     options: formatOptions(format.readOptions, options.given),
   };
-}
-
-class FilePartition implements SourcePartition {
-  readonly name: string;
-  readonly #units: readonly Unit[];
-  readonly #schema: Schema;
-  readonly #context: SourceContext;
-  readonly #follow: FollowTiming | undefined;
-  readonly #pieceSize: number;
-  #at = 0;
-  #input: OpenInput | undefined;
-  #reader: FormatReader | undefined;
-
-  constructor(
-    units: readonly Unit[],
-    schema: Schema,
-    context: SourceContext,
-    follow: FollowTiming | undefined,
-    pieceSize: number,
-  ) {
-    this.name = units.length === 1 ? (units[0]?.file.name ?? '') : '';
-    this.#units = units;
-    this.#schema = schema;
-    this.#context = context;
-    this.#follow = follow;
-    this.#pieceSize = pieceSize;
-  }
-
-  async next(): Promise<Batch | undefined> {
-    for (;;) {
-      if (this.#context.signal.aborted || !(await this.open())) return undefined;
-      const batch = await this.#reader?.next();
-      if (batch !== undefined) return batch;
-      if (this.#context.signal.aborted) return undefined;
-      await this.close();
-      // A followed file ends where another took its place: that one is read next.
-      if (this.#follow === undefined) this.#at += 1;
-    }
-  }
-
-  /** Opens the file whose turn it is; false after the last one. */
-  async open(): Promise<boolean> {
-    const unit = this.#units[this.#at];
-    if (unit === undefined) return false;
-    if (this.#reader !== undefined) return true;
-    const { file, reading } = unit;
-    const { signal, paths, attach, reject } = this.#context;
-    const { compression, format, options } = reading;
-    this.#input = await openInput({ ...file, compression, signal, follow: this.#follow, pieceSize: this.#pieceSize });
-    const request = { schema: this.#schema, paths, attach, reject, signal };
-    this.#reader = await format.openReader(this.#input, request, options);
-    return true;
-  }
-
-  async close(): Promise<void> {
-    const reader = this.#reader;
-    const input = this.#input;
-    this.#reader = undefined;
-    this.#input = undefined;
-    await reader?.close();
-    await input?.close();
-  }
 }
 
 /** Guesses from the first file. */

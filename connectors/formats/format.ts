@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import type { BadRow } from '../../engine/graph/connector.ts';
+import type { Json } from '../../engine/json.ts';
 
 export type FormatName = 'csv' | 'ndjson' | 'json' | 'arrow' | 'arrow-stream' | 'parquet';
 
@@ -27,6 +28,8 @@ export interface Input {
    * for the next. Ends early, without an error, when the source's signal aborts.
    */
   stream(): AsyncIterator<Uint8Array, undefined>;
+  /** The bytes from `offset` on instead, after `stream` was called; there where that is quicker than reading up to it. */
+  streamFrom?(offset: number): Promise<AsyncIterator<Uint8Array, undefined>>;
   /** There for regular files that are not compressed; formats with a footer need it, or collect the stream. */
   readonly random?: RandomAccess;
   /** True where bytes may come slowly (stdin, a growing file): hand over what has gathered after `LINGER_MS`. */
@@ -45,12 +48,21 @@ export interface ReadRequest {
   readonly attach: readonly string[];
   /** Reports a row that cannot be read; may throw, which ends the reading. */
   readonly reject: (row: BadRow) => void;
+  /**
+   * Rows rejected that wait until the reader hands over a batch. A reader that waits for slow bytes, or has let many gather, hands over what
+   * it has, though it be a batch without rows.
+   */
+  readonly rejected?: () => number;
   readonly signal: AbortSignal;
+  /** Where to go on: a position that a reader of the same bytes gave. Only where the format's readers have positions. */
+  readonly from?: Json;
 }
 
 export interface FormatReader {
   /** As `SourcePartition.next`: `undefined` at the end; a batch is the receiver's until the following call. */
   next(): Promise<Batch | undefined>;
+  /** Where the row after the batch handed out last begins. Absent: reading goes on only by reading again from the start. */
+  position?(): Json;
   /** Frees what it holds (not the input, which the caller closes); called once, also after an error. */
   close(): Promise<void>;
 }

@@ -17,6 +17,7 @@ const LF = 10;
 
 export class CsvRecords implements RecordParser {
   readonly byLines = true;
+  readonly resumable = true;
   readonly #options: CsvReadOptions;
   #scanner: RecordScanner = new RecordScanner(0, 0);
   #loader: RowLoader | undefined;

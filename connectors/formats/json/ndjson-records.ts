@@ -7,6 +7,7 @@ const LF = 10;
 
 export class NdjsonRecords implements RecordParser {
   readonly byLines = true;
+  readonly resumable = true;
   readonly #maxRowBytes: number;
   #loader: JsonRowLoader | undefined;
 

@@ -30,6 +30,11 @@ export class LineWindow extends ByteWindow {
     this.skipped();
   }
 
+  /** Whether the end of a line that is left behind has not come yet. */
+  get skipping(): boolean {
+    return this.#skipping;
+  }
+
   /** False while a line that is being skipped has not ended. */
   skipped(): boolean {
     if (!this.#skipping) return true;

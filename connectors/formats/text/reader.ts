@@ -1,17 +1,23 @@
 /** The part that all readers of text formats share: bytes in, whole records taken, batches cut by rows, bytes and silence. */
 import { type Batch, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from '../../../engine/batch/batch.ts';
 import { BatchBuilder } from '../../../engine/batch/builder.ts';
+import { externalError } from '../../../engine/errors.ts';
+import type { Json } from '../../../engine/json.ts';
 import type { FormatReader, Input, ReadRequest } from '../format.ts';
 import { beginText } from './begin.ts';
 import { LineWindow } from './line-window.ts';
 import { rawText } from './rejects.ts';
 
 const COUNT_EVERY = 8192;
+/** Rejected rows that may gather before they are handed over. */
+const GATHER = 1024;
 
 /** What the records of a format look like. */
 export interface RecordParser {
   /** Whether records end where lines end. */
   readonly byLines: boolean;
+  /** Whether reading can begin at any record; absent: a record means something only after those before it. */
+  readonly resumable?: true;
   /** Reads up to the first record, once, with the window behind a byte order mark; false where there is none. */
   begin(reader: TextReader): Promise<boolean>;
   /**
@@ -19,6 +25,13 @@ export interface RecordParser {
    * the input (`window.eof`) it takes or reports what is left.
    */
   drain(reader: TextReader): boolean;
+}
+
+interface TextPosition {
+  readonly offset: number;
+  readonly line: number;
+  /** Within a line that is to be left behind. */
+  readonly skipping: boolean;
 }
 
 export class TextReader implements FormatReader {
@@ -31,6 +44,7 @@ export class TextReader implements FormatReader {
   #countFrom = 0;
   #countAt = 0;
   #state: 'new' | 'reading' | 'ended' = 'new';
+  readonly position?: () => Json;
 
   constructor(input: Input, request: ReadRequest, parser: RecordParser) {
     this.input = input;
@@ -38,6 +52,7 @@ export class TextReader implements FormatReader {
     this.window = new LineWindow(input.stream(), parser.byLines);
     this.builder = new BatchBuilder(request.schema);
     this.#parser = parser;
+    if (parser.resumable) this.position = () => this.#position();
   }
 
   /** Whether the rows so far make a batch; to be asked after every record. Bytes are counted once in 8 KiB of input. */
@@ -59,7 +74,10 @@ export class TextReader implements FormatReader {
         this.#state = 'ended';
         return builder.rows > 0 ? builder.finish() : undefined;
       }
-      const more = await (this.input.live && builder.rows > 0 ? window.pullSoon() : window.pull());
+      const rejected = this.request.rejected?.() ?? 0;
+      if (rejected >= GATHER) return builder.finish();
+      const waits = this.input.live && (builder.rows > 0 || rejected > 0);
+      const more = await (waits ? window.pullSoon() : window.pull());
       if (more === 'quiet') return builder.finish();
       if (this.request.signal.aborted) return undefined;
       window.validate();
@@ -70,8 +88,23 @@ export class TextReader implements FormatReader {
   async #begin(): Promise<void> {
     const { window } = this;
     const found = (await beginText(window, this.input.name)) && (await this.#parser.begin(this));
+    if (found && this.request.from !== undefined) await this.#goOn(this.request.from as unknown as TextPosition);
     window.validate();
     this.#state = found && !this.request.signal.aborted ? 'reading' : 'ended';
+  }
+
+  #position(): Json {
+    const { offset, line, skipping } = this.window;
+    return { offset, line, skipping };
+  }
+
+  async #goOn({ offset, line, skipping }: TextPosition): Promise<void> {
+    const { window, input } = this;
+    if (!(await window.moveTo(offset, input.streamFrom?.bind(input)))) {
+      throw externalError('source.changed', `${input.name} ends before byte ${offset}, up to which it was read before`);
+    }
+    window.line = line;
+    if (skipping) window.skipLine();
   }
 
   /** Reports the bytes from `start` to `end` of the window as a record that cannot be read. */

@@ -16,12 +16,45 @@ export class ByteWindow {
   start = 0;
   end = 0;
   eof = false;
+  /** Where in the whole input the window's first byte is. */
+  #base = 0;
   #stream: AsyncIterator<Uint8Array, undefined>;
   #pending: Promise<IteratorResult<Uint8Array, undefined>> | undefined;
 
   constructor(stream: AsyncIterator<Uint8Array, undefined>) {
     this.#stream = stream;
     this.bytes[0] = LF;
+  }
+
+  /** Where in the whole input the byte at `start` is. */
+  get offset(): number {
+    return this.#base + this.start;
+  }
+
+  /**
+   * Goes on at `offset`, which is not before `start`: by what `from` gives, the bytes of the input from there on, or by leaving
+   * behind what comes. False where the input ends before.
+   */
+  async moveTo(
+    offset: number,
+    from?: (offset: number) => Promise<AsyncIterator<Uint8Array, undefined>>,
+  ): Promise<boolean> {
+    if (from !== undefined && offset > this.#base + this.end) {
+      this.#pending?.catch(() => undefined);
+      this.#pending = undefined;
+      this.#stream = await from(offset);
+      this.#base = offset;
+      this.start = 0;
+      this.end = 0;
+      this.bytes[0] = LF;
+      return true;
+    }
+    while (this.#base + this.end < offset) {
+      this.start = this.end;
+      if (!(await this.pull())) return false;
+    }
+    this.start = offset - this.#base;
+    return true;
   }
 
   /** Appends the next piece; false once there is none, which also sets `eof`. */
@@ -73,6 +106,7 @@ export class ByteWindow {
       this.bytes.copy(larger, 0, this.start, this.end);
       this.bytes = larger;
     }
+    this.#base += this.start;
     this.end -= this.start;
     this.start = 0;
   }
