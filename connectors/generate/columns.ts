@@ -7,6 +7,41 @@ import { textSetter } from '../formats/text/cells.ts';
 import type { ColumnOptions, KeyOptions, WalkOptions } from './options.ts';
 import { Random, WeightedChoice, zipfWeights } from './random.ts';
 
+/**
+ * What columns remember from row to row: their streams of random numbers, and single numbers. In the order in which they were made, so
+ * that the same columns find them again.
+ */
+export class Memory {
+  readonly #seed: number;
+  readonly #streams: Random[] = [];
+  readonly #numbers: { value: number }[] = [];
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  random(name: string): Random {
+    const stream = new Random(this.#seed, name);
+    this.#streams.push(stream);
+    return stream;
+  }
+
+  number(value: number): { value: number } {
+    const held = { value };
+    this.#numbers.push(held);
+    return held;
+  }
+
+  save(): { readonly streams: readonly (readonly (number | null)[])[]; readonly numbers: readonly number[] } {
+    return { streams: this.#streams.map((stream) => stream.save()), numbers: this.#numbers.map(({ value }) => value) };
+  }
+
+  restore({ streams, numbers }: ReturnType<Memory['save']>): void {
+    for (const [index, stream] of this.#streams.entries()) stream.restore(streams[index] ?? []);
+    for (const [index, held] of this.#numbers.entries()) held.value = numbers[index] ?? 0;
+  }
+}
+
 /** Appends one value a row; `times` are the rows' event times in microseconds. */
 export type Fill = (times: Float64Array, rows: number) => void;
 
@@ -44,15 +79,15 @@ export function usualOptions(field: Field): ColumnOptions {
 }
 
 /** Throws `generate.wrong-type` where the values cannot be of the column's type. */
-export function filler(column: ColumnBuilder, options: ColumnOptions, seed: number): Fill {
+export function filler(column: ColumnBuilder, options: ColumnOptions, memory: Memory): Fill {
   const name = column.field.name;
-  const put = putterOf(column, options, new Random(seed, `value/${name}`));
+  const put = putterOf(column, options, memory);
   if (options.nulls === 0) {
     return (times, rows) => {
       for (let row = 0; row < rows; row++) put(times[row] as number);
     };
   }
-  const chance = new Random(seed, `null/${name}`);
+  const chance = memory.random(`null/${name}`);
   return (times, rows) => {
     for (let row = 0; row < rows; row++) {
       if (chance.unit() < options.nulls) column.appendNull();
@@ -61,7 +96,8 @@ export function filler(column: ColumnBuilder, options: ColumnOptions, seed: numb
   };
 }
 
-function putterOf(column: ColumnBuilder, options: ColumnOptions, random: Random): Put {
+function putterOf(column: ColumnBuilder, options: ColumnOptions, memory: Memory): Put {
+  const random = memory.random(`value/${column.field.name}`);
   const { constant, sequence, uniform, integers, normal, sine, walk, choice, keys } = options;
   if (options.time !== undefined) return timePutter(column);
   if (keys !== undefined) return keyPutter(column, keys, random);
@@ -73,16 +109,16 @@ function putterOf(column: ColumnBuilder, options: ColumnOptions, random: Random)
   if (constant !== undefined) return scalarPutter(column, constant);
   const put = numberPutter(column);
   if (sequence !== undefined) {
-    let next = sequence.start - sequence.step;
+    const next = memory.number(sequence.start - sequence.step);
     return () => {
-      next += sequence.step;
-      put(next);
+      next.value += sequence.step;
+      put(next.value);
     };
   }
   if (uniform !== undefined) return () => put(uniform.min + random.unit() * (uniform.max - uniform.min));
   if (integers !== undefined) return () => put(integers.min + random.below(integers.max - integers.min + 1));
   if (normal !== undefined) return () => put(normal.mean + random.normal() * normal.deviation);
-  if (walk !== undefined) return walkPutter(put, walk, random);
+  if (walk !== undefined) return walkPutter(put, walk, random, memory);
   if (sine === undefined) throw userError('generate.no-values', `column ${column.field.name} has no values`);
   const turns = (2 * Math.PI) / Number(sine.period);
   return (time) => {
@@ -116,16 +152,16 @@ function keyPutter(column: ColumnBuilder, keys: KeyOptions, random: Random): Put
 }
 
 /** From step to step; what would leave the range is reflected at its end. */
-function walkPutter(put: (value: number) => void, walk: WalkOptions, random: Random): Put {
+function walkPutter(put: (value: number) => void, walk: WalkOptions, random: Random, memory: Memory): Put {
   const min = walk.min ?? Number.NEGATIVE_INFINITY;
   const max = walk.max ?? Number.POSITIVE_INFINITY;
-  let at = Math.min(Math.max(walk.start, min), max);
+  const at = memory.number(Math.min(Math.max(walk.start, min), max));
   return () => {
-    put(at);
-    let next = at + random.normal() * walk.step;
+    put(at.value);
+    let next = at.value + random.normal() * walk.step;
     if (next > max) next = 2 * max - next;
     if (next < min) next = 2 * min - next;
-    at = Math.min(Math.max(next, min), max);
+    at.value = Math.min(Math.max(next, min), max);
   };
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Value } from '../../engine/batch/types.ts';
+import type { Json } from '../../engine/json.ts';
 import { sourceContract } from '../../test/contract/connector.ts';
-import { bench, openSource, readAll, sourceContext } from '../../test/kit/connectors.ts';
+import { bench, drain, openSource, readAll, sourceContext, temporaryDirectory } from '../../test/kit/connectors.ts';
 import { schemaOf } from '../../test/kit/formats.ts';
 import { generate } from './generate.ts';
 
@@ -191,4 +192,33 @@ describe('generate', () => {
   ])('refuses with %s what does not fit the schema', async (code, options) => {
     await expect(rowsFor({ rows: 1, ...options }, { x: 'int64' })).rejects.toMatchObject({ code, domain: 'user' });
   });
+});
+
+it('goes on from a position with the rows that would have followed', async () => {
+  const options = {
+    rows: 200_000,
+    seed: 7,
+    disorder: { fraction: 0.2, maxDelay: '5s' },
+    columns: {
+      at: { time: {} },
+      walk: { walk: { start: 1, step: 0.5, min: 0, max: 3 }, nulls: 0.1 },
+      count: { sequence: { start: 1, step: 2 } },
+      normal: { normal: { mean: 1, deviation: 2 } },
+      key: { keys: { count: 10, prefix: 'k', distribution: 'zipf' } },
+    },
+  };
+  const place = await temporaryDirectory();
+  const spec = generate.source;
+  if (spec === undefined) throw new Error('generate is a source');
+  const schema = await spec.infer?.(spec.options.parse(options), sourceContext(bench(place.path)));
+  if (schema === undefined) throw new Error('generate infers');
+  const whole = await openSource(generate, options, schema, sourceContext(bench(place.path)));
+  const [partition] = whole.partitions;
+  const first = await partition?.next();
+  const position = JSON.parse(JSON.stringify(partition?.position?.())) as Json;
+  const rest = partition === undefined ? [] : await drain(partition);
+  const context = sourceContext(bench(place.path), { positions: new Map([['', position]]) });
+  expect(rest.length).toBe(200_000 - (first?.rows ?? 0));
+  expect(await readAll(generate, options, schema, context)).toEqual(rest);
+  await place.remove();
 });

@@ -7,6 +7,7 @@ import { type GenerateOptions, generateOptions } from './options.ts';
 const source: SourceSpec<GenerateOptions> = {
   options: generateOptions,
   attachable: [],
+  replayable: (): boolean => true,
   /** Throws `generate.no-columns`. */
   async infer({ columns }: GenerateOptions): Promise<Schema> {
     const { usualType } = await import('./columns.ts');

@@ -28,6 +28,19 @@ export class Random {
     for (let i = 0; i < 15; i++) this.#bits();
   }
 
+  /** Five numbers, JSON as they are; `restore` takes them back. */
+  save(): readonly (number | null)[] {
+    return [this.#a, this.#b, this.#c, this.#counter, Number.isNaN(this.#spare) ? null : this.#spare];
+  }
+
+  restore([a, b, c, counter, spare]: readonly (number | null)[]): void {
+    this.#a = a ?? 0;
+    this.#b = b ?? 0;
+    this.#c = c ?? 0;
+    this.#counter = counter ?? 0;
+    this.#spare = spare ?? Number.NaN;
+  }
+
   /** 32 random bits, as a signed number. */
   #bits(): number {
     const sum = (this.#a + this.#b + this.#counter) | 0;

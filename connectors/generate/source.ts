@@ -5,9 +5,10 @@ import type { Schema } from '../../engine/batch/types.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Source, SourceContext, SourcePartition } from '../../engine/graph/connector.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
-import { type Fill, filler, usualOptions } from './columns.ts';
+import type { Json } from '../../engine/json.ts';
+import { type Fill, filler, Memory, usualOptions } from './columns.ts';
 import type { GenerateOptions } from './options.ts';
-import { Random } from './random.ts';
+import type { Random } from './random.ts';
 
 const CHUNK = 1024;
 const DEFAULT_START = '2024-01-01T00:00:00Z';
@@ -24,12 +25,20 @@ export async function openGenerate(options: GenerateOptions, schema: Schema, con
   };
 }
 
+interface GeneratedPosition {
+  readonly row: number;
+  readonly epoch: number | null;
+  readonly start: number;
+  readonly memory: ReturnType<Memory['save']>;
+}
+
 class Generated implements SourcePartition {
   readonly name = '';
   readonly #options: GenerateOptions;
   readonly #context: SourceContext;
   readonly #builder: BatchBuilder;
   readonly #fills: readonly Fill[];
+  readonly #memory: Memory;
   readonly #late: Random;
   readonly #times: Float64Array = new Float64Array(CHUNK);
   /** Event time of row 0 and from row to row, in microseconds. */
@@ -44,16 +53,26 @@ class Generated implements SourcePartition {
   constructor(options: GenerateOptions, schema: Schema, context: SourceContext) {
     const unknown = Object.keys(options.columns).find((name) => !schema.fields.some((field) => field.name === name));
     if (unknown !== undefined) throw unknownColumn(unknown, schema);
+    const from = [...(context.positions?.values() ?? [])][0] as GeneratedPosition | undefined;
     this.#options = options;
     this.#context = context;
+    this.#memory = new Memory(options.seed);
     this.#builder = new BatchBuilder(schema, { rows: CHUNK });
     this.#fills = this.#builder.columns.map((column) =>
-      filler(column, options.columns[column.field.name] ?? usualOptions(column.field), options.seed),
+      filler(column, options.columns[column.field.name] ?? usualOptions(column.field), this.#memory),
     );
-    this.#late = new Random(options.seed, 'disorder');
-    this.#start = startOf(options, context.now());
+    this.#late = this.#memory.random('disorder');
+    this.#start = from?.start ?? startOf(options, context.now());
     this.#interval = options.interval === undefined ? intervalOf(options.rate) : Number(options.interval);
     context.signal.addEventListener('abort', this.#onAbort);
+    if (from === undefined) return;
+    this.#row = from.row;
+    this.#epoch = from.epoch ?? undefined;
+    this.#memory.restore(from.memory);
+  }
+
+  position(): Json {
+    return { row: this.#row, epoch: this.#epoch ?? null, start: this.#start, memory: this.#memory.save() };
   }
 
   async next(): Promise<Batch | undefined> {

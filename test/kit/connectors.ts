@@ -87,7 +87,7 @@ export async function readAll(
   const source = await openSource(connector, options, schema, context);
   try {
     const rows: Value[][] = [];
-    for (const partition of source.partitions) rows.push(...(await drain(partition)));
+    for (const partition of source.partitions) for (const row of await drain(partition)) rows.push(row);
     return rows;
   } finally {
     await source.close();
