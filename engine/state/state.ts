@@ -28,6 +28,11 @@ export interface CellImage {
   /** Of the code: hex SHA-256. */
   readonly module: string;
   readonly memory: Uint8Array;
+  /**
+   * The parts of the memory that matter, from inclusive to exclusive in bytes, rising and apart; all of it where absent. What is
+   * outside (input, output, scratch) changes with every batch and may come back as anything: pages wholly outside need not be kept.
+   */
+  readonly ranges?: readonly (readonly [from: number, to: number])[];
   /** Mutable globals by name; i64 as bigint. */
   readonly globals: ReadonlyMap<string, number | bigint>;
   /** What the host keeps for the cell: timers, counters, partly filled buffers. */
@@ -37,7 +42,7 @@ export interface CellImage {
 /** The logical form of one operator: Arrow rows, the first column `key_group` (int32, 0 to 127; 0 where there is no key). */
 export interface LogicalState {
   readonly operator: string;
-  /** What kind of state, for messages and for refusing another kind: `aggregate/1`. */
+  /** What kind of state, for messages and for refusing another kind: `aggregate/1`; `counters/1` of an operator that has no more than counters, whose loss loses no row. */
   readonly kind: string;
   /** With what the rows mean: window, keys and aggregates by name and type. Where it differs the state does not fit. */
   readonly schema: Schema;
