@@ -81,7 +81,10 @@ export class FileEncoder {
   readonly #writer: FormatWriter;
   readonly #queue: PieceQueue;
   readonly #openTarget: () => Promise<Target>;
-  readonly #packer: Transform | undefined;
+  readonly #compression: Compression;
+  #packer: Transform | undefined;
+  /** Bytes went into the packer since it began. */
+  #packing = false;
   #target: Target | undefined;
   #packed: Buffer[] = [];
 
@@ -89,13 +92,18 @@ export class FileEncoder {
     this.#writer = writer;
     this.#queue = queue;
     this.#openTarget = openTarget;
-    this.#packer = packerFor(compression);
-    this.#packer?.on('data', (bytes: Buffer) => this.#packed.push(bytes));
+    this.#compression = compression;
+    this.#packer = this.#newPacker();
   }
 
   /** Bytes so far, as the file will have them; what waits to be compressed counts as it is. */
   get bytes(): number {
     return this.#written + this.#queue.bytes;
+  }
+
+  /** Bytes that the target has had of this encoder. */
+  get written(): number {
+    return this.#written;
   }
 
   async open(): Promise<Target> {
@@ -114,6 +122,34 @@ export class FileEncoder {
     this.#writer.flush();
     this.#queue.mark();
     await this.#queue.drain(this.#put, true);
+  }
+
+  /**
+   * Brings all rows to the target, compressed bytes as a whole member or frame, so that another encoder can go on behind them; how many
+   * bytes the file then has, besides those that were there before this encoder.
+   */
+  async checkpoint(): Promise<number> {
+    await this.flush();
+    await this.#endMember();
+    await this.open();
+    return this.#written;
+  }
+
+  /** As `commit`, the file being complete but not made visible yet. */
+  async finish(): Promise<number> {
+    this.#writer.finish();
+    this.#queue.mark();
+    await this.#queue.drain(this.#put, true);
+    await this.#endMember();
+    await this.open();
+    return this.#written;
+  }
+
+  async #endMember(): Promise<void> {
+    if (!this.#packing) return;
+    await this.#endPacking();
+    this.#packer = this.#newPacker();
+    this.#packing = false;
   }
 
   /** Makes the file visible; the path that it has. Where that fails, `discard` or `salvage` is to follow. */
@@ -159,9 +195,16 @@ export class FileEncoder {
       return;
     }
     const packer = this.#packer;
+    this.#packing = true;
     await new Promise<void>((resolve, reject) => packer.write(bytes, (error) => (error ? reject(error) : resolve())));
     await this.#appendPacked();
   };
+
+  #newPacker(): Transform | undefined {
+    const packer = packerFor(this.#compression);
+    packer?.on('data', (bytes: Buffer) => this.#packed.push(bytes));
+    return packer;
+  }
 
   async #endPacking(): Promise<void> {
     const packer = this.#packer;

@@ -4,6 +4,7 @@ import type {
   Claim,
   Connector,
   ConnectorContext,
+  Delivery,
   Sink,
   SinkContext,
   SinkSpec,
@@ -53,6 +54,7 @@ function topLevel({ schema, paths }: Inferred): Schema {
 
 const sink: SinkSpec<FileSinkOptions> = {
   options: fileSinkOptions,
+  delivery: ({ path }: FileSinkOptions): Delivery => (path === '-' ? 'at-least-once' : 'exactly-once'),
   async claims(options: FileSinkOptions, directory: string): Promise<readonly Claim[]> {
     const { claimsOf } = await import('./claims.ts');
     return claimsOf(options, directory);

@@ -27,14 +27,29 @@ export async function openRollingSink(writing: Writing, roll: Roll): Promise<Sin
   return sink;
 }
 
+/** The files that a sink made visible, for its report. */
+export class Written {
+  #files = 0;
+  readonly #names: string[] = [];
+
+  add(name: string): void {
+    this.#files += 1;
+    if (this.#names.length < LISTED) this.#names.push(name);
+  }
+
+  report(): Pick<SinkReport, 'wrote' | 'more'> {
+    const more = this.#files - this.#names.length;
+    return { wrote: this.#names, ...(more > 0 ? { more } : {}) };
+  }
+}
+
 class RollingSink implements Sink {
   readonly #writing: Writing;
   readonly #roll: Roll;
   #number: number;
   #encoder: FileEncoder | undefined;
   #rows = 0;
-  #files = 0;
-  readonly #wrote: string[] = [];
+  readonly #written = new Written();
   #timer: NodeJS.Timeout | undefined;
   /** What is under way: writing and rolling follow one another, though the timer asks at any time. */
   #busy: Promise<void> | undefined;
@@ -67,8 +82,7 @@ class RollingSink implements Sink {
   async close(): Promise<SinkReport> {
     clearTimeout(this.#timer);
     await this.#lock(async () => this.#complete());
-    const more = this.#files - this.#wrote.length;
-    return { rows: this.#rows, wrote: this.#wrote, ...(more > 0 ? { more } : {}) };
+    return { rows: this.#rows, ...this.#written.report() };
   }
 
   async abort(): Promise<void> {
@@ -133,8 +147,7 @@ class RollingSink implements Sink {
       await this.#salvage(encoder);
       throw error;
     });
-    this.#files += 1;
-    if (this.#wrote.length < LISTED) this.#wrote.push(relative(this.#writing.context.directory, path));
+    this.#written.add(relative(this.#writing.context.directory, path));
   }
 
   #openTarget(): Promise<Target> {
@@ -166,13 +179,13 @@ class RollingSink implements Sink {
 }
 
 /** `alerts.csv.gz` and 7: `alerts-00007.csv.gz`. */
-function numbered(path: string, number: number): string {
+export function numbered(path: string, number: number): string {
   const { stem, extension } = partsOfName(basename(path));
   return join(dirname(path), `${stem}-${String(number).padStart(DIGITS, '0')}${extension}`);
 }
 
 /** The greatest number that a file of this sink has in the directory, or 0. */
-async function lastNumber(path: string): Promise<number> {
+export async function lastNumber(path: string): Promise<number> {
   const { stem, extension } = partsOfName(basename(path));
   const names = await readdir(dirname(path)).catch((): string[] => []);
   let last = 0;

@@ -8,6 +8,7 @@ import type { Schema } from '../../engine/batch/types.ts';
 import type { Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
 import { formatNamed, partsOfName, unknownFormat } from '../formats/formats.ts';
 import { type FileEncoder, PieceQueue } from './encoder.ts';
+import { openHeldSink } from './held.ts';
 import { DEFAULT_ROLL, type FileSinkOptions } from './options.ts';
 import { openRollingSink } from './rolling.ts';
 import { openStdout } from './stdout.ts';
@@ -23,6 +24,10 @@ export async function openFileSink(options: FileSinkOptions, schema: Schema, con
   const compression = options.compression ?? parts.compression;
   const writing = { options, schema, context, format, compression, queue: new PieceQueue() };
   const roll = options.roll ?? (context.bounded || options.path === '-' ? undefined : DEFAULT_ROLL);
+  if (context.checkpointed && options.path !== '-') {
+    const held = await openHeldSink(writing, roll);
+    if (held !== undefined) return held;
+  }
   if (roll !== undefined) return openRollingSink(writing, roll);
   const encoder = await openEncoder(writing, () => openWhole(writing));
   await encoder.open();

@@ -9,7 +9,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { userError } from '../../engine/errors.ts';
+import { externalError, userError } from '../../engine/errors.ts';
 import { codeOf, writeError } from './errors.ts';
 
 export interface Target {
@@ -91,7 +91,7 @@ class FileTarget implements Target {
       await this.#handle.close();
       const place = existing === 'next' ? await this.#claim() : path;
       if (existing === 'replace') await rename(this.#temporary, path);
-      if (existing === 'refuse') await this.#linkTo(path);
+      if (existing === 'refuse') await linkTo(this.#temporary, path);
       await syncDirectory(dirname(place));
       return place;
     } catch (error) {
@@ -111,7 +111,7 @@ class FileTarget implements Target {
     let { path } = this.#request;
     for (;;) {
       try {
-        await this.#linkTo(path);
+        await linkTo(this.#temporary, path);
         return path;
       } catch (error) {
         if (codeOf(error) !== 'EEXIST' || this.#request.renumber === undefined) throw error;
@@ -119,24 +119,123 @@ class FileTarget implements Target {
       }
     }
   }
+}
 
-  /** As a rename that does not replace; file systems without hard links take a rename after a look. */
-  async #linkTo(path: string): Promise<void> {
+/** A file under a hidden name that outlives the process: what is in it is in a checkpoint, or is cut off when the next run goes on from one. */
+export class HeldFile implements Target {
+  readonly path: string;
+  readonly #name: string;
+  readonly #handle: FileHandle;
+  #size: number;
+
+  private constructor(path: string, name: string, handle: FileHandle, size: number) {
+    this.path = path;
+    this.#name = name;
+    this.#handle = handle;
+    this.#size = size;
+  }
+
+  /** Cut to `size` bytes; a new one where that is 0. Throws `sink.output-lost` where fewer are there. */
+  static async open(path: string, name: string, size: number): Promise<HeldFile> {
     try {
-      await link(this.#temporary, path);
-      await unlink(this.#temporary);
+      const handle = await open(path, size === 0 ? 'w' : 'r+');
+      const found = await handle.stat();
+      if (found.size >= size) {
+        await handle.truncate(size);
+        return new HeldFile(path, name, handle, size);
+      }
+      await handle.close();
     } catch (error) {
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error))) throw error;
-      if (await stat(path).catch(() => undefined)) throw Object.assign(new Error(`${path} exists`), { code: 'EEXIST' });
-      await rename(this.#temporary, path);
+      if (size === 0 || codeOf(error) !== 'ENOENT') throw writeError(error, name);
     }
+    throw externalError(
+      'sink.output-lost',
+      `what was written of ${name} before, ${path}, is gone or shorter than it was`,
+      {
+        hint: 'put it back, or start afresh without the state of the run before',
+      },
+    );
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await writeAll(this.#handle, bytes, this.#name, this.#size);
+    this.#size += bytes.length;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  async cut(size: number): Promise<void> {
+    await this.#handle.truncate(size);
+    this.#size = size;
+  }
+
+  async sync(): Promise<void> {
+    await this.#handle.sync();
+  }
+
+  /** Lets go of the file, which stays; where it is. */
+  async commit(): Promise<string> {
+    await this.#handle.sync();
+    await this.#handle.close();
+    return this.path;
+  }
+
+  async discard(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    await unlink(this.path).catch(() => undefined);
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array, name: string): Promise<void> {
+/** Makes a complete hidden file visible as `path`; true where it is, now or since an earlier call. */
+export async function reveal(
+  hidden: string,
+  path: string,
+  name: string,
+  existing: 'replace' | 'refuse',
+): Promise<boolean> {
+  try {
+    if (existing === 'replace') await rename(hidden, path);
+    else await linkTo(hidden, path);
+    await syncDirectory(dirname(path));
+    return true;
+  } catch (error) {
+    const there = codeOf(error) === 'ENOENT' && (await stat(path).catch(() => undefined)) !== undefined;
+    if (there) return true;
+    if (codeOf(error) === 'EEXIST') return isSameFile(hidden, path);
+    throw writeError(error, name);
+  }
+}
+
+/** True where a run that was killed had linked the file, and not yet taken its hidden name away. */
+async function isSameFile(hidden: string, path: string): Promise<boolean> {
+  const [ours, theirs] = await Promise.all([stat(hidden), stat(path)]);
+  if (ours.ino !== theirs.ino || ours.dev !== theirs.dev) return false;
+  await unlink(hidden);
+  return true;
+}
+
+/** As a rename that does not replace; file systems without hard links take a rename after a look. */
+async function linkTo(hidden: string, path: string): Promise<void> {
+  try {
+    await link(hidden, path);
+    await unlink(hidden);
+  } catch (error) {
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error))) throw error;
+    if (await stat(path).catch(() => undefined)) throw Object.assign(new Error(`${path} exists`), { code: 'EEXIST' });
+    await rename(hidden, path);
+  }
+}
+
+/** At `position`, or where the file has come to. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array, name: string, position?: number): Promise<void> {
   try {
     let at = 0;
-    while (at < bytes.length) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
+    while (at < bytes.length) {
+      const place = position === undefined ? null : position + at;
+      at += (await handle.write(bytes, at, bytes.length - at, place)).bytesWritten;
+    }
   } catch (error) {
     throw writeError(error, name);
   }
@@ -149,6 +248,6 @@ async function syncDirectory(path: string): Promise<void> {
   await handle?.close();
 }
 
-function exists(name: string): Error {
+export function exists(name: string): Error {
   return userError('sink.exists', `${name} is there already`, { hint: 'remove it, or leave out `overwrite: false`' });
 }

@@ -17,9 +17,13 @@ export interface Writing {
 }
 
 /** `open` finds the file's place once it has bytes. */
-export async function openEncoder(writing: Writing, open: () => Promise<Target>): Promise<FileEncoder> {
+export async function openEncoder(
+  writing: Writing,
+  open: () => Promise<Target>,
+  appending = false,
+): Promise<FileEncoder> {
   const { options, schema, format, compression, queue } = writing;
   const write = formatOptions(format.writeOptions, options.given);
-  const writer = await format.openWriter(schema, write, (bytes) => queue.add(bytes));
+  const writer = await format.openWriter(schema, write, (bytes) => queue.add(bytes), appending);
   return new FileEncoder(writer, queue, compression, open);
 }

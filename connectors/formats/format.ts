@@ -99,11 +99,14 @@ export interface Format<Read = unknown, Write = unknown> {
    * True where files written one after the other make one file, so that following a growing file makes sense: csv, ndjson.
    */
   readonly appendable: boolean;
+  /** True where writing can be broken off after a flush and gone on with by another writer. */
+  readonly resumable: boolean;
   /** The option keys of its own, which stand beside `path`; each optional or with a default, each `.describe`d. */
   readonly readOptions: Readonly<Record<string, z.ZodType>>;
   readonly writeOptions: Readonly<Record<string, z.ZodType>>;
   openReader(input: Input, request: ReadRequest, options: Read): Promise<FormatReader>;
-  openWriter(schema: Schema, options: Write, emit: Emit): Promise<FormatWriter>;
+  /** `appending`: what it emits follows what another writer of the same schema and options flushed; only for `resumable` formats. */
+  openWriter(schema: Schema, options: Write, emit: Emit, appending?: boolean): Promise<FormatWriter>;
   /** Looks at a bounded head (or the footer) of the input; throws a user error where it holds no rows to go by. */
   infer(input: Input, options: Read): Promise<Inferred>;
 }

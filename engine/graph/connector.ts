@@ -118,10 +118,10 @@ export interface Sink {
   /** Pushes out what is buffered, when rows have stopped coming for a while. */
   flush?(): void | Promise<void>;
   /**
-   * What was written since the last `prepare` belongs to `checkpoint`: resolves when it is safe though not yet seen. Writes may
-   * follow before `commit`; they belong to the next checkpoint. Absent where delivery is at least once.
+   * What was written since the last `prepare` belongs to `checkpoint`: resolves when it is safe though not yet seen; no write comes before. Writes may
+   * follow before `commit`; they belong to the next checkpoint. `last`: none will follow, the output is complete. Absent where delivery is at least once.
    */
-  prepare?(checkpoint: number): Promise<Prepared>;
+  prepare?(checkpoint: number, last: boolean): Promise<Prepared>;
   /** The checkpoint is complete: its output is made visible, once, however often this is called. Checkpoints between may have been given up: their output goes with it. */
   commit?(checkpoint: number, prepared: Prepared): Promise<void>;
   close(): Promise<SinkReport>;

@@ -29,11 +29,16 @@ function arrowFormat(
       const { openArrowReader } = await import('./reader.ts');
       return openArrowReader(input, request);
     },
-    async openWriter(schema: Schema, { codec }: ArrowWriteOptions, emit: Emit): Promise<FormatWriter> {
+    async openWriter(
+      schema: Schema,
+      { codec }: ArrowWriteOptions,
+      emit: Emit,
+      appending?: boolean,
+    ): Promise<FormatWriter> {
       const chosen = codec === 'none' ? undefined : codec;
       if (schema.fields.every((field) => field.type.kind !== 'foreign')) {
         const { ArrowWriter } = await import('./writer.ts');
-        return new ArrowWriter(schema, container, chosen, emit);
+        return new ArrowWriter(schema, container, chosen, emit, appending);
       }
       const { ForeignWriter } = await import('./foreign-writer.ts');
       return new ForeignWriter(schema, container, chosen, emit);
@@ -51,6 +56,7 @@ export const arrow: Format<Readonly<Record<string, never>>, ArrowWriteOptions> =
   extensions: ['arrow', 'feather', 'ipc'],
   needsWholeFile: true,
   appendable: false,
+  resumable: false,
   ...arrowFormat('file'),
 };
 
@@ -60,5 +66,6 @@ export const arrowStream: Format<Readonly<Record<string, never>>, ArrowWriteOpti
   extensions: ['arrows'],
   needsWholeFile: false,
   appendable: false,
+  resumable: true,
   ...arrowFormat('stream'),
 };

@@ -23,12 +23,14 @@ export class ArrowWriter implements FormatWriter {
   /** Of each record batch: offset in the file, bytes before its body, bytes of its body. */
   readonly #blocks: number[] = [];
   #position = 0;
+  #begun: boolean;
 
-  constructor(schema: Schema, container: Container, codec: Codec | undefined, emit: Emit) {
+  constructor(schema: Schema, container: Container, codec: Codec | undefined, emit: Emit, appending = false) {
     this.#container = container;
     this.#codec = codec;
     this.#emit = emit;
     this.#encoder = new IpcEncoder(schema);
+    this.#begun = appending;
   }
 
   write(batch: Batch): void {
@@ -69,7 +71,8 @@ export class ArrowWriter implements FormatWriter {
   }
 
   #begin(): void {
-    if (this.#position > 0) return;
+    if (this.#begun) return;
+    this.#begun = true;
     if (this.#container === 'file') this.#put(MAGIC);
     this.#put(this.#encoder.schemaMessage());
   }

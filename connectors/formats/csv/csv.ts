@@ -9,15 +9,16 @@ export const csv: Format<CsvReadOptions, CsvWriteOptions> = {
   extensions: ['csv', 'tsv'],
   needsWholeFile: false,
   appendable: true,
+  resumable: true,
   readOptions: csvReadOptions,
   writeOptions: csvWriteOptions,
   async openReader(input: Input, request: ReadRequest, options: CsvReadOptions): Promise<FormatReader> {
     const [{ TextReader }, { CsvRecords }] = await Promise.all([import('../text/reader.ts'), import('./records.ts')]);
     return new TextReader(input, request, new CsvRecords(options));
   },
-  async openWriter(schema: Schema, options: CsvWriteOptions, emit: Emit): Promise<FormatWriter> {
+  async openWriter(schema: Schema, options: CsvWriteOptions, emit: Emit, appending = false): Promise<FormatWriter> {
     const { CsvWriter } = await import('./writer.ts');
-    return new CsvWriter(schema, options, emit);
+    return new CsvWriter(schema, { ...options, header: options.header && !appending }, emit);
   },
   async infer(input: Input, options: CsvReadOptions): Promise<Inferred> {
     const { inferCsv } = await import('./infer.ts');

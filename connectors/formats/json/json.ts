@@ -10,6 +10,7 @@ export const json: Format<JsonReadOptions> = {
   extensions: ['json', 'geojson'],
   needsWholeFile: false,
   appendable: false,
+  resumable: false,
   readOptions: { records, maxRowBytes },
   writeOptions: {},
   async openReader(input: Input, request: ReadRequest, options: JsonReadOptions): Promise<FormatReader> {

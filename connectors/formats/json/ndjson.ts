@@ -13,6 +13,7 @@ export const ndjson: Format<NdjsonReadOptions> = {
   extensions: ['ndjson', 'jsonl'],
   needsWholeFile: false,
   appendable: true,
+  resumable: true,
   readOptions: { maxRowBytes },
   writeOptions: {},
   async openReader(input: Input, request: ReadRequest, options: NdjsonReadOptions): Promise<FormatReader> {

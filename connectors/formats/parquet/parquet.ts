@@ -14,6 +14,7 @@ export const parquet: Format<Readonly<Record<string, never>>, ParquetWriteOption
   extensions: ['parquet', 'pq'],
   needsWholeFile: true,
   appendable: false,
+  resumable: false,
   readOptions: {},
   writeOptions: {
     codec: z

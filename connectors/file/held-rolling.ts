@@ -1,0 +1,173 @@
+/**
+ * The rolling file sink of a run with checkpoints: files are written under hidden names, and those that are complete become visible when
+ * the checkpoint is that holds their rows. A file is complete once it is large or old enough at a checkpoint, or larger
+ * than `roll.size` between two; in a format that cannot be gone on with in the middle, at every checkpoint.
+ */
+import { relative } from 'node:path';
+import type { Batch } from '../../engine/batch/batch.ts';
+import type { Prepared, Sink, SinkReport } from '../../engine/graph/connector.ts';
+import type { FileEncoder } from './encoder.ts';
+import type { HeldPlace } from './held-place.ts';
+import type { Roll } from './options.ts';
+import { lastNumber, numbered, Written } from './rolling.ts';
+import { HeldFile, reveal } from './target.ts';
+import { openEncoder, type Writing } from './writing.ts';
+
+interface OpenFile {
+  readonly number: number;
+  readonly bytes: number;
+  readonly rows: number;
+  /** When its first row came, in milliseconds since the epoch. */
+  readonly since: number;
+}
+
+interface RollingState {
+  /** Greatest number given so far. */
+  readonly number: number;
+  /** Complete, and to be made visible. */
+  readonly complete: readonly number[];
+  readonly open: OpenFile | null;
+  readonly rows: number;
+}
+
+/** The file under way. */
+interface Current {
+  readonly number: number;
+  readonly encoder: FileEncoder;
+  readonly held: HeldFile;
+  readonly before: number;
+  since: number;
+}
+
+export class HeldRollingSink implements Sink {
+  readonly #writing: Writing;
+  readonly #roll: Roll;
+  readonly #place: HeldPlace;
+  readonly #written = new Written();
+  #number = 0;
+  #rows = 0;
+  #current: Current | undefined;
+  #complete: number[] = [];
+  #kept = false;
+
+  private constructor(writing: Writing, roll: Roll, place: HeldPlace) {
+    this.#writing = writing;
+    this.#roll = roll;
+    this.#place = place;
+  }
+
+  static async open(writing: Writing, roll: Roll, place: HeldPlace): Promise<HeldRollingSink> {
+    const sink = new HeldRollingSink(writing, roll, place);
+    const restored = writing.context.restored;
+    if (restored === undefined) {
+      await place.clean(new Set());
+      sink.#number = await lastNumber(place.path);
+      await sink.#begin();
+    } else await sink.#goOn(restored.prepared);
+    return sink;
+  }
+
+  write(batch: Batch): void | Promise<void> {
+    const current = this.#current;
+    if (current === undefined || batch.rows === 0) return;
+    if (current.since === 0) current.since = this.#writing.context.now();
+    this.#rows += batch.rows;
+    const pending = current.encoder.write(batch);
+    if (current.held.size + current.encoder.bytes - current.encoder.written < this.#roll.size) return pending;
+    return this.#completeCurrent(pending);
+  }
+
+  async flush(): Promise<void> {
+    await this.#current?.encoder.flush();
+  }
+
+  async prepare(_checkpoint: number, last: boolean): Promise<Prepared> {
+    const current = this.#current;
+    let open: OpenFile | null = null;
+    if (current !== undefined && rowsOf(current) > 0) {
+      await current.encoder.checkpoint();
+      if (last || this.#isDue(current)) await this.#completeCurrent(undefined);
+      else {
+        await current.held.sync();
+        open = { number: current.number, bytes: current.held.size, rows: rowsOf(current), since: current.since };
+      }
+    }
+    this.#kept = true;
+    const state: RollingState = { number: this.#number, complete: [...this.#complete], open, rows: this.#rows };
+    return { state: { ...state, open: open === null ? null : { ...open } } };
+  }
+
+  async commit(_checkpoint: number, { state }: Prepared): Promise<void> {
+    for (const number of (state as unknown as RollingState).complete) {
+      await this.#reveal(number);
+      this.#complete = this.#complete.filter((other) => other !== number);
+    }
+  }
+
+  async close(): Promise<SinkReport> {
+    await this.commit(0, await this.prepare(0, true));
+    await this.#current?.held.discard();
+    this.#current = undefined;
+    return { rows: this.#rows, ...this.#written.report() };
+  }
+
+  async abort(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (this.#kept) await current?.held.commit();
+    else {
+      await current?.held.discard();
+      await this.#place.clean(new Set());
+    }
+  }
+
+  #isDue(current: Current): boolean {
+    if (!this.#writing.format.resumable || current.held.size >= this.#roll.size) return true;
+    return (this.#writing.context.now() - current.since) * 1000 >= Number(this.#roll.every);
+  }
+
+  async #completeCurrent(pending: void | Promise<void>): Promise<void> {
+    await pending;
+    const current = this.#current;
+    if (current === undefined) return;
+    await current.encoder.finish();
+    await current.held.commit();
+    this.#complete.push(current.number);
+    await this.#begin();
+  }
+
+  async #begin(from?: OpenFile): Promise<void> {
+    const number = from?.number ?? ++this.#number;
+    const held = await HeldFile.open(this.#hidden(number), this.#writing.options.path, from?.bytes ?? 0);
+    const encoder = await openEncoder(this.#writing, async () => held, from !== undefined);
+    this.#current = { number, encoder, held, before: from?.rows ?? 0, since: from?.since ?? 0 };
+  }
+
+  async #goOn(prepared: Prepared): Promise<void> {
+    const state = prepared.state as unknown as RollingState;
+    this.#kept = true;
+    this.#number = state.number;
+    this.#rows = state.rows;
+    await this.commit(0, prepared);
+    await this.#place.clean(new Set(state.open === null ? [] : [this.#hidden(state.open.number)]));
+    await this.#begin(state.open ?? undefined);
+  }
+
+  #hidden(number: number): string {
+    return this.#place.hidden(numbered(this.#place.path, number), 'held');
+  }
+
+  /** Under the file's own number, or the next free one where another run has taken it meanwhile. */
+  async #reveal(number: number): Promise<void> {
+    const { context, options } = this.#writing;
+    let path = numbered(this.#place.path, number);
+    while (!(await reveal(this.#hidden(number), path, options.path, 'refuse'))) {
+      path = numbered(this.#place.path, ++this.#number);
+    }
+    this.#written.add(relative(context.directory, path));
+  }
+}
+
+function rowsOf({ before, encoder }: Current): number {
+  return before + encoder.rows;
+}

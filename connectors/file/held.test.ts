@@ -1,0 +1,196 @@
+/** File sinks of runs with checkpoints: whatever is killed when, the output is there once. */
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Schema, Value } from '../../engine/batch/types.ts';
+import type { Prepared, RestoredSink, Sink } from '../../engine/graph/connector.ts';
+import {
+  bench,
+  filesBelow,
+  openSink,
+  readAll,
+  sinkContext,
+  sourceContext,
+  temporaryDirectory,
+} from '../../test/kit/connectors.ts';
+import { build } from '../../test/kit/tables.ts';
+import { file } from './file.ts';
+
+const SCHEMA: Schema = {
+  fields: [
+    { name: 'id', type: { kind: 'int64' }, nullable: true },
+    { name: 'text', type: { kind: 'utf8' }, nullable: true },
+  ],
+};
+
+/** What happens to a run: rows come, a checkpoint is taken, and the process is killed before or after it is complete, or committed. */
+type Event = { readonly rows: number } | 'checkpoint' | 'lost' | 'uncommitted' | 'crash' | 'fail';
+
+interface Run {
+  readonly directory: string;
+  readonly options: unknown;
+  readonly bounded: boolean;
+}
+
+const row = (id: number): Value[] => [BigInt(id), id % 10 === 0 ? null : `row "${id}"`];
+
+function open({ directory, options, bounded }: Run, restored: RestoredSink | undefined): Promise<Sink> {
+  const more = {
+    bounded,
+    checkpointed: true,
+    identity: 'shop/app/out/0',
+    ...(restored === undefined ? {} : { restored }),
+  };
+  return openSink(file, options, SCHEMA, sinkContext(bench(directory), more));
+}
+
+/** Runs to the end through all events as a source that replays would; how many rows were written in all. */
+async function live(run: Run, events: readonly Event[]): Promise<number> {
+  let sink = await open(run, undefined);
+  let next = 0;
+  let checkpoint = 0;
+  let complete: { readonly restored: RestoredSink; readonly next: number } | undefined;
+  const prepare = async (last: boolean): Promise<Prepared> => {
+    checkpoint += 1;
+    const prepared = await sink.prepare?.(checkpoint, last);
+    if (prepared === undefined) throw new Error('the sink is transactional');
+    return JSON.parse(JSON.stringify(prepared)) as Prepared;
+  };
+  /** As a kill does: what the files hold then stays, whatever the sink would have cleaned up. */
+  const kill = async (): Promise<void> => {
+    const names = await filesBelow(run.directory);
+    const held = await Promise.all(names.map((name) => readFile(join(run.directory, name))));
+    await sink.abort();
+    for (const [index, name] of names.entries()) await writeFile(join(run.directory, name), held[index] ?? '');
+  };
+  const goOn = async (): Promise<void> => {
+    next = complete?.next ?? 0;
+    sink = await open(run, complete?.restored);
+  };
+  for (const event of events) {
+    if (typeof event === 'object') {
+      const rows = Array.from({ length: event.rows }, (_, i) => row(next + i));
+      next += event.rows;
+      await sink.write(build(SCHEMA, rows));
+      continue;
+    }
+    if (event === 'fail') await sink.abort();
+    if (event === 'crash') await kill();
+    if (event === 'crash' || event === 'fail') await goOn();
+    else {
+      const prepared = await prepare(false);
+      if (event !== 'lost') complete = { restored: { checkpoint, prepared }, next };
+      if (event === 'checkpoint') await sink.commit?.(checkpoint, prepared);
+      if (event !== 'uncommitted') continue;
+      await kill();
+      await goOn();
+    }
+  }
+  const prepared = await prepare(true);
+  complete = { restored: { checkpoint, prepared }, next };
+  if (events.length % 2 === 1) {
+    await kill();
+    await goOn();
+  }
+  await sink.commit?.(checkpoint, prepared);
+  if (events.length % 3 === 1) {
+    await kill();
+    await goOn();
+  }
+  expect((await sink.close()).rows).toBe(next);
+  return next;
+}
+
+const events = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.integer({ min: 1, max: 40 }).map((rows): Event => ({ rows })) },
+    { weight: 3, arbitrary: fc.constantFrom<Event>('checkpoint', 'lost', 'uncommitted', 'crash', 'fail') },
+  ),
+  { maxLength: 14 },
+);
+
+async function written(directory: string, path: string): Promise<Value[][]> {
+  return readAll(file, { path }, SCHEMA, sourceContext(bench(directory)));
+}
+
+describe('a file sink of a run with checkpoints', () => {
+  it.each(['csv', 'ndjson', 'csv.gz', 'ndjson.zst', 'json', 'parquet', 'arrow', 'parquet.gz'])(
+    'of a bounded run to %s shows every row once, whenever it is killed',
+    async (extension) => {
+      const property = fc.asyncProperty(events, async (story) => {
+        const place = await temporaryDirectory();
+        const path = `out.${extension}`;
+        const rows = await live({ directory: place.path, options: { path }, bounded: true }, story);
+        expect(await filesBelow(place.path)).toEqual([path]);
+        expect(rows === 0 ? [] : await written(place.path, path)).toEqual(
+          Array.from({ length: rows }, (_, id) => row(id)),
+        );
+        await place.remove();
+      });
+      await fc.assert(property, { numRuns: 25 });
+    },
+  );
+
+  it.each(['csv', 'ndjson.gz', 'parquet'])(
+    'that rolls %s files shows every row once and in order',
+    async (extension) => {
+      const property = fc.asyncProperty(events, fc.boolean(), async (story, bounded) => {
+        const place = await temporaryDirectory();
+        const options = { path: `out.${extension}`, roll: { size: '400B', every: '1h' } };
+        const rows = await live({ directory: place.path, options, bounded }, story);
+        expect((await readdir(place.path)).filter((name) => name.startsWith('.'))).toEqual([]);
+        const found = rows === 0 ? [] : await written(place.path, '*');
+        expect(found).toEqual(Array.from({ length: rows }, (_, id) => row(id)));
+        await place.remove();
+      });
+      await fc.assert(property, { numRuns: 25 });
+    },
+  );
+
+  it('shows nothing of a checkpoint that is not complete', async () => {
+    const place = await temporaryDirectory();
+    const run: Run = { directory: place.path, options: { path: 'out.csv', roll: { size: '10B' } }, bounded: false };
+    const sink = await open(run, undefined);
+    await sink.write(build(SCHEMA, [row(1), row(2)]));
+    const prepared = await sink.prepare?.(1, false);
+    expect((await readdir(place.path)).filter((name) => !name.startsWith('.'))).toEqual([]);
+    await sink.commit?.(1, prepared ?? { state: null });
+    expect((await readdir(place.path)).filter((name) => !name.startsWith('.'))).toEqual(['out-00001.csv']);
+    await sink.abort();
+    await place.remove();
+  });
+
+  it('leaves the numbers alone that another run has taken meanwhile', async () => {
+    const place = await temporaryDirectory();
+    const run: Run = { directory: place.path, options: { path: 'out.csv', roll: { size: '10B' } }, bounded: false };
+    const sink = await open(run, undefined);
+    await sink.write(build(SCHEMA, [row(1)]));
+    await writeFile(join(place.path, 'out-00001.csv'), 'not ours');
+    const report = await sink.close();
+    expect(report.wrote).toEqual(['out-00003.csv']);
+    expect((await stat(join(place.path, 'out-00001.csv'))).size).toBe(8);
+    await place.remove();
+  });
+
+  it('says so when what it wrote before is gone', async () => {
+    const place = await temporaryDirectory();
+    const run: Run = { directory: place.path, options: { path: 'out.csv' }, bounded: true };
+    const restored = { checkpoint: 3, prepared: { state: { bytes: 100, rows: 5, last: false } } };
+    await expect(open(run, restored)).rejects.toMatchObject({ code: 'sink.output-lost' });
+    await place.remove();
+  });
+
+  it('refuses to replace a file with overwrite: false, yet knows its own', async () => {
+    const place = await temporaryDirectory();
+    const run: Run = { directory: place.path, options: { path: 'out.csv', overwrite: false }, bounded: true };
+    const sink = await open(run, undefined);
+    await sink.write(build(SCHEMA, [row(1)]));
+    const prepared = (await sink.prepare?.(1, true)) ?? { state: null };
+    await sink.commit?.(1, prepared);
+    const again = await open(run, { checkpoint: 1, prepared });
+    expect((await again.close()).rows).toBe(1);
+    await expect(open(run, undefined)).rejects.toMatchObject({ code: 'sink.exists' });
+    await place.remove();
+  });
+});

@@ -1,0 +1,26 @@
+/** Opens the file sink of a run with checkpoints: its output is seen once, when the checkpoint that holds it is complete. */
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Sink } from '../../engine/graph/connector.ts';
+import { writeError } from './errors.ts';
+import { placeOf } from './held-place.ts';
+import { HeldRollingSink } from './held-rolling.ts';
+import { HeldWholeSink } from './held-whole.ts';
+import type { Roll } from './options.ts';
+import type { Writing } from './writing.ts';
+
+/** The transactional file sink; undefined where the path is a device or a pipe, which take back nothing. */
+export async function openHeldSink(writing: Writing, roll: Roll | undefined): Promise<Sink | undefined> {
+  const { options, context } = writing;
+  const given = resolve(context.directory, options.path);
+  const path = await realpath(given).catch(() => given);
+  const found = await stat(path).catch(() => undefined);
+  if (found !== undefined && !found.isFile()) return undefined;
+  try {
+    if (options.mkdir) await mkdir(dirname(path), { recursive: true });
+  } catch (error) {
+    throw writeError(error, options.path);
+  }
+  const place = placeOf(path, context.identity ?? context.name);
+  return roll === undefined ? HeldWholeSink.open(writing, place) : HeldRollingSink.open(writing, roll, place);
+}
