@@ -17,6 +17,8 @@ export interface FragmentStart {
   readonly peers: ReadonlyMap<string, number>;
   /** The complete checkpoint to go on from; absent: from the beginning. */
   readonly checkpoint?: number;
+  /** The JetStream domain where the region keeps its checkpoints, on its own side of a link; absent: that of the agent's own server. */
+  readonly domain?: string;
 }
 
 export interface FragmentStatus {

@@ -1,0 +1,246 @@
+/**
+ * The documents of the control plane, each a JSON value in KV or in a message. Each says the format it is written in and the oldest that
+ * can read it; members that a version does not know are kept when it writes the document again.
+ */
+import type { Host } from '../compile/fragment-plan.ts';
+import { externalError } from '../errors.ts';
+import { parseValue, stringifyValue } from '../json.ts';
+import { flag, list, oneOf, optional, type Read, record, shape, text, whole } from './shape.ts';
+
+/** Rises where a document gains a meaning that older versions must not overlook. */
+export const FORMAT = 1;
+
+export interface Versioned {
+  readonly format: number;
+  /** The oldest format whose readers take this document right. */
+  readonly oldest: number;
+}
+
+export const versioned: Versioned = { format: FORMAT, oldest: FORMAT };
+
+export type Wanted = 'running' | 'paused' | 'stopped' | 'undeployed';
+
+/** `apps.<namespace>.<app>`: what the user wishes. Kept when the app is undeployed, so that revisions go on rising. */
+export interface AppDocument extends Versioned {
+  readonly namespace: string;
+  readonly app: string;
+  /** Rises with every change. */
+  readonly revision: number;
+  /** The revision of the latest deploy or restore: what runs for an older one is replaced. */
+  readonly deployed: number;
+  readonly wanted: Wanted;
+  /** Stop by ending the sources and letting everything flow out. */
+  readonly drain?: boolean;
+  /** Digest of the logical plan. */
+  readonly plan: string;
+  /** Names only: values may be secret. */
+  readonly parameters: readonly string[];
+  /** Start from this checkpoint and forget later ones. */
+  readonly restore?: number;
+  /** Start without the state of older revisions. */
+  readonly fresh?: boolean;
+  /** Milliseconds since the epoch. */
+  readonly changed: number;
+}
+
+export interface AgentName {
+  readonly site: string;
+  readonly agent: string;
+}
+
+export interface Trouble {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface RegionAssignment {
+  /** By `nextStep`; the region's leader counts on from it. */
+  readonly epoch: number;
+  readonly leader: AgentName;
+  /** JetStream domain of the region's record and checkpoints; absent: of the leader's own server. */
+  readonly domain?: string;
+  /** The former leader is thought to live and ends its epoch with a checkpoint first. */
+  readonly handover: boolean;
+}
+
+export interface FragmentAssignment {
+  readonly region: string;
+  readonly host: Host;
+}
+
+/** `assignments.<namespace>.<app>`: what the coordinator made of the app document. */
+export interface AssignmentDocument extends Versioned {
+  readonly namespace: string;
+  readonly app: string;
+  /** Of the app document that this answers. */
+  readonly revision: number;
+  readonly deployed: number;
+  readonly wanted: Wanted;
+  readonly drain?: boolean;
+  readonly restore?: number;
+  readonly fresh?: boolean;
+  /** Of the coordinator's lease. */
+  readonly term: number;
+  /** Digest of the logical plan that `distributed` was made of. */
+  readonly plan: string;
+  /** Digest of the distributed plan; `''` where there is none yet. */
+  readonly distributed: string;
+  readonly checkpoint: CheckpointPolicy;
+  readonly regions: Readonly<Record<string, RegionAssignment>>;
+  readonly fragments: Readonly<Record<string, FragmentAssignment>>;
+  /** Where the partitions of each node run. */
+  readonly nodes: Readonly<Record<string, readonly Host[]>>;
+  /** Why the app document could not be followed, wholly or in part. */
+  readonly troubles: readonly Trouble[];
+}
+
+export interface CheckpointPolicy {
+  /** Milliseconds. */
+  readonly every: number;
+  readonly keep: number;
+}
+
+/** `sites.<site>`: what the user said of a site. */
+export interface SiteDocument extends Versioned {
+  readonly site: string;
+  /** Its agents are gone for good, as far as anyone is concerned: what they ran may run elsewhere. */
+  readonly forgotten: boolean;
+  /** Nothing new goes there, and what can move moves away. */
+  readonly draining: boolean;
+  readonly changed: number;
+}
+
+/** `coordinator`: who leads. Renewed again and again; whoever sees it unchanged for too long takes it over. */
+export interface LeaseDocument extends Versioned {
+  readonly holder: AgentName;
+  readonly incarnation: string;
+  readonly renewed: number;
+}
+
+/** `regions.<namespace>.<app>.<region>`: who leads a region, at which epoch, and how far it is. Changed by compare-and-set only. */
+export interface RegionRecord extends Versioned {
+  readonly namespace: string;
+  readonly app: string;
+  readonly region: string;
+  /** The `deployed` of the assignment that it was last started for. */
+  readonly deployed: number;
+  readonly epoch: number;
+  readonly holder: AgentName;
+  readonly incarnation: string;
+  /** The holder has stopped every fragment. */
+  readonly released: boolean;
+  /** All sources had ended and all sinks were closed. */
+  readonly ended: boolean;
+  /** The last complete checkpoint; 0: none. */
+  readonly checkpoint: number;
+  /** Ids up to this one may have been used. */
+  readonly reserved: number;
+}
+
+const versions = { format: whole, oldest: whole };
+const wanted = oneOf<Wanted>('running', 'paused', 'stopped', 'undeployed');
+const agentName = shape<AgentName>({ site: text, agent: text });
+const host = shape<Host>({ site: text, agent: text, worker: whole });
+const trouble = shape<Trouble>({ code: text, message: text, hint: optional(text) });
+
+export const appDocument: Read<AppDocument> = shape<AppDocument>({
+  ...versions,
+  namespace: text,
+  app: text,
+  revision: whole,
+  deployed: whole,
+  wanted,
+  drain: optional(flag),
+  plan: text,
+  parameters: list(text),
+  restore: optional(whole),
+  fresh: optional(flag),
+  changed: whole,
+});
+
+export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocument>({
+  ...versions,
+  namespace: text,
+  app: text,
+  revision: whole,
+  deployed: whole,
+  wanted,
+  drain: optional(flag),
+  restore: optional(whole),
+  fresh: optional(flag),
+  term: whole,
+  plan: text,
+  distributed: text,
+  checkpoint: shape<CheckpointPolicy>({ every: whole, keep: whole }),
+  regions: record(shape<RegionAssignment>({ epoch: whole, leader: agentName, domain: optional(text), handover: flag })),
+  fragments: record(shape<FragmentAssignment>({ region: text, host })),
+  nodes: record(list(host)),
+  troubles: list(trouble),
+});
+
+export const siteDocument: Read<SiteDocument> = shape<SiteDocument>({
+  ...versions,
+  site: text,
+  forgotten: flag,
+  draining: flag,
+  changed: whole,
+});
+
+export const leaseDocument: Read<LeaseDocument> = shape<LeaseDocument>({
+  ...versions,
+  holder: agentName,
+  incarnation: text,
+  renewed: whole,
+});
+
+export const regionRecord: Read<RegionRecord> = shape<RegionRecord>({
+  ...versions,
+  namespace: text,
+  app: text,
+  region: text,
+  deployed: whole,
+  epoch: whole,
+  holder: agentName,
+  incarnation: text,
+  released: flag,
+  ended: flag,
+  checkpoint: whole,
+  reserved: whole,
+});
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function encodeDocument(document: object): Uint8Array {
+  return encoder.encode(stringifyValue(document));
+}
+
+/** Throws `cluster.bad-document` or `cluster.newer-document`; `what` names it in messages. */
+export function decodeDocument<T extends Versioned>(read: Read<T>, bytes: Uint8Array, what: string): T {
+  const value = parseBytes(bytes, what);
+  const oldest = (value as { readonly oldest?: unknown } | null)?.oldest;
+  if (typeof oldest === 'number' && oldest > FORMAT) {
+    throw externalError('cluster.newer-document', `${what} was written by a version that this one cannot follow`, {
+      hint: 'bring this agent or command to the version of the others',
+    });
+  }
+  return read(value, what);
+}
+
+/** The JSON value of a message; throws `cluster.bad-document`. */
+export function parseBytes(bytes: Uint8Array, what: string): unknown {
+  try {
+    return parseValue(decoder.decode(bytes));
+  } catch (cause) {
+    throw externalError('cluster.bad-document', `${what} is no JSON`, { cause });
+  }
+}
+
+export function sameAgent(one: AgentName, other: AgentName): boolean {
+  return one.site === other.site && one.agent === other.agent;
+}
+
+export function agentLabel({ site, agent }: AgentName): string {
+  return `${site}/${agent}`;
+}

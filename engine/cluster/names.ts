@@ -1,0 +1,64 @@
+/** The subjects, keys and buckets of the control plane, in one place, so that permissions can be derived of them. */
+
+/** KV bucket of all control documents, in the JetStream domain of the cloud. */
+export const CONTROL_BUCKET = 'cs-control';
+/** Objects named by their digest: plans and components. */
+export const ARTIFACTS_BUCKET = 'cs-artifacts';
+/** The key of the coordinator's lease. */
+export const LEASE_KEY = 'coordinator';
+/** Every agent answers with its status. */
+export const ASK_SUBJECT = 'cs-ctl.ask';
+/** Agents that stand beside the control documents answer with where these are. */
+export const WHERE_SUBJECT = 'cs-ctl.where';
+/** Heartbeats of all agents. */
+export const HEARTBEATS = 'cs-ctl.agent.*.*.heartbeat';
+
+/** What one agent listens or speaks on: `heartbeat`, `logs`. Site and agent are NATS tokens. */
+export function agentSubject(site: string, agent: string, what: string): string {
+  return `cs-ctl.agent.${site}.${agent}.${what}`;
+}
+
+export interface AppName {
+  readonly namespace: string;
+  readonly app: string;
+}
+
+/** For maps and messages: `default/shop`. */
+export function appLabel({ namespace, app }: AppName): string {
+  return `${namespace}/${app}`;
+}
+
+/** What a region's leader wishes of a fragment. */
+export function wishSubject({ namespace, app }: AppName, fragment: string): string {
+  return `cs.${namespace}.${app}.ctl.${fragment}`;
+}
+
+/** What fragments report to their region's leader. */
+export function reportSubject({ namespace, app }: AppName, region: string): string {
+  return `cs.${namespace}.${app}.lead.${region}`;
+}
+
+export function appKey({ namespace, app }: AppName): string {
+  return `apps.${namespace}.${app}`;
+}
+
+export function assignmentKey({ namespace, app }: AppName): string {
+  return `assignments.${namespace}.${app}`;
+}
+
+export function siteKey(site: string): string {
+  return `sites.${site}`;
+}
+
+export function regionKey({ namespace, app }: AppName, region: string): string {
+  return `regions.${namespace}.${app}.${region}`;
+}
+
+/** The object that holds a plan, or a component. */
+export function planObject(digest: string): string {
+  return `plan/${digest}`;
+}
+
+export function componentObject(digest: string): string {
+  return `component/${digest}`;
+}
