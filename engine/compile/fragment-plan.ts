@@ -56,6 +56,8 @@ export interface FragmentPlan {
   readonly shares: ReadonlyMap<string, Share>;
   readonly inlets: readonly Inlet[];
   readonly outlets: readonly Outlet[];
+  /** By source, the step in which lateness counts downstream of it in the whole graph (`cutStep`); absent: the finest, which is right but cuts more often. */
+  readonly cutSteps?: ReadonlyMap<string, bigint>;
 }
 
 /** A stream that comes in, over one channel from each fragment that yields a part of it. */

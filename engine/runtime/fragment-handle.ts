@@ -3,6 +3,10 @@
  * proxy in front of a worker thread; the simulation runs the former directly.
  *
  *     start ──> opening ──> ready ──> running ──> ended         any error ──> failed
+ *
+ * Rows flow as soon as everything of the fragment is open. The leader of a checkpointed region calls `checkpoint(n)` on all its
+ * fragments, completes the checkpoint when all have said `saved`, then calls `commit(n)` on all. When all have said `ended`, the next checkpoint that
+ * is started is the last: after its commits `finish` closes the sinks. A fragment that takes no checkpoints finishes by itself.
  */
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import type { MetricsSnapshot } from '../metrics/snapshot.ts';
@@ -17,6 +21,8 @@ export interface FragmentStart {
   readonly peers: ReadonlyMap<string, number>;
   /** The complete checkpoint to go on from; absent: from the beginning. */
   readonly checkpoint?: number;
+  /** Checkpoints are taken of its region: sinks prepare and commit, and the fragment waits for `finish` at its end. */
+  readonly checkpointed?: true;
   /** The JetStream domain where the region keeps its checkpoints, on its own side of a link; absent: that of the agent's own server. */
   readonly domain?: string;
 }
@@ -37,20 +43,27 @@ export interface FragmentEvents {
   notSaved(checkpoint: number, error: Error): void;
   /** Once: everything is open, every channel connected. */
   ready(): void;
-  /** Once, and the last call: ended by its sources' end, stopped, or failed. */
+  /** Once: sources and inlets have ended, all has flowed out; only with checkpoints, and then the fragment waits for `finish`. */
+  ended(): void;
+  /** Once, and the last call: finished, stopped, or failed. */
   over(error?: Error): void;
 }
 
 export interface FragmentHandle {
   readonly plan: FragmentPlan;
   status(): FragmentStatus;
-  /** Asks for a barrier: the fragment cuts itself as soon as the barrier has come in on every channel (at once where there is none). */
+  /**
+   * Asks for a barrier: the fragment cuts itself as soon as the barrier has come in on every open channel, at once where there is none (any
+   * more). Ids rise; one that is not greater than the last does nothing, and a barrier that is overtaken by a later one is given up.
+   */
   checkpoint(id: number): void;
   /** The checkpoint is complete in the whole region: sinks commit, sources acknowledge. Resolves when they have. */
   commit(id: number): Promise<void>;
   /** Sources hand on nothing more until `resume`; channels stay. */
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** After the last commit: closes sinks and all else; the fragment is over. Before its end it waits for that. */
+  finish(): Promise<void>;
   /** `drain`: sources end and everything flows out, as at the end of input. Otherwise all stops where it is, and what is not in a checkpoint is discarded. */
   stop(how: 'drain' | 'discard'): Promise<void>;
 }

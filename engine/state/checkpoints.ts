@@ -10,7 +10,7 @@
  * is refused by name, and the one before it is used.
  */
 import type { Json } from '../json.ts';
-import type { FragmentSnapshot } from './state.ts';
+import type { FragmentSnapshot, SinkSnapshot } from './state.ts';
 
 /** What a fragment hands to whoever completes the checkpoint: names, sizes and checksums of the blobs that it wrote or that it still needs. */
 export interface FragmentReceipt {
@@ -42,8 +42,15 @@ export interface Manifest extends CheckpointHead {
 
 /** One thread's side: takes what a cut hands out. */
 export interface FragmentSaver {
-  /** Takes, before it returns, whatever of the snapshot is a view; resolves when all is safe. */
-  save(id: number, snapshot: FragmentSnapshot): Promise<FragmentReceipt>;
+  /**
+   * Takes, before it returns, whatever of the snapshot is a view; resolves when all is safe. Sinks prepare behind the cut, because their
+   * queues have to empty first: where `sinks` is given, `snapshot.sinks` is empty and what they give belongs in its place; its rejection is the save's.
+   */
+  save(
+    id: number,
+    snapshot: FragmentSnapshot,
+    sinks?: Promise<ReadonlyMap<string, SinkSnapshot>>,
+  ): Promise<FragmentReceipt>;
 }
 
 /** The region's side. */
@@ -52,9 +59,7 @@ export interface Checkpoints {
   /** The newest first; what is not sound says why. */
   list(): Promise<readonly { readonly manifest?: Manifest; readonly id: number; readonly problem?: string }[]>;
   /** The newest sound one not later than `id`, checked whole, and those that were refused with the reason. */
-  newest(
-    id?: number,
-  ): Promise<{
+  newest(id?: number): Promise<{
     readonly manifest?: Manifest;
     readonly refused: readonly { readonly id: number; readonly problem: string }[];
   }>;

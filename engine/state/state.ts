@@ -16,6 +16,8 @@ export interface PartitionState {
   /** Greatest event time so far, in the unit of its column. */
   readonly greatest?: bigint;
   readonly ended: boolean;
+  /** Bad rows after `position` that were handed on or counted already; absent: none. */
+  readonly rejected?: number;
 }
 
 export interface SourceState {
@@ -56,6 +58,10 @@ export interface CellSnapshot {
   /** Both where the cell has both. */
   readonly image?: CellImage;
   readonly logical?: readonly LogicalState[];
+  /** Microseconds: what the cell was handed last, which it must not fall behind; absent: nothing yet. */
+  readonly watermark?: bigint;
+  /** Its inputs had ended and it has been flushed. */
+  readonly ended?: true;
 }
 
 export interface SinkSnapshot {

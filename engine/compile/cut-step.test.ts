@@ -6,7 +6,7 @@ import { COUNTS, counting } from '../../test/kit/stub-cell.ts';
 import type { Schema } from '../batch/types.ts';
 import type { Expr } from '../expression/ir.ts';
 import type { Step } from '../graph/plan.ts';
-import { cutStep } from './step.ts';
+import { cutStep } from './cut-step.ts';
 
 function stepOf(operators: NonNullable<Draft['operators']>): bigint {
   const plan = planOf({ sources: { a: { schema: EVENTS, time: timed(0) } }, operators, sinks: {} });
