@@ -29,27 +29,38 @@ export interface CurrentInput {
 export class Failures {
   readonly #plan: CellPlan;
   readonly #builders = new Map<number, BatchBuilder>();
-  #count = 0;
+  readonly #counts = new Map<string, number>();
 
   constructor(plan: CellPlan) {
     this.#plan = plan;
   }
 
-  /** Failures so far that were skipped or diverted. */
+  /** Failures so far that were skipped or diverted, by operator. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  /** Of all operators. */
   get count(): number {
-    return this.#count;
+    let count = 0;
+    for (const one of this.#counts.values()) count += one;
+    return count;
+  }
+
+  restore(counts: ReadonlyMap<string, number>): void {
+    for (const [operator, count] of counts) this.#counts.set(operator, count);
   }
 
   /** Takes one failing row (a group, behind the aggregate). Throws under `onError: fail`. */
   take(site: Site, error: number, row: number, input: CurrentInput): void {
     const { operator } = site;
     if (operator.onError === 'skip') {
-      this.#count++;
+      this.#add(operator.name);
       return;
     }
     const failure = this.#describe(site, error, row, input);
     if (operator.onError === 'fail') throw failureError(failure);
-    this.#count++;
+    this.#add(operator.name);
     const port = this.#plan.outputs.findIndex(
       (output) => output.operator === operator.name && output.port === 'errors',
     );
@@ -59,6 +70,10 @@ export class Failures {
   /** Hands on the diverted rows of this call. */
   flush(emit: Emit): void {
     for (const [port, builder] of this.#builders) if (builder.rows > 0) emit(port, builder.finish());
+  }
+
+  #add(operator: string): void {
+    this.#counts.set(operator, (this.#counts.get(operator) ?? 0) + 1);
   }
 
   #builder(port: number): BatchBuilder {

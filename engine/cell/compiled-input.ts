@@ -35,6 +35,17 @@ export class CompiledInput {
     this.#target = new Uint8Array(memory.buffer);
   }
 
+  /** The blocks for bytes as [column, block, capacity]: they are the host's, and scratch between batches. */
+  blocks(): [column: number, block: number, capacity: number][] {
+    return [...this.#bytes].map(([column, { block, capacity }]) => [column, block, capacity]);
+  }
+
+  /** Takes over the blocks of a memory that was restored. */
+  restore(blocks: readonly (readonly number[])[]): void {
+    for (const [column = 0, block = 0, capacity = 0] of blocks) this.#bytes.set(column, { block, capacity });
+    this.#refresh();
+  }
+
   /** Puts rows from `from` on in place, as many as there is room for; returns how many. `from` is a multiple of 8. */
   copyIn(batch: Batch, from: number): number {
     const rows = Math.min(this.#area.rows, batch.rows - from);

@@ -19,6 +19,9 @@ export interface Support {
   portStart(head: number): void;
   portPack(head: number): number;
   portReset(head: number): void;
+  openPane(time: bigint, size: bigint, recordSize: number, earliest: bigint, latest: bigint): number;
+  indexGroup(pane: number, key: bigint, record: number, recordSize: number, wide: number): void;
+  replaceBytes(pane: number, accumulator: number, source: number, length: number): void;
 }
 
 export interface RunningCode {
@@ -28,6 +31,10 @@ export interface RunningCode {
   /** Takes the first `rows` rows of the input area. */
   process(rows: number): void;
   advance(): void;
+  /** Makes the record of keys: the pane, words of null bits, keys. Only where there is an aggregate. */
+  group(pane: number, ...keys: (number | bigint)[]): number;
+  /** The code that runs, support module first. */
+  readonly modules: readonly Uint8Array[];
 }
 
 /** Called by the generated code. */
@@ -42,7 +49,14 @@ const PAGE = 65_536;
 /** Bytes for the first blocks behind static memory: arena, small batches, small tables. */
 const FIRST_BLOCKS = 4 * PAGE;
 
-let supportModule: WebAssembly.Module | undefined;
+let supportModule: { readonly module: WebAssembly.Module; readonly bytes: Uint8Array } | undefined;
+
+type Exports = Pick<RunningCode, 'process'> & Partial<Pick<RunningCode, 'advance' | 'group'>>;
+
+/** What a cell without an aggregate has for `advance` and `group`. */
+function nothing(): number {
+  return 0;
+}
 
 export function instantiate(
   plan: CellPlan,
@@ -52,16 +66,18 @@ export function instantiate(
 ): RunningCode {
   const generated = generate(plan, options);
   if (generated.heap + FIRST_BLOCKS > maxMemoryBytes) throw memoryLimit(plan.name, maxMemoryBytes);
-  const module = compileFast(generated.module.encode());
+  const bytes = generated.module.encode();
+  const module = compileFast(bytes);
+  const supportCode = loadSupport();
   const memory = new WebAssembly.Memory({ initial: Math.ceil((generated.heap + FIRST_BLOCKS) / PAGE) });
-  const support = new WebAssembly.Instance(loadSupport(), { env: { memory } }).exports as unknown as Support;
+  const support = new WebAssembly.Instance(supportCode.module, { env: { memory } }).exports as unknown as Support;
   support.initialise(generated.heap, Math.min(maxMemoryBytes, 0xffff_0000));
   const env = { memory, emit: host.emit, fail: host.fail };
   const { exports } = new WebAssembly.Instance(module, { env, support: { ...support } });
   support.fillPositions(generated.positions);
   for (const port of generated.ports) if (port !== undefined) support.portStart(port.head);
-  const { process, advance } = exports as unknown as Pick<RunningCode, 'process'> & Partial<RunningCode>;
-  return { generated, memory, support, process, advance: advance ?? (() => {}) };
+  const { process, advance = nothing, group = nothing } = exports as unknown as Exports;
+  return { generated, memory, support, process, advance, group, modules: [supportCode.bytes, bytes] };
 }
 
 /** A cell would need more memory than it may take. */
@@ -100,7 +116,7 @@ function compileFast(bytes: Uint8Array): WebAssembly.Module {
 }
 
 /** Compiled once a process, function by function as they are called. */
-function loadSupport(): WebAssembly.Module {
+function loadSupport(): NonNullable<typeof supportModule> {
   if (supportModule !== undefined) return supportModule;
   const path = fileURLToPath(new URL('../compile/support/support.wasm', import.meta.url));
   let bytes: Uint8Array;
@@ -110,6 +126,6 @@ function loadSupport(): WebAssembly.Module {
     const hint = 'in a checkout, run: node tools/build-wasm.ts';
     throw externalError('cell.support-missing', `cannot read ${path}`, { hint, cause: error });
   }
-  supportModule = new WebAssembly.Module(bytes);
+  supportModule = { module: new WebAssembly.Module(bytes), bytes };
   return supportModule;
 }

@@ -14,10 +14,11 @@ import {
   WATERMARK,
 } from '../compile/support/assembly/control.ts';
 import { type CloudskinError, internalError } from '../errors.ts';
-import type { Cell, CellCounters, Emit } from './cell.ts';
+import type { Cell, CellCounters, CellState, Emit } from './cell.ts';
 import { Failures } from './compiled-failures.ts';
 import { CompiledInput } from './compiled-input.ts';
 import { instantiate, memoryLimit, type RunningCode } from './compiled-module.ts';
+import { CompiledState, type HostCounts } from './compiled-state.ts';
 
 export { watText } from './compiled-module.ts';
 
@@ -54,10 +55,10 @@ class CompiledCell implements Cell {
   readonly #layouts: (Int32Array | undefined)[] = [];
   #emit: Emit = noReceiver;
   #batch: Batch | undefined;
-  #rows = 0;
   /** The row of the batch that is row 0 of the code's. */
   #from = 0;
-  #watermark: bigint | undefined;
+  readonly #host: HostCounts = { rows: 0, watermark: undefined };
+  readonly state: CellState;
 
   constructor(plan: CellPlan, limit: number) {
     this.name = plan.name;
@@ -73,6 +74,14 @@ class CompiledCell implements Cell {
     this.#buffer = this.#code.memory.buffer;
     this.#words = new Int32Array(this.#buffer);
     this.#setWatermark(INT64_MIN);
+    this.state = new CompiledState({
+      ...{ plan, code: this.#code, input: this.#input, failures: this.#failures, host: this.#host, limit },
+      guard: (run) => this.#guard(run),
+      setWatermark: (time) => {
+        const { aggregate } = this.#code.generated;
+        if (time !== undefined && aggregate !== undefined) this.#setWatermark(toUnits(time, aggregate.timeUnits));
+      },
+    });
   }
 
   process(_input: number, batch: Batch, emit: Emit): void {
@@ -86,20 +95,20 @@ class CompiledCell implements Cell {
         from += rows;
       }
     });
-    this.#rows += batch.rows;
+    this.#host.rows += batch.rows;
     this.#batch = undefined;
   }
 
   onWatermark(time: bigint, emit: Emit): void {
-    this.#watermark = time;
-    const { hasAggregate, timeUnits } = this.#code.generated;
-    if (!hasAggregate) return;
-    this.#setWatermark(toUnits(time, timeUnits));
+    this.#host.watermark = time;
+    const { aggregate } = this.#code.generated;
+    if (aggregate === undefined) return;
+    this.#setWatermark(toUnits(time, aggregate.timeUnits));
     this.#call(emit, () => this.#code.advance());
   }
 
   onEnd(emit: Emit): void {
-    if (!this.#code.generated.hasAggregate) return;
+    if (this.#code.generated.aggregate === undefined) return;
     this.#setWatermark(INT64_MAX);
     this.#call(emit, () => this.#code.advance());
   }
@@ -122,13 +131,21 @@ class CompiledCell implements Cell {
   #call(emit: Emit, run: () => void): void {
     this.#emit = emit;
     try {
-      run();
-      for (const port of this.#ports) if (this.#word(port.head + PORT_ROWS) > 0) this.#handOut(port.index);
+      this.#guard(() => {
+        run();
+        for (const port of this.#ports) if (this.#word(port.head + PORT_ROWS) > 0) this.#handOut(port.index);
+      });
       this.#failures.flush(emit);
-    } catch (error) {
-      throw error instanceof WebAssembly.RuntimeError ? this.#trapped(error) : error;
     } finally {
       this.#emit = noReceiver;
+    }
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      throw error instanceof WebAssembly.RuntimeError ? this.#trapped(error) : error;
     }
   }
 
@@ -166,8 +183,8 @@ class CompiledCell implements Cell {
     if (where === undefined) throw internalError('internal.site', `no site ${site}`);
     this.#failures.take(where, error, this.#from + row, {
       batch: this.#batch,
-      before: this.#rows,
-      watermark: this.#watermark,
+      before: this.#host.rows,
+      watermark: this.#host.watermark,
     });
   }
 

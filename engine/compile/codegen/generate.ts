@@ -13,7 +13,7 @@ import type { ModuleBuilder } from '../emit/module.ts';
 import { BLOCK_ROWS, INPUT_NULLS } from '../support/assembly/control.ts';
 import { generateAdvance } from './aggregate-emit.ts';
 import { generateGroup } from './aggregate-group.ts';
-import { layOutAggregate } from './aggregate-layout.ts';
+import { type AggregateLayout, layOutAggregate } from './aggregate-layout.ts';
 import { functionsOfChain, type PlannedAggregate, planChain } from './chain-plan.ts';
 import { CodeModule } from './code-module.ts';
 import type { Generation, Variant } from './generation.ts';
@@ -36,9 +36,8 @@ export interface GeneratedCell {
   readonly positions: number;
   /** End of static memory: the allocator's begins there. */
   readonly heap: number;
-  readonly hasAggregate: boolean;
-  /** Units of a second of the time column that windows go by, and the window's size in these units. */
-  readonly timeUnits: bigint;
+  /** How the groups lie in memory; the module then exports `group`, too, which makes one. */
+  readonly aggregate: AggregateLayout | undefined;
 }
 
 export interface GenerateOptions {
@@ -74,14 +73,15 @@ export function generate(cell: CellPlan, options: GenerateOptions = {}): Generat
     input: generation.input,
     positions: generation.positions,
     heap: code.memory.end,
-    hasAggregate: generation.aggregate !== undefined,
-    timeUnits: generation.aggregate?.layout.timeUnits ?? 0n,
+    aggregate: generation.aggregate?.layout,
   };
 }
 
 function beginAggregate(code: CodeModule, planned: PlannedAggregate): Generation['aggregate'] {
   const layout = layOutAggregate(planned);
-  return { layout, group: generateGroup(code, layout) };
+  const group = generateGroup(code, layout);
+  code.builder.export(group);
+  return { layout, group };
 }
 
 const PLAIN: Variant = { suffix: '', nulls: false };

@@ -9,6 +9,9 @@ export interface Accumulator {
   takes(value: Exclude<Value, null>): boolean;
   add(value: Exclude<Value, null>): void;
   result(): Value;
+  /** What it keeps, as the columns of `callFields` (state/aggregate-state.ts). */
+  save(): readonly Value[];
+  load(saved: readonly Value[]): void;
 }
 
 const INT64 = 2n ** 63n;
@@ -27,6 +30,14 @@ class Count implements Accumulator {
   result(): Value {
     return this.#count;
   }
+
+  save(): readonly Value[] {
+    return [this.#count];
+  }
+
+  load([count]: readonly Value[]): void {
+    this.#count = BigInt((count ?? 0n) as bigint);
+  }
 }
 
 /** int64; a sum outside of it is an error. */
@@ -44,6 +55,14 @@ class IntegerSum implements Accumulator {
 
   result(): Value {
     return this.#sum;
+  }
+
+  save(): readonly Value[] {
+    return [this.#sum];
+  }
+
+  load([sum = null]: readonly Value[]): void {
+    this.#sum = sum as bigint | null;
   }
 }
 
@@ -71,6 +90,14 @@ class FloatSum implements Accumulator {
   result(): Value {
     return this.#sum;
   }
+
+  save(): readonly Value[] {
+    return [this.#sum];
+  }
+
+  load([sum = null]: readonly Value[]): void {
+    this.#sum = sum as number | null;
+  }
 }
 
 /** Integers are summed exactly, in 128 bits, and divided in float64. */
@@ -89,6 +116,16 @@ class IntegerMean implements Accumulator {
 
   result(): Value {
     return this.#count === 0 ? null : wideToFloat(this.#sum) / this.#count;
+  }
+
+  save(): readonly Value[] {
+    const low = BigInt.asIntN(64, this.#sum);
+    return [(this.#sum - low) >> 64n, low, BigInt(this.#count)];
+  }
+
+  load([high, low, count]: readonly Value[]): void {
+    this.#sum = (((high ?? 0n) as bigint) << 64n) + ((low ?? 0n) as bigint);
+    this.#count = Number(count ?? 0n);
   }
 }
 
@@ -115,6 +152,15 @@ class FloatMean implements Accumulator {
   result(): Value {
     return this.#count === 0 ? null : this.#sum / this.#count;
   }
+
+  save(): readonly Value[] {
+    return [this.#count === 0 ? null : this.#sum, BigInt(this.#count)];
+  }
+
+  load([sum, count]: readonly Value[]): void {
+    this.#sum = Number(sum ?? 0);
+    this.#count = Number(count ?? 0n);
+  }
 }
 
 /** The least, or with a comparator turned around the greatest; of equal ones the first. */
@@ -133,12 +179,25 @@ class Extreme implements Accumulator {
   }
 
   add(value: Exclude<Value, null>): void {
-    if (this.#best === null || this.#compare(value, this.#best) * this.#sign < 0) this.#best = value;
+    if (this.#best === null || this.#compare(value, this.#best) * this.#sign < 0) this.#best = kept(value);
   }
 
   result(): Value {
     return this.#best;
   }
+
+  save(): readonly Value[] {
+    return [this.#best];
+  }
+
+  load([best = null]: readonly Value[]): void {
+    this.#best = best === null ? null : kept(best);
+  }
+}
+
+/** The value beyond the life of its batch. */
+export function kept<V extends Value>(value: V): V | Uint8Array {
+  return value instanceof Uint8Array ? value.slice() : value;
 }
 
 /** `type` is the argument's; absent for `count(*)`. */

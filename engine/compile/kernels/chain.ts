@@ -11,6 +11,8 @@ import { UNITS_PER_SECOND } from '../../batch/types.ts';
 import { internalError } from '../../errors.ts';
 import type { OperatorNode, ProjectStep, Step } from '../../graph/plan.ts';
 import type { CellPlan, OutputPort } from '../cell-plan.ts';
+import { exportChain, importChain, type OperatorState } from '../state/chain-state.ts';
+import { type KeyGroupRange, NO_GROUPS } from '../state/group-rows.ts';
 import { evaluateOn, everyRow } from './evaluate.ts';
 import { appendFailure, failureError, type InputRow, type RowFailure } from './failure.ts';
 import { Output, type Receiver } from './output.ts';
@@ -39,6 +41,11 @@ interface Noted extends RowFailure {
   readonly onError: OperatorNode['onError'];
 }
 
+interface KernelState {
+  exportLogical(): OperatorState[];
+  importLogical(states: readonly OperatorState[], groups: KeyGroupRange): void;
+}
+
 /** Opens the chain of a plan of kind `compiled`. Throws `batch.foreign-column` where an output has a column that cells cannot compute with. */
 export function openKernelCell(plan: CellPlan): KernelCell {
   return new KernelCell(plan);
@@ -52,11 +59,18 @@ export class KernelCell {
   readonly #ports: readonly Output[];
   readonly #noted: Noted[] = [];
   #rows = 0;
+  readonly #plan: CellPlan;
   #late = 0;
-  #errors = 0;
+  readonly #errors = new Map<string, number>();
   #watermark: bigint | undefined;
+  /** A `CellState` in all but name; there is no image. */
+  readonly state: KernelState = {
+    exportLogical: () => this.#export(),
+    importLogical: (states, groups) => this.#import(states, groups),
+  };
 
   constructor(plan: CellPlan) {
+    this.#plan = plan;
     this.name = plan.name;
     this.outputs = plan.outputs;
     this.#stages = plan.operators.flatMap(stagesOf);
@@ -81,7 +95,9 @@ export class KernelCell {
   }
 
   counters(): { readonly late: number; readonly errors: number } {
-    return { late: this.#late, errors: this.#errors };
+    let errors = 0;
+    for (const count of this.#errors.values()) errors += count;
+    return { late: this.#late, errors };
   }
 
   /** An estimate: 256 bytes a group. */
@@ -201,8 +217,8 @@ export class KernelCell {
     const noted = this.#noted.splice(0).sort((a, b) => a.order - b.order);
     const fatal = noted.find(({ onError }) => onError === 'fail');
     if (fatal !== undefined) throw failureError(fatal);
-    this.#errors += noted.length;
     for (const failure of noted) {
+      this.#errors.set(failure.operator, (this.#errors.get(failure.operator) ?? 0) + 1);
       if (failure.onError !== 'divert') continue;
       const port = this.outputs.findIndex(
         ({ operator, port: name }) => operator === failure.operator && name === 'errors',
@@ -210,6 +226,22 @@ export class KernelCell {
       const builder = this.#ports[port]?.builder;
       if (builder !== undefined) appendFailure(builder, failure);
     }
+  }
+
+  #export(): OperatorState[] {
+    const counts = { rows: this.#rows, watermark: this.#watermark, late: this.#late, errors: this.#errors };
+    const windows = this.#stages.find((stage) => stage.windows !== undefined)?.windows;
+    return exportChain(this.#plan, counts, () => windows?.source() ?? NO_GROUPS);
+  }
+
+  #import(states: readonly OperatorState[], groups: KeyGroupRange): void {
+    const windows = this.#stages.find((stage) => stage.windows !== undefined)?.windows;
+    const { rows, watermark, late, errors } = importChain(this.#plan, states, groups, (row) => windows?.load(row));
+    this.#rows = rows;
+    this.#late = late;
+    this.#watermark = watermark;
+    windows?.restoreWatermark(watermark);
+    for (const [operator, count] of errors) this.#errors.set(operator, count);
   }
 
   #portOf({ name }: OperatorNode, port: string): Output | undefined {

@@ -6,7 +6,8 @@ import { type DataType, UNITS_PER_SECOND, type Value } from '../../batch/types.t
 import { externalError } from '../../errors.ts';
 import type { Expr } from '../../expression/ir.ts';
 import type { AggregateStep } from '../../graph/plan.ts';
-import { type Accumulator, accumulator } from './accumulators.ts';
+import type { GroupRow, GroupSource } from '../state/group-rows.ts';
+import { type Accumulator, accumulator, kept } from './accumulators.ts';
 import { evaluateOn } from './evaluate.ts';
 import { RowErrors } from './row-errors.ts';
 import { allocate, type Columns, ComputedColumns, isNullAt, store, type Vector, valueAt } from './vector.ts';
@@ -19,6 +20,7 @@ const NOWHERE = { start: 0, end: 0 };
 interface Group {
   readonly keys: readonly Value[];
   readonly accumulators: readonly Accumulator[];
+  rows: bigint;
 }
 
 /** A failed row and the text of the expression that it failed on. */
@@ -77,7 +79,7 @@ export class Windows {
   close(time: bigint | undefined): Columns | undefined {
     if (time !== undefined) this.#watermark = time;
     const ends = [...this.#open.keys()].filter((end) => time === undefined || end <= time);
-    ends.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    ends.sort(ascending);
     const rows: Value[][] = [];
     for (const end of ends) {
       const bounds = [this.#ticks(end - this.#step.window.size), this.#ticks(end)];
@@ -149,13 +151,9 @@ export class Windows {
   }
 
   /** Adds a row to its group; where one of its sums would overflow, to none of the group's aggregates. */
-  #add(
-    row: number,
-    { accumulators }: Group,
-    args: readonly (Vector | undefined)[],
-    overflows: readonly StepErrors[],
-  ): void {
+  #add(row: number, group: Group, args: readonly (Vector | undefined)[], overflows: readonly StepErrors[]): void {
     const values = this.#values;
+    const { accumulators } = group;
     for (let index = 0; index < accumulators.length; index += 1) {
       const arg = args[index];
       const value = arg === undefined ? true : valueAt(arg, row);
@@ -169,6 +167,7 @@ export class Windows {
       const value = values[index] ?? null;
       if (value !== null) accumulators[index]?.add(value);
     }
+    group.rows += 1n;
   }
 
   #countGroup(): void {
@@ -180,20 +179,59 @@ export class Windows {
   }
 
   #group(row: number, end: bigint, keys: readonly (Vector | undefined)[]): Group {
+    const values = keys.map((key) => (key === undefined ? null : valueAt(key, row)));
+    return this.#groupOf(end, values);
+  }
+
+  #groupOf(end: bigint, keys: readonly Value[]): Group {
     let window = this.#open.get(end);
     if (window === undefined) {
       window = new Map();
       this.#open.set(end, window);
     }
-    const id = groupId(keys, row);
+    const id = groupId(keys);
     let group = window.get(id);
     if (group === undefined) {
       this.#countGroup();
       const accumulators = this.#step.aggregates.map(({ fn, arg }) => accumulator(fn, arg?.type));
-      group = { keys: keys.map((key) => (key === undefined ? null : kept(valueAt(key, row)))), accumulators };
+      group = { keys: keys.map(kept), accumulators, rows: 0n };
       window.set(id, group);
     }
     return group;
+  }
+
+  /** The open groups, for the logical state. */
+  source(): GroupSource {
+    const found: { readonly group: Group; readonly start: bigint; readonly position: number }[] = [];
+    for (const end of [...this.#open.keys()].sort(ascending)) {
+      const start = this.#ticks(end - this.#step.window.size);
+      let position = 0;
+      for (const group of this.#open.get(end)?.values() ?? []) found.push({ group, start, position: position++ });
+    }
+    return {
+      count: found.length,
+      start: (index) => found[index]?.start ?? 0n,
+      position: (index) => found[index]?.position ?? 0,
+      key: (index, key) => found[index]?.group.keys[key] ?? null,
+      rows: (index) => found[index]?.group.rows ?? 0n,
+      call: (index, call) => found[index]?.group.accumulators[call]?.save() ?? [],
+    };
+  }
+
+  /** Takes a group back, behind those of its window that are there. */
+  load(row: GroupRow): void {
+    const { size } = this.#step.window;
+    const perMicro = this.#perSecond / MICROS;
+    const micros = perMicro > 0n ? row.start / perMicro : row.start * (MICROS / this.#perSecond);
+    const keys = this.#step.keys.map((_, key) => row.key(key));
+    const group = this.#groupOf(micros + size, keys);
+    group.rows += row.rows;
+    for (const [call, one] of group.accumulators.entries()) one.load(row.call(call));
+  }
+
+  /** As after the last `close`. */
+  restoreWatermark(time: bigint | undefined): void {
+    this.#watermark = time;
   }
 }
 
@@ -204,17 +242,15 @@ function endOf(ends: BigInt64Array, row: number): bigint {
   return ends[row] ?? 0n;
 }
 
-/** Of a single key the value itself, of several a text that tells them apart. */
-function groupId(keys: readonly (Vector | undefined)[], row: number): Value {
-  const [key] = keys;
-  const value = key === undefined ? null : valueAt(key, row);
-  if (keys.length <= 1 && !(value instanceof Uint8Array)) return value;
-  return keys.map((one) => (one === undefined ? 'n' : keyText(valueAt(one, row)))).join('\0');
+function ascending(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The value beyond the life of its batch. */
-function kept(value: Value): Value {
-  return value instanceof Uint8Array ? value.slice() : value;
+/** Of a single key the value itself, of several a text that tells them apart. */
+function groupId(keys: readonly Value[]): Value {
+  const [value = null] = keys;
+  if (keys.length <= 1 && !(value instanceof Uint8Array)) return value;
+  return keys.map(keyText).join('\0');
 }
 
 /** A text that two values of a key share when they are equal. Its length makes it unambiguous next to others. */

@@ -49,6 +49,9 @@ export const GROUPS_HINT = 92;
 /** Heads of the allocator's free lists, one a size class. */
 export const FREE_LISTS = 256;
 
+/** Where the control block ends: all of it is state. */
+export const CONTROL_END = 1024;
+
 /** Where the support module's own data must end, and the generated module's begins. */
 export const STATIC_BASE = 262144;
 

@@ -1,0 +1,72 @@
+/**
+ * The image of a compiled cell: its memory as it is, and which parts of it matter. Between two calls the input area, the output ports' buffers and
+ * the arena hold nothing of the next call's concern, and they are what every batch writes to; so they are left out.
+ *
+ *     control | support's data | literals | port heads | buffers   | heap ........................ top | never used
+ *     kept    |                |          | kept       |           | kept, but for scratch blocks     |
+ */
+import type { GeneratedCell } from '../compile/codegen/generate.ts';
+import {
+  ARENA_BASE,
+  ARENA_END,
+  COLUMN_BYTES,
+  COLUMN_BYTES_CAPACITY,
+  COLUMN_SIZE,
+  CONTROL_END,
+  HEAP_LIMIT,
+  HEAP_TOP,
+  PORT_BODY,
+  PORT_BODY_CAPACITY,
+  PORT_HEAD,
+} from '../compile/support/assembly/control.ts';
+import type { CellImage } from '../state/state.ts';
+
+export type Range = readonly [from: number, to: number];
+
+/** The parts that matter; `scratch` are blocks of the heap that the host writes to, in any order. */
+export function rangesOf(generated: GeneratedCell, memory: WebAssembly.Memory, scratch: readonly Range[]): Range[] {
+  const view = new DataView(memory.buffer);
+  const word = (at: number) => view.getUint32(at, true);
+  const heads: Range[] = [];
+  const gaps: Range[] = [...scratch, [word(ARENA_BASE), word(ARENA_END)]];
+  for (const port of generated.ports) {
+    if (port === undefined) continue;
+    const end = port.head + PORT_HEAD + port.columns.length * COLUMN_SIZE;
+    heads.push([port.head, end]);
+    gaps.push([word(port.head + PORT_BODY), word(port.head + PORT_BODY) + word(port.head + PORT_BODY_CAPACITY)]);
+    for (let column = port.head + PORT_HEAD; column < end; column += COLUMN_SIZE) {
+      const start = word(column + COLUMN_BYTES);
+      gaps.push([start, start + word(column + COLUMN_BYTES_CAPACITY)]);
+    }
+  }
+  heads.sort(([a], [b]) => a - b);
+  return [[0, CONTROL_END], ...heads, ...without([generated.heap, word(HEAP_TOP)], gaps)];
+}
+
+/** What is left of a range without the gaps. */
+function without([from, to]: Range, gaps: readonly Range[]): Range[] {
+  const left: Range[] = [];
+  let at = from;
+  for (const [start, end] of gaps.toSorted(([a], [b]) => a - b)) {
+    if (end <= start) continue;
+    if (start > at) left.push([at, start]);
+    at = Math.max(at, end);
+  }
+  if (at < to) left.push([at, to]);
+  return left;
+}
+
+const PAGE = 65_536;
+
+/** Brings the memory of a fresh cell of the same module to what the image says; the cell's own limit stays. */
+export function restoreMemory(memory: WebAssembly.Memory, image: CellImage): void {
+  const missing = image.memory.length - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  const target = new Uint8Array(memory.buffer);
+  const view = new DataView(memory.buffer);
+  const limit = view.getUint32(HEAP_LIMIT, true);
+  for (const [from, to] of image.ranges ?? [[0, image.memory.length]]) {
+    target.set(image.memory.subarray(from, to), from);
+  }
+  view.setUint32(HEAP_LIMIT, limit, true);
+}
