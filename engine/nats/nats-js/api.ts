@@ -1,0 +1,152 @@
+/** The JetStream API of one domain as the reader, the buckets and the stores ask it: calls of nats.js with our errors. */
+import {
+  type ConsumerConfig,
+  type ConsumerInfo,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  type StoredMsg,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import { errors, type MsgHdrs } from '@nats-io/transport-node';
+import { CloudskinError, externalError, userError } from '../../errors.ts';
+import type { Published } from '../nats.ts';
+import type { Connection } from './connection.ts';
+import { noJetStream, payloadTooLarge } from './errors.ts';
+import { checkSubject } from './messages.ts';
+import type { WantedConfig } from './stream-config.ts';
+
+const NO_STREAM = 10059;
+const TIMEOUT = 5_000;
+
+export class JetStreamCalls {
+  readonly connection: Connection;
+  readonly domain: string | undefined;
+  /** Of the API's subjects. */
+  readonly prefix: string;
+  readonly #client: JetStreamClient;
+  #manager: Promise<JetStreamManager> | undefined;
+
+  constructor(connection: Connection, domain: string | undefined) {
+    if (domain !== undefined && !/^[A-Za-z0-9_-]+$/.test(domain)) {
+      throw userError('nats.domain', `${JSON.stringify(domain)} is not the name of a JetStream domain`);
+    }
+    this.connection = connection;
+    this.domain = domain;
+    this.prefix = domain === undefined ? '$JS.API' : `$JS.${domain}.API`;
+    this.#client = jetstream(connection.nc, { timeout: TIMEOUT, ...(domain === undefined ? {} : { domain }) });
+  }
+
+  /** Where a bucket's subjects are published: those of another domain are reached through its API. */
+  get publishPrefix(): string {
+    return this.domain === undefined ? '' : `${this.prefix}.`;
+  }
+
+  call<T>(doing: string, work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+    return this.connection.call(doing, async () => {
+      this.#manager ??= this.#client.jetstreamManager(false);
+      try {
+        return await work(await this.#manager);
+      } catch (error) {
+        const unanswered =
+          error instanceof Error && error.cause instanceof errors.RequestError && error.cause.isNoResponders();
+        throw unanswered ? noJetStream(doing, this.domain, error) : error;
+      }
+    });
+  }
+
+  streamInfo(stream: string): Promise<StreamInfo> {
+    return this.call(`reading ${stream}`, (manager) => manager.streams.info(stream));
+  }
+
+  /** Undefined where there is none. */
+  async findStream(stream: string): Promise<StreamInfo | undefined> {
+    return await this.call(`looking at the stream ${stream}`, (manager) =>
+      manager.streams.info(stream).catch((error: unknown) => {
+        if (error instanceof JetStreamApiError && error.code === NO_STREAM) return undefined;
+        throw error;
+      }),
+    );
+  }
+
+  /** Makes a stream, or brings the one that is there to the configuration. */
+  async ensure(config: WantedConfig): Promise<StreamInfo> {
+    const doing = `making the stream ${config.name}`;
+    const there = await this.findStream(config.name);
+    if (there === undefined) {
+      try {
+        return await this.call(doing, (manager) => manager.streams.add(config));
+      } catch (error) {
+        // made by another in between, with another configuration
+        if (!(error instanceof CloudskinError) || !error.message.includes('already in use')) throw error;
+      }
+    } else if (same(there.config, config)) return there;
+    return await this.call(doing, (manager) => manager.streams.update(config.name, config));
+  }
+
+  addConsumer(stream: string, config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
+    return this.call(`reading ${stream}`, (manager) => manager.consumers.add(stream, config));
+  }
+
+  consumerInfo(stream: string, consumer: string): Promise<ConsumerInfo> {
+    return this.call(`reading ${stream}`, (manager) => manager.consumers.info(stream, consumer));
+  }
+
+  /** In the background: the server forgets it anyway. */
+  deleteConsumer(stream: string, consumer: string): void {
+    this.call('', (manager) => manager.consumers.delete(stream, consumer)).catch(() => undefined);
+  }
+
+  async publish(subject: string, data: Uint8Array, options: PublishCall = {}): Promise<Published> {
+    checkSubject(subject);
+    const doing = `publishing to ${subject}`;
+    if (data.length > this.connection.info.maxPayload) throw payloadTooLarge(doing);
+    const { connection } = this;
+    return await connection.call(doing, async () => {
+      const published = this.#client.publish(subject, connection.take(data), {
+        timeout: options.timeout ?? TIMEOUT,
+        ...(options.headers === undefined ? {} : { headers: options.headers }),
+        ...(options.messageId === undefined ? {} : { msgID: options.messageId }),
+        expect: {
+          ...(options.expectLastSequence === undefined ? {} : { lastSequence: options.expectLastSequence }),
+          ...(options.expectLastOfSubject === undefined ? {} : { lastSubjectSequence: options.expectLastOfSubject }),
+        },
+      });
+      connection.given(data);
+      const ack = await published.catch((error: unknown) => {
+        throw takenByNone(error) ? noStream(doing, error) : error;
+      });
+      return { sequence: ack.seq, duplicate: ack.duplicate };
+    });
+  }
+
+  message(stream: string, query: { seq: number } | { last_by_subj: string }): Promise<StoredMsg | null> {
+    return this.call(`reading ${stream}`, (manager) => manager.streams.getMessage(stream, query));
+  }
+}
+
+interface PublishCall {
+  readonly headers?: MsgHdrs;
+  readonly messageId?: string;
+  readonly expectLastSequence?: number;
+  readonly expectLastOfSubject?: number;
+  readonly timeout?: number;
+}
+
+function takenByNone(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof errors.RequestError && error.cause.isNoResponders();
+}
+
+function noStream(doing: string, cause: unknown): CloudskinError {
+  return externalError('nats.no-stream', `${doing}: no stream takes it`, {
+    retry: true,
+    hint: 'make a stream that holds this subject, or wait until its servers are back',
+    cause,
+  });
+}
+
+function same(there: StreamInfo['config'], wanted: WantedConfig): boolean {
+  const config: Readonly<Record<string, unknown>> = { ...there };
+  return Object.entries(wanted).every(([key, value]) => JSON.stringify(config[key]) === JSON.stringify(value));
+}

@@ -1,0 +1,445 @@
+/**
+ * Reads a stream in order, each message once, over any number of reconnections. The server holds an ephemeral consumer that it may
+ * lose at any time (a restart, a lost leader): the truth is the sequence handed out last, kept here, from which a new consumer is made whenever
+ * the old one is in doubt.
+ *
+ *     make consumer ──> pull (a bound in bytes) ──> messages … status (bound reached, expired) ──> pull …
+ *          ^                                             │ number skipped, silence, reconnection, consumer gone
+ *          └─────────────────────────────────────────────┘
+ *
+ * Messages carry the consumer's own running number: one that is skipped was lost on the way (core NATS carries them), which a hole in
+ * the stream's sequences would not tell from a deletion or another subject.
+ */
+import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy, type StreamInfo } from '@nats-io/jetstream';
+import { type Msg, nanos, nuid, type Subscription as RawSubscription } from '@nats-io/transport-node';
+import { type CloudskinError, externalError } from '../../errors.ts';
+import type { Timer } from '../../ports.ts';
+import type { ReadOptions, StoredMessage, StreamReader, Subscription } from '../nats.ts';
+import type { JetStreamCalls } from './api.ts';
+import type { Connection } from './connection.ts';
+import { natsError } from './errors.ts';
+import { recordOf } from './messages.ts';
+
+const BOUND = 4 * 1024 * 1024;
+/** The server says in such times that it is there; two in a row missing mean that the consumer is gone. */
+const HEARTBEAT = 2_500;
+const SILENCE = 3 * HEARTBEAT;
+const LARGEST_BATCH = 1_000_000;
+const EXPIRES = 15_000;
+/** Long enough for a connection to be lost and found; then the server forgets the consumer by itself. */
+const FORGOTTEN = 60_000;
+const FIRST_RETRY = 50;
+const LONGEST_RETRY = 2_000;
+/** A stream that is not there may be one whose servers have just come back: asked for again this often. */
+const TRIES_WITHOUT_STREAM = 5;
+/** Of a message beside its payload, about: counted towards the bound, so that many small messages have one too. */
+const OVERHEAD = 64;
+
+export interface ReaderOptions extends ReadOptions {
+  /** Only the last message of every subject first, then all that follow. */
+  readonly lastPerSubject?: boolean;
+  /** Called once, when everything that was there at the beginning has been put in the queue, with whether it was nothing. */
+  readonly caughtUp?: () => void;
+  /** Called instead of queueing for `next`. */
+  readonly deliver?: (message: StoredMessage) => void;
+  /** Called once where reading cannot go on. */
+  readonly failed?: (error: CloudskinError) => void;
+  /** Called once when no more comes, whatever the reason. */
+  readonly closed?: () => void;
+}
+
+interface Waiting {
+  resolve(message: StoredMessage | undefined): void;
+  reject(error: CloudskinError): void;
+}
+
+class Reader implements StreamReader {
+  readonly #connection: Connection;
+  readonly #calls: JetStreamCalls;
+  readonly #stream: string;
+  readonly #options: ReaderOptions;
+  readonly #bound: number;
+  readonly #status: Subscription;
+  #queue: StoredMessage[] = [];
+  #head = 0;
+  #queued = 0;
+  #pending = 0;
+  /** Of the message put in the queue last. */
+  #last = 0;
+  #begun = false;
+  #caughtUp = false;
+  /** Of the stream that is read: another one of this name has another. */
+  #created = '';
+  #consumer = '';
+  #generation = 0;
+  #delivered = 0;
+  #inbox: RawSubscription | undefined;
+  #pulling = false;
+  /** The next message is larger than the bound: it comes alone. */
+  #oversized = false;
+  /** Messages that this consumer had given when the pull was made. */
+  #pulledAt = 0;
+  #retries = 0;
+  #timer: Timer | undefined;
+  #heard = 0;
+  #waiting: Waiting[] = [];
+  #error: CloudskinError | undefined;
+  #closed = false;
+
+  constructor(calls: JetStreamCalls, stream: string, options: ReaderOptions) {
+    const { connection } = calls;
+    this.#connection = connection;
+    this.#calls = calls;
+    this.#stream = stream;
+    this.#options = options;
+    this.#bound = options.maxBytes ?? BOUND;
+    this.#status = connection.onStatus((status) => {
+      if (status === 'reconnected') this.#remake('at once');
+      else if (status === 'closed') this.close();
+    });
+  }
+
+  /** Makes the first consumer; rejects where that is not possible. */
+  async open(): Promise<void> {
+    try {
+      await this.#make(this.#generation);
+    } catch (error) {
+      this.close();
+      throw natsError(error, `reading ${this.#stream}`);
+    }
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  next(): Promise<StoredMessage | undefined> {
+    const message = this.#shift();
+    if (message !== undefined) return Promise.resolve(message);
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#stop();
+    this.#queue = [];
+    this.#head = 0;
+    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+    this.#options.closed?.();
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    this.#status.close();
+    this.#timer?.cancel();
+    this.#forget();
+  }
+
+  #shift(): StoredMessage | undefined {
+    const message = this.#queue[this.#head];
+    if (message === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#queue.length || this.#head >= 1024) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#queued -= sizeOf(message);
+    this.#pull();
+    return message;
+  }
+
+  /** A consumer from where we stand. */
+  async #make(generation: number): Promise<void> {
+    const info = await this.#calls.streamInfo(this.#stream);
+    if (this.#generation !== generation || this.#closed) return;
+    this.#check(info);
+    const inbox = `${this.#connection.nc.options.inboxPrefix ?? '_INBOX'}.${nuid.next()}`;
+    const name = `cs-${nuid.next()}`;
+    const made = await this.#calls.addConsumer(this.#stream, this.#config(name));
+    if (this.#generation !== generation || this.#closed) {
+      this.#calls.deleteConsumer(this.#stream, name);
+      return;
+    }
+    this.#use(made, inbox, generation);
+  }
+
+  #use(made: ConsumerInfo, inbox: string, generation: number): void {
+    this.#consumer = made.name;
+    this.#delivered = 0;
+    this.#retries = 0;
+    this.#pending = made.num_pending;
+    this.#inbox = this.#connection.nc.subscribe(inbox, {
+      callback: (error, msg) => {
+        if (this.#generation === generation && !this.#closed) this.#guarded(error, msg);
+      },
+    });
+    this.#heard = this.#connection.ports.monotonic();
+    this.#watch(generation);
+    if (made.num_pending === 0) this.#reachEnd();
+    this.#pull();
+  }
+
+  /** The stream must be the one that we read, and hold what we have read. */
+  #check(info: StreamInfo): void {
+    if (this.#created === '') this.#created = info.created;
+    const another = info.created !== this.#created;
+    if (!another && info.state.last_seq >= this.#last) return;
+    throw wentBack(
+      this.#stream,
+      another
+        ? 'it was deleted and made again'
+        : `it ends at ${info.state.last_seq} though ${this.#last} has been read: its server lost messages or was restored`,
+    );
+  }
+
+  #config(name: string): Partial<ConsumerConfig> {
+    return {
+      name,
+      ...this.#start(),
+      ack_policy: AckPolicy.None,
+      inactive_threshold: nanos(FORGOTTEN),
+      num_replicas: 1,
+      mem_storage: true,
+      max_waiting: 4,
+      ...(this.#options.filter === undefined ? {} : { filter_subject: this.#options.filter }),
+    };
+  }
+
+  #start(): Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq' | 'opt_start_time'> {
+    const { startSequence, startTime, lastPerSubject } = this.#options;
+    if (this.#begun) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#last + 1 };
+    if (lastPerSubject === true) return { deliver_policy: DeliverPolicy.LastPerSubject };
+    if (startTime !== undefined) {
+      return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(startTime).toISOString() };
+    }
+    if (startSequence === undefined || startSequence <= 1) return { deliver_policy: DeliverPolicy.All };
+    return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: startSequence };
+  }
+
+  #pull(): void {
+    if (this.#pulling || this.#closed || this.#inbox === undefined || !this.#connection.connected) return;
+    const room = this.#bound - this.#queued;
+    if (room < this.#bound / 2) return;
+    this.#pulling = true;
+    this.#heard = this.#connection.ports.monotonic();
+    this.#pulledAt = this.#delivered;
+    const request = {
+      batch: this.#oversized ? 1 : LARGEST_BATCH,
+      max_bytes: this.#oversized ? this.#connection.info.maxPayload + 4096 : room,
+      expires: nanos(EXPIRES),
+      idle_heartbeat: nanos(HEARTBEAT),
+    };
+    this.#oversized = false;
+    const subject = `${this.#calls.prefix}.CONSUMER.MSG.NEXT.${this.#stream}.${this.#consumer}`;
+    this.#connection.nc.publish(subject, JSON.stringify(request), { reply: this.#inbox.getSubject() });
+  }
+
+  /** An error thrown by a listener of ours must not end the connection. */
+  #guarded(error: Error | null, msg: Msg): void {
+    try {
+      this.#take(error, msg);
+    } catch (thrown) {
+      this.#connection.report(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    }
+  }
+
+  #take(error: Error | null, msg: Msg): void {
+    if (error !== null) {
+      this.#fail(natsError(error, `reading ${this.#stream}`));
+      return;
+    }
+    this.#heard = this.#connection.ports.monotonic();
+    const { code } = msg.headers ?? { code: 0 };
+    if (code !== 0 && (msg.reply ?? '') === '') {
+      this.#hear(code, msg.headers?.description ?? '');
+      return;
+    }
+    const place = placeOf(msg.reply ?? '');
+    if (place === undefined || place.consumer !== this.#consumer) return;
+    this.#delivered += 1;
+    if (place.delivered !== this.#delivered) {
+      this.#remake('at once');
+      return;
+    }
+    if (this.#delivered - this.#pulledAt === LARGEST_BATCH) this.#pulling = false;
+    this.#put(msg, place);
+  }
+
+  #put(msg: Msg, place: Place): void {
+    this.#last = place.sequence;
+    this.#begun = true;
+    this.#pending = place.pending;
+    const message: StoredMessage = {
+      subject: msg.subject,
+      data: msg.data,
+      headers: recordOf(msg.headers),
+      sequence: place.sequence,
+      time: place.time,
+    };
+    if (this.#options.deliver !== undefined) this.#options.deliver(message);
+    else this.#offer(message);
+    if (place.pending === 0) this.#reachEnd();
+  }
+
+  #offer(message: StoredMessage): void {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) {
+      waiting.resolve(message);
+      return;
+    }
+    this.#queue.push(message);
+    this.#queued += sizeOf(message);
+  }
+
+  /** A word of the server about the pull. */
+  #hear(code: number, description: string): void {
+    const text = description.toLowerCase();
+    if (code === 100) {
+      // silence on a pull that is under way: nothing waits
+      if (text.includes('idle heartbeat')) this.#reachEnd();
+      return;
+    }
+    const tooLarge = code === 409 && text.includes('message size exceeds');
+    if (tooLarge && this.#pulledAt === this.#delivered) this.#oversized = true;
+    if (tooLarge || code === 408 || code === 404 || (code === 409 && text.includes('batch completed'))) {
+      this.#pulling = false;
+      this.#pull();
+      if (code === 408) void this.#verify(this.#generation);
+      return;
+    }
+    // consumer deleted, leadership change, server shutdown, no responders: what it was is told by making another
+    this.#remake('soon');
+  }
+
+  #reachEnd(): void {
+    if (this.#caughtUp) return;
+    this.#caughtUp = true;
+    this.#options.caughtUp?.();
+  }
+
+  /** Nothing came for a while: the consumer may have sent what was lost on its way through a cluster. */
+  async #verify(generation: number): Promise<void> {
+    const before = this.#delivered;
+    const info = await this.#calls.consumerInfo(this.#stream, this.#consumer).catch(() => undefined);
+    if (this.#generation !== generation || this.#closed || this.#delivered !== before) return;
+    if (info === undefined || info.delivered.consumer_seq > before) this.#remake('at once');
+  }
+
+  #watch(generation: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#connection.ports.after(HEARTBEAT, () => {
+      if (this.#generation !== generation || this.#closed) return;
+      const silent = this.#connection.ports.monotonic() - this.#heard > SILENCE;
+      // where nobody asks nobody answers, and a consumer forgotten meanwhile is noticed by the next pull
+      if (silent && this.#pulling) this.#remake('at once');
+      else this.#watch(generation);
+    });
+  }
+
+  #remake(when: 'at once' | 'soon'): void {
+    if (this.#closed) return;
+    this.#forget();
+    this.#timer?.cancel();
+    this.#generation += 1;
+    const generation = this.#generation;
+    const delay = Math.min(FIRST_RETRY * 2 ** this.#retries, LONGEST_RETRY);
+    const wait = when === 'at once' && this.#retries === 0 ? 0 : delay * (0.5 + this.#connection.ports.random());
+    this.#timer = this.#connection.ports.after(wait, () => void this.#tryMake(generation));
+  }
+
+  async #tryMake(generation: number): Promise<void> {
+    try {
+      await this.#make(generation);
+    } catch (error) {
+      if (this.#generation !== generation || this.#closed) return;
+      const known = natsError(error, `reading ${this.#stream}`);
+      this.#retries += 1;
+      // while disconnected nothing is tried: reconnection begins anew
+      if (known.code === 'nats.disconnected') return;
+      const absent = known.code === 'nats.no-stream' && this.#retries <= TRIES_WITHOUT_STREAM;
+      if (known.retry || absent) this.#remake('soon');
+      else this.#fail(known);
+    }
+  }
+
+  /** What is queued is still handed out. */
+  #fail(error: CloudskinError): void {
+    if (this.#closed) return;
+    this.#error = error;
+    this.#stop();
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#options.failed?.(error);
+    this.#options.closed?.();
+  }
+
+  #forget(): void {
+    const inbox = this.#inbox;
+    this.#inbox = undefined;
+    this.#pulling = false;
+    if (inbox === undefined) return;
+    if (!this.#connection.nc.isClosed()) inbox.unsubscribe();
+    if (this.#connection.connected) this.#calls.deleteConsumer(this.#stream, this.#consumer);
+  }
+}
+
+function wentBack(stream: string, how: string): CloudskinError {
+  return externalError('nats.stream-went-back', `the stream ${stream} is not what it was: ${how}`);
+}
+
+function sizeOf(message: StoredMessage): number {
+  return message.data.length + message.subject.length + OVERHEAD;
+}
+
+interface Place {
+  readonly consumer: string;
+  readonly sequence: number;
+  readonly delivered: number;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly pending: number;
+}
+
+/**
+ * `$JS.ACK.<stream>.<consumer>.<times>.<sequence>.<delivered>.<nanoseconds>.<pending>`, with domain and account hash before the stream
+ * in newer servers, and a token after everything.
+ */
+function placeOf(reply: string): Place | undefined {
+  const parts = reply.split('.');
+  if (parts[0] !== '$JS' || parts[1] !== 'ACK' || parts.length < 9) return undefined;
+  const at = parts.length === 9 ? 2 : 4;
+  return {
+    consumer: parts[at + 1] ?? '',
+    sequence: Number(parts[at + 3]),
+    delivered: Number(parts[at + 4]),
+    time: Math.floor(Number(parts[at + 5]) / 1e6),
+    pending: Number(parts[at + 6]),
+  };
+}
+
+export async function openReader(calls: JetStreamCalls, stream: string, options: ReaderOptions): Promise<Reader> {
+  const reader = new Reader(calls, stream, options);
+  await reader.open();
+  return reader;
+}
+
+/** The last message of every subject that matches, as the stream is now. */
+export async function lastOfEach(calls: JetStreamCalls, stream: string, filter: string): Promise<StoredMessage[]> {
+  const found: StoredMessage[] = [];
+  const done = Promise.withResolvers<void>();
+  const reader = await openReader(calls, stream, {
+    filter,
+    lastPerSubject: true,
+    deliver: (message) => found.push(message),
+    caughtUp: done.resolve,
+    failed: done.reject,
+    closed: () => done.reject(externalError('nats.closed', `reading ${stream}: the connection is closed`)),
+  });
+  try {
+    await done.promise;
+  } finally {
+    reader.close();
+  }
+  return found;
+}
