@@ -2,10 +2,13 @@
  * What CloudSkin asks of NATS, and nothing more: the transports, the control plane and the stores are written against this
  * interface. `client.ts` implements it by nats.js, `simulated/` in memory on a virtual clock with faults; both pass test/contract/nats.
  *
- * Bytes given to a call may be used again by the caller as soon as the call returns; bytes handed out are the receiver's.
- * Errors are `CloudskinError` of domain `external`: `nats.timeout`, `nats.no-responders`, `nats.disconnected`, `nats.closed`,
+ * Bytes given to a call may be used again by the caller as soon as the call returns (`Objects.put`: as soon as its promise has settled);
+ * bytes handed out are the receiver's. A call that waits for an answer fails with `nats.disconnected` at once when the connection is lost, or is
+ * already: whether it was carried out is not known. Errors are `CloudskinError` of domain `external`: `nats.timeout`, `nats.no-responders`, `nats.disconnected`, `nats.closed`,
  * `nats.permission`, `nats.payload-too-large`, `nats.no-jetstream`, `nats.no-stream`, `nats.wrong-last-sequence`, `nats.wrong-revision`,
- * `nats.stream-full`, `nats.unsupported` (the server is too old for what was asked; the hint says from which version on).
+ * `nats.stream-full`, `nats.stream-went-back` (a stream being read was made again, or ends before what has been read), `nats.object-damaged`,
+ * `nats.unsupported` (the server is too old for what was asked; the hint says from which version on), `nats.refused` (whatever else JetStream
+ * refuses), `nats.failed`. Subjects, keys and names that cannot be are errors of domain `user`: `nats.subject`, `nats.key`, `nats.bucket`.
  */
 
 export type Headers = Readonly<Record<string, string>>;
@@ -122,7 +125,10 @@ export interface Published {
 
 /** Reads a stream in the order of its sequences, each message once, from a place of the reader's choice; the server keeps no position. */
 export interface StreamReader {
-  /** The next message, waiting for it; undefined once closed. A gap in the sequences is the caller's to see. */
+  /**
+   * The next message, waiting for it; undefined once closed. A gap in the sequences is the caller's to see. Rejects, and goes on no more, with
+   * `nats.stream-went-back` or `nats.no-stream` (deleted).
+   */
   next(): Promise<StoredMessage | undefined>;
   /** Messages that wait behind the one handed out last, as the server said then. */
   readonly pending: number;
@@ -159,7 +165,7 @@ export interface ReadOptions {
 export interface KeyValueOptions {
   readonly replicas?: number;
   readonly storage?: 'file' | 'memory';
-  /** Milliseconds after which every key expires unless written again; never unless given. */
+  /** Milliseconds after which every key expires unless written again; never unless given. Watchers are not told of it. */
   readonly ttl?: number;
   readonly maxBytes?: number;
 }
@@ -193,7 +199,7 @@ export interface KeyValue {
   keys(pattern?: string): Promise<readonly string[]>;
   /**
    * Every key that matches as it is now, then `current` once, then every change, in order; after a reconnection nothing is missed, though
-   * a change may come again.
+   * a change may come again. Where the bucket itself has gone back, keys that are no longer there are told as deleted, at revision 0.
    */
   watch(pattern: string, listener: WatchListener): Promise<Subscription>;
   /** Of the stream behind the bucket: one that has gone back is another server's past. */
