@@ -16,6 +16,16 @@ export type Emit = (port: number, batch: Batch) => void;
 export interface CellCounters {
   readonly late: number;
   readonly errors: number;
+  /** Groups that were put out before their time, because the operator's `memory` was full; absent: none. */
+  readonly evicted?: number;
+}
+
+/** What an operator keeps between calls. */
+export interface StateSize {
+  readonly operator: string;
+  /** Groups; undefined where the cell does not know. */
+  readonly keys: number | undefined;
+  readonly bytes: number;
 }
 
 export interface Cell {
@@ -29,8 +39,12 @@ export interface Cell {
   counters(): CellCounters;
   /** Bytes of memory that the cell holds. */
   memory(): number;
-  /** Absent where the cell's state cannot be taken; the reason is the graph's or the component's. */
+  /** By operator that has state; cheap enough to be asked once a second. */
+  stateSize?(): readonly StateSize[];
+  /** Absent where the cell's state cannot be taken. */
   readonly state?: CellState;
+  /** Why there is no `state`, as the end of a sentence. */
+  readonly noState?: string;
   close(): void;
 }
 

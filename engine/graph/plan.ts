@@ -96,6 +96,23 @@ export interface AggregateStep {
   readonly input: Schema;
   readonly output: Schema;
   readonly place: Place;
+  /**
+   * One half of an aggregate that is done in two, in front of an exchange and behind it (engine/compile/pre-aggregate.ts). A `partial`
+   * yields a group's accumulators as soon as the watermark has passed its window, and knows no late rows; a `final` merges them.
+   */
+  readonly phase?: 'partial' | 'final';
+  /** Of a half: the aggregate as the graph has it. */
+  readonly whole?: AggregateStep;
+}
+
+/** How much an operator's state may take, and what happens when it would take more. */
+export interface MemoryLimit {
+  readonly bytes: number;
+  /**
+   * `fail`: `cell.memory-limit`, naming the operator and its largest keys. `evict`: the earliest windows are closed and put out before their time, and
+   * counted; later rows of theirs are late.
+   */
+  readonly onLimit: 'fail' | 'evict';
 }
 
 export interface ComponentStep {
@@ -124,6 +141,8 @@ export interface OperatorNode {
   /** Schemas by port; `''` always, `late` when diverted, `errors` when diverted, a component's further outputs. */
   readonly outputs: ReadonlyMap<string, Schema>;
   readonly onError: OnError;
+  /** Of its state; absent: what the cell as a whole may take. */
+  readonly memory?: MemoryLimit;
   readonly place: Place;
 }
 

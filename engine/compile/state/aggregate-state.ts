@@ -37,7 +37,20 @@ export function isIntegerType(type: DataType | undefined): boolean {
   return type?.kind === 'int32' || type?.kind === 'int64';
 }
 
-export function stateSchema(step: AggregateStep): Schema {
+/** Whether two halves of the aggregate's rows give together what all rows give, whatever their order. */
+export function isExact({ aggregates }: AggregateStep): boolean {
+  return aggregates.every(({ fn, arg }) => (fn !== 'sum' && fn !== 'avg') || isIntegerType(arg?.type));
+}
+
+/** What a partial yields (pre-aggregate.ts): window_start, keys, rows, accumulators. */
+export function partialSchema(step: AggregateStep): Schema {
+  const plain = stateSchema(step).fields.slice(WINDOW_START);
+  return { fields: plain.map(({ name, type, nullable }) => ({ name, type, nullable })), time: 0 };
+}
+
+/** Of either half of an aggregate that of the whole. */
+export function stateSchema(half: AggregateStep): Schema {
+  const step = half.whole ?? half;
   const int32: DataType = { kind: 'int32' };
   const start = step.output.fields[0]?.type ?? { kind: 'timestamp', unit: 'us' };
   const fields: Field[] = [
@@ -54,7 +67,8 @@ export function stateSchema(step: AggregateStep): Schema {
 }
 
 /** The columns of each call: where they begin, and how many there are. */
-export function callColumns(step: AggregateStep): { readonly first: number; readonly count: number }[] {
+export function callColumns(half: AggregateStep): { readonly first: number; readonly count: number }[] {
+  const step = half.whole ?? half;
   let first = FIRST_KEY + step.keys.length + 1;
   return step.aggregates.map((call) => {
     const { length } = callFields(call);
@@ -84,7 +98,8 @@ export function callFields({ name, fn, arg }: Call): Field[] {
 }
 
 /** Why rows of a state do not fit the aggregate, as the end of a sentence; undefined where they do. */
-export function stateMismatch(step: AggregateStep, found: Schema): string | undefined {
+export function stateMismatch(half: AggregateStep, found: Schema): string | undefined {
+  const step = half.whole ?? half;
   const wanted = stateSchema(step).fields;
   for (const [index, field] of wanted.entries()) {
     const other = found.fields[index];
