@@ -2,11 +2,16 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type ChainCase, chainCase, eventsOf } from '../../test/kit/chain-cases.ts';
-import { chainOf, drive } from '../../test/kit/chains.ts';
-import { driveCut, throughImage, throughLogical } from '../../test/kit/cuts.ts';
+import { chainOf, drive, type OperatorText, type Outcome } from '../../test/kit/chains.ts';
+import { ALL_GROUPS, driveCut, keptImage, keptLogical, throughImage, throughLogical } from '../../test/kit/cuts.ts';
+import { build } from '../../test/kit/tables.ts';
+import type { Schema, Value } from '../batch/types.ts';
 import type { CellPlan } from '../compile/cell-plan.ts';
 import { openKernelCell } from '../compile/kernels/chain.ts';
+import { keyGroupsOf } from '../compile/key-groups.ts';
+import { CloudskinError } from '../errors.ts';
 import { loadParser } from '../expression/check.ts';
+import type { Cell } from './cell.ts';
 import { openCompiledCell } from './compiled.ts';
 
 beforeAll(loadParser);
@@ -62,3 +67,122 @@ describe('a compiled cell', () => {
     });
   });
 });
+
+describe('state by key group', () => {
+  const thirds = [
+    { first: 0, last: 42 },
+    { first: 43, last: 84 },
+    { first: 85, last: 127 },
+  ];
+
+  /** Rows in an order of their own, for comparing what several partitions yield. */
+  const sorted = ({ rows }: Outcome) => rows.map((port) => port.map((row) => describeRow(row)).sort());
+
+  it('goes to three cells of either kind, and back to one', () => {
+    onChains(40, (plan, sample, size) => {
+      if (!plan.operators.some(({ steps }) => steps.some(({ kind }) => kind === 'aggregate'))) return;
+      const events = eventsOf(sample, size);
+      const expected = drive(openCompiledCell(plan), events);
+      let turn = 0;
+      const split = (cell: Cell): Cell => {
+        const states = keptLogical(cell);
+        cell.close();
+        const parts = thirds.map((groups) => {
+          const part = turn++ % 2 === 0 ? openCompiledCell(plan) : openKernelCell(plan);
+          part.state?.importLogical?.(states, groups);
+          return part;
+        });
+        const merged = turn % 4 < 2 ? openCompiledCell(plan) : openKernelCell(plan);
+        merged.state?.importLogical?.(parts.flatMap(keptLogical), ALL_GROUPS);
+        for (const part of parts) part.close();
+        return merged;
+      };
+      const found = driveCut(openCompiledCell(plan), events, (event) => event % 2 === 1, split);
+      expect({ ...found, rows: sorted(found) }).toEqual({ ...expected, rows: sorted(expected) });
+    });
+  });
+
+  it('of each part makes the windows of its keys', () => {
+    const plan = chainOf(READINGS, [MINUTES]);
+    const rows = Array.from({ length: 500 }, (_, row): Value[] => [BigInt(row * 10), `m${row % 61}`, row]);
+    const whole = openCompiledCell(plan);
+    whole.process(0, build(READINGS, rows), () => {});
+    const states = keptLogical(whole);
+    const groups = new Uint8Array(1);
+    const found = thirds.flatMap((range, index) => {
+      const part = index === 1 ? openKernelCell(plan) : openCompiledCell(plan);
+      part.state?.importLogical?.(states, range);
+      const { rows: out } = drive(part, ['end']);
+      for (const row of out[0] ?? []) {
+        keyGroupsOf(build({ fields: READINGS.fields.slice(1, 2) }, [[row[2] ?? null]]), [0], groups);
+        expect(groups[0]).toBeGreaterThanOrEqual(range.first);
+        expect(groups[0]).toBeLessThanOrEqual(range.last);
+      }
+      return out[0] ?? [];
+    });
+    const expected = drive(whole, ['end']).rows[0] ?? [];
+    expect(found.map(describeRow).sort()).toEqual(expected.map(describeRow).sort());
+    expect(found).toHaveLength(61);
+  });
+
+  it('is refused by an aggregate that means something else, saying what differs', () => {
+    const cell = openCompiledCell(chainOf(READINGS, [MINUTES]));
+    cell.process(0, build(READINGS, [[1n, 'a', 1]]), () => {});
+    const states = keptLogical(cell);
+    const refusal = (operator: OperatorText, open: (plan: CellPlan) => Cell) => {
+      try {
+        open(chainOf(READINGS, [operator])).state?.importLogical?.(states, ALL_GROUPS);
+      } catch (error) {
+        if (error instanceof CloudskinError) return `${error.code}: ${error.message}`;
+        throw error;
+      }
+      return 'taken';
+    };
+    for (const open of [openKernelCell, openCompiledCell] as const) {
+      expect(refusal({ ...MINUTES, having: 'total > 1' }, open)).toBe('taken');
+      expect([
+        refusal({ ...MINUTES, window: 30_000_000n }, open),
+        refusal({ ...MINUTES, groupBy: { site: 'machine' } }, open),
+        refusal({ ...MINUTES, groupBy: { machine: "machine || '!'" } }, open),
+        refusal({ ...MINUTES, groupBy: {} }, open),
+        refusal({ ...MINUTES, aggregate: { total: 'max(value)' } }, open),
+        refusal({ ...MINUTES, aggregate: { total: 'sum(value)', n: 'count(*)' } }, open),
+        refusal({ filter: 'value > 1' }, open),
+      ]).toMatchInlineSnapshot(`
+        [
+          "state.mismatch: the state of operator op0 does not fit: its windows are tumbling of 1m, not tumbling of 30s",
+          "state.mismatch: the state of operator op0 does not fit: where key site should be it has machine",
+          "state.mismatch: the state of operator op0 does not fit: its key machine is computed otherwise",
+          "state.mismatch: the state of operator op0 does not fit: where aggregate rows should be it has machine",
+          "state.mismatch: the state of operator op0 does not fit: its aggregate total is int64, not int32",
+          "state.mismatch: the state of operator op0 does not fit: it has no n",
+          "state.mismatch: the state of operator op0 does not fit: it is of kind aggregate/1, not counters/1",
+        ]
+      `);
+    }
+  });
+
+  it('of an image of other code is refused', () => {
+    const image = keptImage(openCompiledCell(chainOf(READINGS, [MINUTES])));
+    const other = openCompiledCell(chainOf(READINGS, [{ ...MINUTES, window: 30_000_000n }]));
+    expect(() => other.state?.restoreImage?.(image)).toThrow('the image is of other code than cell op0 runs');
+  });
+});
+
+const READINGS: Schema = {
+  fields: [
+    { name: 'ts', type: { kind: 'timestamp', unit: 'ms' }, nullable: false },
+    { name: 'machine', type: { kind: 'utf8' }, nullable: true },
+    { name: 'value', type: { kind: 'int32' }, nullable: true },
+  ],
+  time: 0,
+};
+const MINUTES: OperatorText = {
+  window: 60_000_000n,
+  groupBy: { machine: 'machine' },
+  aggregate: { total: 'sum(value)' },
+};
+
+function describeRow(row: readonly Value[]): string {
+  return row.map((value) => (typeof value === 'number' && Object.is(value, -0) ? '-0' : String(value))).join(' | ');
+}
