@@ -43,6 +43,8 @@ export interface NodeStatus {
   readonly ended: boolean;
 }
 
+const COUNTS = ['rowsIn', 'rowsOut', 'batchesIn', 'batchesOut', 'bytesIn', 'bytesOut', 'skipped', 'diverted'] as const;
+
 export class NodeCounters {
   readonly name: string;
   readonly kind: NodeKind;
@@ -71,6 +73,17 @@ export class NodeCounters {
     this.rowsOut += batch.rows;
     this.batchesOut += 1;
     this.bytesOut += usedBytes(batch);
+  }
+
+  /** What has been counted, as data that a checkpoint keeps. */
+  counts(): Readonly<Record<string, number>> {
+    const { rowsIn, rowsOut, batchesIn, batchesOut, bytesIn, bytesOut, skipped, diverted } = this;
+    return { rowsIn, rowsOut, batchesIn, batchesOut, bytesIn, bytesOut, skipped, diverted };
+  }
+
+  /** Goes on from what `counts` gave. */
+  restore(counts: Readonly<Record<string, number>>): void {
+    for (const key of COUNTS) this[key] = counts[key] ?? 0;
   }
 
   /** Starts the rate; without it the first snapshot has none. `monotonic` in milliseconds, as in `metrics`. */

@@ -24,6 +24,8 @@ export interface EventTimeOptions {
   readonly maxDelay: bigint;
   /** Microseconds; 1 where every watermark counts, 0 where lateness plays no part downstream and nothing needs cutting. */
   readonly step: bigint;
+  /** The greatest value that came before, in `unit`; absent: nothing came. */
+  readonly greatest?: bigint | undefined;
 }
 
 const BLOCK = 2_048;
@@ -49,6 +51,7 @@ export class EventTimeScanner {
 
   constructor(options: EventTimeOptions) {
     this.#options = options;
+    this.#greatest = options.greatest;
   }
 
   /** What the rows scanned so far imply, in microseconds; `TIME_MIN` before the first. */
@@ -59,6 +62,11 @@ export class EventTimeScanner {
   /** The greatest event time so far, in microseconds. */
   get greatest(): bigint | undefined {
     return this.#greatest === undefined ? undefined : clampTime(toMicros(this.#greatest, this.#options.unit));
+  }
+
+  /** The same in the unit of the column. */
+  get greatestValue(): bigint | undefined {
+    return this.#greatest;
   }
 
   /**

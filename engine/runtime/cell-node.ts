@@ -9,6 +9,7 @@ import { NodeCounters } from '../metrics/counters.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import { TIME_MIN } from '../progress/time.ts';
+import type { CellSnapshot } from '../state/state.ts';
 import { type Control, Unwinding } from './control.ts';
 import { type Receiver, Stream } from './stream.ts';
 
@@ -22,6 +23,8 @@ export class CellNode {
   readonly #progress: ProgressMinimum;
   readonly #emit: Emit;
   #handed: bigint = TIME_MIN;
+  /** The cell has been flushed. */
+  #flushed = false;
   #closed = false;
 
   constructor(plan: CellPlan, cell: Cell, control: Control) {
@@ -36,6 +39,25 @@ export class CellNode {
     });
     const { outputs } = this;
     this.#emit = (port, batch) => outputs[port]?.batch(batch);
+  }
+
+  /** The cell's state between two calls, as the image where it has one, else in its logical form. A view: valid until the next call. */
+  snapshot(): CellSnapshot {
+    const { state } = this.#cell;
+    const image = state?.image?.();
+    const logical = image === undefined ? state?.exportLogical?.() : undefined;
+    return {
+      ...(image === undefined ? {} : { image }),
+      ...(logical === undefined ? {} : { logical }),
+      ...(this.#handed === TIME_MIN ? {} : { watermark: this.#handed }),
+      ...(this.#flushed ? { ended: true } : {}),
+    };
+  }
+
+  /** Takes up where a cell of a checkpoint was, whose state has been put into this one's cell. */
+  restored(watermark: bigint | undefined, ended: boolean): void {
+    this.#handed = watermark ?? TIME_MIN;
+    this.#flushed = ended;
   }
 
   /** What takes the rows of input `index` of the plan. Only a component that names its inputs can tell them apart. */
@@ -85,7 +107,8 @@ export class CellNode {
   #advance(): void {
     const { watermark, idle, ended } = this.#progress;
     if (ended) {
-      this.#guard(() => this.#cell.onEnd(this.#emit));
+      if (!this.#flushed) this.#guard(() => this.#cell.onEnd(this.#emit));
+      this.#flushed = true;
       for (const output of this.outputs) output.end();
       return;
     }

@@ -21,6 +21,11 @@ export class Latch {
     this.#waiting.clear();
   }
 
+  /** Resolves when it trips. */
+  get tripping(): Promise<void> {
+    return this.until(new Promise<void>(() => undefined));
+  }
+
   /** Settles as `promise` does, or with undefined as soon as the latch trips. A later rejection of `promise` is nobody's. */
   until<T>(promise: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
@@ -52,6 +57,7 @@ export class Control {
   readonly cut: Latch = new Latch();
   /** Nothing is waited for any more. */
   readonly failed: Latch = new Latch();
+  #pause: PromiseWithResolvers<void> | undefined;
   readonly #sources = new AbortController();
   readonly #sinks = new AbortController();
   #failure: CloudskinError | undefined;
@@ -79,6 +85,21 @@ export class Control {
   /** Errors after the first: most of them follow from it. */
   get suppressed(): number {
     return this.#suppressed;
+  }
+
+  /** Sources hand on nothing until `resume`. */
+  pause(): void {
+    this.#pause ??= Promise.withResolvers();
+  }
+
+  resume(): void {
+    this.#pause?.resolve();
+    this.#pause = undefined;
+  }
+
+  /** A promise while sources are paused. */
+  get paused(): Promise<void> | undefined {
+    return this.#pause?.promise;
   }
 
   stop(): void {

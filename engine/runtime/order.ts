@@ -7,32 +7,32 @@ import { getBit } from '../batch/bits.ts';
 import { type ColumnView, columnView, concatBatches, copyBatch } from '../batch/reader.ts';
 import { formatType } from '../batch/types.ts';
 import { internalError, userError } from '../errors.ts';
-import type { SourcePartition } from '../graph/connector.ts';
 import type { SourceNode } from '../graph/plan.ts';
 import { usedBytes } from '../metrics/counters.ts';
 import type { Control } from './control.ts';
+import type { PlacedPartition } from './placed.ts';
 import { takeRows } from './take.ts';
 
 /** Reading this long without a turn of the event loop would hold up timers and signals. */
 const TURN_AFTER = 10;
 
 /**
- * One partition with the rows of all `partitions`, in order of `column`. Throws `source.order-memory` when they take more than
+ * One partition with the rows of all `partitions`, in order of `column`, the first `from` of them left out. Throws `source.order-memory` when they take more than
  * `limit` bytes, and `source.order-type` for a column type that has no order.
  */
 export function ordered(
   source: SourceNode,
   column: string,
-  partitions: readonly SourcePartition[],
-  limit: number,
+  partitions: readonly PlacedPartition[],
+  { limit, from }: { readonly limit: number; readonly from: number },
   control: Control,
-): SourcePartition {
+): PlacedPartition {
   const index = orderColumn(source, column);
   let rows: { readonly all: Batch; readonly order: Uint32Array } | undefined;
-  let at = 0;
+  let at = from;
   return {
     name: source.name,
-    async next() {
+    next: async () => {
       if (rows === undefined) {
         const all = concatBatches(source.schema, await readAll(source, partitions, limit, control));
         rows = { all, order: orderOf(columnView(all, index)) };
@@ -45,6 +45,8 @@ export function ordered(
       at = to;
       return batch;
     },
+    place: () => ({ position: undefined, rows: at }),
+    replayable: () => partitions.every((partition) => partition.replayable()),
   };
 }
 
@@ -67,7 +69,7 @@ function orderColumn({ name, schema }: SourceNode, column: string): number {
 
 async function readAll(
   source: SourceNode,
-  partitions: readonly SourcePartition[],
+  partitions: readonly PlacedPartition[],
   limit: number,
   { ports }: Control,
 ): Promise<Batch[]> {

@@ -7,9 +7,9 @@ import { getBit } from '../batch/bits.ts';
 import { type BatchMemory, columnView, sliceBatch } from '../batch/reader.ts';
 import { formatType, UNITS_PER_SECOND } from '../batch/types.ts';
 import { userError } from '../errors.ts';
-import type { SourcePartition } from '../graph/connector.ts';
 import type { SourceNode } from '../graph/plan.ts';
 import type { Control } from './control.ts';
+import type { Place, PlacedPartition } from './placed.ts';
 
 /** Shortest wait in milliseconds: rows due within it go together, so that a fast replay does not go row by row. */
 const SHORTEST_WAIT = 5;
@@ -23,16 +23,19 @@ interface Origin {
 export function paced(
   source: SourceNode,
   speed: number,
-  partitions: readonly SourcePartition[],
+  partitions: readonly PlacedPartition[],
   control: Control,
-): SourcePartition[] {
+): PlacedPartition[] {
   const { column, unitsPerMillisecond } = paceColumn(source);
   const origin: Origin = { first: undefined };
-  return partitions.map((inner) => new PacedPartition(inner, column, unitsPerMillisecond * speed, origin, control));
+  return partitions.map((inner) => {
+    const pace = new Pace(inner, column, unitsPerMillisecond * speed, origin, control);
+    return { ...inner, next: () => pace.next(), place: () => pace.place() };
+  });
 }
 
-class PacedPartition implements SourcePartition {
-  readonly #inner: SourcePartition;
+class Pace {
+  readonly #inner: PlacedPartition;
   readonly #column: number;
   /** Units of the column that pass in a millisecond of the clock. */
   readonly #rate: number;
@@ -40,26 +43,31 @@ class PacedPartition implements SourcePartition {
   readonly #memory: BatchMemory = { body: new Uint8Array(0) };
   #batch: Batch | undefined;
   #row = 0;
+  /** Where the inner partition was before `#batch`. */
+  #before: Place;
   readonly #origin: Origin;
 
-  constructor(inner: SourcePartition, column: number, rate: number, origin: Origin, control: Control) {
+  constructor(inner: PlacedPartition, column: number, rate: number, origin: Origin, control: Control) {
     this.#inner = inner;
+    this.#before = inner.place();
     this.#column = column;
     this.#rate = rate;
     this.#origin = origin;
     this.#control = control;
   }
 
-  get name(): string {
-    return this.#inner.name;
+  place(): Place {
+    if (!this.#inner.replayable()) return this.#before;
+    return { position: this.#before.position, rows: this.#before.rows + this.#row };
   }
 
   async next(): Promise<Batch | undefined> {
     for (;;) {
       if (this.#control.stopping.tripped) return undefined;
       if (this.#batch === undefined || this.#row >= this.#batch.rows) {
-        this.#batch = await this.#inner.next();
+        this.#before = this.#inner.place();
         this.#row = 0;
+        this.#batch = await this.#inner.next();
         if (this.#batch === undefined) return undefined;
         continue;
       }

@@ -1,14 +1,19 @@
 /**
  * The loop of one source partition: wait until there is room downstream, take a batch, cut it where lateness asks for it, push
  * the pieces and the watermarks between them. Nothing here waits for time except idleness and drift, by the clock handed in.
+ *
+ * A batch is taken in as a whole between two turns of the event loop, so at any cut it is either in hand, and read again after a restart,
+ * or behind us.
  */
 import { type Batch, MAX_BATCH_ROWS } from '../batch/batch.ts';
 import { type BatchMemory, sliceBatch } from '../batch/reader.ts';
-import type { SourcePartition } from '../graph/connector.ts';
 import type { Timer } from '../ports.ts';
 import type { DriftMember } from '../progress/drift.ts';
 import type { EventTimeScanner } from '../progress/event-time.ts';
+import { TIME_MIN } from '../progress/time.ts';
+import type { PartitionState } from '../state/state.ts';
 import type { Control } from './control.ts';
+import { BEGINNING, type Place, type PlacedPartition } from './placed.ts';
 import type { TurnPlace } from './turns.ts';
 
 /** Milliseconds of work after which I/O, timers and signals get a turn: sinks and other sources live by it. */
@@ -40,11 +45,15 @@ export interface PartitionOptions {
   readonly time: PartitionTime | undefined;
   /** Where bounded sources take turns; a source that does is not held back by drift, because turns leave none. */
   readonly turn: TurnPlace | undefined;
+  /** Places are kept, because the run is cut for checkpoints. */
+  readonly tracked: boolean;
+  /** Where the partition goes on. */
+  readonly restored: PartitionState | undefined;
 }
 
 export class PartitionTask {
   readonly #index: number;
-  readonly #partition: SourcePartition;
+  readonly #partition: PlacedPartition;
   readonly #target: PartitionTarget;
   readonly #time: PartitionTime | undefined;
   readonly #turn: TurnPlace | undefined;
@@ -56,12 +65,16 @@ export class PartitionTask {
   #waitingSince: number | undefined;
   #lastBreath = 0;
   #batches = 0n;
+  readonly #tracked: boolean;
+  /** After the batch taken in last. */
+  #place: Place;
+  #ended: boolean;
 
   constructor(
     index: number,
-    partition: SourcePartition,
+    partition: PlacedPartition,
     target: PartitionTarget,
-    { time, turn }: PartitionOptions,
+    { time, turn, tracked, restored }: PartitionOptions,
     control: Control,
   ) {
     this.#index = index;
@@ -69,7 +82,36 @@ export class PartitionTask {
     this.#target = target;
     this.#time = time;
     this.#turn = turn;
+    this.#tracked = tracked;
+    this.#place = restored === undefined ? BEGINNING : { position: restored.position, rows: restored.rows };
+    this.#ended = restored?.ended ?? false;
     this.#control = control;
+  }
+
+  get name(): string {
+    return this.#partition.name;
+  }
+
+  /** Where the partition is, as a restart needs it. */
+  state(): PartitionState {
+    const greatest = this.#time?.scanner.greatestValue;
+    const { position, rows } = this.#place;
+    return {
+      rows,
+      ended: this.#ended,
+      ...(position === undefined ? {} : { position }),
+      ...(greatest === undefined ? {} : { greatest }),
+    };
+  }
+
+  /** Says how far the partition had come when it was cut, before any partition runs. */
+  announce(): void {
+    if (this.#time !== undefined && this.#time.scanner.watermark !== TIME_MIN) this.#progress();
+  }
+
+  /** The connector may forget what came up to `position`. */
+  async acknowledge(position: PartitionState['position']): Promise<void> {
+    if (this.#partition.replayable()) await this.#partition.acknowledge?.(position);
   }
 
   /** Runs to the end of the partition, or until the run stops or fails; rejects with what went wrong. */
@@ -78,10 +120,10 @@ export class PartitionTask {
     if (failure !== undefined) return;
     this.#lastBreath = ports.monotonic();
     try {
-      while (!stopping.tripped) {
-        const room = this.#target.room();
-        if (room !== undefined) {
-          await stopping.until(room);
+      while (!stopping.tripped && !this.#ended) {
+        const wait = this.#control.paused ?? this.#target.room();
+        if (wait !== undefined) {
+          await stopping.until(wait);
           continue;
         }
         const held = this.#held();
@@ -90,7 +132,10 @@ export class PartitionTask {
         if (batch === undefined || this.#control.failure !== undefined) break;
         const turn = this.#nextTurn();
         if (turn !== undefined) await this.#control.stopping.until(turn);
+        while (this.#control.paused !== undefined && !stopping.tripped) await stopping.until(this.#control.paused);
         this.#accept(batch);
+        const acknowledged = this.#afterBatch();
+        if (acknowledged !== undefined) await this.#control.cut.until(acknowledged);
         if (ports.monotonic() - this.#lastBreath >= BREATHE_AFTER) await this.#breathe();
       }
     } finally {
@@ -98,7 +143,18 @@ export class PartitionTask {
       this.#turn?.leave();
     }
     this.#time?.drift?.update(this.#time.drift.watermark, false);
-    if (this.#control.failure === undefined) this.#target.end(this.#index);
+    if (this.#control.failure !== undefined) return;
+    this.#ended = true;
+    this.#target.end(this.#index);
+  }
+
+  /** Keeps the place, or where nothing will be read again tells the connector at once. */
+  #afterBatch(): Promise<void> | undefined {
+    if (this.#tracked) this.#place = this.#partition.place();
+    if (this.#partition.acknowledge === undefined || (this.#tracked && this.#partition.replayable())) return undefined;
+    const { position } = this.#tracked ? this.#place : this.#partition.place();
+    const result = this.#partition.acknowledge(position);
+    return result instanceof Promise ? result : undefined;
   }
 
   /** Those furthest behind go first; without event time, one batch each. */

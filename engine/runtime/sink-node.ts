@@ -1,11 +1,11 @@
 /**
  * A sink in the running dataflow. Batches go straight to it while it keeps up; while it is busy they are copied into a queue with a
  * bound in bytes, and every source upstream waits as long as that queue is full. The bound is exceeded by at most what one
- * push of a source makes.
+ * push of a source makes. Barriers and commits wait in the same queue, so that each comes between the very writes it belongs between.
  */
 import type { Batch } from '../batch/batch.ts';
 import { copyBatch } from '../batch/reader.ts';
-import type { Sink, SinkReport } from '../graph/connector.ts';
+import type { Prepared, Sink, SinkReport } from '../graph/connector.ts';
 import type { SinkNode as SinkPlan } from '../graph/plan.ts';
 import { NodeCounters, usedBytes } from '../metrics/counters.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
@@ -13,7 +13,7 @@ import type { Timer } from '../ports.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import { TIME_MIN } from '../progress/time.ts';
 import { type Control, Unwinding } from './control.ts';
-import type { Receiver } from './stream.ts';
+import type { Receiver, Taker } from './stream.ts';
 
 export interface SinkNodeOptions {
   /** Bytes that may wait before sources do. */
@@ -27,14 +27,13 @@ interface Dropping {
   readonly dropped?: number;
 }
 
-interface Queued {
-  readonly batch: Batch;
-  readonly bytes: number;
-}
+/** A batch that waits, or a call that comes after those before it. */
+type Queued = { readonly batch: Batch; readonly bytes: number } | { readonly call: () => Promise<void> };
 
-export class SinkNode {
+export class SinkNode implements Taker {
   readonly plan: SinkPlan;
   readonly counters: NodeCounters;
+  readonly label: string;
   readonly #sink: Sink & Dropping;
   readonly #control: Control;
   readonly #options: SinkNodeOptions;
@@ -54,6 +53,7 @@ export class SinkNode {
   constructor(plan: SinkPlan, sink: Sink, control: Control, options: SinkNodeOptions) {
     this.plan = plan;
     this.counters = new NodeCounters(plan.name, 'sink');
+    this.label = `sink ${plan.name}`;
     this.#sink = sink;
     this.#control = control;
     this.#options = options;
@@ -94,6 +94,24 @@ export class SinkNode {
     while (this.#busy !== undefined && this.#control.failure === undefined) {
       await this.#control.failed.until(this.#busy);
     }
+  }
+
+  /**
+   * Has the sink prepare what was written up to now for a checkpoint; `last`: nothing more will come. A sink that cannot is flushed, so that
+   * what came before is out. Resolves when that is safe; rejects when the run has failed before.
+   */
+  prepare(checkpoint: number, last: boolean): Promise<Prepared | undefined> {
+    return this.#inTurn(async () => {
+      if (this.#sink.prepare !== undefined) return await this.#sink.prepare(checkpoint, last);
+      this.#unflushed = false;
+      await this.#sink.flush?.();
+      return undefined;
+    });
+  }
+
+  /** Makes visible what was prepared for a checkpoint that is complete. */
+  commit(checkpoint: number, prepared: Prepared): Promise<void> {
+    return this.#inTurn(async () => await this.#sink.commit?.(checkpoint, prepared));
   }
 
   /** Makes what was written visible. Rejects nothing: failures go to the control. */
@@ -160,6 +178,30 @@ export class SinkNode {
     else this.#watchQuiet();
   }
 
+  /** A call that neither overtakes writes nor is overtaken by them. Its failure is the run's. */
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    promise.catch(() => undefined);
+    const entry = { call: () => call().then(resolve, this.#tell(reject)) };
+    const { failure } = this.#control;
+    if (failure !== undefined || this.#settled) reject(failure ?? new Unwinding());
+    else if (this.#busy !== undefined) this.#queue.push(entry);
+    else this.#busy = this.#drain(entry.call());
+    void this.#control.failed
+      .until(promise)
+      .catch(() => undefined)
+      .then(() => reject(this.#control.failure));
+    return promise;
+  }
+
+  #tell(reject: (error: unknown) => void): (error: unknown) => never {
+    return (error) => {
+      this.#control.failNode('sink', this.plan.name, error);
+      reject(this.#control.failure);
+      throw new Unwinding();
+    };
+  }
+
   #write(batch: Batch): Promise<void> | undefined {
     try {
       const result = this.#sink.write(batch);
@@ -176,6 +218,10 @@ export class SinkNode {
     try {
       await first;
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        if ('call' in next) {
+          await next.call();
+          continue;
+        }
         this.#queuedBytes -= next.bytes;
         const waits = this.#write(next.batch);
         this.#openGate();

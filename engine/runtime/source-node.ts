@@ -4,21 +4,23 @@
  */
 import type { Batch } from '../batch/batch.ts';
 import { externalError, userError } from '../errors.ts';
-import type { Source, SourceContext, SourcePartition, SourceSpec } from '../graph/connector.ts';
+import type { BadRow, Source, SourceContext, SourceSpec } from '../graph/connector.ts';
 import { ERRORS_SCHEMA, type SourceNode as SourcePlan } from '../graph/plan.ts';
+import type { Json } from '../json.ts';
 import { NodeCounters } from '../metrics/counters.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
 import type { DriftGroup } from '../progress/drift.ts';
 import { EventTimeScanner } from '../progress/event-time.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import { TIME_MIN } from '../progress/time.ts';
+import type { PartitionState, SourceState } from '../state/state.ts';
 import { BadRows } from './bad-rows.ts';
 import type { Control } from './control.ts';
 import { ordered } from './order.ts';
 import { paced } from './pace.ts';
 import { type PartitionTarget, PartitionTask, type PartitionTime } from './partition-task.ts';
-import type { SinkNode } from './sink-node.ts';
-import { Stream } from './stream.ts';
+import { type PlacedPartition, placed } from './placed.ts';
+import { Stream, type Taker } from './stream.ts';
 import type { Turns } from './turns.ts';
 
 /** Bytes that may wait for one sink when bad rows come. */
@@ -34,6 +36,14 @@ export interface SourceNodeOptions {
   readonly drift: DriftGroup | undefined;
   /** The turns of the sources that this one meets. */
   readonly turns: Turns;
+  /** Which of the source's partitions run here: every `of`th from `index` on. */
+  readonly share: { readonly index: number; readonly of: number };
+  /** The run is cut for checkpoints. */
+  readonly tracked: boolean;
+  /** Namespace, app and source. */
+  readonly identity: string;
+  /** Where partitions go on, by name. */
+  readonly restored: ReadonlyMap<string, PartitionState>;
 }
 
 export class SourceNode implements PartitionTarget {
@@ -45,9 +55,13 @@ export class SourceNode implements PartitionTarget {
   readonly #options: SourceNodeOptions;
   readonly #bad: BadRows;
   #source: Source | undefined;
-  #partitions: readonly SourcePartition[] = [];
+  #partitions: readonly PlacedPartition[] = [];
+  #tasks: readonly PartitionTask[] = [];
+  /** Bad rows to leave out, because they came before the cut; and those since the last batch. */
+  #passBad: number;
+  #badSince = 0;
   #progress = new ProgressMinimum(1);
-  #sinks: readonly SinkNode[] = [];
+  #below: readonly Taker[] = [];
   #flushSet = false;
 
   constructor(plan: SourcePlan, control: Control, options: SourceNodeOptions) {
@@ -58,6 +72,7 @@ export class SourceNode implements PartitionTarget {
     this.#control = control;
     this.#options = options;
     this.#bad = new BadRows(plan.name, plan.onError, this.errors, this.counters, control.ports);
+    this.#passBad = [...options.restored.values()].reduce((sum, { rejected }) => sum + (rejected ?? 0), 0);
   }
 
   /** Valid once open. */
@@ -72,19 +87,19 @@ export class SourceNode implements PartitionTarget {
   /** `options` with their secrets filled in. */
   async open(spec: SourceSpec, options: unknown): Promise<void> {
     const { plan } = this;
+    const { directory, identity, restored } = this.#options;
+    const positions = new Map<string, Json>();
+    for (const [name, { position }] of restored) if (position !== undefined) positions.set(name, position);
     const context: SourceContext = {
       name: plan.name,
-      directory: this.#options.directory,
+      directory,
+      identity,
+      ...(positions.size === 0 ? {} : { positions }),
       signal: this.#control.sourceSignal,
       now: () => this.#control.ports.now(),
       paths: plan.paths,
       attach: plan.attach,
-      reject: (row) => {
-        this.#bad.reject(row);
-        if (this.#bad.waiting === 0) return;
-        this.#refuseFlood();
-        this.#flushSoon();
-      },
+      reject: (row) => this.#reject(row),
     };
     const opening = spec.open(options, plan.schema, context);
     this.#source = await this.#control.orDiscard(opening, (late) => late.close());
@@ -93,23 +108,32 @@ export class SourceNode implements PartitionTarget {
     this.#progress = new ProgressMinimum(this.#partitions.length);
   }
 
-  /** Runs every partition to its end. Never rejects: failures go to the control. */
-  async run(sinks: readonly SinkNode[]): Promise<void> {
-    this.#sinks = sinks;
+  /** Runs every partition to its end. Never rejects: failures go to the control. `below`: whose room its rows need. */
+  async run(below: readonly Taker[]): Promise<void> {
+    this.#below = below;
     this.counters.start(this.#control.ports.monotonic());
+    this.#tasks = this.#partitions.map((partition, index) => this.#taskOf(partition, index));
     try {
       if (this.plan.time === undefined) this.main.progress(TIME_MIN, true);
       this.errors.progress(TIME_MIN, true);
       if (this.#progress.ended) this.#end();
-      const takesTurns = this.bounded && this.plan.speed === undefined;
-      const tasks = this.#partitions.map((partition, index) => {
-        const options = { time: this.#timeOf(), turn: takesTurns ? this.#options.turns.join() : undefined };
-        return new PartitionTask(index, partition, this, options, this.#control);
-      });
-      await Promise.all(tasks.map((task) => task.run().catch((error: unknown) => this.#fail(error))));
+      for (const task of this.#tasks) task.announce();
+      await Promise.all(this.#tasks.map((task) => task.run().catch((error: unknown) => this.#fail(error))));
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Where the partitions are; hands on the bad rows that wait, so that they are on this side of the cut. */
+  state(): SourceState {
+    this.#bad.handOn();
+    const rejected = this.#tasks.length === 1 && this.#badSince > 0 ? { rejected: this.#badSince } : {};
+    return { partitions: new Map(this.#tasks.map((task) => [task.name, { ...task.state(), ...rejected }])) };
+  }
+
+  /** What came up to the places of `state` is in a complete checkpoint. */
+  async acknowledge({ partitions }: SourceState): Promise<void> {
+    for (const task of this.#tasks) await task.acknowledge(partitions.get(task.name)?.position);
   }
 
   /** Frees what the connector holds. */
@@ -124,10 +148,10 @@ export class SourceNode implements PartitionTarget {
     }
   }
 
-  /** Waits for each full sink downstream in turn: by the time the last has room, the first may be full again, so ask anew. */
+  /** Waits for each full sink or channel downstream in turn: by the time the last has room, the first may be full again, so ask anew. */
   room(): Promise<void> | undefined {
-    for (const sink of this.#sinks) {
-      const room = sink.room();
+    for (const taker of this.#below) {
+      const room = taker.room();
       if (room !== undefined) return room;
     }
     return undefined;
@@ -136,6 +160,7 @@ export class SourceNode implements PartitionTarget {
   taken(batch: Batch): void {
     this.counters.takenIn(batch);
     this.#bad.handOn();
+    this.#badSince = 0;
   }
 
   push(batch: Batch): void {
@@ -170,6 +195,31 @@ export class SourceNode implements PartitionTarget {
     );
   }
 
+  #taskOf(partition: PlacedPartition, index: number): PartitionTask {
+    const { restored, tracked, turns } = this.#options;
+    const state = restored.get(partition.name);
+    const takesTurns = this.bounded && this.plan.speed === undefined;
+    const options = {
+      time: this.#timeOf(state),
+      turn: takesTurns ? turns.join() : undefined,
+      tracked,
+      restored: state,
+    };
+    return new PartitionTask(index, partition, this, options, this.#control);
+  }
+
+  #reject(row: BadRow): void {
+    if (this.#passBad > 0) {
+      this.#passBad -= 1;
+      return;
+    }
+    this.#badSince += 1;
+    this.#bad.reject(row);
+    if (this.#bad.waiting === 0) return;
+    this.#refuseFlood();
+    this.#flushSoon();
+  }
+
   #advance(): void {
     const { watermark, idle } = this.#progress;
     if (this.plan.time !== undefined) this.main.progress(watermark, idle);
@@ -183,9 +233,9 @@ export class SourceNode implements PartitionTarget {
 
   /** Rejecting cannot wait, so a source with nothing but bad rows could fill a slow sink's queue without end. */
   #refuseFlood(): void {
-    const flooded = this.#sinks.find((sink) => sink.queuedBytes > FLOOD);
+    const flooded = this.#below.find((taker) => taker.queuedBytes > FLOOD);
     if (flooded === undefined) return;
-    const message = `source ${this.plan.name} has bad rows faster than sink ${flooded.plan.name} can take them`;
+    const message = `source ${this.plan.name} has bad rows faster than ${flooded.label} can take them`;
     const hint = `look at the first of them: the schema may be wrong; or give ${this.plan.name} 'onError: skip'`;
     throw externalError('source.bad-row-flood', message, { hint });
   }
@@ -206,26 +256,35 @@ export class SourceNode implements PartitionTarget {
   }
 
   /** The connector's partitions, put in order and paced as the graph asks. */
-  #replayed(source: Source): readonly SourcePartition[] {
+  #replayed(source: Source): readonly PlacedPartition[] {
     const { orderBy, speed, name } = this.plan;
-    let partitions = source.partitions;
+    const { restored, orderBytes, share } = this.#options;
+    const own = source.partitions.filter((_, index) => index % share.of === share.index);
+    let partitions = own.map((inner) => placed(inner, orderBy === undefined ? restored.get(inner.name) : undefined));
     if (orderBy !== undefined) {
       if (!source.bounded) {
         const hint = 'orderBy reads the source whole; leave it out, or what makes the source unbounded';
         throw userError('source.order-unbounded', `source ${name} never ends and cannot be put in order`, { hint });
       }
-      partitions = [ordered(this.plan, orderBy, partitions, this.#options.orderBytes, this.#control)];
+      const order = { limit: orderBytes, from: restored.get(name)?.rows ?? 0 };
+      partitions = [ordered(this.plan, orderBy, partitions, order, this.#control)];
     }
     return speed === undefined ? partitions : paced(this.plan, speed, partitions, this.#control);
   }
 
-  #timeOf(): PartitionTime | undefined {
+  #timeOf(restored: PartitionState | undefined): PartitionTime | undefined {
     const { time, schema } = this.plan;
     const type = time === undefined ? undefined : schema.fields[time.column]?.type;
     if (time === undefined || type?.kind !== 'timestamp') return undefined;
     const { column, maxDelay, idleAfter, maxDrift } = time;
     return {
-      scanner: new EventTimeScanner({ column, unit: type.unit, maxDelay, step: this.#options.step }),
+      scanner: new EventTimeScanner({
+        column,
+        unit: type.unit,
+        maxDelay,
+        step: this.#options.step,
+        greatest: restored?.greatest,
+      }),
       idleAfter: idleAfter === undefined ? undefined : Number(idleAfter) / 1000,
       drift: this.#options.drift?.join(),
       maxDrift,

@@ -16,6 +16,16 @@ export interface Receiver {
   end(): void;
 }
 
+/** Where rows leave the fragment: a sink or a channel. Whoever pushes rows that come to it waits for room first. */
+export interface Taker {
+  /** `sink alerts`, for messages. */
+  readonly label: string;
+  /** A promise while it is full, else undefined. */
+  room(): Promise<void> | undefined;
+  /** Bytes that wait. */
+  readonly queuedBytes: number;
+}
+
 export class Stream {
   readonly ref: StreamRef;
   readonly schema: Schema;

@@ -1,18 +1,24 @@
 /** Rows of a batch in another order: what `orderBy` hands on. */
 import { align64, type Batch, LAYOUT_WORDS } from '../batch/batch.ts';
 import { getBit, setBit } from '../batch/bits.ts';
-import { columnView } from '../batch/reader.ts';
+import { type BatchMemory, columnView } from '../batch/reader.ts';
 import { byteWidth, type Field, isVariable } from '../batch/types.ts';
 
-/** The rows at `indices`, in that order, in memory of their own. No column may be foreign. */
-export function takeRows(batch: Batch, indices: Uint32Array): Batch {
+/** The rows at `indices`, in that order, in memory of their own (or in `memory`). No column may be foreign. */
+export function takeRows(batch: Batch, indices: Uint32Array, memory?: BatchMemory): Batch {
   const { schema } = batch;
   const layout = new Int32Array(schema.fields.length * LAYOUT_WORDS);
   let at = 0;
   for (const [column, field] of schema.fields.entries()) at = plan(batch, column, field, indices, layout, at);
-  const body = new Uint8Array(at);
+  const body = memory === undefined ? new Uint8Array(at) : lend(memory, at);
   for (const [column, field] of schema.fields.entries()) fill(batch, column, field, indices, layout, body);
   return { schema, rows: indices.length, body, layout };
+}
+
+/** `bytes` of the memory, empty. */
+function lend(memory: BatchMemory, bytes: number): Uint8Array {
+  if (memory.body.length < bytes) memory.body = new Uint8Array(bytes + (bytes >> 2));
+  return memory.body.subarray(0, bytes).fill(0);
 }
 
 /** Lays out one column from `start` on; returns the end. */

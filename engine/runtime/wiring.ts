@@ -1,35 +1,81 @@
 /**
- * Puts a physical plan together: one node for each source, cell and sink, every input attached to the stream it reads, and for every
- * source the sinks whose queues it has to heed.
+ * Puts a fragment together: every input attached to the stream it reads, and for every source and inlet the sinks and channels
+ * whose queues it has to heed.
  */
-import type { Cell } from '../cell/cell.ts';
-import type { PhysicalPlan } from '../compile/cell-plan.ts';
+import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import { internalError } from '../errors.ts';
-import type { Sink } from '../graph/connector.ts';
-import type { LogicalPlan, SourceNode as SourcePlan, StreamRef } from '../graph/plan.ts';
+import type { SourceNode as SourcePlan, StreamRef } from '../graph/plan.ts';
 import { DriftGroup } from '../progress/drift.ts';
-import { CellNode } from './cell-node.ts';
-import type { Control } from './control.ts';
-import { SinkNode, type SinkNodeOptions } from './sink-node.ts';
+import type { CellNode } from './cell-node.ts';
+import type { InletNode } from './inlet-node.ts';
+import type { OutletNode } from './outlet-node.ts';
+import type { SinkNode } from './sink-node.ts';
 import type { SourceNode } from './source-node.ts';
 import { type Receiver, type Stream, streamName } from './stream.ts';
 import { Turns } from './turns.ts';
 
-/** Names of sources, operators and sinks that lie downstream of each node, itself included. */
+/** What a fragment consists of, in the order of its plan. */
+export interface Parts {
+  readonly sources: readonly SourceNode[];
+  readonly inlets: readonly InletNode[];
+  readonly cells: readonly CellNode[];
+  readonly sinks: readonly SinkNode[];
+  readonly outlets: readonly OutletNode[];
+}
+
+export const NO_PARTS: Parts = { sources: [], inlets: [], cells: [], sinks: [], outlets: [] };
+
+/** What each source and inlet feeds, itself included, by `sourceKey` and `inletKey`: keys of cells, sinks and outlets. */
 export type Downstream = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** A kind and a name, because a source and a sink may share one. */
+export const sourceKey = (name: string): string => `source ${name}`;
+export const inletKey = (stream: StreamRef): string => `inlet ${streamName(stream)}`;
+export const sinkKey = (name: string): string => `sink ${name}`;
+export const outletKey = (stream: StreamRef): string => `outlet ${streamName(stream)}`;
+
+interface Reader {
+  readonly key: string;
+  readonly reads: readonly StreamRef[];
+  readonly yields: readonly StreamRef[];
+}
+
 /** Readers come after what they read, so one pass from the end suffices. */
-export function downstreamOf(plan: LogicalPlan): Downstream {
+export function downstreamOf(plan: FragmentPlan): Downstream {
+  const readers = readersOf(plan);
+  const makers = new Map<string, Set<string>>();
   const reached = new Map<string, Set<string>>();
-  const nodes = [...plan.sources.map(({ name }) => ({ name, inputs: [] })), ...plan.operators, ...plan.sinks];
-  for (const { name } of nodes) reached.set(name, new Set([name]));
-  for (const { name, inputs } of nodes.toReversed()) {
-    for (const input of inputs as readonly StreamRef[]) {
-      const upstream = reached.get(input.node);
-      for (const below of reached.get(name) ?? []) upstream?.add(below);
+  for (const { key, yields } of readers) {
+    const own = new Set([key]);
+    reached.set(key, own);
+    for (const stream of yields) makers.set(streamName(stream), own);
+  }
+  for (const { key, reads } of readers.toReversed()) {
+    for (const stream of reads) {
+      const upstream = makers.get(streamName(stream));
+      for (const below of reached.get(key) ?? []) upstream?.add(below);
     }
   }
   return reached;
+}
+
+function readersOf(plan: FragmentPlan): Reader[] {
+  return [
+    ...plan.sources.map(({ name }) => {
+      const yields = [
+        { node: name, port: '' },
+        { node: name, port: 'errors' },
+      ];
+      return { key: sourceKey(name), reads: [], yields };
+    }),
+    ...plan.inlets.map(({ stream }) => ({ key: inletKey(stream), reads: [], yields: [stream] })),
+    ...plan.cells.map(({ name, inputs, outputs }) => {
+      const yields = outputs.map(({ operator, port }) => ({ node: operator, port }));
+      return { key: `cell ${name}`, reads: inputs, yields };
+    }),
+    ...plan.sinks.map(({ name, inputs }) => ({ key: sinkKey(name), reads: inputs, yields: [] })),
+    ...plan.outlets.map(({ stream }) => ({ key: outletKey(stream), reads: [stream], yields: [] })),
+  ];
 }
 
 /** What sources that meet somewhere downstream share. */
@@ -40,10 +86,10 @@ export interface Meeting {
 }
 
 /** The meeting of each source, by its name; a source that meets no other has one for its own partitions. */
-export function meetings(plan: LogicalPlan, downstream: Downstream): ReadonlyMap<string, Meeting> {
+export function meetings(sources: readonly SourcePlan[], downstream: Downstream): ReadonlyMap<string, Meeting> {
   const groups: { readonly below: Set<string>; readonly members: SourcePlan[] }[] = [];
-  for (const source of plan.sources) {
-    const below = new Set(downstream.get(source.name));
+  for (const source of sources) {
+    const below = new Set(downstream.get(sourceKey(source.name)));
     const members = [source];
     for (const met of groups.filter((group) => [...group.below].some((name) => below.has(name)))) {
       for (const name of met.below) below.add(name);
@@ -61,48 +107,28 @@ export function meetings(plan: LogicalPlan, downstream: Downstream): ReadonlyMap
   return result;
 }
 
-/** What was opened, by name. */
-export interface Opened {
-  readonly sources: readonly SourceNode[];
-  readonly cells: ReadonlyMap<string, Cell>;
-  readonly sinks: ReadonlyMap<string, { readonly sink: Sink; readonly options: SinkNodeOptions }>;
-}
-
-export interface Wired {
-  readonly cells: readonly CellNode[];
-  readonly sinks: readonly SinkNode[];
-}
-
-export function wire(plan: PhysicalPlan, opened: Opened, control: Control): Wired {
+/** Attaches every reader to the streams it reads. */
+export function wire(plan: FragmentPlan, parts: Parts): void {
   const streams = new Map<string, Stream>();
   const offer = (stream: Stream): void => {
     streams.set(streamName(stream.ref), stream);
   };
-  for (const source of opened.sources) {
+  const attach = (input: StreamRef, receiver: Receiver): void => {
+    const stream = streams.get(streamName(input));
+    if (stream === undefined) throw internalError('runtime.no-stream', `nothing yields ${streamName(input)}`);
+    stream.attach(receiver);
+  };
+  for (const source of parts.sources) {
     offer(source.main);
     offer(source.errors);
   }
-  const attach = (inputs: readonly StreamRef[], reader: { receiver(index: number): Receiver }): void => {
-    for (const [index, input] of inputs.entries()) {
-      const stream = streams.get(streamName(input));
-      if (stream === undefined) throw internalError('runtime.no-stream', `nothing yields ${streamName(input)}`);
-      stream.attach(reader.receiver(index));
-    }
-  };
-  const cells = plan.cells.map((cellPlan) => {
-    const cell = opened.cells.get(cellPlan.name);
-    if (cell === undefined) throw internalError('runtime.no-cell', `cell ${cellPlan.name} was not opened`);
-    const node = new CellNode(cellPlan, cell, control);
-    attach(cellPlan.inputs, node);
-    node.outputs.forEach(offer);
-    return node;
-  });
-  const sinks = plan.logical.sinks.map((sinkPlan) => {
-    const entry = opened.sinks.get(sinkPlan.name);
-    if (entry === undefined) throw internalError('runtime.no-sink', `sink ${sinkPlan.name} was not opened`);
-    const node = new SinkNode(sinkPlan, entry.sink, control, entry.options);
-    attach(sinkPlan.inputs, node);
-    return node;
-  });
-  return { cells, sinks };
+  for (const inlet of parts.inlets) offer(inlet.stream);
+  for (const cell of parts.cells) cell.outputs.forEach(offer);
+  for (const node of [...parts.cells, ...parts.sinks]) {
+    for (const [index, input] of node.plan.inputs.entries()) attach(input, node.receiver(index));
+  }
+  for (const [index, { stream }] of plan.outlets.entries()) {
+    const outlet = parts.outlets[index];
+    if (outlet !== undefined) attach(stream, outlet.receiver);
+  }
 }

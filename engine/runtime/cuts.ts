@@ -1,0 +1,118 @@
+/**
+ * Cuts a fragment for checkpoints and commits them. At a cut nothing flows: between two batches all of the fragment is in one state. Taken then:
+ * where every partition is, views of the cells' state, counts; the barrier goes out on all channels. Sinks prepare and everything is
+ * saved while rows flow again.
+ */
+import type { FragmentPlan } from '../compile/fragment-plan.ts';
+import type { Prepared } from '../graph/connector.ts';
+import type { FragmentReceipt, FragmentSaver } from '../state/checkpoints.ts';
+import type { CellSnapshot, FragmentSnapshot, SinkSnapshot, SourceState } from '../state/state.ts';
+import type { Control } from './control.ts';
+import type { Parts } from './wiring.ts';
+
+/** Cuts whose fate is not known that are kept: what an older one prepared goes with a later commit. */
+const KEPT = 4;
+
+interface Cut {
+  readonly sources: ReadonlyMap<string, SourceState>;
+  readonly sinks: Promise<ReadonlyMap<string, Prepared>>;
+}
+
+export interface CutEvents {
+  saved(checkpoint: number, receipt: FragmentReceipt): void;
+  notSaved(checkpoint: number, error: Error): void;
+}
+
+export class Cuts {
+  readonly #plan: FragmentPlan;
+  readonly #parts: Parts;
+  readonly #control: Control;
+  readonly #saver: FragmentSaver;
+  readonly #events: CutEvents;
+  readonly #cuts = new Map<number, Cut>();
+  #committing: Promise<void> = Promise.resolve();
+
+  constructor(plan: FragmentPlan, parts: Parts, control: Control, saver: FragmentSaver, events: CutEvents) {
+    this.#plan = plan;
+    this.#parts = parts;
+    this.#control = control;
+    this.#saver = saver;
+    this.#events = events;
+  }
+
+  /** `last`: all has flowed out, nothing will come after. */
+  cut(id: number, last: boolean): void {
+    const { ports } = this.#control;
+    const started = ports.monotonic();
+    const sources = new Map(this.#parts.sources.map((source) => [source.plan.name, source.state()]));
+    const sinks = this.#prepare(id, last);
+    const frozen = sinks.then(snapshotsOf);
+    frozen.catch(() => undefined);
+    const saving = this.#save(id, this.#snapshot(sources), frozen);
+    for (const outlet of this.#parts.outlets) outlet.barrier(id);
+    this.#cuts.set(id, { sources, sinks });
+    for (const known of this.#cuts.keys()) if (this.#cuts.size > KEPT) this.#cuts.delete(known);
+    const paused = ports.monotonic() - started;
+    saving.then(
+      (receipt) => this.#events.saved(id, { ...receipt, paused }),
+      (error: unknown) => this.#events.notSaved(id, error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  /** Sinks make visible what they prepared for the checkpoint, then sources may forget what came up to it. One after the other. */
+  commit(id: number): Promise<void> {
+    const cut = this.#cuts.get(id);
+    for (const known of this.#cuts.keys()) if (known <= id) this.#cuts.delete(known);
+    if (cut === undefined) return this.#committing;
+    const committing = this.#committing.then(() => this.#commit(id, cut));
+    this.#committing = committing.catch(() => undefined);
+    return committing;
+  }
+
+  async #commit(id: number, { sinks, sources }: Cut): Promise<void> {
+    const prepared = await sinks;
+    await Promise.all(
+      this.#parts.sinks.map(async (sink) => {
+        const own = prepared.get(sink.plan.name);
+        if (own !== undefined) await sink.commit(id, own);
+      }),
+    );
+    for (const source of this.#parts.sources) {
+      const state = sources.get(source.plan.name);
+      if (state !== undefined) await source.acknowledge(state);
+    }
+  }
+
+  /** A saver that throws at once has not saved, like one that rejects. */
+  async #save(
+    id: number,
+    snapshot: FragmentSnapshot,
+    sinks: Promise<ReadonlyMap<string, SinkSnapshot>>,
+  ): Promise<FragmentReceipt> {
+    return await this.#saver.save(id, snapshot, sinks);
+  }
+
+  async #prepare(id: number, last: boolean): Promise<ReadonlyMap<string, Prepared>> {
+    const prepared = await Promise.all(
+      this.#parts.sinks.map(async (sink) => [sink.plan.name, await sink.prepare(id, last)] as const),
+    );
+    return new Map(prepared.flatMap(([name, own]) => (own === undefined ? [] : [[name, own] as const])));
+  }
+
+  #snapshot(sources: ReadonlyMap<string, SourceState>): FragmentSnapshot {
+    const { cells, sinks } = this.#parts;
+    const counted = [...this.#parts.sources, ...cells, ...sinks];
+    return {
+      fragment: this.#plan.name,
+      sources,
+      cells: new Map<string, CellSnapshot>(cells.map((cell) => [cell.plan.name, cell.snapshot()])),
+      sinks: new Map(),
+      counters: new Map(counted.map(({ counters }) => [`${counters.kind} ${counters.name}`, counters.counts()])),
+      partition: [...this.#plan.shares.values()][0]?.partition ?? 0,
+    };
+  }
+}
+
+function snapshotsOf(prepared: ReadonlyMap<string, Prepared>): ReadonlyMap<string, SinkSnapshot> {
+  return new Map([...prepared].map(([name, { state, frozen }]) => [name, { prepared: state, frozen: frozen ?? [] }]));
+}

@@ -1,0 +1,258 @@
+/**
+ * Opens what a fragment consists of. Sources first: they wait for the disk or the network while cells are compiled, and sinks are told
+ * whether what feeds them ends. Failures go to the control; then what was opened so far is discarded, but for sources, which are closed at the
+ * end like any other.
+ */
+import type { Cell } from '../cell/cell.ts';
+import type { CellPlan } from '../compile/cell-plan.ts';
+import type { FragmentPlan } from '../compile/fragment-plan.ts';
+import { internalError, userError } from '../errors.ts';
+import type { SinkContext } from '../graph/connector.ts';
+import type { SinkNode as SinkPlan, SourceNode as SourcePlan } from '../graph/plan.ts';
+import { resolveSecrets } from '../graph/secrets.ts';
+import { CellNode } from './cell-node.ts';
+import type { Channels } from './channels.ts';
+import type { Control } from './control.ts';
+import { InletNode } from './inlet-node.ts';
+import {
+  connectorNamed,
+  ORDER_BYTES,
+  PATIENCE,
+  QUEUE_BYTES,
+  QUIET,
+  type RuntimeOptions,
+  secretsOf,
+  writeStdout,
+} from './options.ts';
+import { OutletNode } from './outlet-node.ts';
+import { countersOf, partitionsOf, type Restored, restoreCell, sinkOf } from './restore.ts';
+import { bounded, SinkNode } from './sink-node.ts';
+import { SourceNode } from './source-node.ts';
+import { Turns } from './turns.ts';
+import {
+  type Downstream,
+  downstreamOf,
+  inletKey,
+  meetings,
+  NO_PARTS,
+  type Parts,
+  sinkKey,
+  sourceKey,
+  wire,
+} from './wiring.ts';
+
+export interface OpeningOptions {
+  readonly runtime: RuntimeOptions;
+  readonly directory: string;
+  /** The fragment is cut for checkpoints. */
+  readonly checkpointed: boolean;
+  readonly restored: Restored | undefined;
+}
+
+export class Opening {
+  readonly #plan: FragmentPlan;
+  readonly #options: OpeningOptions;
+  readonly #control: Control;
+  readonly #channels: Channels;
+  readonly #downstream: Downstream;
+  readonly sources: readonly SourceNode[];
+
+  constructor(plan: FragmentPlan, options: OpeningOptions, control: Control, channels: Channels) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#control = control;
+    this.#channels = channels;
+    this.#downstream = downstreamOf(plan);
+    const met = meetings(plan.sources, this.#downstream);
+    this.sources = plan.sources.map((source) => {
+      const meeting = met.get(source.name);
+      return new SourceNode(
+        source,
+        control,
+        this.#sourceOptions(source, meeting?.turns ?? new Turns(), meeting?.drift),
+      );
+    });
+  }
+
+  get downstream(): Downstream {
+    return this.#downstream;
+  }
+
+  /** Everything, wired; only the sources once the run has failed. */
+  async open(): Promise<Parts> {
+    const openingSources = Promise.all(this.sources.map((source) => this.#openSource(source)));
+    const openingChannels = this.#channels.open(this.#plan, this.#control);
+    const openingCells = this.#openCells();
+    await openingSources;
+    const sinks = await this.#openSinks();
+    const cells = await openingCells;
+    const senders = await openingChannels;
+    const parts: Parts = {
+      sources: this.sources,
+      inlets: this.#attempt(() => this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control))),
+      cells: this.#attempt(() => this.#restoredCells(cells)),
+      sinks,
+      outlets: this.#attempt(() => senders.map(({ outlet, ends }) => new OutletNode(outlet, ends))),
+    };
+    if (this.#control.failure === undefined) {
+      this.#attempt(() => {
+        this.#restoreCounters(parts);
+        wire(this.#plan, parts);
+        return [];
+      });
+    }
+    if (this.#control.failure === undefined) return parts;
+    await this.#discard(cells, sinks);
+    return { ...NO_PARTS, sources: this.sources };
+  }
+
+  #attempt<T>(make: () => readonly T[]): readonly T[] {
+    if (this.#control.failure !== undefined) return [];
+    try {
+      return make();
+    } catch (error) {
+      this.#control.failNode('cell', this.#plan.name, error);
+      return [];
+    }
+  }
+
+  #sourceOptions(source: SourcePlan, turns: Turns, drift: ConstructorParameters<typeof SourceNode>[2]['drift']) {
+    const { runtime, directory, checkpointed, restored } = this.#options;
+    const share = this.#plan.shares.get(source.name);
+    return {
+      directory,
+      orderBytes: runtime.orderBytes ?? ORDER_BYTES,
+      step: source.time === undefined ? 0n : (this.#plan.cutSteps?.get(source.name) ?? 1n),
+      drift,
+      turns,
+      share: { index: share?.partition ?? 0, of: share?.partitions ?? 1 },
+      tracked: checkpointed,
+      identity: this.#identity(source.name),
+      restored: partitionsOf(restored, source.name),
+    };
+  }
+
+  #identity(node: string): string {
+    const { namespace, app, shares } = this.#plan;
+    const partition = shares.get(node)?.partition ?? 0;
+    return partition === 0 ? `${namespace}/${app}/${node}` : `${namespace}/${app}/${node}/${partition}`;
+  }
+
+  async #openSource(source: SourceNode): Promise<void> {
+    const { name, connector } = source.plan;
+    try {
+      const spec = connectorNamed(this.#options.runtime, connector).source;
+      if (spec === undefined) throw internalError('runtime.no-source', `connector ${connector} has no source`);
+      await source.open(spec, resolveSecrets(source.plan.options, secretsOf(this.#options.runtime)));
+    } catch (error) {
+      this.#control.failNode('source', name, error);
+    }
+  }
+
+  async #openCells(): Promise<ReadonlyMap<string, Cell>> {
+    const cells = new Map<string, Cell>();
+    for (const plan of this.#plan.cells) {
+      try {
+        const cell = this.#options.runtime.openCell(plan);
+        cells.set(plan.name, cell instanceof Promise ? await cell : cell);
+      } catch (error) {
+        this.#control.failNode('cell', plan.name, error);
+      }
+    }
+    return cells;
+  }
+
+  #restoredCells(cells: ReadonlyMap<string, Cell>): CellNode[] {
+    return this.#plan.cells.map((plan) => {
+      const cell = cells.get(plan.name);
+      if (cell === undefined) throw internalError('runtime.no-cell', `cell ${plan.name} was not opened`);
+      if (this.#options.checkpointed && cell.state === undefined) throw noState(plan);
+      const node = new CellNode(plan, cell, this.#control);
+      const { restored } = this.#options;
+      if (restored !== undefined) {
+        const { watermark, ended } = restoreCell(restored, this.#plan, plan, cell);
+        node.restored(watermark, ended);
+      }
+      return node;
+    });
+  }
+
+  #restoreCounters({ sources, cells, sinks }: Parts): void {
+    for (const { counters } of [...sources, ...cells, ...sinks]) {
+      const before = countersOf(this.#options.restored, this.#plan, `${counters.kind} ${counters.name}`);
+      if (before !== undefined) counters.restore(before);
+    }
+  }
+
+  async #openSinks(): Promise<readonly SinkNode[]> {
+    const sinks: SinkNode[] = [];
+    for (const plan of this.#plan.sinks) {
+      if (this.#control.failure !== undefined) break;
+      try {
+        const node = await this.#openSink(plan);
+        if (node === undefined) break;
+        sinks.push(node);
+      } catch (error) {
+        this.#control.failNode('sink', plan.name, error);
+      }
+    }
+    return sinks;
+  }
+
+  async #openSink(plan: SinkPlan): Promise<SinkNode | undefined> {
+    const { runtime } = this.#options;
+    const spec = connectorNamed(runtime, plan.connector).sink;
+    if (spec === undefined) throw internalError('runtime.no-sink', `connector ${plan.connector} has no sink`);
+    const { context, quiet } = this.#sinkContext(plan);
+    const opening = spec.open(plan.options, plan.input, context);
+    const sink = await this.#control.orDiscard(opening, (late) => late.abort());
+    if (sink === undefined) return undefined;
+    return new SinkNode(plan, sink, this.#control, { quiet, queueBytes: runtime.queueBytes ?? QUEUE_BYTES });
+  }
+
+  #sinkContext(plan: SinkPlan): { readonly context: SinkContext; readonly quiet: number | undefined } {
+    const { runtime, directory, checkpointed, restored } = this.#options;
+    const feeds = (key: string): boolean => this.#downstream.get(key)?.has(sinkKey(plan.name)) ?? false;
+    const feeding = this.sources.filter((source) => feeds(sourceKey(source.plan.name)));
+    // What comes over channels ends, or not, elsewhere.
+    const isFar = this.#plan.inlets.some(({ stream }) => feeds(inletKey(stream)));
+    const isBounded = !isFar && feeding.every((source) => source.bounded);
+    const isPaced = feeding.some((source) => source.plan.speed !== undefined);
+    const state = sinkOf(restored, this.#plan, plan.name);
+    const context: SinkContext = {
+      name: plan.name,
+      directory,
+      signal: this.#control.sinkSignal,
+      now: () => this.#control.ports.now(),
+      bounded: isBounded,
+      stdout: runtime.stdout ?? writeStdout,
+      color: runtime.color ?? false,
+      width: runtime.width ?? 120,
+      identity: this.#identity(plan.name),
+      ...(checkpointed ? { checkpointed } : {}),
+      ...(restored === undefined || state === undefined
+        ? {}
+        : { restored: { checkpoint: restored.checkpoint, prepared: { state: state.prepared, frozen: state.frozen } } }),
+    };
+    return { context, quiet: isBounded && !isPaced ? undefined : QUIET };
+  }
+
+  /** Frees what was opened when something else could not be. */
+  async #discard(cells: ReadonlyMap<string, Cell>, sinks: readonly SinkNode[]): Promise<void> {
+    for (const [name, cell] of cells) {
+      try {
+        cell.close();
+      } catch (error) {
+        this.#control.failNode('cell', name, error);
+      }
+    }
+    for (const sink of sinks) await bounded(sink.abort(PATIENCE), PATIENCE, this.#control);
+  }
+}
+
+function noState(plan: CellPlan): Error {
+  const hint = 'leave `checkpoint` out of the graph, or use an operator whose state can be taken';
+  return userError('checkpoint.no-state', `the state of ${plan.name} cannot be taken, so that no checkpoint can be`, {
+    hint,
+  });
+}

@@ -1,0 +1,73 @@
+/**
+ * A stream that leaves the fragment over channels: rows are dealt as the exchange says and copied once, into Arrow's framing; progress,
+ * barriers and the end go to all. Full channels make whoever pushes wait, like full sinks.
+ */
+import type { Batch } from '../batch/batch.ts';
+import { IpcEncoder } from '../batch/ipc.ts';
+import type { Outlet } from '../compile/fragment-plan.ts';
+import { ProgressMinimum } from '../progress/minimum.ts';
+import type { Sender } from '../transport/transport.ts';
+import { type Deal, dealerOf } from './exchange.ts';
+import { type Receiver, streamName, type Taker } from './stream.ts';
+
+export class OutletNode implements Taker {
+  readonly plan: Outlet;
+  readonly label: string;
+  readonly #senders: readonly Sender[];
+  readonly #encoder: IpcEncoder;
+  readonly #deal: Deal;
+  readonly #progress = new ProgressMinimum(1);
+  #ended = false;
+
+  /** `senders` in the order of the plan's channels. */
+  constructor(plan: Outlet, senders: readonly Sender[]) {
+    this.plan = plan;
+    this.label = `the channel of ${streamName(plan.stream)}`;
+    this.#senders = senders;
+    this.#encoder = new IpcEncoder(plan.schema);
+    this.#deal = dealerOf(plan);
+  }
+
+  get receiver(): Receiver {
+    const send = (channel: number, batch: Batch): void => {
+      const payload = this.#encoder.encode(batch);
+      if (channel >= 0) this.#senders[channel]?.send({ kind: 'batch', payload, rows: batch.rows });
+      else for (const sender of this.#senders) sender.send({ kind: 'batch', payload, rows: batch.rows });
+    };
+    return {
+      batch: (batch) => this.#deal(batch, send),
+      progress: (watermark, idle) => {
+        if (!this.#progress.update(0, watermark, idle)) return;
+        const { watermark: time, idle: isIdle } = this.#progress;
+        for (const sender of this.#senders) sender.send({ kind: 'watermark', time, idle: isIdle });
+      },
+      end: () => {
+        this.#ended = true;
+        for (const sender of this.#senders) sender.send({ kind: 'end' });
+      },
+    };
+  }
+
+  /** After the end there is nothing to part. */
+  barrier(checkpoint: number): void {
+    if (this.#ended) return;
+    for (const sender of this.#senders) sender.send({ kind: 'barrier', checkpoint });
+  }
+
+  room(): Promise<void> | undefined {
+    for (const sender of this.#senders) {
+      const room = sender.room();
+      if (room !== undefined) return room;
+    }
+    return undefined;
+  }
+
+  get queuedBytes(): number {
+    return this.#senders.reduce((sum, { stats }) => sum + stats.queued, 0);
+  }
+
+  /** Resolves when the other ends have taken everything. */
+  async drained(): Promise<void> {
+    await Promise.all(this.#senders.map((sender) => sender.drained()));
+  }
+}

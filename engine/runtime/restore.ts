@@ -1,0 +1,104 @@
+/**
+ * What a fragment takes of a checkpoint: of the snapshots of all fragments that were, whatever belongs to its own nodes. An image goes back
+ * only into the fragment and the code that it came from; elsewhere state goes by its logical form, key group by key group.
+ */
+import type { Cell } from '../cell/cell.ts';
+import type { CellPlan } from '../compile/cell-plan.ts';
+import { type FragmentPlan, KEY_GROUPS } from '../compile/fragment-plan.ts';
+import { CloudskinError, internalError } from '../errors.ts';
+import { earlier } from '../progress/time.ts';
+import type { CellSnapshot, FragmentSnapshot, PartitionState, SinkSnapshot } from '../state/state.ts';
+
+export interface Restored {
+  readonly checkpoint: number;
+  /** Of all fragments that may hold state of this one's nodes. */
+  readonly snapshots: readonly FragmentSnapshot[];
+}
+
+export function partitionsOf(restored: Restored | undefined, source: string): ReadonlyMap<string, PartitionState> {
+  const states = restored?.snapshots.flatMap(({ sources }) => [...(sources.get(source)?.partitions ?? [])]);
+  return new Map(states);
+}
+
+/** Of the partition of the sink that runs in `plan`; where partitions were dealt otherwise, of the first that there is. */
+export function sinkOf(restored: Restored | undefined, plan: FragmentPlan, sink: string): SinkSnapshot | undefined {
+  const own = restored?.snapshots.find(({ fragment }) => fragment === plan.name)?.sinks.get(sink);
+  return own ?? restored?.snapshots.find(({ sinks }) => sinks.has(sink))?.sinks.get(sink);
+}
+
+/** Sums over the snapshots of the fragment itself; another one's counts stay its own. */
+export function countersOf(
+  restored: Restored | undefined,
+  plan: FragmentPlan,
+  node: string,
+): Readonly<Record<string, number>> | undefined {
+  return restored?.snapshots.find(({ fragment }) => fragment === plan.name)?.counters.get(node);
+}
+
+/** How far the cell had come, where there was one. */
+export interface CellPast {
+  readonly watermark: bigint | undefined;
+  readonly ended: boolean;
+}
+
+/** Puts back the state of a cell that has just been opened. Throws `state.mismatch` where it does not fit. */
+export function restoreCell(restored: Restored, fragment: FragmentPlan, plan: CellPlan, cell: Cell): CellPast {
+  const found = restored.snapshots.flatMap(({ fragment: name, cells }) =>
+    [...cells].flatMap(([key, snapshot]) => (shares(key, plan) ? [{ name, key, snapshot }] : [])),
+  );
+  const [only] = found;
+  if (only === undefined) return { watermark: undefined, ended: false };
+  const same = found.length === 1 && only.name === fragment.name && only.key === plan.name;
+  if (!(same && restoreImage(cell, only.snapshot))) restoreLogical(fragment, plan, cell, found);
+  const marks = found.flatMap(({ snapshot }) => (snapshot.ended === true ? [] : [snapshot.watermark]));
+  const known = marks.filter((mark) => mark !== undefined);
+  return {
+    watermark: known.length < marks.length ? undefined : known.reduce<bigint | undefined>(least, undefined),
+    ended: found.every(({ snapshot }) => snapshot.ended === true),
+  };
+}
+
+function least(a: bigint | undefined, b: bigint): bigint {
+  return a === undefined ? b : earlier(a, b);
+}
+
+/** True where a cell that was had an operator of this one. */
+function shares(name: string, plan: CellPlan): boolean {
+  const operators = name.split('+');
+  return plan.operators.some((operator) => operators.includes(operator.name));
+}
+
+/** False where the image is of other code, or there is none. */
+function restoreImage(cell: Cell, { image }: CellSnapshot): boolean {
+  if (image === undefined || cell.state?.restoreImage === undefined) return false;
+  try {
+    cell.state.restoreImage(image);
+    return true;
+  } catch (error) {
+    if (error instanceof CloudskinError && error.code === 'state.foreign-module') return false;
+    throw error;
+  }
+}
+
+function restoreLogical(
+  fragment: FragmentPlan,
+  plan: CellPlan,
+  cell: Cell,
+  found: readonly { readonly key: string; readonly snapshot: CellSnapshot }[],
+): void {
+  const names = plan.operators.map(({ name }) => name);
+  const lost = found.find(({ snapshot }) => snapshot.image !== undefined && snapshot.logical === undefined);
+  if (lost !== undefined) {
+    const message = `the state of ${lost.key} is an image of other code, and there is no logical form of it`;
+    throw internalError('state.foreign-module', message);
+  }
+  const states = found
+    .flatMap(({ snapshot }) => snapshot.logical ?? [])
+    .filter(({ operator }) => names.includes(operator));
+  if (states.length === 0) return;
+  if (cell.state?.importLogical === undefined) {
+    throw internalError('state.mismatch', `cell ${plan.name} cannot take state in its logical form`);
+  }
+  const share = fragment.shares.get(names[0] ?? '');
+  cell.state.importLogical(states, { first: share?.firstGroup ?? 0, last: share?.lastGroup ?? KEY_GROUPS - 1 });
+}
