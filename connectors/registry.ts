@@ -3,5 +3,6 @@ import type { Connector } from '../engine/graph/connector.ts';
 import { console } from './console/console.ts';
 import { file } from './file/file.ts';
 import { generate } from './generate/generate.ts';
+import { postgres } from './postgres/postgres.ts';
 
-export const connectors: readonly Connector[] = [file, generate, console];
+export const connectors: readonly Connector[] = [file, postgres, generate, console];

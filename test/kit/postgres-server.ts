@@ -1,0 +1,115 @@
+/** For tests: a PostgreSQL server of the test's own, in a temporary directory, on a free port of loopback. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import pg from 'pg';
+
+const run = promisify(execFile);
+const VERSIONS = '/usr/lib/postgresql';
+
+/** Where PostgreSQL's programs are; undefined where it is not installed. */
+export function postgresPrograms(): string | undefined {
+  if (!existsSync(VERSIONS)) return undefined;
+  const newest = readdirSync(VERSIONS).sort((a, b) => Number(b) - Number(a))[0];
+  const path = join(VERSIONS, newest ?? '', 'bin');
+  return existsSync(join(path, 'initdb')) ? path : undefined;
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user that Debian's package makes. */
+const asRoot: boolean = process.getuid?.() === 0;
+
+function commandOf(program: string, args: readonly string[]): [string, string[]] {
+  return asRoot ? ['runuser', ['-u', 'postgres', '--', program, ...args]] : [program, [...args]];
+}
+
+export interface PostgresServer {
+  readonly url: string;
+  /** Runs statements on a connection of their own. */
+  query(statements: string): Promise<void>;
+  /** As `kill -9` of the whole server. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  const programs = postgresPrograms();
+  if (programs === undefined) throw new Error(`PostgreSQL is not installed: there is no ${VERSIONS}/*/bin/initdb`);
+  const directory = mkdtempSync(join(tmpdir(), 'cloudskin-postgres-'));
+  if (asRoot) {
+    chmodSync(directory, 0o755);
+    await run('chown', ['postgres', directory]);
+  }
+  const data = join(directory, 'data');
+  const initdb = commandOf(join(programs, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-N', '-E', 'UTF8']);
+  await run(initdb[0], initdb[1], { cwd: directory });
+  const server = new Server(programs, directory, data, await freePort());
+  await server.start();
+  return server;
+}
+
+class Server implements PostgresServer {
+  readonly url: string;
+  readonly #programs: string;
+  readonly #directory: string;
+  readonly #data: string;
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+
+  constructor(programs: string, directory: string, data: string, port: number) {
+    this.#programs = programs;
+    this.#directory = directory;
+    this.#data = data;
+    this.#port = port;
+    this.url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  }
+
+  async start(): Promise<void> {
+    const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `port=${this.#port}`, 'unix_socket_directories='];
+    const args = ['-D', this.#data, ...settings.flatMap((setting) => ['-c', setting])];
+    const [program, full] = commandOf(join(this.#programs, 'postgres'), args);
+    this.#process = spawn(program, full, { cwd: this.#directory, stdio: 'ignore' });
+    const ready = commandOf(join(this.#programs, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(this.#port)]);
+    for (let attempt = 0; attempt < 200; attempt++) {
+      const isReady = await run(ready[0], ready[1], { cwd: this.#directory }).then(
+        () => true,
+        () => false,
+      );
+      if (isReady) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error('PostgreSQL does not start');
+  }
+
+  async query(statements: string): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    await client.query(statements).finally(() => client.end());
+  }
+
+  async kill(): Promise<void> {
+    const gone = new Promise((resolve) => this.#process?.once('exit', resolve));
+    await run('pkill', ['-9', '-f', `postgres -D ${this.#data}`]).catch(() => undefined);
+    await gone;
+    await rm(join(this.#data, 'postmaster.pid'), { force: true });
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
