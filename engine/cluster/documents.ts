@@ -130,8 +130,8 @@ export interface RegionRecord extends Versioned {
   readonly incarnation: string;
   /** The holder has stopped every fragment. */
   readonly released: boolean;
-  /** All sources had ended and all sinks were closed. */
-  readonly ended: boolean;
+  /** All sources have ended and all sinks are closed. */
+  readonly finished: boolean;
   /** The last complete checkpoint; 0: none. */
   readonly checkpoint: number;
   /** Ids up to this one may have been used. */
@@ -204,7 +204,7 @@ export const regionRecord: Read<RegionRecord> = shape<RegionRecord>({
   holder: agentName,
   incarnation: text,
   released: flag,
-  ended: flag,
+  finished: flag,
   checkpoint: whole,
   reserved: whole,
 });

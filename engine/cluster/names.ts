@@ -2,6 +2,8 @@
 
 /** KV bucket of all control documents, in the JetStream domain of the cloud. */
 export const CONTROL_BUCKET = 'cs-control';
+/** KV bucket of the records of regions, in the domain of each region's own side. */
+export const REGIONS_BUCKET = 'cs-regions';
 /** Objects named by their digest: plans and components. */
 export const ARTIFACTS_BUCKET = 'cs-artifacts';
 /** The key of the coordinator's lease. */
@@ -10,10 +12,11 @@ export const LEASE_KEY = 'coordinator';
 export const ASK_SUBJECT = 'cs-ctl.ask';
 /** Agents that stand beside the control documents answer with where these are. */
 export const WHERE_SUBJECT = 'cs-ctl.where';
-/** Heartbeats of all agents. */
-export const HEARTBEATS = 'cs-ctl.agent.*.*.heartbeat';
+/** What agents say unasked: `status` where something has changed, and `beat`, which is small, all the time. */
+export const STATUSES = 'cs-ctl.agent.*.*.status';
+export const BEATS = 'cs-ctl.agent.*.*.beat';
 
-/** What one agent listens or speaks on: `heartbeat`, `logs`. Site and agent are NATS tokens. */
+/** What one agent listens or speaks on: `status`, `beat`, `logs`. Site and agent are NATS tokens. */
 export function agentSubject(site: string, agent: string, what: string): string {
   return `cs-ctl.agent.${site}.${agent}.${what}`;
 }

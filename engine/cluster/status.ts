@@ -2,7 +2,17 @@
 import { type AgentName, parseBytes, type Trouble, type Versioned } from './documents.ts';
 import { figure, flag, list, oneOfOr, optional, type Read, shape, text, whole } from './shape.ts';
 
-export type FragmentPhase = 'absent' | 'opening' | 'ready' | 'running' | 'paused' | 'ended' | 'failed' | 'stopped';
+/** `absent`: not run by this process, at the epoch that is wished; `ended`: nothing more will come; `finished`: sinks are closed, too. */
+export type FragmentPhase =
+  | 'absent'
+  | 'opening'
+  | 'ready'
+  | 'running'
+  | 'paused'
+  | 'ended'
+  | 'finished'
+  | 'failed'
+  | 'stopped';
 
 export interface ChannelFigures {
   readonly channel: string;
@@ -43,7 +53,7 @@ export type RegionPhase =
   | 'running'
   | 'backoff'
   | 'failed'
-  | 'ended'
+  | 'finished'
   | 'stopping'
   | 'stopped'
   | 'fenced';
@@ -101,7 +111,17 @@ const fragmentFigures = shape<FragmentFigures>({
   worker: whole,
   revision: whole,
   epoch: whole,
-  phase: oneOfOr<FragmentPhase>('absent', 'opening', 'ready', 'running', 'paused', 'ended', 'failed', 'stopped'),
+  phase: oneOfOr<FragmentPhase>(
+    'absent',
+    'opening',
+    'ready',
+    'running',
+    'paused',
+    'ended',
+    'finished',
+    'failed',
+    'stopped',
+  ),
   waiting: list(shape<{ channel: string; reason: string }>({ channel: text, reason: text })),
   channels: list(
     shape<ChannelFigures>({
@@ -132,7 +152,7 @@ const regionFigures = shape<RegionFigures>({
   epoch: whole,
   phase: oneOfOr<RegionPhase>(
     'acquiring',
-    ...(['starting', 'running', 'backoff', 'failed', 'ended', 'stopping', 'stopped', 'fenced'] as const),
+    ...(['starting', 'running', 'backoff', 'failed', 'finished', 'stopping', 'stopped', 'fenced'] as const),
   ),
   restarts: whole,
   checkpoint: whole,

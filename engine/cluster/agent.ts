@@ -1,0 +1,261 @@
+/**
+ * An agent: the process of a site that runs fragments, leads regions and, in the cloud, stands by as coordinator. Everything it needs is
+ * handed in, so that a whole cluster of agents can run in one simulated process.
+ */
+import type { Nats, Subscription } from '../nats/nats.ts';
+import type { Ports } from '../ports.ts';
+import type { FragmentHost } from '../runtime/fragment-handle.ts';
+import type { BlobStore } from '../state/blobs.ts';
+import { AgentDisk } from './agent-disk.ts';
+import { Announcer } from './announcer.ts';
+import { Plans } from './artifacts.ts';
+import { Assignments } from './assignments.ts';
+import { Control } from './control.ts';
+import { Coordinator } from './coordinator.ts';
+import { type AgentName, type AssignmentDocument, encodeDocument, versioned } from './documents.ts';
+import { Hosting } from './hosting.ts';
+import { Leading } from './leading.ts';
+import { type Log, LogMemory } from './log.ts';
+import { answerLogs } from './log-requests.ts';
+import type { Wish } from './messages.ts';
+import { wishSubject } from './names.ts';
+import { Neighbours } from './neighbours.ts';
+import { pause, settledWithin } from './patience.ts';
+import type { Place } from './place.ts';
+import type { RegionContext } from './region-context.ts';
+import { RegionRecords } from './region-records.ts';
+import { messageOf } from './slot.ts';
+import type { AgentStatus } from './status.ts';
+
+export interface AgentOptions extends AgentName {
+  readonly nats: Nats;
+  readonly ports: Ports;
+  readonly tier: 'edge' | 'cloud';
+  /** `name=value`. */
+  readonly labels?: readonly string[];
+  readonly devices?: readonly string[];
+  readonly workers: number;
+  readonly version: string;
+  /** The agent's own; nobody else writes there. */
+  readonly disk: BlobStore;
+  readonly host: FragmentHost;
+  readonly log?: Log;
+  readonly checkpoints: RegionContext['checkpoints'];
+  readonly dropState: RegionContext['dropState'];
+  /** Decides where fragments run; only where the agent is of the cloud. */
+  readonly place?: Place;
+  /** Copies of the control documents, on a cluster of servers. */
+  readonly replicas?: number;
+}
+
+/** Milliseconds that `stop` gives to last checkpoints, and to letting go. */
+const LAST_CHECKPOINTS = 3_200;
+const LETTING_GO = 1_200;
+const LOOK = 50;
+/** Of the agent's disk: where the control documents were found. */
+const DOMAIN = 'control-domain';
+
+export class Agent {
+  readonly name: AgentName;
+  readonly incarnation: string;
+  readonly logs: LogMemory;
+  readonly #options: AgentOptions;
+  readonly #log: Log;
+  readonly #disk: AgentDisk;
+  readonly #control: Control;
+  readonly #hosting: Hosting;
+  readonly #leading: Leading;
+  readonly #neighbours: Neighbours;
+  readonly #announcer: Announcer;
+  readonly #assignments: Assignments;
+  readonly #coordinator: Coordinator | undefined;
+  #answering: Subscription | undefined;
+  #serial = 0;
+  #leaving = false;
+
+  private constructor(options: AgentOptions, disk: AgentDisk, known: string | undefined) {
+    const { nats, ports, site, agent, tier } = options;
+    this.name = { site, agent };
+    this.incarnation = incarnationOf(ports);
+    this.#options = options;
+    this.#disk = disk;
+    this.logs = new LogMemory(ports);
+    this.#log = (level, message, fields) => {
+      this.logs.add(level, message, fields);
+      options.log?.(level, message, fields);
+    };
+    this.#control = this.#makeControl(known);
+    const plans = new Plans(() => this.#control.artifacts(), disk);
+    const identity = { ...this.name, incarnation: this.incarnation };
+    this.#announcer = new Announcer(nats, ports, identity, () => this.status());
+    const heard = (): void => this.#coordinator?.agentsChanged();
+    this.#neighbours = new Neighbours(nats, ports, tier === 'cloud' ? undefined : site, heard, (error) =>
+      this.#log('warn', messageOf(error)),
+    );
+    this.#leading = this.#makeLeading();
+    this.#hosting = this.#makeHosting(plans);
+    this.#assignments = new Assignments({
+      ...{ ports, name: this.name, disk, log: this.#log },
+      documents: () => this.#control.documents(),
+      follow: (assignment) => this.#follow(assignment),
+    });
+    if (options.place !== undefined && tier === 'cloud')
+      this.#coordinator = this.#makeCoordinator(plans, options.place);
+  }
+
+  /** Resolves when the agent is there for others; what it ran before is taken up in the background. */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const disk = new AgentDisk(options.disk);
+    await disk.open();
+    const known = await disk.artifact(DOMAIN);
+    const agent = new Agent(options, disk, known === undefined ? undefined : new TextDecoder().decode(known));
+    await agent.#begin();
+    return agent;
+  }
+
+  status(): AgentStatus {
+    const { nats, site, agent, tier, labels = [], devices = ['cpu'], workers, version } = this.#options;
+    const { domain, jetstream } = nats.info;
+    return {
+      ...versioned,
+      ...{
+        site,
+        agent,
+        incarnation: this.incarnation,
+        serial: ++this.#serial,
+        tier,
+        labels,
+        devices,
+        workers,
+        version,
+      },
+      ...(domain === undefined ? {} : { domain }),
+      ...{
+        jetstream,
+        epoch: this.#disk.highest,
+        coordinator: this.#coordinator?.leads ?? false,
+        leaving: this.#leaving,
+      },
+      fragments: this.#hosting.figures(),
+      regions: this.#leading.figures(),
+    };
+  }
+
+  /** Takes last checkpoints, lets go of everything, and says goodbye; within five seconds. */
+  async stop(): Promise<void> {
+    const { ports, nats } = this.#options;
+    this.#log('info', 'stops');
+    this.#leaving = true;
+    await this.#assignments.stop();
+    const leaders = this.#leading.leaders();
+    for (const leader of leaders) leader.leave();
+    const until = ports.monotonic() + LAST_CHECKPOINTS;
+    const working = (): boolean => leaders.some(({ phase }) => phase === 'running' || phase === 'stopping');
+    while (working() && ports.monotonic() < until) await pause(ports, LOOK);
+    const closing = Promise.all([this.#leading.close(), this.#hosting.close(), this.#coordinator?.stop()]);
+    if (!(await settledWithin(ports, LETTING_GO, closing))) this.#log('warn', 'not everything let go in time');
+    this.#announcer.tell();
+    this.#shut();
+    await settledWithin(
+      ports,
+      LOOK * 2,
+      nats.flush().catch(() => undefined),
+    );
+  }
+
+  /** As a crash does: nothing is told and nothing ended in order. For simulations. */
+  abandon(): void {
+    this.#shut();
+    void this.#assignments.stop();
+    void this.#coordinator?.stop();
+    void this.#leading.close();
+    void this.#hosting.close();
+  }
+
+  async #begin(): Promise<void> {
+    const { nats, tier, version, workers } = this.#options;
+    if (tier === 'cloud') this.#control.answer();
+    this.#answering = answerLogs(nats, this.name, this.logs);
+    this.#announcer.start();
+    await this.#assignments.start();
+    this.#coordinator?.start();
+    const { version: server, name } = nats.info;
+    this.#log('info', `agent of site ${this.name.site} is here`, { tier, workers, version, server, serverName: name });
+  }
+
+  #shut(): void {
+    this.#announcer.stop();
+    this.#answering?.close();
+    this.#neighbours.close();
+    this.#control.close();
+  }
+
+  #follow(assignment: AssignmentDocument): void {
+    this.#hosting.follow(assignment);
+    this.#leading.follow(assignment);
+    this.#announcer.touch();
+  }
+
+  #send(wish: Wish, site: string, agent: string): void {
+    if (site === this.name.site && agent === this.name.agent) this.#hosting.take(wish);
+    else this.#options.nats.publish(wishSubject(wish, wish.fragment), encodeDocument(wish));
+  }
+
+  #makeControl(known: string | undefined): Control {
+    const { nats, tier, replicas } = this.#options;
+    return new Control({
+      ...{ nats, home: tier === 'cloud' },
+      ...(known === undefined ? {} : { known }),
+      ...(replicas === undefined ? {} : { replicas }),
+      found: (domain) => {
+        this.#disk.keepArtifact(DOMAIN, new TextEncoder().encode(domain)).catch((error: unknown) => {
+          this.#log('warn', `where the cloud is cannot be kept on disk: ${messageOf(error)}`);
+        });
+      },
+    });
+  }
+
+  #makeLeading(): Leading {
+    const { nats, ports, checkpoints, dropState } = this.#options;
+    const { name, incarnation } = this;
+    const records = new RegionRecords((domain) => this.#control.regions(domain), this.#disk, this.#log);
+    return new Leading(
+      nats,
+      {
+        ...{ ports, name, incarnation, disk: this.#disk, records, log: this.#log, checkpoints, dropState },
+        send: (wish, host) => this.#send(wish, host.site, host.agent),
+        // Who was never heard of may be out of earshot.
+        isAlive: (other) => this.#neighbours.get(other) === undefined || this.#neighbours.isAlive(other),
+      },
+      () => this.#announcer.touch(),
+    );
+  }
+
+  #makeHosting(plans: Plans): Hosting {
+    const { nats, ports, host } = this.#options;
+    return new Hosting({
+      ...{ nats, ports, name: this.name, incarnation: this.incarnation, disk: this.#disk, plans, host, log: this.#log },
+      deliver: (wish, report) => this.#leading.deliver(wish, report),
+      changed: () => this.#announcer.touch(),
+    });
+  }
+
+  #makeCoordinator(plans: Plans, place: Place): Coordinator {
+    const { ports } = this.#options;
+    const { name, incarnation } = this;
+    return new Coordinator({
+      ...{ ports, name, incarnation, log: this.#log, plans, place, neighbours: this.#neighbours },
+      documents: () => this.#control.documents(),
+      domain: () => this.#control.domain(),
+      changed: () => this.#announcer.touch(),
+    });
+  }
+}
+
+function incarnationOf(ports: Ports): string {
+  const digits = (): string =>
+    Math.floor(ports.random() * 0x100_0000)
+      .toString(16)
+      .padStart(6, '0');
+  return digits() + digits();
+}

@@ -1,0 +1,92 @@
+/**
+ * Plans by digest: objects beside the control documents, kept on the agent's own disk once fetched, since a restart must not need the
+ * uplink. A digest names the bytes, so nothing is ever stale.
+ */
+import { createHash } from 'node:crypto';
+import type { DistributedPlan } from '../compile/fragment-plan.ts';
+import { externalError } from '../errors.ts';
+import type { LogicalPlan } from '../graph/plan.ts';
+import { parseValue, stringifyValue } from '../json.ts';
+import type { Objects } from '../nats/nats.ts';
+import type { AgentDisk } from './agent-disk.ts';
+import { planObject } from './names.ts';
+
+/** Plans kept in memory. */
+const KEPT = 16;
+
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+export interface Encoded {
+  readonly digest: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The same plan gives the same digest: members are written in the order they have. */
+export function encodePlan(plan: LogicalPlan | DistributedPlan): Encoded {
+  const bytes = new TextEncoder().encode(stringifyValue(plan));
+  return { digest: digestOf(bytes), bytes };
+}
+
+export class Plans {
+  readonly #objects: () => Promise<Objects>;
+  readonly #disk: AgentDisk | undefined;
+  readonly #known = new Map<string, unknown>();
+
+  /** `objects`: the bucket of artifacts; may reject while it cannot be reached. */
+  constructor(objects: () => Promise<Objects>, disk?: AgentDisk) {
+    this.#objects = objects;
+    this.#disk = disk;
+  }
+
+  async distributed(digest: string): Promise<DistributedPlan> {
+    return (await this.#load(digest)) as DistributedPlan;
+  }
+
+  async logical(digest: string): Promise<LogicalPlan> {
+    return (await this.#load(digest)) as LogicalPlan;
+  }
+
+  /** Resolves to its digest when it is safe. */
+  async keep(plan: LogicalPlan | DistributedPlan): Promise<string> {
+    const { digest, bytes } = encodePlan(plan);
+    if (this.#known.has(digest)) return digest;
+    await (await this.#objects()).put(planObject(digest), bytes);
+    this.#remember(digest, plan);
+    return digest;
+  }
+
+  async #load(digest: string): Promise<unknown> {
+    const known = this.#known.get(digest);
+    if (known !== undefined) return known;
+    const kept = await this.#disk?.artifact(planObject(digest));
+    const bytes = kept !== undefined && digestOf(kept) === digest ? kept : await this.#fetch(digest);
+    if (digestOf(bytes) !== digest) {
+      throw externalError('cluster.bad-artifact', `the plan ${digest.slice(0, 12)} is damaged`, { retry: true });
+    }
+    const plan = parseValue(new TextDecoder().decode(bytes));
+    this.#remember(digest, plan);
+    return plan;
+  }
+
+  async #fetch(digest: string): Promise<Uint8Array> {
+    const bytes = await (await this.#objects()).get(planObject(digest));
+    if (bytes === undefined) {
+      throw externalError('cluster.no-artifact', `there is no plan ${digest.slice(0, 12)} among the artifacts`, {
+        retry: true,
+        hint: 'deploy the app again',
+      });
+    }
+    if (digestOf(bytes) === digest) await this.#disk?.keepArtifact(planObject(digest), bytes);
+    return bytes;
+  }
+
+  #remember(digest: string, plan: unknown): void {
+    this.#known.set(digest, plan);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= KEPT) return;
+      this.#known.delete(oldest);
+    }
+  }
+}

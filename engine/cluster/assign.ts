@@ -1,0 +1,158 @@
+/** What the coordinator makes of an app document, an assignment and the agents there are. Pure; writing it down is `coordinator.ts`'s. */
+import type { DistributedPlan, Host } from '../compile/fragment-plan.ts';
+import { CloudskinError } from '../errors.ts';
+import type { LogicalPlan } from '../graph/plan.ts';
+import {
+  type AgentName,
+  type AppDocument,
+  type AssignmentDocument,
+  type CheckpointPolicy,
+  type RegionAssignment,
+  sameAgent,
+  type Trouble,
+  versioned,
+} from './documents.ts';
+
+/** Taken where the graph says nothing. */
+const CHECKPOINT: CheckpointPolicy = { every: 10_000, keep: 3 };
+
+export function checkpointPolicy({ checkpoint }: LogicalPlan): CheckpointPolicy {
+  if (checkpoint === undefined) return CHECKPOINT;
+  return { every: Math.max(1, Math.round(Number(checkpoint.every) / 1_000)), keep: checkpoint.keep ?? CHECKPOINT.keep };
+}
+
+/** An assignment that nothing has been given to anybody by. */
+export function emptyAssignment({ namespace, app }: AppDocument): AssignmentDocument {
+  return {
+    ...versioned,
+    ...{ namespace, app, revision: 0, deployed: 0, wanted: 'stopped', term: 0, plan: '', distributed: '' },
+    ...{ checkpoint: CHECKPOINT, regions: {}, fragments: {}, nodes: {}, troubles: [] },
+  };
+}
+
+/** The app document's wish, where only that has changed. */
+export function withWish(assignment: AssignmentDocument, app: AppDocument, term: number): AssignmentDocument {
+  const { drain: _, ...rest } = assignment;
+  const drain = app.drain === undefined ? {} : { drain: app.drain };
+  return { ...rest, revision: app.revision, wanted: app.wanted, ...drain, term };
+}
+
+export interface Planned {
+  readonly app: AppDocument;
+  readonly plan: LogicalPlan;
+  readonly distributed: DistributedPlan;
+  readonly digest: string;
+  readonly nodes: ReadonlyMap<string, readonly Host[]>;
+  readonly epoch: number;
+  readonly term: number;
+  readonly before: AssignmentDocument;
+  /** Where a region's record and checkpoints are to be. */
+  readonly domainOf: (leader: AgentName, sites: ReadonlySet<string>) => string | undefined;
+  readonly isAlive: (agent: AgentName) => boolean;
+}
+
+/** The assignment of a plan that was placed: regions whose fragments stay as they are keep their epoch, unless it is a new deployment. */
+export function assignmentOf(planned: Planned): AssignmentDocument {
+  const { app, plan, distributed, digest, nodes, term, before } = planned;
+  const fragments = Object.fromEntries(
+    distributed.fragments.map(({ name, region, host }) => [name, { region, host: hostOf(host) }]),
+  );
+  const { drain, restore, fresh } = app;
+  return {
+    ...before,
+    ...{ namespace: app.namespace, app: app.app, revision: app.revision, deployed: app.deployed, wanted: app.wanted },
+    ...(drain === undefined ? {} : { drain }),
+    ...(restore === undefined ? {} : { restore }),
+    ...(fresh === undefined ? {} : { fresh }),
+    ...{ term, plan: app.plan, distributed: digest, checkpoint: checkpointPolicy(plan), fragments, troubles: [] },
+    regions: regionsOf(planned),
+    nodes: Object.fromEntries([...nodes].map(([node, hosts]) => [node, hosts.map(hostOf)])),
+  };
+}
+
+function regionsOf(planned: Planned): Readonly<Record<string, RegionAssignment>> {
+  const { app, distributed, before, epoch } = planned;
+  const names = new Set(distributed.fragments.map(({ region }) => region));
+  const regions: Record<string, RegionAssignment> = {};
+  for (const name of names) {
+    const members = distributed.fragments.filter(({ region }) => region === name);
+    const known = before.regions[name];
+    const same = known !== undefined && before.deployed === app.deployed && sameHosts(name, planned);
+    regions[name] = same
+      ? known
+      : newRegion(
+          planned,
+          members.map(({ host }) => host),
+          known,
+          epoch,
+        );
+  }
+  return regions;
+}
+
+function newRegion(
+  { before, domainOf, isAlive }: Planned,
+  hosts: readonly Host[],
+  known: RegionAssignment | undefined,
+  epoch: number,
+): RegionAssignment {
+  const [first] = hosts;
+  if (first === undefined) throw new TypeError('a region has fragments');
+  const leader = { site: first.site, agent: first.agent };
+  const domain = domainOf(leader, new Set(hosts.map(({ site }) => site)));
+  const former = Object.values(before.fragments).map(({ host }) => host);
+  const handover = known !== undefined && isAlive(known.leader) && former.every(isAlive);
+  return { epoch, leader, handover, ...(domain === undefined ? {} : { domain }) };
+}
+
+function sameHosts(region: string, { distributed, before }: Planned): boolean {
+  const members = distributed.fragments.filter((fragment) => fragment.region === region);
+  const former = Object.values(before.fragments).filter((fragment) => fragment.region === region);
+  return (
+    members.length === former.length &&
+    members.every(({ name, host }) => {
+      const known = before.fragments[name];
+      return known !== undefined && sameAgent(known.host, host) && known.host.worker === host.worker;
+    })
+  );
+}
+
+function hostOf({ site, agent, worker }: Host): Host {
+  return { site, agent, worker };
+}
+
+/** Hosts with lost agents replaced by others of the same site, those with the fewest workers in use first; undefined where nothing can be. */
+export function replaceLost(
+  nodes: Readonly<Record<string, readonly Host[]>>,
+  isLost: (agent: AgentName) => boolean,
+  others: (site: string) => readonly { readonly agent: string; readonly workers: number }[],
+): ReadonlyMap<string, readonly Host[]> | undefined {
+  let replaced = 0;
+  const next = new Map<string, readonly Host[]>();
+  for (const [node, hosts] of Object.entries(nodes)) {
+    next.set(
+      node,
+      hosts.map((host, partition) => {
+        const candidates = isLost(host) ? others(host.site) : [];
+        const chosen = candidates[partition % Math.max(1, candidates.length)];
+        if (chosen === undefined) return host;
+        replaced += 1;
+        return { site: host.site, agent: chosen.agent, worker: host.worker % Math.max(1, chosen.workers) };
+      }),
+    );
+  }
+  return replaced === 0 ? undefined : next;
+}
+
+export function troublesOf(error: unknown): readonly Trouble[] {
+  if (!(error instanceof CloudskinError)) {
+    return [{ code: 'internal.unexpected', message: error instanceof Error ? error.message : String(error) }];
+  }
+  const { code, message, hint, problems } = error;
+  if (problems.length === 0) return [{ code, message, ...(hint === undefined ? {} : { hint }) }];
+  return problems.map((problem) => ({
+    code: problem.code,
+    message: problem.message,
+    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+  }));
+}

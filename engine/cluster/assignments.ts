@@ -1,0 +1,121 @@
+/**
+ * The assignments that concern an agent: from its own disk first, so that it can go on alone, then as KV has them and changes them. An
+ * assignment that is older than what the agent has already followed is another server's past and is left alone.
+ */
+
+import type { KeyValue, Subscription } from '../nats/nats.ts';
+import type { Ports } from '../ports.ts';
+import type { AgentDisk } from './agent-disk.ts';
+import { type AgentName, type AssignmentDocument, assignmentDocument, decodeDocument, sameAgent } from './documents.ts';
+import type { Log } from './log.ts';
+import { Loop } from './loop.ts';
+import { appLabel } from './names.ts';
+import { messageOf } from './slot.ts';
+
+/** Milliseconds to wait for the control documents before what is on disk is gone by. */
+const DISK_AFTER = 1_500;
+
+export interface AssignmentsOptions {
+  readonly ports: Ports;
+  readonly name: AgentName;
+  readonly disk: AgentDisk;
+  readonly log: Log;
+  readonly documents: () => Promise<KeyValue>;
+  readonly follow: (assignment: AssignmentDocument) => void;
+}
+
+export class Assignments {
+  readonly #options: AssignmentsOptions;
+  readonly #loop: Loop;
+  readonly #followed = new Map<string, AssignmentDocument>();
+  /** As they were when the agent started. */
+  readonly #onDisk = new Map<string, AssignmentDocument>();
+  #watch: Subscription | undefined;
+  #stopped = false;
+
+  constructor(options: AssignmentsOptions) {
+    this.#options = options;
+    this.#loop = new Loop(
+      options.ports,
+      () => this.#open(),
+      (error) => options.log('warn', `control documents cannot be watched: ${messageOf(error)}`),
+    );
+  }
+
+  /** Resolves when what is on disk is known; KV is waited for in the background. */
+  async start(): Promise<void> {
+    for (const assignment of await this.#options.disk.assignments()) {
+      this.#onDisk.set(appLabel(assignment), assignment);
+    }
+    this.#loop.kick();
+    this.#options.ports.after(DISK_AFTER, () => {
+      for (const [label, assignment] of this.#onDisk) if (!this.#followed.has(label)) this.#take(assignment);
+    });
+  }
+
+  get all(): Iterable<AssignmentDocument> {
+    return this.#followed.values();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#watch?.close();
+    await this.#loop.stop();
+  }
+
+  async #open(): Promise<undefined> {
+    const bucket = await this.#options.documents();
+    const watch = await bucket.watch('assignments.>', {
+      change: ({ key, value }) => {
+        if (value !== undefined) this.#read(key, value);
+      },
+    });
+    if (this.#stopped) watch.close();
+    else this.#watch = watch;
+  }
+
+  #read(key: string, value: Uint8Array): void {
+    try {
+      this.#take(decodeDocument(assignmentDocument, value, key));
+    } catch (error) {
+      this.#options.log('error', messageOf(error));
+    }
+  }
+
+  #take(assignment: AssignmentDocument): void {
+    if (this.#stopped) return;
+    const label = appLabel(assignment);
+    const before = this.#followed.get(label) ?? this.#onDisk.get(label);
+    if (before !== undefined && isOlder(assignment, before)) return;
+    this.#followed.set(label, assignment);
+    for (const { epoch } of Object.values(assignment.regions)) this.#options.disk.heardOf(epoch);
+    this.#options.follow(assignment);
+    this.#keep(assignment, before).catch((error: unknown) => {
+      this.#options.log('error', `the assignment of ${label} cannot be kept on disk: ${messageOf(error)}`);
+    });
+  }
+
+  async #keep(assignment: AssignmentDocument, before: AssignmentDocument | undefined): Promise<void> {
+    const { disk } = this.#options;
+    if (this.#concerns(assignment)) await disk.keepAssignment(assignment);
+    else if (before !== undefined && this.#concerns(before)) await disk.forgetApp(assignment);
+  }
+
+  #concerns({ fragments, regions }: AssignmentDocument): boolean {
+    const { name } = this.#options;
+    return (
+      Object.values(fragments).some(({ host }) => sameAgent(host, name)) ||
+      Object.values(regions).some(({ leader }) => sameAgent(leader, name))
+    );
+  }
+}
+
+/** By epochs, which only rise, whatever has become of the server. */
+function isOlder(one: AssignmentDocument, other: AssignmentDocument): boolean {
+  if (one.revision < other.revision && highest(one) <= highest(other)) return true;
+  return Object.entries(one.regions).some(([name, { epoch }]) => epoch < (other.regions[name]?.epoch ?? 0));
+}
+
+function highest({ regions }: AssignmentDocument): number {
+  return Math.max(0, ...Object.values(regions).map(({ epoch }) => epoch));
+}

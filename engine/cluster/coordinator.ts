@@ -1,0 +1,246 @@
+/**
+ * The coordinator: makes assignments of app documents, and new ones when agents are lost or sites are forgotten or drained. Every agent of
+ * the cloud stands by; the one with the lease acts. It commands nobody, keeps nothing that is not in KV, and its loss stops nothing.
+ */
+import type { Host } from '../compile/fragment-plan.ts';
+import type { KeyValue } from '../nats/nats.ts';
+import type { Ports } from '../ports.ts';
+import type { Plans } from './artifacts.ts';
+import { assignmentOf, emptyAssignment, replaceLost, troublesOf, withWish } from './assign.ts';
+import {
+  type AgentName,
+  type AppDocument,
+  type AssignmentDocument,
+  appDocument,
+  assignmentDocument,
+  type SiteDocument,
+  siteDocument,
+  type Trouble,
+} from './documents.ts';
+import { DocumentsCache } from './documents-cache.ts';
+import { nextStep, stepOf } from './epochs.ts';
+import { Lease, TEND } from './lease.ts';
+import type { Log } from './log.ts';
+import { Loop } from './loop.ts';
+import { appLabel, assignmentKey, siteKey } from './names.ts';
+import { LOST_AFTER, type Neighbours } from './neighbours.ts';
+import type { AgentView, Place } from './place.ts';
+import { isWrongRevision } from './region-records.ts';
+import { messageOf } from './slot.ts';
+
+export interface CoordinatorOptions {
+  readonly ports: Ports;
+  readonly name: AgentName;
+  readonly incarnation: string;
+  readonly log: Log;
+  readonly plans: Plans;
+  readonly place: Place;
+  readonly neighbours: Neighbours;
+  readonly documents: () => Promise<KeyValue>;
+  /** The domain that the documents are in; `''` for none. */
+  readonly domain: () => Promise<string>;
+  /** The agent has become, or ceased to be, the coordinator. */
+  readonly changed: () => void;
+}
+
+/** Milliseconds that a new leader listens before it takes anybody's silence for a loss. */
+const LISTEN = LOST_AFTER + 500;
+
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #lease: Lease;
+  readonly #loop: Loop;
+  readonly #apps: DocumentsCache<AppDocument>;
+  readonly #assignments: DocumentsCache<AssignmentDocument>;
+  readonly #sites: DocumentsCache<SiteDocument>;
+  #leadsSince: number | undefined;
+  #domain = '';
+
+  constructor(options: CoordinatorOptions) {
+    const { ports, name, incarnation, log, documents } = options;
+    this.#options = options;
+    this.#lease = new Lease(ports, documents, { ...name, incarnation });
+    const kick = (): void => this.#loop.kick();
+    const failed = (error: unknown): void => log('error', messageOf(error));
+    this.#apps = new DocumentsCache('apps', appDocument, kick, failed);
+    this.#assignments = new DocumentsCache('assignments', assignmentDocument, kick, failed);
+    this.#sites = new DocumentsCache('sites', siteDocument, kick, failed);
+    this.#loop = new Loop(
+      ports,
+      () => this.#step(),
+      (error) => {
+        if (!isWrongRevision(error)) log('warn', `the coordinator is held up: ${messageOf(error)}`);
+      },
+    );
+  }
+
+  get leads(): boolean {
+    return this.#leadsSince !== undefined && this.#lease.held;
+  }
+
+  start(): void {
+    this.#loop.kick();
+  }
+
+  agentsChanged(): void {
+    if (this.#leadsSince !== undefined) this.#loop.kick();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    for (const cache of [this.#apps, this.#assignments, this.#sites]) cache.close();
+    if (this.#leadsSince === undefined) return;
+    await this.#lease.release().catch((error: unknown) => {
+      this.#options.log('warn', `the lease could not be given back: ${messageOf(error)}`);
+    });
+  }
+
+  async #step(): Promise<number> {
+    if (!(await this.#lease.tend())) {
+      if (this.#leadsSince !== undefined) this.#becomeFollower();
+      return TEND;
+    }
+    if (this.#leadsSince === undefined) await this.#becomeLeader();
+    for (const [, { document }] of this.#apps.all) await this.#reconcile(document);
+    return TEND;
+  }
+
+  async #becomeLeader(): Promise<void> {
+    const bucket = await this.#options.documents();
+    this.#domain = await this.#options.domain();
+    for (const cache of [this.#apps, this.#assignments, this.#sites]) await cache.open(bucket);
+    for (const [key, { document }] of [...this.#assignments.all]) {
+      await this.#write(key, { ...document, term: this.#lease.term });
+    }
+    this.#leadsSince = this.#options.ports.monotonic();
+    this.#options.log('info', 'this agent is the coordinator now');
+    this.#options.changed();
+  }
+
+  #becomeFollower(): void {
+    this.#leadsSince = undefined;
+    for (const cache of [this.#apps, this.#assignments, this.#sites]) cache.close();
+    this.#options.log('warn', 'this agent is no longer the coordinator');
+    this.#options.changed();
+  }
+
+  async #reconcile(app: AppDocument): Promise<void> {
+    const key = assignmentKey(app);
+    const before = this.#assignments.get(key)?.document;
+    const next = await this.#next(app, before);
+    if (next === undefined) return;
+    await this.#write(key, next);
+    const { namespace, app: name, revision } = app;
+    const troubles = next.troubles.map(({ message }) => `: ${message}`).join('');
+    this.#options.log(troubles === '' ? 'info' : 'warn', `assigned ${appLabel(app)}${troubles}`, {
+      ...{
+        namespace,
+        app: name,
+        revision,
+        epoch: Math.max(0, ...Object.values(next.regions).map(({ epoch }) => epoch)),
+      },
+    });
+  }
+
+  async #write(key: string, document: AssignmentDocument): Promise<void> {
+    if (this.#lease.held) await this.#assignments.write(key, document);
+  }
+
+  /** The assignment to write, or undefined where it stands as it should. */
+  async #next(app: AppDocument, before: AssignmentDocument | undefined): Promise<AssignmentDocument | undefined> {
+    const { term } = this.#lease;
+    if (app.wanted === 'undeployed') {
+      if (before === undefined || before.revision >= app.revision) return undefined;
+      return withWish(before, app, term);
+    }
+    if (before === undefined || before.deployed < app.deployed) return this.#placed(app, before, undefined);
+    const nodes = this.#listened ? this.#moved(before) : undefined;
+    if (nodes !== undefined) return this.#placed(app, before, nodes);
+    if (this.#wentBack(before)) return this.#placed(app, before, new Map(Object.entries(before.nodes)));
+    return before.revision < app.revision ? withWish(before, app, term) : undefined;
+  }
+
+  get #listened(): boolean {
+    return this.#options.ports.monotonic() - (this.#leadsSince ?? Number.POSITIVE_INFINITY) >= LISTEN;
+  }
+
+  /** Places the app, on these hosts where they are given; what cannot be placed is told in the assignment. */
+  async #placed(
+    app: AppDocument,
+    known: AssignmentDocument | undefined,
+    nodes: ReadonlyMap<string, readonly Host[]> | undefined,
+  ): Promise<AssignmentDocument | undefined> {
+    const before = known ?? emptyAssignment(app);
+    const { place, plans } = this.#options;
+    try {
+      const plan = await plans.logical(app.plan);
+      const assignment = nodes === undefined ? place.assign(plan, this.#agents()) : { nodes };
+      const distributed = place.distribute(plan, assignment, app.deployed);
+      const digest = await plans.keep(distributed);
+      return assignmentOf({
+        ...{ app, plan, distributed, digest, nodes: assignment.nodes, before, term: this.#lease.term },
+        epoch: this.#nextEpoch(before),
+        domainOf: (leader, sites) => this.#domainOf(leader, sites),
+        isAlive: (agent) => this.#options.neighbours.isAlive(agent),
+      });
+    } catch (error) {
+      if (!this.#listened) return undefined;
+      return this.#troubled(before, app, troublesOf(error));
+    }
+  }
+
+  #troubled(
+    before: AssignmentDocument,
+    app: AppDocument,
+    troubles: readonly Trouble[],
+  ): AssignmentDocument | undefined {
+    const same = JSON.stringify(before.troubles) === JSON.stringify(troubles) && before.revision === app.revision;
+    return same ? undefined : { ...before, revision: app.revision, term: this.#lease.term, troubles };
+  }
+
+  #agents(): readonly AgentView[] {
+    const views: AgentView[] = [];
+    for (const { status } of this.#options.neighbours.all) {
+      const { site, agent, tier, labels, devices, workers } = status;
+      const said = this.#sites.get(siteKey(site))?.document;
+      if (!this.#options.neighbours.isAlive(status) || said?.forgotten === true || said?.draining === true) continue;
+      views.push({ site, agent, tier, labels, devices, workers });
+    }
+    return views.sort((a, b) => `${a.site}/${a.agent}`.localeCompare(`${b.site}/${b.agent}`));
+  }
+
+  /** Other hosts for what lost agents ran, where their site has some or was forgotten; undefined where everything stays. */
+  #moved(before: AssignmentDocument): ReadonlyMap<string, readonly Host[]> | undefined {
+    const agents = this.#agents();
+    const isLost = (host: AgentName): boolean => !this.#options.neighbours.isAlive(host);
+    return replaceLost(before.nodes, isLost, (site) => agents.filter((agent) => agent.site === site));
+  }
+
+  /** Whether an agent has been given a later epoch than the assignment has: the server has gone back. */
+  #wentBack({ namespace, app, regions }: AssignmentDocument): boolean {
+    for (const { status } of this.#options.neighbours.all) {
+      for (const fragment of status.fragments) {
+        const assigned = regions[fragment.region];
+        if (fragment.namespace !== namespace || fragment.app !== app || assigned === undefined) continue;
+        if (stepOf(fragment.epoch) > assigned.epoch) return true;
+      }
+    }
+    return false;
+  }
+
+  #nextEpoch(before: AssignmentDocument): number {
+    const seen = [...Object.values(before.regions).map(({ epoch }) => epoch)];
+    for (const { status } of this.#options.neighbours.all) seen.push(status.epoch);
+    for (const [, { document }] of this.#assignments.all) {
+      for (const { epoch } of Object.values(document.regions)) seen.push(epoch);
+    }
+    return nextStep(seen);
+  }
+
+  /** On the site's own side where the region is all there and its server keeps streams; else beside the documents. */
+  #domainOf(leader: AgentName, sites: ReadonlySet<string>): string | undefined {
+    const status = this.#options.neighbours.get(leader)?.status;
+    if (sites.size === 1 && status?.jetstream === true) return status.domain;
+    return this.#domain === '' ? undefined : this.#domain;
+  }
+}

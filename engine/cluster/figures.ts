@@ -1,0 +1,32 @@
+/** A fragment's status as heartbeats carry it. */
+import type { FragmentStatus } from '../runtime/fragment-handle.ts';
+import type { Slot } from './slot.ts';
+import type { ChannelFigures, FragmentFigures } from './status.ts';
+
+export function fragmentFigures(slot: Slot): FragmentFigures {
+  const { namespace, app, region, fragment } = slot.wish;
+  const status = slot.handle?.status();
+  const metrics = status?.metrics;
+  return {
+    ...{ namespace, app, fragment, region, epoch: slot.epoch, phase: slot.phase },
+    worker: slot.plan?.host.worker ?? 0,
+    revision: slot.plan?.revision ?? 0,
+    waiting: status?.waiting ?? [],
+    channels: status === undefined ? [] : channelFigures(status),
+    rowsIn: metrics?.rowsIn ?? 0,
+    rowsOut: metrics?.rowsOut ?? 0,
+    rowsPerSecond: metrics?.rowsPerSecond ?? 0,
+    late: metrics?.late ?? 0,
+    errors: (metrics?.errors ?? 0) + (metrics?.bad ?? 0),
+    ...(metrics === undefined || metrics.lag === null ? {} : { lag: metrics.lag }),
+    memory: metrics?.memory ?? 0,
+    ...(slot.trouble === undefined ? {} : { trouble: slot.trouble }),
+  };
+}
+
+function channelFigures({ channels }: FragmentStatus): readonly ChannelFigures[] {
+  return [...channels].map(([channel, { connected, rows, bytes, queued, roundTrip }]) => ({
+    ...{ channel, connected, rows, bytes, queued },
+    ...(roundTrip === undefined ? {} : { roundTrip }),
+  }));
+}

@@ -1,0 +1,151 @@
+/**
+ * The fragments that an agent runs: hears what leaders wish of them and reports. Which ones it is to listen for comes from the assignments; what
+ * to do with them only from their leaders, except that a fragment that has been given to another agent is let go of.
+ */
+import type { Message, Nats, Subscription } from '../nats/nats.ts';
+import type { Timer } from '../ports.ts';
+import { type AssignmentDocument, encodeDocument, sameAgent } from './documents.ts';
+import { stepOf } from './epochs.ts';
+import { fragmentFigures } from './figures.ts';
+import { decodeWish, type FragmentReport, type Wish } from './messages.ts';
+import { type AppName, appLabel, reportSubject, wishSubject } from './names.ts';
+import { Slot, type SlotContext } from './slot.ts';
+import type { FragmentFigures } from './status.ts';
+
+/** Milliseconds that a former leader has to end a fragment that goes elsewhere. */
+const HANDOVER = 20_000;
+
+export interface HostingContext extends SlotContext {
+  readonly nats: Nats;
+  /** Hands a report to a leader on this agent; false where it is not here. */
+  readonly deliver: (wish: Wish, report: FragmentReport) => boolean;
+  /** Something that heartbeats tell has changed. */
+  readonly changed: () => void;
+}
+
+interface Listening {
+  readonly app: AppName;
+  readonly fragment: string;
+  readonly region: string;
+  readonly subscription: Subscription;
+  /** The last that was assigned; 0 where the fragment is not this agent's any more. */
+  epoch: number;
+  patience?: Timer;
+}
+
+export class Hosting {
+  readonly #context: HostingContext;
+  readonly #slots = new Map<string, Slot>();
+  readonly #listening = new Map<string, Listening>();
+
+  constructor(context: HostingContext) {
+    this.#context = context;
+  }
+
+  /** Listens for what is assigned to this agent, and lets go of what is not any more. */
+  follow(assignment: AssignmentDocument): void {
+    const mine = new Map<string, string>();
+    for (const [fragment, { host, region }] of Object.entries(assignment.fragments)) {
+      if (sameAgent(host, this.#context.name)) mine.set(fragment, region);
+    }
+    for (const [fragment, region] of mine)
+      this.#listen(assignment, fragment, region, assignment.regions[region]?.epoch ?? 0);
+    for (const [label, listening] of this.#listening) {
+      if (appLabel(listening.app) !== appLabel(assignment) || mine.has(listening.fragment)) continue;
+      this.#letGo(label, listening, assignment);
+    }
+  }
+
+  /** From a leader, wherever it is. */
+  take(wish: Wish): void {
+    const label = labelOf(wish, wish.fragment);
+    const slot = this.#slots.get(label);
+    if (slot !== undefined) slot.take(wish);
+    else if (wish.goal !== 'stopped') {
+      const made: Slot = new Slot(wish, this.#context, () => this.#changed(made));
+      this.#slots.set(label, made);
+      return;
+    }
+    if (slot === undefined) this.#report(wish, this.#notHere(wish));
+    else this.#report(slot.wish, slot.report());
+  }
+
+  figures(): readonly FragmentFigures[] {
+    return [...this.#slots.values()].map(fragmentFigures);
+  }
+
+  slots(): Iterable<Slot> {
+    return this.#slots.values();
+  }
+
+  async close(): Promise<void> {
+    for (const { subscription, patience } of this.#listening.values()) {
+      subscription.close();
+      patience?.cancel();
+    }
+    await Promise.all([...this.#slots.values()].map((slot) => slot.close()));
+  }
+
+  #listen(app: AppName, fragment: string, region: string, epoch: number): void {
+    const label = labelOf(app, fragment);
+    const known = this.#listening.get(label);
+    if (known !== undefined) {
+      known.epoch = epoch;
+      return;
+    }
+    const subscription = this.#context.nats.subscribe(wishSubject(app, fragment), (message) => this.#heard(message));
+    const { namespace, app: name } = app;
+    this.#listening.set(label, { app: { namespace, app: name }, fragment, region, subscription, epoch });
+    this.#absent(app, region, fragment);
+  }
+
+  /** Tells a leader that thinks this agent runs a fragment, from before it was started anew, that it does not. */
+  #absent(app: AppName, region: string, fragment: string): void {
+    const epoch = this.#context.disk.epochOf(app, region);
+    if (epoch === 0 || this.#slots.has(labelOf(app, fragment))) return;
+    const { name, incarnation, nats } = this.#context;
+    const report: FragmentReport = {
+      ...{ fragment, host: name, incarnation, epoch, wish: 0, serial: 0, phase: 'absent', committed: 0 },
+    };
+    nats.publish(reportSubject(app, region), encodeDocument(report));
+  }
+
+  #letGo(label: string, listening: Listening, assignment: AssignmentDocument): void {
+    const slot = this.#slots.get(label);
+    const region = assignment.regions[slot?.wish.region ?? listening.region];
+    const release = (): void => {
+      if (this.#listening.get(label) !== listening || listening.epoch !== 0) return;
+      listening.subscription.close();
+      this.#listening.delete(label);
+      slot?.release();
+    };
+    listening.epoch = 0;
+    const moved = region !== undefined && stepOf(slot?.epoch ?? 0) < region.epoch;
+    if (slot === undefined || slot.idle || (moved && !region.handover)) release();
+    else listening.patience = this.#context.ports.after(HANDOVER, release);
+  }
+
+  #heard({ data }: Message): void {
+    this.take(decodeWish(data));
+  }
+
+  #changed(slot: Slot): void {
+    this.#report(slot.wish, slot.report());
+    this.#context.changed();
+  }
+
+  #report(wish: Wish, report: FragmentReport): void {
+    if (this.#context.deliver(wish, report)) return;
+    this.#context.nats.publish(reportSubject(wish, wish.region), encodeDocument(report));
+  }
+
+  #notHere(wish: Wish): FragmentReport {
+    const { name, incarnation } = this.#context;
+    const { fragment, epoch, serial } = wish;
+    return { fragment, host: name, incarnation, epoch, wish: serial, serial, phase: 'stopped', committed: 0 };
+  }
+}
+
+function labelOf(app: AppName, fragment: string): string {
+  return `${appLabel(app)}/${fragment}`;
+}

@@ -1,0 +1,83 @@
+/** Who is there: every agent's last status and when it was last heard of. */
+
+import type { Message, Nats, Subscription } from '../nats/nats.ts';
+import type { Ports } from '../ports.ts';
+import { type AgentName, agentLabel } from './documents.ts';
+import { agentSubject } from './names.ts';
+import { type AgentStatus, decodeStatus } from './status.ts';
+
+/** Milliseconds of silence after which an agent counts as lost: four beats. */
+export const LOST_AFTER = 1_000;
+
+export interface Neighbour {
+  readonly status: AgentStatus;
+  /** By the monotonic clock. */
+  readonly heard: number;
+}
+
+export class Neighbours {
+  readonly #ports: Ports;
+  readonly #changed: (status: AgentStatus, before: AgentStatus | undefined) => void;
+  readonly #failed: (error: unknown) => void;
+  readonly #known = new Map<string, Neighbour>();
+  readonly #subscriptions: Subscription[] = [];
+
+  /** `site`: only its agents are listened to; absent: all. `changed` is called for every status that says something new. */
+  constructor(
+    nats: Nats,
+    ports: Ports,
+    site: string | undefined,
+    changed: (status: AgentStatus, before: AgentStatus | undefined) => void,
+    failed: (error: unknown) => void,
+  ) {
+    this.#ports = ports;
+    this.#changed = changed;
+    this.#failed = failed;
+    this.#subscriptions.push(
+      nats.subscribe(agentSubject(site ?? '*', '*', 'status'), (message) => this.#status(message)),
+      nats.subscribe(agentSubject(site ?? '*', '*', 'beat'), (message) => this.#beat(message)),
+    );
+  }
+
+  close(): void {
+    for (const subscription of this.#subscriptions) subscription.close();
+  }
+
+  /** Every agent ever heard of since this began to listen. */
+  get all(): Iterable<Neighbour> {
+    return this.#known.values();
+  }
+
+  get(name: AgentName): Neighbour | undefined {
+    return this.#known.get(agentLabel(name));
+  }
+
+  isAlive(name: AgentName): boolean {
+    const known = this.get(name);
+    return known !== undefined && !known.status.leaving && this.#ports.monotonic() - known.heard <= LOST_AFTER;
+  }
+
+  hear(status: AgentStatus): void {
+    const before = this.get(status)?.status;
+    const older = before?.incarnation === status.incarnation && status.serial <= before.serial;
+    const kept = older ? before : status;
+    this.#known.set(agentLabel(status), { status: kept, heard: this.#ports.monotonic() });
+    if (!older) this.#changed(status, before);
+  }
+
+  #status(message: Message): void {
+    try {
+      this.hear(decodeStatus(message.data));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** `cs-ctl.agent.<site>.<agent>.beat`, with the incarnation for content. */
+  #beat({ subject, data }: Message): void {
+    const [, , site = '', agent = ''] = subject.split('.');
+    const known = this.#known.get(`${site}/${agent}`);
+    if (known === undefined || new TextDecoder().decode(data) !== known.status.incarnation) return;
+    this.#known.set(`${site}/${agent}`, { status: known.status, heard: this.#ports.monotonic() });
+  }
+}

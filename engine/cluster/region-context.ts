@@ -1,0 +1,30 @@
+/** What leading a region takes from the agent. */
+import type { Ports } from '../ports.ts';
+import type { Checkpoints } from '../state/checkpoints.ts';
+import type { AgentDisk } from './agent-disk.ts';
+import type { AgentName } from './documents.ts';
+import type { Log } from './log.ts';
+import type { Wish } from './messages.ts';
+import type { AppName } from './names.ts';
+import type { RegionRecords } from './region-records.ts';
+
+export interface RegionName extends AppName {
+  readonly region: string;
+}
+
+export interface RegionContext {
+  readonly ports: Ports;
+  readonly name: AgentName;
+  readonly incarnation: string;
+  readonly disk: AgentDisk;
+  readonly records: RegionRecords;
+  readonly log: Log;
+  /** The checkpoints of a region, on its own side of the network; `keep` of them. */
+  checkpoints(region: RegionName, domain: string | undefined, keep: number): Promise<Checkpoints>;
+  /** Deletes all checkpoints of a region. */
+  dropState(region: RegionName, domain: string | undefined): Promise<void>;
+  /** To the agent of a fragment, which may be this one; may be lost. */
+  send(wish: Wish, host: AgentName): void;
+  /** True while the agent was heard of lately. */
+  isAlive(agent: AgentName): boolean;
+}
