@@ -11,7 +11,8 @@ import type { Schema } from '../../batch/types.ts';
 import type { OutputPort } from '../../compile/cell-plan.ts';
 import { CloudskinError, internalError, userError } from '../../errors.ts';
 import { ERRORS_SCHEMA, type OnError } from '../../graph/plan.ts';
-import type { Cell, CellCounters, Emit } from '../cell.ts';
+import type { Cell, CellCounters, CellState, Emit, StateSize } from '../cell.ts';
+import { ComponentState, type SavedCounts } from './component-state.ts';
 import { BatchFramer, GuestBatchReader } from './framer.ts';
 import { Guest, type GuestSetup } from './guest.ts';
 import { describeGuestError, isFatal } from './guest-errors.ts';
@@ -52,6 +53,9 @@ export class ComponentCell implements Cell, ResultReceiver {
   /** What a receiver downstream threw; it is not the guest's. */
   #downstream: unknown;
 
+  readonly state?: CellState;
+  readonly noState?: string;
+
   constructor(setup: ComponentCellSetup, guest: Guest) {
     this.name = setup.name;
     this.outputs = setup.ports;
@@ -59,6 +63,13 @@ export class ComponentCell implements Cell, ResultReceiver {
     this.#guest = guest;
     this.#framers = setup.inputs.map(({ schema }) => new BatchFramer(schema));
     this.#readers = setup.outputs.map(({ schema }) => new GuestBatchReader(schema));
+    const state = ComponentState.of(setup, {
+      guest: () => this.#open(),
+      save: () => ({ errors: this.#errors, traps: this.#trapsInARow, restarts: this.#restarts }),
+      restore: (counts) => this.#restore(counts),
+    });
+    if (typeof state === 'string') this.noState = state;
+    else this.state = state;
   }
 
   process(input: number, batch: Batch, emit: Emit): void {
@@ -104,6 +115,17 @@ export class ComponentCell implements Cell, ResultReceiver {
 
   memory(): number {
     return this.#guest?.size ?? 0;
+  }
+
+  /** Its memory; how many keys it has only the guest knows. */
+  stateSize(): readonly StateSize[] {
+    return [{ operator: this.name, keys: undefined, bytes: this.memory() }];
+  }
+
+  #restore({ errors, traps, restarts }: SavedCounts): void {
+    this.#errors = errors;
+    this.#trapsInARow = traps;
+    this.#restarts = restarts;
   }
 
   close(): void {

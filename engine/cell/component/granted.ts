@@ -12,6 +12,13 @@ export interface LogEntry {
   readonly message: string;
 }
 
+/** What the engine keeps for an operator between two calls of it. */
+export interface SavedGrants {
+  readonly timers: readonly string[];
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly random: string;
+}
+
 export interface GrantOptions {
   readonly operator: string;
   /** Milliseconds since the epoch. */
@@ -31,6 +38,14 @@ class SplitMix {
 
   constructor(seed: bigint) {
     this.#state = seed & MASK;
+  }
+
+  get state(): bigint {
+    return this.#state;
+  }
+
+  set state(state: bigint) {
+    this.#state = state & MASK;
   }
 
   next(): bigint {
@@ -106,6 +121,26 @@ export class Grants implements OperatorHost {
   /** Counters and gauges by name. */
   metrics(): ReadonlyMap<string, number> {
     return this.#metrics;
+  }
+
+  save(): SavedGrants {
+    return {
+      timers: this.timers.list().map(String),
+      metrics: Object.fromEntries([...this.#metrics].filter(([, value]) => Number.isFinite(value))),
+      random: String(this.#random.state),
+    };
+  }
+
+  restore({ timers, metrics, random }: SavedGrants): void {
+    this.timers.clearAll();
+    for (const time of timers) this.timers.set(BigInt(time));
+    for (const [name, value] of Object.entries(metrics)) this.#metrics.set(name, value);
+    this.#random.state = BigInt(random);
+  }
+
+  /** Adds to a figure that was restored. */
+  add(name: string, value: number): void {
+    this.#metrics.set(name, (this.#metrics.get(name) ?? 0) + value);
   }
 
   now(): bigint {

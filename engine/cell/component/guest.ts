@@ -55,6 +55,15 @@ export class Guest {
     }
   }
 
+  /** For images: its memories and mutable globals as they are. */
+  get memories(): readonly WebAssembly.Memory[] {
+    return this.#instance.memories;
+  }
+
+  globals(): Map<string, WebAssembly.Global> {
+    return this.#instance.globals();
+  }
+
   get size(): number {
     return this.#instance.size;
   }

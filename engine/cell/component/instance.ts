@@ -8,7 +8,7 @@ import { GuestMemory } from './guest-memory.ts';
 import { coreFunction, type OperatorHost } from './host.ts';
 import { acquireMemory, PAGE_BYTES, releaseMemory } from './memory-pool.ts';
 import type { PreparedOperator } from './prepared.ts';
-import { DEADLINE_IMPORT, HOST_MODULE, MEMORY_IMPORT, rewriteModule } from './rewrite.ts';
+import { DEADLINE_IMPORT, GLOBAL_PREFIX, HOST_MODULE, MEMORY_IMPORT, rewriteModule } from './rewrite.ts';
 import type { Deadline } from './watchdog.ts';
 
 interface CompiledModule {
@@ -99,6 +99,25 @@ export class OperatorInstance {
   /** Bytes of all memories. */
   get size(): number {
     return this.#memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+  }
+
+  /** Those that its modules define, in the order of their instantiation. */
+  get memories(): readonly WebAssembly.Memory[] {
+    return this.#memories;
+  }
+
+  /** The mutable globals that its modules define, by instance and index. */
+  globals(): Map<string, WebAssembly.Global> {
+    const found = new Map<string, WebAssembly.Global>();
+    for (const [instance, exports] of this.#exports.entries()) {
+      if (this.operator.prepared.steps[instance]?.kind !== 'instantiate') continue;
+      for (const [name, value] of Object.entries(exports)) {
+        if (name.startsWith(GLOBAL_PREFIX) && value instanceof WebAssembly.Global) {
+          found.set(`${instance}:${name.slice(GLOBAL_PREFIX.length)}`, value);
+        }
+      }
+    }
+    return found;
   }
 
   /** Gives the memories back; nothing of the instance may be used any more. */

@@ -17,7 +17,7 @@ import { MAX_MESSAGE_BYTES } from './host.ts';
 import type { OperatorInstance } from './instance.ts';
 import { printable } from './printable.ts';
 import type { Deadline } from './watchdog.ts';
-import { ERROR_CASES, type ErrorCase } from './world.ts';
+import { ERROR_CASES, type ErrorCase, EXPORT_STATE, IMPORT_STATE } from './world.ts';
 
 /** Most batches that one call may return, and most outputs that an operator may have. */
 const MAX_BATCHES = 65_536;
@@ -75,6 +75,9 @@ export class Lifter {
   readonly #onWatermark: Callable;
   readonly #onTimer: Callable;
   readonly #onEnd: Callable;
+  /** Present where the operator hands over its state. */
+  readonly #exportState: Callable | undefined;
+  readonly #importState: Callable | undefined;
 
   constructor(instance: OperatorInstance, deadline: Deadline) {
     const { exports } = instance.operator.prepared;
@@ -93,6 +96,9 @@ export class Lifter {
     this.#onWatermark = callable('on-watermark');
     this.#onTimer = callable('on-timer');
     this.#onEnd = callable('on-end');
+    const stateful = [EXPORT_STATE, IMPORT_STATE].every((name) => exports.has(name));
+    this.#exportState = stateful ? callable(EXPORT_STATE) : undefined;
+    this.#importState = stateful ? callable(IMPORT_STATE) : undefined;
     const process = exports.get('process');
     this.memory = instance.memory(process?.memory);
     if (process?.realloc === undefined) throw new AbiViolation('it has no realloc');
@@ -159,6 +165,62 @@ export class Lifter {
       throw this.#cause(error);
     }
     this.#finish(this.#onEnd, area, receiver);
+  }
+
+  get hasState(): boolean {
+    return this.#exportState !== undefined;
+  }
+
+  /** The messages of its state, as copies. Only where `hasState`. */
+  exportState(): Uint8Array[] {
+    const callable = this.#exportState;
+    if (callable === undefined) throw new AbiViolation('it has no export-state');
+    this.#deadline.begin();
+    try {
+      const area = callable.call();
+      const messages = this.#liftMessages(this.#result(area));
+      callable.postReturn?.(area);
+      return messages;
+    } catch (error) {
+      throw this.#cause(error);
+    } finally {
+      this.#deadline.end();
+    }
+  }
+
+  /** Replaces its state, or with `more` begins or goes on to. Only where `hasState`. */
+  importState(messages: readonly Uint8Array[], more: boolean): void {
+    const callable = this.#importState;
+    if (callable === undefined) throw new AbiViolation('it has no import-state');
+    this.#deadline.begin();
+    try {
+      const list = this.#allocate(messages.length * 8, 4);
+      for (const [index, message] of messages.entries()) {
+        const at = this.#place(message);
+        this.memory.view.setUint32(list + index * 8, at, true);
+        this.memory.view.setUint32(list + index * 8 + 4, message.length, true);
+      }
+      const area = callable.call(list, messages.length, more ? 1 : 0);
+      this.#result(area);
+      callable.postReturn?.(area);
+    } catch (error) {
+      throw this.#cause(error);
+    } finally {
+      this.#deadline.end();
+    }
+  }
+
+  #liftMessages(list: number): Uint8Array[] {
+    const { memory } = this;
+    const count = memory.u32(list + 4);
+    if (count === 0) return [];
+    if (count > MAX_BATCHES) throw new AbiViolation(`its state has ${count} messages`);
+    const first = memory.check(memory.u32(list), count * 8, 4, 'the messages of its state');
+    return Array.from({ length: count }, (_, i) => {
+      const length = memory.u32(first + i * 8 + 4);
+      const address = memory.check(memory.u32(first + i * 8), length, 1, 'a message of its state');
+      return memory.bytes.slice(address, address + length);
+    });
   }
 
   #timed(callable: Callable, time: bigint, receiver: ResultReceiver): void {

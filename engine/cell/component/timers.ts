@@ -30,6 +30,11 @@ export class Timers {
     this.#heap.length = 0;
   }
 
+  /** The times that are set, earliest first. */
+  list(): bigint[] {
+    return [...this.#live].sort((a, b) => (a < b ? -1 : 1));
+  }
+
   /** Takes out the earliest timer that is not after `limit`. */
   take(limit: bigint): bigint | undefined {
     for (let first = this.#heap[0]; first !== undefined && first <= limit; first = this.#heap[0]) {

@@ -50,10 +50,13 @@ export const OPERATOR_EXPORTS: ReadonlyMap<string, string> = new Map([
   ['on-end', `func() -> ${BATCHES}`],
 ]);
 
+export const EXPORT_STATE = 'cloudskin:operator/state@0.1.0#export-state';
+export const IMPORT_STATE = 'cloudskin:operator/state@0.1.0#import-state';
+
 /** What it exports besides where it hands over its state; both or neither. */
 export const STATE_EXPORTS: ReadonlyMap<string, string> = new Map([
-  ['cloudskin:operator/state@0.1.0#export-state', `func() -> result<list<list<u8>>, ${ERROR}>`],
-  ['cloudskin:operator/state@0.1.0#import-state', `func(messages: list<list<u8>>, more: bool) -> result<_, ${ERROR}>`],
+  [EXPORT_STATE, `func() -> result<list<list<u8>>, ${ERROR}>`],
+  [IMPORT_STATE, `func(messages: list<list<u8>>, more: bool) -> result<_, ${ERROR}>`],
 ]);
 
 function wrongWorld(where: string, finding: string): Error {

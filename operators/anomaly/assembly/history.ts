@@ -23,6 +23,19 @@ export class History {
     this.state = state;
   }
 
+  /** Address of the state, of `bytes` bytes. */
+  get start(): usize {
+    return this.state;
+  }
+
+  /** Goes on from a state of this or another length; without one the memory begins anew. */
+  take(state: usize, length: i32): void {
+    if (<usize>length != this.bytes || this.bytes == 0) return;
+    memory.copy(this.state, state, this.bytes);
+    store<i32>(this.state, min(this.count, this.length));
+    store<i32>(this.state, min(load<i32>(this.state, 4), this.length / PARTS), 4);
+  }
+
   reset(): void {
     memory.fill(this.state, 0, this.bytes);
   }

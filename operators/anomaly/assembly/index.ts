@@ -29,6 +29,7 @@
  */
 import {
   Batch,
+  Buffer,
   Column,
   ColumnBuilder,
   Config,
@@ -37,25 +38,28 @@ import {
   Field,
   fail,
   Kind,
-  Operator,
   OutputBuilder,
   register,
   Schema,
+  StatefulOperator,
+  StateWriter,
 } from '../../sdk/assemblyscript/assembly';
 import { History } from './history';
 import { KeyTable, NULL_KEY } from './keys';
 import { Window } from './window';
 
 export * from '../../sdk/assemblyscript/assembly/abi';
+export * from '../../sdk/assemblyscript/assembly/state-abi';
 
 /** Bytes that the windows of all keys together may take. */
 const MAX_STATE: u64 = 134217728;
 
-class Anomaly extends Operator {
+class Anomaly extends StatefulOperator {
   private threshold: f64 = 3.5;
   private minimum: i32 = 30;
   private valueIndex: i32 = -1;
   private keyIndex: i32 = -1;
+  private keyKind: Kind = Kind.Utf8;
   private window: Window = new Window(1);
   private history: History = new History(0);
   private keys: KeyTable = new KeyTable(1);
@@ -67,6 +71,8 @@ class Anomaly extends Operator {
   private medians: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Float64));
   private levels: ColumnBuilder = new ColumnBuilder(new Field('', Kind.Float64));
   private scratch: usize = memory.data(8, 8);
+  /** Values of a key on their way out. */
+  private ordered: Buffer = new Buffer();
 
   init(config: Config, names: string[], inputs: Schema[]): void {
     const value = config.requiredText('value', 'the column with the values');
@@ -107,6 +113,7 @@ class Anomaly extends Operator {
       return false;
     }
     const kind = this.keyIndex < 0 ? Kind.Utf8 : schema.fields[this.keyIndex].kind;
+    this.keyKind = kind;
     if (kind == Kind.Float32 || kind == Kind.Float64 || kind == Kind.Null) {
       fail(Failure.InvalidSchema, 'key column ' + key + ' must be text, an integer, a bool, a date or a time');
       return false;
@@ -197,14 +204,86 @@ class Anomaly extends Operator {
 
   /** Points window and history at the state of the row's key. */
   private openState(batch: Batch, row: i32): void {
-    const slot = this.keyIndex < 0 ? this.keys.slot(0, NULL_KEY) : this.slotOf(batch.columns[this.keyIndex], row);
-    const windowBytes = Window.bytes(this.window.capacity);
-    if (this.states[slot] == 0) this.states[slot] = heap.alloc(windowBytes + this.history.bytes);
-    const state = this.states[slot];
-    if (this.keys.fresh) store<i64>(state, 0);
-    this.window.open(state);
-    this.history.open(state + windowBytes);
+    this.openFresh(this.keyIndex < 0 ? this.keys.slot(0, NULL_KEY) : this.slotOf(batch.columns[this.keyIndex], row));
+  }
+
+  /** As `openSlot`, for the slot found last: of a fresh key the state begins anew. */
+  private openFresh(slot: i32): void {
+    if (this.states[slot] == 0) this.states[slot] = heap.alloc(Window.bytes(this.window.capacity) + this.history.bytes);
+    if (this.keys.fresh) store<i64>(this.states[slot], 0);
+    this.openSlot(slot);
     if (this.keys.fresh) this.history.reset();
+  }
+
+  private openSlot(slot: i32): void {
+    const state = this.states[slot];
+    this.window.open(state);
+    this.history.open(state + Window.bytes(this.window.capacity));
+  }
+
+  /** One row a key: its values in the order in which they came, and what the history keeps. */
+  stateFields(): Field[] {
+    const fields: Field[] = [];
+    if (this.keyIndex >= 0) {
+      const kind = this.keyKind == Kind.Utf8 || this.keyKind == Kind.Binary ? this.keyKind : Kind.Int64;
+      const key = new Field('key', kind);
+      key.key = true;
+      fields.push(key);
+    }
+    fields.push(new Field('values', Kind.Binary, false));
+    fields.push(new Field('history', Kind.Binary, false));
+    return fields;
+  }
+
+  /** The key seen longest ago comes first, so that keys go on being forgotten in their order. */
+  exportState(out: StateWriter): void {
+    const keyed = this.keyIndex >= 0;
+    const values = out.columns[keyed ? 1 : 0];
+    const history = out.columns[keyed ? 2 : 1];
+    for (let slot = this.keys.first; slot >= 0; slot = this.keys.after(slot)) {
+      if (keyed) this.pushKey(out.columns[0], slot);
+      this.openSlot(slot);
+      const size = this.window.count;
+      this.ordered.reserve(<usize>size * 8);
+      for (let i = 0; i < size; i++) store<f64>(this.ordered.start + ((<usize>i) << 3), this.window.value(i));
+      values.pushBytes(this.ordered.start, size * 8);
+      history.pushBytes(this.history.start, <i32>this.history.bytes);
+      out.endRow();
+    }
+  }
+
+  private pushKey(column: ColumnBuilder, slot: i32): void {
+    const length = this.keys.length(slot);
+    if (length == NULL_KEY) column.pushNull();
+    else if (column.column.field.text) column.pushBytes(this.keys.bytes(slot), length);
+    else column.pushI64(load<i64>(this.keys.bytes(slot)));
+  }
+
+  clearState(): void {
+    for (let slot = 0; slot < this.states.length; slot++) {
+      if (this.states[slot] != 0) heap.free(this.states[slot]);
+      this.states[slot] = 0;
+      if (this.keys.bytes(slot) != 0) heap.free(this.keys.bytes(slot));
+    }
+    this.keys = new KeyTable(this.states.length);
+    this.reported = 0;
+  }
+
+  /** Of values more than the window holds the last ones stay. */
+  importState(batch: Batch): void {
+    const keyed = this.keyIndex >= 0;
+    const values = batch.columns[keyed ? 1 : 0];
+    const history = batch.columns[keyed ? 2 : 1];
+    for (let row = 0; row < batch.rows; row++) {
+      const slot = keyed ? this.slotOf(batch.columns[0], row) : this.keys.slot(0, NULL_KEY);
+      this.openFresh(slot);
+      const count = values.byteLength(row) >> 3;
+      const from = values.bytes(row);
+      for (let i = max(0, count - this.window.capacity); i < count; i++) {
+        this.window.add(load<f64>(from + ((<usize>i) << 3)));
+      }
+      this.history.take(history.bytes(row), history.byteLength(row));
+    }
   }
 
   private slotOf(column: Column, row: i32): i32 {

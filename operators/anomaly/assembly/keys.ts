@@ -67,6 +67,23 @@ export class KeyTable {
     return this.insert(hash, bytes, length);
   }
 
+  /** The slot used longest ago, and the one used after a slot; -1 where there is none. */
+  get first(): i32 {
+    return this.oldest;
+  }
+
+  after(slot: i32): i32 {
+    return this.newer[slot];
+  }
+
+  bytes(slot: i32): usize {
+    return this.keys[slot];
+  }
+
+  length(slot: i32): i32 {
+    return this.lengths[slot];
+  }
+
   private holds(slot: i32, hash: u64, bytes: usize, length: i32): bool {
     if (this.hashes[slot] != hash || this.lengths[slot] != length) return false;
     return length <= 0 || memory.compare(this.keys[slot], bytes, length) == 0;

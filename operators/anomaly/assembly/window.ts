@@ -56,6 +56,12 @@ export class Window {
     return low;
   }
 
+  /** The values in the order in which they came, oldest first. */
+  value(index: i32): f64 {
+    const first = this.count == this.capacity ? load<i32>(this.state, 4) : 0;
+    return load<f64>(this.ring + ((<usize>((first + index) % this.capacity)) << 3));
+  }
+
   /** Takes a value in; the oldest one goes when the window is full. */
   add(value: f64): void {
     const next = load<i32>(this.state, 4);

@@ -6,21 +6,16 @@
  */
 import { Batch } from './batch';
 import { Config } from './config';
-import { Failure, failed, PendingFailure } from './failure';
+import { failed } from './failure';
 import { FlatWriter } from './flat';
-import { allocateArgument, resetArguments, Scratch } from './memory';
+import { allocateArgument } from './memory';
 import { Operator, Registered } from './operator';
-import { Results } from './output';
+import { done, failure, result, success } from './returns';
 import { readSchema, Schema, writeSchema } from './types';
 
-/** Return area: discriminant of the result, then a list or the error variant. */
-const area: usize = memory.data(64, 16);
 const batches: Batch[] = [];
 const schemas: FlatWriter[] = [];
 let schemaList: usize = 0;
-
-/** Garbage is collected between calls, once this many bytes of memory were added since the last time. */
-let collectAt: i32 = 0;
 
 function operator(): Operator {
   return Registered.operator!;
@@ -30,48 +25,6 @@ export function cabi_realloc(old: usize, oldSize: usize, alignment: usize, size:
   const fresh = allocateArgument(size);
   if (old != 0) memory.copy(fresh, old, min(oldSize, size));
   return fresh;
-}
-
-/** Writes the pending failure as `result::error`. */
-function failure(): usize {
-  PendingFailure.set = false;
-  store<u8>(area, 1);
-  store<u8>(area, <u8>PendingFailure.kind, 4);
-  if (PendingFailure.kind != Failure.InvalidRow) {
-    const message = Scratch.text(PendingFailure.message);
-    store<u32>(area, <u32>message, 8);
-    store<u32>(area, <u32>Scratch.length, 12);
-    return area;
-  }
-  const column = Scratch.text(PendingFailure.column);
-  store<u32>(area, PendingFailure.row, 8);
-  store<u8>(area, u8(PendingFailure.column.length > 0), 12);
-  store<u32>(area, <u32>column, 16);
-  store<u32>(area, <u32>Scratch.length, 20);
-  const message = Scratch.more(PendingFailure.message);
-  store<u32>(area, <u32>message, 24);
-  store<u32>(area, <u32>Scratch.length, 28);
-  return area;
-}
-
-function success(list: usize, count: i32): usize {
-  store<u8>(area, 0);
-  store<u32>(area, <u32>list, 4);
-  store<u32>(area, <u32>count, 8);
-  return area;
-}
-
-function result(): usize {
-  return failed() ? failure() : success(Results.start, Results.count);
-}
-
-function done(): void {
-  Results.reset();
-  resetArguments();
-  if (memory.size() > collectAt) {
-    __collect();
-    collectAt = memory.size();
-  }
 }
 
 export function init(config: usize, configLength: i32, inputs: usize, inputCount: i32): usize {

@@ -6,5 +6,6 @@ export { Config } from './config';
 export { Failure, fail, failed, failRow } from './failure';
 export { abort, clearTimer, count, gauge, Level, log, now, random, rejectRow, setTimer } from './host';
 export { Operator, register } from './operator';
-export { ColumnBuilder, OutputBuilder } from './output';
+export { Buffer, ColumnBuilder, OutputBuilder } from './output';
+export { StatefulOperator, StateWriter } from './state';
 export { Field, Kind, Schema, TIME_KEY, Unit } from './types';

@@ -12,7 +12,7 @@ function align64(bytes: usize): usize {
 }
 
 /** Bytes that grow and are used again for every batch. */
-class Buffer {
+export class Buffer {
   start: usize = 0;
   private capacity: usize = 0;
 

@@ -34,12 +34,16 @@ export enum Unit {
 
 /** Field metadata that marks the event-time column: `true`. */
 export const TIME_KEY: string = 'cloudskin.time';
+/** Field metadata that marks a key column of a state: `true`. */
+export const KEY_KEY: string = 'cloudskin.key';
 
 export class Field {
   unit: Unit = Unit.Microsecond;
   timezone: string = '';
   /** Marks the event time of an output; at most one field, a timestamp. */
   time: bool = false;
+  /** Marks a key column of a state. */
+  key: bool = false;
 
   constructor(
     public name: string,
@@ -256,9 +260,9 @@ function writeType(out: FlatWriter, field: Field): usize {
   return out.endTable();
 }
 
-function writeMetadata(out: FlatWriter): usize {
+function writeMetadata(out: FlatWriter, mark: string): usize {
   const value = out.text('true');
-  const key = out.text(TIME_KEY);
+  const key = out.text(mark);
   out.beginTable(2);
   out.offset(1, value);
   out.offset(0, key);
@@ -266,7 +270,8 @@ function writeMetadata(out: FlatWriter): usize {
 }
 
 function writeField(out: FlatWriter, field: Field): usize {
-  const metadata: usize = field.time ? writeMetadata(out) : 0;
+  const marked = field.time || field.key;
+  const metadata: usize = marked ? writeMetadata(out, field.time ? TIME_KEY : KEY_KEY) : 0;
   const children = out.offsets([]);
   const type = writeType(out, field);
   const name = out.text(field.name);
