@@ -19,6 +19,10 @@ import type { WantedConfig } from './stream-config.ts';
 
 const NO_STREAM = 10059;
 const TIMEOUT = 5_000;
+/** Milliseconds for one attempt after the other. */
+const PATIENCE: readonly number[] = [1_000, 2_000, 3_000, 3_000, 3_000];
+const NO_LEADER_PAUSE = 500;
+const WORTH_ANOTHER: ReadonlySet<string> = new Set(['nats.timeout', 'nats.no-responders', 'nats.no-replicas']);
 
 export class JetStreamCalls {
   readonly connection: Connection;
@@ -26,7 +30,7 @@ export class JetStreamCalls {
   /** Of the API's subjects. */
   readonly prefix: string;
   readonly #client: JetStreamClient;
-  #manager: Promise<JetStreamManager> | undefined;
+  readonly #managers = new Map<number, Promise<JetStreamManager>>();
 
   constructor(connection: Connection, domain: string | undefined) {
     if (domain !== undefined && !/^[A-Za-z0-9_-]+$/.test(domain)) {
@@ -43,21 +47,58 @@ export class JetStreamCalls {
     return this.domain === undefined ? '' : `${this.prefix}.`;
   }
 
-  call<T>(doing: string, work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
-    return this.connection.call(doing, async () => {
-      this.#manager ??= this.#client.jetstreamManager(false);
+  /**
+   * Asks the JetStream API, which answers nothing while a cluster chooses a leader (up to 9 s) or where the answer is lost: asked again, with
+   * more patience each time. So `work` must be something that may be done twice.
+   */
+  async call<T>(
+    doing: string,
+    work: (manager: JetStreamManager) => Promise<T>,
+    patience: readonly number[] = PATIENCE,
+  ): Promise<T> {
+    for (let attempt = 0; ; attempt += 1) {
       try {
-        return await work(await this.#manager);
+        return await this.#once(doing, work, patience[attempt] ?? TIMEOUT);
       } catch (error) {
-        const unanswered =
-          error instanceof Error && error.cause instanceof errors.RequestError && error.cause.isNoResponders();
+        if (!(error instanceof CloudskinError) || attempt + 1 >= patience.length) throw error;
+        // the word of a leaf node's connection takes a while to get about
+        const far = error.code === 'nats.no-jetstream' && this.domain !== undefined;
+        if (!WORTH_ANOTHER.has(error.code) && !far) throw error;
+        if (error.code !== 'nats.timeout') await this.#pause(NO_LEADER_PAUSE);
+      }
+    }
+  }
+
+  #once<T>(doing: string, work: (manager: JetStreamManager) => Promise<T>, timeout: number): Promise<T> {
+    return this.connection.call(doing, async () => {
+      try {
+        return await work(await this.#manager(timeout));
+      } catch (error) {
+        const { cause } = error instanceof Error ? error : {};
+        const unanswered = cause instanceof errors.RequestError && cause.isNoResponders();
         throw unanswered ? noJetStream(doing, this.domain, error) : error;
       }
     });
   }
 
-  streamInfo(stream: string): Promise<StreamInfo> {
-    return this.call(`reading ${stream}`, (manager) => manager.streams.info(stream));
+  /** nats.js has one timeout a manager. */
+  #manager(timeout: number): Promise<JetStreamManager> {
+    let made = this.#managers.get(timeout);
+    if (made === undefined) {
+      const { domain } = this;
+      const options = { timeout, ...(domain === undefined ? {} : { domain }) };
+      made = jetstream(this.connection.nc, options).jetstreamManager(false);
+      this.#managers.set(timeout, made);
+    }
+    return made;
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.connection.ports.after(milliseconds, resolve));
+  }
+
+  streamInfo(stream: string, patience: readonly number[] = PATIENCE): Promise<StreamInfo> {
+    return this.call(`reading ${stream}`, (manager) => manager.streams.info(stream), patience);
   }
 
   /** Undefined where there is none. */
@@ -85,17 +126,17 @@ export class JetStreamCalls {
     return await this.call(doing, (manager) => manager.streams.update(config.name, config));
   }
 
-  addConsumer(stream: string, config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
-    return this.call(`reading ${stream}`, (manager) => manager.consumers.add(stream, config));
+  addConsumer(stream: string, config: Partial<ConsumerConfig>, timeout: number): Promise<ConsumerInfo> {
+    return this.call(`reading ${stream}`, (manager) => manager.consumers.add(stream, config), [timeout]);
   }
 
   consumerInfo(stream: string, consumer: string): Promise<ConsumerInfo> {
-    return this.call(`reading ${stream}`, (manager) => manager.consumers.info(stream, consumer));
+    return this.call(`reading ${stream}`, (manager) => manager.consumers.info(stream, consumer), [TIMEOUT]);
   }
 
   /** In the background: the server forgets it anyway. */
   deleteConsumer(stream: string, consumer: string): void {
-    this.call('', (manager) => manager.consumers.delete(stream, consumer)).catch(() => undefined);
+    this.call('', (manager) => manager.consumers.delete(stream, consumer), [TIMEOUT]).catch(() => undefined);
   }
 
   async publish(subject: string, data: Uint8Array, options: PublishCall = {}): Promise<Published> {

@@ -14,6 +14,7 @@ interface Meaning {
 
 /** By the server's `err_code` (nats-server, server/errors.json). */
 const API: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
+  [10005, { code: 'nats.no-replicas', retry: true, hint: 'replicas need as many servers in one cluster, all running' }],
   [10008, { code: 'nats.no-responders', retry: true }], // JetStream system temporarily unavailable
   [10009, { code: 'nats.no-responders', retry: true }], // cluster has no leader
   [10014, { code: 'nats.no-consumer', retry: true }],

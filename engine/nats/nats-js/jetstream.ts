@@ -1,5 +1,6 @@
 /** JetStream of one domain: streams, and what is built of them. */
 import type { StoredMsg } from '@nats-io/jetstream';
+import { CloudskinError } from '../../errors.ts';
 import type {
   JetStream,
   KeyValue,
@@ -40,7 +41,13 @@ export class NatsJetStream implements JetStream {
 
   async deleteStream(name: string): Promise<boolean> {
     if ((await this.#calls.findStream(name)) === undefined) return false;
-    return await this.#calls.call(`deleting the stream ${name}`, (manager) => manager.streams.delete(name));
+    try {
+      return await this.#calls.call(`deleting the stream ${name}`, (manager) => manager.streams.delete(name));
+    } catch (error) {
+      // an attempt before, whose answer was lost, has deleted it
+      if (error instanceof CloudskinError && error.code === 'nats.no-stream') return true;
+      throw error;
+    }
   }
 
   async streamOf(subject: string): Promise<string | undefined> {

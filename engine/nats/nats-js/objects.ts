@@ -1,7 +1,9 @@
 /**
- * Objects in NATS's own layout (ADR-20: chunks `$O.<bucket>.C.<id>`, then one message `$O.<bucket>.M.<name>` that names them, with a
- * SHA-256), so that the `nats` command sees the same. An object is there once that last message is: a reader sees the old one or the new one.
- * Deleting takes both away for good, because names of checkpoints never come again and their marks would pile up.
+ * Objects: chunks in `$OBJ.<bucket>.C.<id>`, then one message in `$OBJ.<bucket>.M.<name>` that names them, with a SHA-256. An object is there
+ * once that last message is: a reader sees the old one or the new one. As NATS's own object store (ADR-20) but for the subjects: its `$O` is
+ * neither kept apart between JetStream domains nor mapped into them, so that buckets of one name on both sides of a leaf node would
+ * take each other's objects; `$OBJ` is. Deleting takes both away for good, because names of checkpoints never come again and marks of them
+ * would pile up.
  */
 import { createHash } from 'node:crypto';
 import { DiscardPolicy, StorageType } from '@nats-io/jetstream';
@@ -38,7 +40,7 @@ export async function openObjects(calls: JetStreamCalls, bucket: string, options
 function configOf(bucket: string, options: ObjectsOptions): WantedConfig {
   return {
     name: `OBJ_${bucket}`,
-    subjects: [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`],
+    subjects: [`$OBJ.${bucket}.C.>`, `$OBJ.${bucket}.M.>`],
     storage: options.storage === 'memory' ? StorageType.Memory : StorageType.File,
     num_replicas: options.replicas ?? 1,
     max_bytes: options.maxBytes ?? -1,
@@ -97,7 +99,7 @@ class ObjectBucket implements Objects {
   }
 
   async list(prefix = ''): Promise<readonly string[]> {
-    const messages = await lastOfEach(this.#calls, this.#stream, `$O.${this.#bucket}.M.>`);
+    const messages = await lastOfEach(this.#calls, this.#stream, `$OBJ.${this.#bucket}.M.>`);
     return messages
       .flatMap(({ data }) => parseInfo(data)?.name ?? [])
       .filter((name) => name.startsWith(prefix))
@@ -182,11 +184,11 @@ class ObjectBucket implements Objects {
   }
 
   #chunks(id: string): string {
-    return `$O.${this.#bucket}.C.${id}`;
+    return `$OBJ.${this.#bucket}.C.${id}`;
   }
 
   #meta(name: string): string {
-    return `$O.${this.#bucket}.M.${padded(Buffer.from(name, 'utf8').toString('base64url'))}`;
+    return `$OBJ.${this.#bucket}.M.${padded(Buffer.from(name, 'utf8').toString('base64url'))}`;
   }
 }
 

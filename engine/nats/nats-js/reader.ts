@@ -21,8 +21,8 @@ import { natsError } from './errors.ts';
 import { recordOf } from './messages.ts';
 
 const BOUND = 4 * 1024 * 1024;
-/** The server says in such times that it is there; two in a row missing mean that the consumer is gone. */
-const HEARTBEAT = 2_500;
+/** The server says in such times that it is there; three in a row missing mean that the consumer is gone. */
+const HEARTBEAT = 1_000;
 const SILENCE = 3 * HEARTBEAT;
 const LARGEST_BATCH = 1_000_000;
 const EXPIRES = 15_000;
@@ -30,6 +30,10 @@ const EXPIRES = 15_000;
 const FORGOTTEN = 60_000;
 const FIRST_RETRY = 50;
 const LONGEST_RETRY = 2_000;
+/** A cluster may give a consumer to a server that has just died and will never answer: a new one after such a time fares better. */
+const FIRST_TIMEOUT = 1_000;
+const LONGEST_TIMEOUT = 4_000;
+const TRIES_AT_FIRST = 6;
 /** A stream that is not there may be one whose servers have just come back: asked for again this often. */
 const TRIES_WITHOUT_STREAM = 5;
 /** Of a message beside its payload, about: counted towards the bound, so that many small messages have one too. */
@@ -79,6 +83,7 @@ class Reader implements StreamReader {
   #oversized = false;
   /** Messages that this consumer had given when the pull was made. */
   #pulledAt = 0;
+  #batch = LARGEST_BATCH;
   #retries = 0;
   #timer: Timer | undefined;
   #heard = 0;
@@ -101,11 +106,17 @@ class Reader implements StreamReader {
 
   /** Makes the first consumer; rejects where that is not possible. */
   async open(): Promise<void> {
-    try {
-      await this.#make(this.#generation);
-    } catch (error) {
-      this.close();
-      throw natsError(error, `reading ${this.#stream}`);
+    for (;;) {
+      try {
+        await this.#make(this.#generation);
+        return;
+      } catch (error) {
+        const known = natsError(error, `reading ${this.#stream}`);
+        this.#retries += 1;
+        if (known.code === 'nats.timeout' && this.#retries < TRIES_AT_FIRST) continue;
+        this.close();
+        throw known;
+      }
     }
   }
 
@@ -152,12 +163,13 @@ class Reader implements StreamReader {
 
   /** A consumer from where we stand. */
   async #make(generation: number): Promise<void> {
-    const info = await this.#calls.streamInfo(this.#stream);
+    const timeout = Math.min(FIRST_TIMEOUT * 2 ** this.#retries, LONGEST_TIMEOUT);
+    const info = await this.#calls.streamInfo(this.#stream, [timeout]);
     if (this.#generation !== generation || this.#closed) return;
     this.#check(info);
     const inbox = `${this.#connection.nc.options.inboxPrefix ?? '_INBOX'}.${nuid.next()}`;
     const name = `cs-${nuid.next()}`;
-    const made = await this.#calls.addConsumer(this.#stream, this.#config(name));
+    const made = await this.#calls.addConsumer(this.#stream, this.#config(name), timeout);
     if (this.#generation !== generation || this.#closed) {
       this.#calls.deleteConsumer(this.#stream, name);
       return;
@@ -225,8 +237,9 @@ class Reader implements StreamReader {
     this.#pulling = true;
     this.#heard = this.#connection.ports.monotonic();
     this.#pulledAt = this.#delivered;
+    this.#batch = this.#oversized ? 1 : LARGEST_BATCH;
     const request = {
-      batch: this.#oversized ? 1 : LARGEST_BATCH,
+      batch: this.#batch,
       max_bytes: this.#oversized ? this.#connection.info.maxPayload + 4096 : room,
       expires: nanos(EXPIRES),
       idle_heartbeat: nanos(HEARTBEAT),
@@ -263,8 +276,11 @@ class Reader implements StreamReader {
       this.#remake('at once');
       return;
     }
-    if (this.#delivered - this.#pulledAt === LARGEST_BATCH) this.#pulling = false;
     this.#put(msg, place);
+    // a batch that is full ends without a word
+    if (this.#delivered - this.#pulledAt < this.#batch) return;
+    this.#pulling = false;
+    this.#pull();
   }
 
   #put(msg: Msg, place: Place): void {
