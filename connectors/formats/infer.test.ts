@@ -73,6 +73,12 @@ describe('csv', () => {
     await expect(infer(csv as Format, '')).rejects.toMatchObject({ code: 'source.empty', domain: 'user' });
   });
 
+  it('looks past records with bad quotes, and says so where there are no others', async () => {
+    expect(types(await infer(csv as Format, 'a,b\n1,"x"y\n2,z\n'))).toEqual({ a: 'int64', b: 'utf8' });
+    const bad = infer(csv as Format, '1,{"a":"b"}\n2,{"a":"c"}\n'.replaceAll('{', '"{"'));
+    await expect(bad).rejects.toMatchObject({ code: 'csv.bad-quote', domain: 'user' });
+  });
+
   it('looks at a bounded head of a large file', async () => {
     const found = await infer(csv as Format, `a\n${'1\n'.repeat(2_000_000)}x\n`);
     expect(types(found)).toEqual({ a: 'int64' });

@@ -283,6 +283,16 @@ describe('bad csv', () => {
     expect(bad).toHaveLength(1);
   });
 
+  it('takes blanks around a number for padding, and no other control character', async () => {
+    const schema = schemaOf({ a: 'int32', b: 'utf8' });
+    const { rows, bad } = await read('a,b\n 7\t,x\n  ,y\n\0,z\n', {}, schema);
+    expect(rows).toEqual([
+      [7, 'x'],
+      [null, 'y'],
+    ]);
+    expect(bad.map(({ position }) => position)).toEqual(['readings.csv:4']);
+  });
+
   it('reads fields of 10 MB', async () => {
     const large = 'x'.repeat(10_000_000);
     const { rows } = await read(`machine,at,t\n${large},2024-01-01,1\n"${large}",2024-01-01,2\n`);

@@ -7,8 +7,9 @@ import { TypeGuess } from '../text/guess.ts';
 import { ByteWindow } from '../text/window.ts';
 import { DELIMITERS } from './header.ts';
 import type { CsvReadOptions } from './options.ts';
-import { RecordScanner } from './scanner.ts';
+import { BAD_QUOTE, RecordScanner } from './scanner.ts';
 
+const LF = 10;
 const SAMPLE_BYTES = 1_048_576;
 const SAMPLE_RECORDS = 1000;
 const DELIMITER_RECORDS = 50;
@@ -24,6 +25,7 @@ export async function inferCsv(input: Input, options: CsvReadOptions): Promise<I
     const delimiter = options.delimiter ?? bestDelimiter(window, options.quote);
     const records = sample(window, delimiter, options.quote, SAMPLE_RECORDS);
     const first = records[0];
+    if (first === undefined && window.end > window.start) throw noRecord(input.name, options.quote);
     if (first === undefined) {
       throw userError('source.empty', `${input.name} is empty, so its columns cannot be guessed`, {
         hint: 'give the source a `schema`',
@@ -35,6 +37,12 @@ export async function inferCsv(input: Input, options: CsvReadOptions): Promise<I
   }
 }
 
+function noRecord(name: string, quote: string): Error {
+  return userError('csv.bad-quote', `no record of ${name} can be read: quotes stand within its fields`, {
+    hint: `set \`quote: ""\` where ${quote} means nothing there, or give the source a \`schema\``,
+  });
+}
+
 function sample(window: ByteWindow, delimiter: string, quote: string, most: number): string[][] {
   const { bytes, end, eof } = window;
   const scanner = new RecordScanner(delimiter.charCodeAt(0), quote === '' ? -1 : quote.charCodeAt(0));
@@ -42,7 +50,12 @@ function sample(window: ByteWindow, delimiter: string, quote: string, most: numb
   let at = window.start;
   while (at < end && records.length < most) {
     const next = scanner.scan(bytes, at, end, eof);
-    if (next < 0) break;
+    if (next < 0) {
+      // As reading does: a record with bad quotes loses its first line.
+      at = bytes.indexOf(LF, at) + 1;
+      if (next === BAD_QUOTE && at > 0 && at < end) continue;
+      break;
+    }
     const fields = Array.from({ length: scanner.count }, (_, index) => scanner.text(bytes, index));
     if (fields.length > 1 || fields[0] !== '') records.push(fields);
     at = next;

@@ -84,8 +84,8 @@ export class RowLoader {
     let start = scanner.starts[index] as number;
     let end = scanner.ends[index] as number;
     if (!isText) {
-      while (start < end && (bytes[start] as number) <= 32) start++;
-      while (end > start && (bytes[end - 1] as number) <= 32) end--;
+      while (start < end && isBlank(bytes[start])) start++;
+      while (end > start && isBlank(bytes[end - 1])) end--;
     }
     if (this.#isNull(bytes, start, end, isText, kind)) return this.#null(column, isText);
     let ok: boolean;
@@ -119,6 +119,11 @@ export class RowLoader {
     this.message = message;
     return false;
   }
+}
+
+/** Space or tab: other control characters are no padding but damage. */
+function isBlank(byte: number | undefined): boolean {
+  return byte === 32 || byte === 9;
 }
 
 function raggedMessage(count: number, fields: number): string {
