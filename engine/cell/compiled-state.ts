@@ -20,6 +20,8 @@ export interface HostCounts {
   rows: number;
   /** Microseconds; undefined before the first. */
   watermark: bigint | undefined;
+  /** Groups put out before their time. */
+  evicted: number;
 }
 
 export interface CompiledParts {
@@ -31,7 +33,8 @@ export interface CompiledParts {
   readonly limit: number;
   /** Runs support functions and says in our words why they stopped, if they did. */
   guard(run: () => void): void;
-  /** Tells the code. */
+  /** Of the code, microseconds: later than the host's where windows were closed before their time. */
+  getWatermark(): bigint | undefined;
   setWatermark(time: bigint | undefined): void;
 }
 
@@ -39,6 +42,7 @@ export interface CompiledParts {
 interface SavedHost {
   readonly rows: number;
   readonly watermark: string | null;
+  readonly evicted: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly blocks: readonly (readonly number[])[];
 }
@@ -56,6 +60,7 @@ export class CompiledState implements CellState {
     const saved = {
       rows: host.rows,
       watermark: host.watermark === undefined ? null : String(host.watermark),
+      evicted: host.evicted,
       errors: Object.fromEntries(failures.counts),
       blocks: input.blocks(),
     } satisfies SavedHost;
@@ -79,16 +84,18 @@ export class CompiledState implements CellState {
     restoreMemory(code.memory, image);
     const saved = readHost(image.host);
     host.rows = saved.rows;
+    host.evicted = saved.evicted;
     host.watermark = saved.watermark === null ? undefined : BigInt(saved.watermark);
     failures.restore(new Map(Object.entries(saved.errors)));
     input.restore(saved.blocks);
   }
 
   exportLogical(): readonly LogicalState[] {
-    const { plan, code, host, failures } = this.#parts;
+    const { plan, code, host, failures, getWatermark } = this.#parts;
     const late = Number(new DataView(code.memory.buffer).getBigInt64(LATE_ROWS, true));
     const { aggregate } = code.generated;
-    return exportChain(plan, { ...host, late, errors: failures.counts }, () => {
+    const watermark = getWatermark();
+    return exportChain(plan, { ...host, watermark, late, errors: failures.counts }, () => {
       return aggregate === undefined ? NO_GROUPS : new MemoryGroups(code, aggregate);
     });
   }
@@ -101,6 +108,7 @@ export class CompiledState implements CellState {
       const counts = importChain(plan, states, groups, (row) => loader?.load(row));
       host.rows = counts.rows;
       host.watermark = counts.watermark;
+      host.evicted = counts.evicted;
       failures.restore(counts.errors);
       new DataView(code.memory.buffer).setBigInt64(LATE_ROWS, BigInt(counts.late), true);
     });

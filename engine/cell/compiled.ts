@@ -5,6 +5,7 @@
 import { type Batch, LAYOUT_WORDS } from '../batch/batch.ts';
 import type { CellPlan, OutputPort } from '../compile/cell-plan.ts';
 import type { Port } from '../compile/codegen/ports.ts';
+import { overLimit } from '../compile/state/memory-limit.ts';
 import {
   FAULT,
   FAULT_MEMORY,
@@ -14,10 +15,12 @@ import {
   WATERMARK,
 } from '../compile/support/assembly/control.ts';
 import { type CloudskinError, internalError } from '../errors.ts';
-import type { Cell, CellCounters, CellState, Emit } from './cell.ts';
+import type { Cell, CellCounters, CellState, Emit, StateSize } from './cell.ts';
 import { Failures } from './compiled-failures.ts';
+import { MemoryGroups } from './compiled-groups.ts';
 import { CompiledInput } from './compiled-input.ts';
 import { instantiate, memoryLimit, type RunningCode } from './compiled-module.ts';
+import { aggregateSize, earliestPane, heapBytes } from './compiled-size.ts';
 import { CompiledState, type HostCounts } from './compiled-state.ts';
 
 export { watText } from './compiled-module.ts';
@@ -57,7 +60,7 @@ class CompiledCell implements Cell {
   #batch: Batch | undefined;
   /** The row of the batch that is row 0 of the code's. */
   #from = 0;
-  readonly #host: HostCounts = { rows: 0, watermark: undefined };
+  readonly #host: HostCounts = { rows: 0, watermark: undefined, evicted: 0 };
   readonly state: CellState;
 
   constructor(plan: CellPlan, limit: number) {
@@ -77,6 +80,7 @@ class CompiledCell implements Cell {
     this.state = new CompiledState({
       ...{ plan, code: this.#code, input: this.#input, failures: this.#failures, host: this.#host, limit },
       guard: (run) => this.#guard(run),
+      getWatermark: () => this.#reached(),
       setWatermark: (time) => {
         const { aggregate } = this.#code.generated;
         if (time !== undefined && aggregate !== undefined) this.#setWatermark(toUnits(time, aggregate.timeUnits));
@@ -93,6 +97,7 @@ class CompiledCell implements Cell {
         this.#from = from;
         this.#code.process(rows);
         from += rows;
+        this.#enforceMemory();
       }
     });
     this.#host.rows += batch.rows;
@@ -103,7 +108,9 @@ class CompiledCell implements Cell {
     this.#host.watermark = time;
     const { aggregate } = this.#code.generated;
     if (aggregate === undefined) return;
-    this.#setWatermark(toUnits(time, aggregate.timeUnits));
+    // Behind windows that were closed before their time it stands still.
+    const ticks = toUnits(time, aggregate.timeUnits);
+    if (ticks > this.#ticks()) this.#setWatermark(ticks);
     this.#call(emit, () => this.#code.advance());
   }
 
@@ -115,7 +122,15 @@ class CompiledCell implements Cell {
 
   counters(): CellCounters {
     const late = new DataView(this.#code.memory.buffer).getBigInt64(LATE_ROWS, true);
-    return { late: Number(late), errors: this.#failures.count };
+    const { evicted } = this.#host;
+    return { late: Number(late), errors: this.#failures.count, ...(evicted === 0 ? {} : { evicted }) };
+  }
+
+  stateSize(): readonly StateSize[] {
+    const { aggregate } = this.#code.generated;
+    if (aggregate === undefined) return [];
+    const { groups, bytes } = aggregateSize(this.#code, aggregate);
+    return [{ operator: aggregate.operator.name, keys: groups, bytes }];
   }
 
   memory(): number {
@@ -146,6 +161,26 @@ class CompiledCell implements Cell {
       run();
     } catch (error) {
       throw error instanceof WebAssembly.RuntimeError ? this.#trapped(error) : error;
+    }
+  }
+
+  /** Holds the aggregate to its operator's `memory`: fails, or closes the earliest windows. */
+  #enforceMemory(): void {
+    const { aggregate } = this.#code.generated;
+    const limit = aggregate?.operator.memory;
+    if (aggregate === undefined || limit === undefined || heapBytes(this.#code) <= limit.bytes) return;
+    for (;;) {
+      const { bytes } = aggregateSize(this.#code, aggregate);
+      if (bytes <= limit.bytes) return;
+      if (limit.onLimit === 'fail') {
+        const groups = new MemoryGroups(this.#code, aggregate);
+        throw overLimit(aggregate.operator, aggregate.step, { bytes, groups, groupBytes: aggregate.recordSize });
+      }
+      const earliest = earliestPane(this.#code, aggregate);
+      if (earliest === undefined) return;
+      this.#host.evicted += earliest.groups;
+      this.#setWatermark(earliest.end);
+      this.#code.advance();
     }
   }
 
@@ -190,6 +225,19 @@ class CompiledCell implements Cell {
 
   #setWatermark(ticks: bigint): void {
     new DataView(this.#code.memory.buffer).setBigInt64(WATERMARK, ticks, true);
+  }
+
+  #ticks(): bigint {
+    return new DataView(this.#code.memory.buffer).getBigInt64(WATERMARK, true);
+  }
+
+  /** The watermark of the code in microseconds, or the host's where that is later. */
+  #reached(): bigint | undefined {
+    const { aggregate } = this.#code.generated;
+    const { watermark } = this.#host;
+    if (this.#host.evicted === 0 || aggregate === undefined) return watermark;
+    const micros = (this.#ticks() * MICROSECONDS) / aggregate.timeUnits;
+    return watermark === undefined || micros > watermark ? micros : watermark;
   }
 
   #word(address: number): number {

@@ -49,6 +49,8 @@ interface Target {
   readonly operator: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly inputs: GuestSetup['inputs'];
+  /** The operator's `memory`. */
+  readonly memoryBytes?: number;
 }
 
 /** FNV-1a of a name, so that operators with one seed draw different numbers. */
@@ -75,7 +77,7 @@ async function setUp(target: Target, options: ComponentOptions): Promise<GuestSe
     config: target.config,
     inputs: target.inputs,
     callLimitMs: options.callLimitMs ?? CALL_LIMIT_MS,
-    memoryLimitBytes: options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES,
+    memoryLimitBytes: Math.min(options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES, target.memoryBytes ?? Infinity),
   };
 }
 
@@ -171,6 +173,7 @@ export async function openComponentCell(plan: CellPlan, options: ComponentOption
     operator: graphName(operator),
     config: step.config,
     inputs: inputsOf(operator),
+    ...(operator.memory === undefined ? {} : { memoryBytes: operator.memory.bytes }),
   };
   const setup = await setUp(target, options);
   const guest = Guest.start(setup);

@@ -13,6 +13,7 @@ import type { OperatorNode, ProjectStep, Step } from '../../graph/plan.ts';
 import type { CellPlan, OutputPort } from '../cell-plan.ts';
 import { exportChain, importChain, type OperatorState } from '../state/chain-state.ts';
 import { type KeyGroupRange, NO_GROUPS } from '../state/group-rows.ts';
+import { overLimit } from '../state/memory-limit.ts';
 import { evaluateOn, everyRow } from './evaluate.ts';
 import { appendFailure, failureError, type InputRow, type RowFailure } from './failure.ts';
 import { Output, type Receiver } from './output.ts';
@@ -41,6 +42,9 @@ interface Noted extends RowFailure {
   readonly onError: OperatorNode['onError'];
 }
 
+/** About what a group takes. */
+const GROUP_BYTES = 256;
+
 interface KernelState {
   exportLogical(): OperatorState[];
   importLogical(states: readonly OperatorState[], groups: KeyGroupRange): void;
@@ -61,6 +65,7 @@ export class KernelCell {
   #rows = 0;
   readonly #plan: CellPlan;
   #late = 0;
+  #evicted = 0;
   readonly #errors = new Map<string, number>();
   #watermark: bigint | undefined;
   /** A `CellState` in all but name; there is no image. */
@@ -80,6 +85,7 @@ export class KernelCell {
   process(_input: number, batch: Batch, emit: Receiver): void {
     this.#run(0, { columns: new BatchColumns(batch), selection: everyRow(batch.rows), grouped: false }, emit);
     this.#rows += batch.rows;
+    this.#enforceMemory(emit);
     this.#finish(emit);
   }
 
@@ -94,15 +100,39 @@ export class KernelCell {
     this.#finish(emit);
   }
 
-  counters(): { readonly late: number; readonly errors: number } {
+  counters(): { readonly late: number; readonly errors: number; readonly evicted?: number } {
     let errors = 0;
     for (const count of this.#errors.values()) errors += count;
-    return { late: this.#late, errors };
+    return { late: this.#late, errors, ...(this.#evicted === 0 ? {} : { evicted: this.#evicted }) };
   }
 
-  /** An estimate: 256 bytes a group. */
+  /** An estimate. */
   memory(): number {
-    return this.#stages.reduce((bytes, { windows }) => bytes + (windows?.groups ?? 0) * 256, 0);
+    return this.stateSize().reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  stateSize(): { readonly operator: string; readonly keys: number; readonly bytes: number }[] {
+    return this.#stages.flatMap(({ operator, windows }) => {
+      return windows === undefined
+        ? []
+        : [{ operator: operator.name, keys: windows.groups, bytes: windows.groups * GROUP_BYTES }];
+    });
+  }
+
+  /** Holds the aggregate to its operator's `memory`: fails, or closes the earliest windows. */
+  #enforceMemory(emit: Receiver): void {
+    for (const { operator, step, windows } of this.#stages) {
+      if (operator.memory === undefined || windows === undefined || step?.kind !== 'aggregate') continue;
+      while (windows.groups * GROUP_BYTES > operator.memory.bytes) {
+        const bytes = windows.groups * GROUP_BYTES;
+        const earliest = windows.earliest();
+        if (operator.memory.onLimit === 'fail' || earliest === undefined) {
+          throw overLimit(operator, step, { bytes, groups: windows.source(), groupBytes: GROUP_BYTES });
+        }
+        this.#evicted += earliest.groups;
+        this.#closeWindows(earliest.end, emit);
+      }
+    }
   }
 
   close(): void {
@@ -229,16 +259,24 @@ export class KernelCell {
   }
 
   #export(): OperatorState[] {
-    const counts = { rows: this.#rows, watermark: this.#watermark, late: this.#late, errors: this.#errors };
     const windows = this.#stages.find((stage) => stage.windows !== undefined)?.windows;
+    const watermark = this.#evicted === 0 ? this.#watermark : windows?.watermark;
+    const counts = {
+      ...{ rows: this.#rows, watermark, late: this.#late },
+      evicted: this.#evicted,
+      errors: this.#errors,
+    };
     return exportChain(this.#plan, counts, () => windows?.source() ?? NO_GROUPS);
   }
 
   #import(states: readonly OperatorState[], groups: KeyGroupRange): void {
     const windows = this.#stages.find((stage) => stage.windows !== undefined)?.windows;
-    const { rows, watermark, late, errors } = importChain(this.#plan, states, groups, (row) => windows?.load(row));
+    const { rows, watermark, late, evicted, errors } = importChain(this.#plan, states, groups, (row) =>
+      windows?.load(row),
+    );
     this.#rows = rows;
     this.#late = late;
+    this.#evicted = evicted;
     this.#watermark = watermark;
     windows?.restoreWatermark(watermark);
     for (const [operator, count] of errors) this.#errors.set(operator, count);

@@ -75,9 +75,15 @@ export class Windows {
     return { late, failed: [...failed, ...overflows] };
   }
 
+  /** The earliest open window's end, in microseconds, and its groups. */
+  earliest(): { readonly end: bigint; readonly groups: number } | undefined {
+    const [end] = [...this.#open.keys()].sort(ascending);
+    return end === undefined ? undefined : { end, groups: this.#open.get(end)?.size ?? 0 };
+  }
+
   /** Closes the windows that end at or before `time`, or all; their groups as a table, in the order of their ends. */
   close(time: bigint | undefined): Columns | undefined {
-    if (time !== undefined) this.#watermark = time;
+    if (time !== undefined && (this.#watermark === undefined || time > this.#watermark)) this.#watermark = time;
     const ends = [...this.#open.keys()].filter((end) => time === undefined || end <= time);
     ends.sort(ascending);
     const rows: Value[][] = [];
@@ -227,6 +233,11 @@ export class Windows {
     const group = this.#groupOf(micros + size, keys);
     group.rows += row.rows;
     for (const [call, one] of group.accumulators.entries()) one.load(row.call(call));
+  }
+
+  /** Up to where windows are closed, in microseconds. */
+  get watermark(): bigint | undefined {
+    return this.#watermark;
   }
 
   /** As after the last `close`. */

@@ -27,6 +27,8 @@ export interface ChainCounts {
   /** Microseconds; undefined before the first. */
   readonly watermark: bigint | undefined;
   readonly late: number;
+  /** Groups put out before their time. */
+  readonly evicted: number;
   /** Rows that failed and were left out, by operator. */
   readonly errors: ReadonlyMap<string, number>;
 }
@@ -48,7 +50,7 @@ export function exportChain(plan: CellPlan, counts: ChainCounts, groups: () => G
     const state = { operator: operator.name, ...watermark };
     if (step !== undefined) {
       const batches = writeGroups(step, groups());
-      const late = { ...counters, late: counts.late };
+      const late = { ...counters, late: counts.late, evicted: counts.evicted };
       return [{ ...state, kind: AGGREGATE_STATE, schema: stateSchema(step), batches, counters: late }];
     }
     return [{ ...state, kind: COUNTERS_STATE, schema: COUNTERS_SCHEMA, batches: [], counters }];
@@ -111,11 +113,12 @@ function countsOf(plan: CellPlan, states: readonly OperatorState[], first: boole
       return name === operator ? total + (counters[counter] ?? 0) : total;
     }, 0);
   const names = plan.operators.map(({ name }) => name);
-  if (!first) return { rows: 0, watermark, late: 0, errors: new Map() };
+  if (!first) return { rows: 0, watermark, late: 0, evicted: 0, errors: new Map() };
   return {
     rows: sum(names[0] ?? '', 'rows'),
     watermark,
     late: names.reduce((total, name) => total + sum(name, 'late'), 0),
+    evicted: names.reduce((total, name) => total + sum(name, 'evicted'), 0),
     errors: new Map(names.map((name) => [name, sum(name, 'errors')])),
   };
 }
