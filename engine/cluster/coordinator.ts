@@ -102,6 +102,7 @@ export class Coordinator {
     }
     if (this.#leadsSince === undefined) await this.#becomeLeader();
     for (const [, { document }] of this.#apps.all) await this.#reconcile(document);
+    await this.#rejoin();
     return TEND;
   }
 
@@ -154,6 +155,7 @@ export class Coordinator {
       return withWish(before, app, term);
     }
     if (before === undefined || before.deployed < app.deployed) return this.#placed(app, before, undefined);
+    if (this.#listened && this.#mustLeave(before)) return this.#placed(app, before, undefined);
     const nodes = this.#listened ? this.#moved(before) : undefined;
     if (nodes !== undefined) return this.#placed(app, before, nodes);
     if (this.#wentBack(before)) return this.#placed(app, before, new Map(Object.entries(before.nodes)));
@@ -214,6 +216,29 @@ export class Coordinator {
     const agents = this.#agents();
     const isLost = (host: AgentName): boolean => !this.#options.neighbours.isAlive(host);
     return replaceLost(before.nodes, isLost, (site) => agents.filter((agent) => agent.site === site));
+  }
+
+  /** Whether it has something on a site that the user wants empty. */
+  #mustLeave({ fragments }: AssignmentDocument): boolean {
+    return Object.values(fragments).some(({ host }) => {
+      const said = this.#sites.get(siteKey(host.site))?.document;
+      return said?.forgotten === true || said?.draining === true;
+    });
+  }
+
+  /** A forgotten site whose agents are back, with nothing left of what they ran, is a site like any other. */
+  async #rejoin(): Promise<void> {
+    for (const [key, { document }] of [...this.#sites.all]) {
+      const isBack = [...this.#options.neighbours.all].some(
+        ({ status }) => status.site === document.site && this.#options.neighbours.isAlive(status),
+      );
+      const used = [...this.#assignments.all].some(([, { document: assignment }]) =>
+        Object.values(assignment.fragments).some(({ host }) => host.site === document.site),
+      );
+      if (!document.forgotten || !isBack || used || !this.#listened || !this.#lease.held) continue;
+      await this.#sites.write(key, { ...document, forgotten: false, changed: this.#options.ports.now() });
+      this.#options.log('info', `site ${document.site} is back`);
+    }
   }
 
   /** Whether an agent has been given a later epoch than the assignment has: the server has gone back. */

@@ -235,8 +235,9 @@ export class RegionLeader {
     const now = this.#context.ports.monotonic();
     const checkpoints = this.#checkpoints;
     if (this.#concluding === undefined) {
-      const handover = this.#target.assignment.regions[this.name.region]?.handover !== false;
-      const worthwhile = this.#phase === 'running' && (handover || this.#leaving);
+      const next = this.#target.assignment.regions[this.name.region];
+      const urgent = next !== undefined && next.epoch !== run.options.assigned.epoch && !next.handover;
+      const worthwhile = this.#phase === 'running' && !urgent;
       const checkpointUntil = worthwhile ? now + (this.#leaving ? LAST_CHECKPOINT / 3 : LAST_CHECKPOINT) : now;
       this.#concluding = { checkpointUntil, until: checkpointUntil + STOPPING, done: checkpoints?.done ?? 0 };
       checkpoints?.ask();

@@ -124,7 +124,7 @@ export class ScriptedHost implements FragmentHost {
 
 export class MemoryBlobs implements BlobStore {
   readonly description = 'memory';
-  readonly blobs = new Map<string, Uint8Array>();
+  readonly blobs: Map<string, Uint8Array> = new Map();
 
   put(name: string, parts: readonly Uint8Array[]): Promise<void> {
     this.blobs.set(name, new Uint8Array(Buffer.concat(parts)));
@@ -164,7 +164,7 @@ export class MemoryCheckpoints implements Checkpoints {
     return Promise.resolve(this.manifests.map((manifest) => ({ manifest, id: manifest.id })));
   }
 
-  newest(id = Number.POSITIVE_INFINITY): ReturnType<Checkpoints['newest']> {
+  newest(id: number = Number.POSITIVE_INFINITY): ReturnType<Checkpoints['newest']> {
     const manifest = this.manifests.find((one) => one.id <= id);
     return Promise.resolve({ ...(manifest === undefined ? {} : { manifest }), refused: [] });
   }

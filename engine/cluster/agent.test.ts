@@ -1,0 +1,194 @@
+/** Agents, leaders and the coordinator on a real NATS server, with fragments that do what the test says. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Cluster } from '../../test/cluster/cluster.ts';
+import { hasNats, type NatsServer, NO_NATS, startNats } from '../../test/kit/nats-server.ts';
+
+const has = hasNats('installed');
+
+describe.skipIf(!has)(has ? 'agents' : `agents: ${NO_NATS.installed}`, () => {
+  let server: NatsServer;
+  let cluster: Cluster;
+  beforeEach(async () => {
+    server = await startNats();
+    cluster = new Cluster(server.url);
+  });
+  afterEach(async () => {
+    await cluster.close();
+    await server.stop();
+  });
+
+  it('run what is deployed, each its fragments, and say so', async () => {
+    await cluster.agent({ site: 'hub', tier: 'cloud' });
+    const edge = await cluster.agent({ site: 'plant', tier: 'edge' });
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until((regions) => regions[0]?.phase === 'running');
+    expect(edge.host.last.plan.name).toBe('above');
+    expect(edge.host.last.start.checkpoint).toBeUndefined();
+  });
+
+  it('take checkpoints and start from the newest one after a failure, at a higher epoch', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
+    const edge = await cluster.agent({ site: 'plant', tier: 'edge' });
+    await cluster.client.deploy({ plan: cluster.plan('shop', 100), parameters: [] });
+    await cluster.until((regions) => (regions[0]?.checkpoint ?? 0) > 0);
+    const before = edge.host.last;
+    expect(before.calls).toEqual(expect.arrayContaining(['barrier 1', 'commit 1']));
+    hub.host.last.fail();
+    await cluster.until((regions) => regions[0]?.restarts === 1 && regions[0].phase === 'running');
+    expect(before.calls.at(-1)).toBe('stop discard');
+    expect(edge.host.last.start.epoch).toBe(before.start.epoch + 1);
+    expect(edge.host.last.start.checkpoint).toBeGreaterThan(0);
+    expect(hub.host.last.start.checkpoint).toBe(edge.host.last.start.checkpoint);
+  });
+
+  it('start anew what an agent was running when it was killed, without the coordinator having a say', async () => {
+    await cluster.agent({ site: 'hub', tier: 'cloud' });
+    const edge = await cluster.agent({ site: 'plant', tier: 'edge', agent: 'e' });
+    await cluster.client.deploy({ plan: cluster.plan('shop', 50), parameters: [] });
+    await cluster.until(([region]) => (region?.checkpoint ?? 0) > 0);
+    const { epoch } = edge.host.last.start;
+    await cluster.kill(edge);
+    const again = await cluster.agent({ site: 'plant', tier: 'edge', agent: 'e', disk: edge.disk });
+    await cluster.until(([region]) => region?.phase === 'running');
+    expect(again.host.last.start).toMatchObject({ epoch: epoch + 1 });
+    expect(again.host.last.start.checkpoint).toBeGreaterThan(0);
+  });
+
+  it('restart a region when the agent of a fragment that it does not lead comes back', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud', agent: 'c' });
+    const edge = await cluster.agent({ site: 'plant', tier: 'edge' });
+    await cluster.agent({ site: 'hub2', tier: 'cloud' });
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+    await cluster.kill(hub);
+    const again = await cluster.agent({ site: 'hub', tier: 'cloud', agent: 'c', disk: hub.disk });
+    await cluster.until(([region]) => region?.phase === 'running' && region.restarts > 0);
+    expect(again.host.last.start.epoch).toBe(edge.host.last.start.epoch);
+    expect(edge.host.running).toHaveLength(1);
+  });
+
+  it('take over from an agent that is lost, on its site, and fence it when it is back', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
+    const first = await cluster.agent({ site: 'plant', tier: 'edge', agent: 'a' });
+    const second = await cluster.agent({ site: 'plant', tier: 'edge', agent: 'b' });
+    await cluster.client.deploy({ plan: cluster.plan('shop', 50), parameters: [] });
+    await cluster.until(([region]) => (region?.checkpoint ?? 0) > 0);
+    const { epoch } = first.host.last.start;
+    const free = first.sever();
+    await cluster.until(([region]) => region?.phase === 'running' && region.epoch > epoch, 'shop', 15_000);
+    expect(second.host.last.start.epoch % 65_536).toBe(0);
+    expect(second.host.last.start.checkpoint).toBeGreaterThan(0);
+    expect(hub.host.last.start.epoch).toBe(second.host.last.start.epoch);
+    const { length } = first.host.last.calls.filter((call) => call.startsWith('commit'));
+    free();
+    await cluster.when(() => first.host.last.calls.includes('stop discard'));
+    expect(first.host.last.calls.filter((call) => call.startsWith('commit'))).toHaveLength(length);
+  });
+
+  it('leave what a lost site ran where it is until the site is forgotten', async () => {
+    await cluster.agent({ site: 'hub', tier: 'cloud' });
+    const first = await cluster.agent({ site: 'plant-1', tier: 'edge' });
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+    const second = await cluster.agent({ site: 'plant-2', tier: 'edge' });
+    await cluster.kill(first);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(second.host.started).toHaveLength(0);
+    await cluster.client.site('plant-1', { forgotten: true });
+    await cluster.until(([region]) => region?.phase === 'running');
+    expect(second.host.last.plan.name).toBe('above');
+  });
+
+  it('are coordinated by another one within five seconds when the coordinator is gone', async () => {
+    const first = await cluster.agent({ site: 'hub', tier: 'cloud', agent: 'x' });
+    await cluster.when(() => first.agent.status().coordinator);
+    const second = await cluster.agent({ site: 'hub-2', tier: 'cloud' });
+    await cluster.agent({ site: 'plant', tier: 'edge' });
+    const began = performance.now();
+    await cluster.kill(first);
+    await cluster.when(() => second.agent.status().coordinator, 6_000);
+    expect(performance.now() - began).toBeLessThan(5_000);
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+  });
+
+  it('stop with a last checkpoint and go on from it', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
+    await cluster.agent({ site: 'plant', tier: 'edge' });
+    const name = { namespace: 'default', app: 'shop' };
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+    const stopped = await cluster.client.want(name, 'stopped');
+    await cluster.until(([region]) => region?.phase === 'stopped' && region.revision === stopped.revision);
+    expect(hub.host.last.calls).toEqual(['barrier 1', 'commit 1', 'stop discard']);
+    await cluster.client.want(name, 'running');
+    await cluster.until(([region]) => region?.phase === 'running');
+    expect(hub.host.last.start.checkpoint).toBe(1);
+  });
+
+  it('pause and resume without starting anything anew', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
+    await cluster.agent({ site: 'plant', tier: 'edge' });
+    const name = { namespace: 'default', app: 'shop' };
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+    await cluster.client.want(name, 'paused');
+    await cluster.when(() => hub.host.last.state === 'paused');
+    await cluster.client.want(name, 'running');
+    await cluster.when(() => hub.host.last.state === 'running');
+    expect(hub.host.started).toHaveLength(1);
+  });
+
+  it('finish what has ended, after a last checkpoint, and do not start it again', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud', agent: 'c' });
+    const edge = await cluster.agent({ site: 'plant', tier: 'edge' });
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+    edge.host.last.end();
+    hub.host.last.end();
+    await cluster.until(([region]) => region?.phase === 'finished');
+    expect(hub.host.last.calls).toEqual(['barrier 1', 'commit 1', 'finish']);
+    await cluster.kill(edge);
+    const again = await cluster.agent({ site: 'plant', tier: 'edge', agent: 'a1', disk: edge.disk });
+    await cluster.until(([region]) => region?.phase === 'finished');
+    expect(again.host.started).toHaveLength(0);
+  });
+
+  it('leave a region alone that failed by a mistake of the user, until something is changed', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
+    await cluster.agent({ site: 'plant', tier: 'edge' });
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+    hub.host.last.fail('test.mistake', 'user');
+    await cluster.until(([region]) => region?.phase === 'failed' && region.trouble?.code === 'test.mistake');
+    await cluster.client.want({ namespace: 'default', app: 'shop' }, 'running');
+    await cluster.until(([region]) => region?.phase === 'running');
+  });
+
+  it('keep apps and namespaces apart', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
+    await cluster.agent({ site: 'plant', tier: 'edge' });
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.client.deploy({ plan: cluster.plan('shop', 60_000, 'other'), parameters: [] });
+    await cluster.client.deploy({ plan: cluster.plan('shop-2'), parameters: [] });
+    await cluster.when(() => hub.host.running.length === 3);
+    await cluster.client.want({ namespace: 'other', app: 'shop' }, 'undeployed');
+    await cluster.when(() => hub.host.running.length === 2);
+    expect((await cluster.client.apps()).map(({ namespace, app }) => `${namespace}/${app}`).sort()).toEqual([
+      'default/shop',
+      'default/shop-2',
+    ]);
+    expect(hub.host.running.map(({ plan }) => plan.namespace)).toEqual(['default', 'default']);
+  });
+
+  it('stop within five seconds, after a checkpoint', async () => {
+    await cluster.agent({ site: 'hub', tier: 'cloud' });
+    const edge = await cluster.agent({ site: 'plant', tier: 'edge' });
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+    const began = performance.now();
+    await edge.agent.stop();
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(edge.host.last.calls).toEqual(['barrier 1', 'commit 1', 'stop discard']);
+  });
+});

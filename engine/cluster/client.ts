@@ -1,0 +1,184 @@
+/** The user's side of the control plane: writes wishes into documents by compare-and-set, and asks agents how far they are. */
+import { userError } from '../errors.ts';
+import type { LogicalPlan } from '../graph/plan.ts';
+import type { KeyValue, Nats } from '../nats/nats.ts';
+import type { Ports } from '../ports.ts';
+import { Plans } from './artifacts.ts';
+import { Control } from './control.ts';
+import {
+  type AppDocument,
+  type AssignmentDocument,
+  appDocument,
+  assignmentDocument,
+  decodeDocument,
+  encodeDocument,
+  type SiteDocument,
+  siteDocument,
+  type Versioned,
+  versioned,
+  type Wanted,
+} from './documents.ts';
+import { type AppName, ASK_SUBJECT, appKey, appLabel, assignmentKey, siteKey } from './names.ts';
+import { isWrongRevision } from './region-records.ts';
+import type { Read } from './shape.ts';
+import { type AgentStatus, decodeStatus } from './status.ts';
+
+/** Of compare-and-set against others who write the same document. */
+const ATTEMPTS = 20;
+
+export interface DeployRequest {
+  readonly plan: LogicalPlan;
+  /** Names of the parameters that were given. */
+  readonly parameters: readonly string[];
+  /** Begin without the state of the revision before. */
+  readonly fresh?: boolean;
+}
+
+export class ClusterClient {
+  readonly #nats: Nats;
+  readonly #ports: Ports;
+  readonly #control: Control;
+  readonly #plans: Plans;
+
+  /** `domain`: where the control documents are, if that is known. */
+  constructor(nats: Nats, ports: Ports, domain?: string) {
+    this.#nats = nats;
+    this.#ports = ports;
+    this.#control = new Control({ nats, home: false, ...(domain === undefined ? {} : { known: domain }) });
+    this.#plans = new Plans(() => this.#control.artifacts());
+  }
+
+  documents(): Promise<KeyValue> {
+    return this.#control.documents();
+  }
+
+  /** Every app that was not undeployed. */
+  async apps(): Promise<readonly AppDocument[]> {
+    const all = await this.#all('apps.>', appDocument);
+    return all.filter(({ wanted }) => wanted !== 'undeployed');
+  }
+
+  sites(): Promise<readonly SiteDocument[]> {
+    return this.#all('sites.>', siteDocument);
+  }
+
+  app(name: AppName): Promise<AppDocument | undefined> {
+    return this.#one(appKey(name), appDocument);
+  }
+
+  assignment(name: AppName): Promise<AssignmentDocument | undefined> {
+    return this.#one(assignmentKey(name), assignmentDocument);
+  }
+
+  /** Safe when it resolves; what becomes of it is the coordinator's and the agents'. */
+  async deploy({ plan, parameters, fresh }: DeployRequest): Promise<AppDocument> {
+    const digest = await this.#plans.keep(plan);
+    const name = { namespace: plan.namespace, app: plan.name };
+    return this.#change(name, (before) => ({
+      ...withoutRestore(before),
+      ...{ ...name, plan: digest, parameters, wanted: 'running' },
+      ...{ drain: false, fresh: fresh ?? before?.wanted === 'undeployed', changed: this.#ports.now() },
+      ...this.#deployed(before),
+    }));
+  }
+
+  /** Rejects with `cluster.no-app` where there is none. */
+  want(name: AppName, wanted: Wanted, drain = false): Promise<AppDocument> {
+    return this.#change(name, (before) => {
+      const known = this.#known(name, before);
+      return { ...known, wanted, drain, revision: known.revision + 1, changed: this.#ports.now() };
+    });
+  }
+
+  restore(name: AppName, checkpoint: number): Promise<AppDocument> {
+    return this.#change(name, (before) => ({
+      ...this.#known(name, before),
+      ...{ restore: checkpoint, fresh: false, drain: false, wanted: 'running', changed: this.#ports.now() },
+      ...this.#deployed(before),
+    }));
+  }
+
+  async site(site: string, change: Partial<Pick<SiteDocument, 'forgotten' | 'draining'>>): Promise<void> {
+    await this.#write(siteKey(site), siteDocument, (before) => ({
+      ...(before ?? { ...versioned, site, forgotten: false, draining: false }),
+      ...change,
+      changed: this.#ports.now(),
+    }));
+  }
+
+  /** Status of every agent that answers within `milliseconds`, or until `enough` says so. */
+  ask(
+    milliseconds: number,
+    enough: (statuses: readonly AgentStatus[]) => boolean = () => false,
+  ): Promise<readonly AgentStatus[]> {
+    const inbox = `_INBOX.cs-ctl.${Math.floor(this.#ports.random() * 0x1_0000_0000_0000).toString(36)}`;
+    const statuses = new Map<string, AgentStatus>();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        answers.close();
+        const all = [...statuses.values()];
+        resolve(all.sort((a, b) => `${a.site}/${a.agent}`.localeCompare(`${b.site}/${b.agent}`)));
+      };
+      const timer = this.#ports.after(milliseconds, end);
+      const answers = this.#nats.subscribe(inbox, ({ data }) => {
+        if (data.length === 0) return;
+        const status = decodeStatus(data);
+        statuses.set(`${status.site}/${status.agent}`, status);
+        if (enough([...statuses.values()])) end();
+      });
+      this.#nats.publish(ASK_SUBJECT, new Uint8Array(0), { reply: inbox });
+    });
+  }
+
+  /** The revision after `before`, and that everything is to be started for it. */
+  #deployed(before: AppDocument | undefined): Pick<AppDocument, 'revision' | 'deployed'> {
+    const revision = (before?.revision ?? 0) + 1;
+    return { revision, deployed: revision };
+  }
+
+  #known(name: AppName, before: AppDocument | undefined): AppDocument {
+    if (before !== undefined && before.wanted !== 'undeployed') return before;
+    throw userError('cluster.no-app', `there is no app ${appLabel(name)}`, {
+      hint: 'cloudskin list shows those there are',
+    });
+  }
+
+  #change(name: AppName, change: (before: AppDocument | undefined) => AppDocument): Promise<AppDocument> {
+    return this.#write(appKey(name), appDocument, change);
+  }
+
+  async #write<T extends Versioned>(key: string, read: Read<T>, change: (before: T | undefined) => T): Promise<T> {
+    const bucket = await this.documents();
+    for (let attempt = 1; ; attempt++) {
+      const entry = await bucket.get(key);
+      const before = entry === undefined ? undefined : decodeDocument(read, entry.value, key);
+      const next = change(before);
+      try {
+        if (entry === undefined) await bucket.create(key, encodeDocument(next));
+        else await bucket.update(key, encodeDocument(next), entry.revision);
+        return next;
+      } catch (error) {
+        if (!isWrongRevision(error) || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #one<T extends Versioned>(key: string, read: Read<T>): Promise<T | undefined> {
+    const entry = await (await this.documents()).get(key);
+    return entry === undefined ? undefined : decodeDocument(read, entry.value, key);
+  }
+
+  async #all<T extends Versioned>(pattern: string, read: Read<T>): Promise<readonly T[]> {
+    const bucket = await this.documents();
+    const entries = await Promise.all((await bucket.keys(pattern)).map((key) => bucket.get(key)));
+    return entries.flatMap((entry) => (entry === undefined ? [] : [decodeDocument(read, entry.value, entry.key)]));
+  }
+}
+
+/** An earlier `restore` is no part of a new deployment. */
+function withoutRestore(before: AppDocument | undefined): Versioned {
+  if (before === undefined) return versioned;
+  const { restore: _, ...rest } = before;
+  return rest;
+}
