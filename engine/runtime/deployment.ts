@@ -7,10 +7,11 @@ import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import { type CloudskinError, externalError } from '../errors.ts';
 import type { MetricsSnapshot, RunState } from '../metrics/snapshot.ts';
 import { type Ports, realPorts } from '../ports.ts';
-import { Fragment, type SinkSummary } from './fragment.ts';
+import { Fragment } from './fragment.ts';
+import type { SinkSummary } from './fragment-handle.ts';
 import { directoryOf, type RuntimeOptions } from './options.ts';
 
-export type { SinkSummary } from './fragment.ts';
+export type { SinkSummary } from './fragment-handle.ts';
 export type { RuntimeOptions } from './options.ts';
 
 /** What a run did, when it is over. */

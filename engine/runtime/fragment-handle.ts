@@ -9,6 +9,7 @@
  * is started is the last: after its commits `finish` closes the sinks. A fragment that takes no checkpoints finishes by itself.
  */
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
+import type { SinkReport } from '../graph/connector.ts';
 import type { MetricsSnapshot } from '../metrics/snapshot.ts';
 import type { FragmentReceipt } from '../state/checkpoints.ts';
 import type { ChannelStats } from '../transport/transport.ts';
@@ -27,12 +28,18 @@ export interface FragmentStart {
   readonly domain?: string;
 }
 
+export interface SinkSummary extends SinkReport {
+  readonly name: string;
+}
+
 export interface FragmentStatus {
   readonly state: 'opening' | 'ready' | 'running' | 'paused' | 'ended' | 'failed' | 'stopped';
   /** Channels that are not connected yet, with the reason where one is known. */
   readonly waiting: readonly { readonly channel: string; readonly reason: string }[];
   readonly channels: ReadonlyMap<string, ChannelStats>;
   readonly metrics: MetricsSnapshot;
+  /** What sinks say of what they wrote; once they are closed. */
+  readonly sinks?: readonly SinkSummary[];
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
 }
 

@@ -10,7 +10,6 @@
  */
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import { type CloudskinError, externalError, internalError } from '../errors.ts';
-import type { SinkReport } from '../graph/connector.ts';
 import type { MetricsSnapshot, RunState } from '../metrics/snapshot.ts';
 import { realPorts } from '../ports.ts';
 import type { FragmentSaver } from '../state/checkpoints.ts';
@@ -18,7 +17,7 @@ import { Alignment } from './alignment.ts';
 import { type ChannelOptions, Channels, NO_CHANNELS } from './channels.ts';
 import { Control, Latch } from './control.ts';
 import { Cuts } from './cuts.ts';
-import type { FragmentEvents, FragmentHandle, FragmentStatus } from './fragment-handle.ts';
+import type { FragmentEvents, FragmentHandle, FragmentStatus, SinkSummary } from './fragment-handle.ts';
 import { Opening } from './opening.ts';
 import { directoryOf, PATIENCE, type RuntimeOptions } from './options.ts';
 import type { Restored } from './restore.ts';
@@ -36,10 +35,6 @@ export interface FragmentOptions {
   /** The checkpoint to go on from. */
   readonly restored?: Restored;
   readonly events?: Partial<FragmentEvents>;
-}
-
-export interface SinkSummary extends SinkReport {
-  readonly name: string;
 }
 
 /** Milliseconds after which sources that have not heard that they are to stop are left behind. */
@@ -65,6 +60,7 @@ export class Fragment implements FragmentHandle {
   #startedAt: number | undefined;
   #endedAt: number | undefined;
   #running: Promise<readonly SinkSummary[]> | undefined;
+  #reports: readonly SinkSummary[] | undefined;
 
   constructor(plan: FragmentPlan, options: FragmentOptions) {
     this.plan = plan;
@@ -104,6 +100,7 @@ export class Fragment implements FragmentHandle {
       waiting: this.#channels.waiting,
       channels: this.#channels.stats,
       metrics: this.metrics(),
+      ...(this.#reports === undefined ? {} : { sinks: this.#reports }),
       ...(error === undefined ? {} : { error: { ...error, ...(hint === undefined ? {} : { hint }) } }),
     };
   }
@@ -197,6 +194,7 @@ export class Fragment implements FragmentHandle {
       return [];
     });
     const { failure } = this.#control;
+    this.#reports = reports;
     this.#state = failure === undefined ? 'ended' : 'failed';
     this.#endedAt = this.#control.ports.monotonic();
     this.#options.events?.over?.(this.#discarded ? undefined : failure);

@@ -1,0 +1,70 @@
+/** Runs fragments in the thread that asks for it: in a worker, in a process without workers, in the simulation. */
+import type { Channel } from '../compile/fragment-plan.ts';
+import { CloudskinError, internalError } from '../errors.ts';
+import type { FragmentSaver } from '../state/checkpoints.ts';
+import type { FragmentSnapshot } from '../state/state.ts';
+import type { Transport } from '../transport/transport.ts';
+import { Fragment } from './fragment.ts';
+import type { FragmentEvents, FragmentHandle, FragmentHost, FragmentStart } from './fragment-handle.ts';
+import type { RuntimeOptions } from './options.ts';
+
+/** Where one fragment's checkpoints go to and come from. */
+export interface FragmentStore {
+  readonly saver: FragmentSaver;
+  /** The snapshots of a checkpoint that may hold state of the fragment's nodes. */
+  load(checkpoint: number): Promise<readonly FragmentSnapshot[]>;
+}
+
+export interface ThreadHostOptions {
+  readonly runtime: RuntimeOptions;
+  /** What carries a channel; throws where nothing does. */
+  readonly transport: (channel: Channel) => Transport;
+  /** Needed where checkpoints are taken. */
+  readonly store?: (start: FragmentStart) => FragmentStore;
+}
+
+export class ThreadHost implements FragmentHost {
+  readonly #options: ThreadHostOptions;
+  readonly #running = new Set<Fragment>();
+  #closed = false;
+
+  constructor(options: ThreadHostOptions) {
+    this.#options = options;
+  }
+
+  async start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
+    const { runtime, transport } = this.#options;
+    const { plan, epoch, peers, checkpoint, checkpointed } = start;
+    const store = checkpointed === true || checkpoint !== undefined ? this.#storeOf(start) : undefined;
+    const snapshots = checkpoint === undefined ? undefined : await store?.load(checkpoint);
+    if (this.#closed) throw new CloudskinError('run.closed', 'the host is closed', { domain: 'external' });
+    const fragment: Fragment = new Fragment(plan, {
+      runtime,
+      channels: { epoch, peers, transport },
+      ...(checkpointed === true && store !== undefined ? { saver: store.saver } : {}),
+      ...(checkpoint === undefined || snapshots === undefined ? {} : { restored: { checkpoint, snapshots } }),
+      events: {
+        ...events,
+        over: (error) => {
+          this.#running.delete(fragment);
+          events.over(error);
+        },
+      },
+    });
+    this.#running.add(fragment);
+    fragment.run().catch(() => undefined);
+    return fragment;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#running].map((fragment) => fragment.stop('discard')));
+  }
+
+  #storeOf(start: FragmentStart): FragmentStore {
+    if (this.#options.store === undefined) {
+      throw internalError('runtime.no-store', `there is no place for checkpoints of ${start.plan.name}`);
+    }
+    return this.#options.store(start);
+  }
+}
