@@ -7,13 +7,8 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { type CommandModule, EXIT_FAILED, examples, type Invocation } from '../command.ts';
+import { type Finding, installedServer, runningServer } from '../doctor-nats.ts';
 import { paint } from '../paint.ts';
-
-interface Finding {
-  readonly name: string;
-  readonly status: 'ok' | 'missing' | 'optional';
-  readonly detail: string;
-}
 
 /** Modules of a few bytes, each valid only where the engine has the feature (binary format, WebAssembly specification). */
 const FEATURES: readonly { readonly name: string; readonly bytes: readonly number[] }[] = [
@@ -29,6 +24,13 @@ const OPTIONAL: readonly { readonly name: string; readonly purpose: string }[] =
   { name: '@bytecodealliance/jco', purpose: 'preparing operators of your own from component files' },
 ];
 
+interface Options {
+  readonly json?: boolean;
+  readonly nats?: string;
+  readonly creds?: string;
+  readonly domain?: string;
+}
+
 export const doctor: CommandModule = {
   name: 'doctor',
   define(program: Command, invocation: Invocation, finish: (status: number) => void): void {
@@ -36,9 +38,19 @@ export const doctor: CommandModule = {
       .command('doctor')
       .description('show what this machine offers and what is missing')
       .option('--json', 'print one JSON object')
-      .addHelpText('after', examples(['cloudskin doctor', 'a table'], ['cloudskin doctor --json', 'for programs']))
-      .action(async (options: { json?: boolean }) => {
-        const findings = inspect();
+      .option('--nats <url>', 'look at a running NATS server, too; several of a cluster joined by commas')
+      .option('--creds <file>', 'credentials for it')
+      .option('--domain <name>', 'the JetStream domain to ask there, instead of its own')
+      .addHelpText(
+        'after',
+        examples(
+          ['cloudskin doctor', 'a table'],
+          ['cloudskin doctor --json', 'for programs'],
+          ['cloudskin doctor --nats nats://localhost:4222', 'and what that server can do'],
+        ),
+      )
+      .action(async (options: Options) => {
+        const findings = [...inspect(), ...(await running(options))];
         const text = options.json === true ? `${JSON.stringify({ findings })}\n` : table(findings, invocation);
         await invocation.terminal.out(text);
         finish(findings.some((finding) => finding.status === 'missing') ? EXIT_FAILED : 0);
@@ -54,8 +66,18 @@ function inspect(): Finding[] {
     ...FEATURES.map(featureFinding),
     artifact('Support module', new URL('../../engine/compile/support/support.wasm', import.meta.url)),
     artifact('Operator anomaly', new URL('../../operators/anomaly/anomaly.cell', import.meta.url)),
+    installedServer(),
     ...OPTIONAL.map(packageFinding),
   ];
+}
+
+async function running({ nats, creds, domain }: Options): Promise<Finding[]> {
+  if (nats === undefined) return [];
+  return await runningServer({
+    nats,
+    ...(creds === undefined ? {} : { creds }),
+    ...(domain === undefined ? {} : { domain }),
+  });
 }
 
 function featureFinding(feature: (typeof FEATURES)[number]): Finding {

@@ -3,6 +3,7 @@ import { NatsConnectionImpl } from '@nats-io/nats-core/internal';
 import { connect } from '@nats-io/transport-node';
 import { type CloudskinError, externalError } from '../errors.ts';
 import { realPorts } from '../ports.ts';
+import { isOlder } from './features.ts';
 import type { JetStream, Nats } from './nats.ts';
 import { Connection } from './nats-js/connection.ts';
 import { natsError, unsupported } from './nats-js/errors.ts';
@@ -12,7 +13,7 @@ import { connectionOptions, type NatsOptions } from './nats-js/options.ts';
 export type { NatsOptions, NatsTls } from './nats-js/options.ts';
 
 /** The oldest server that all of it works with: pull consumers with a bound in bytes, and names of consumers. */
-const OLDEST = [2, 9];
+const OLDEST = '2.9.0';
 
 class Client extends Connection implements Nats {
   readonly #domains = new Map<string | undefined, JetStream>();
@@ -35,9 +36,9 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   });
   if (!(nc instanceof NatsConnectionImpl)) throw new TypeError('nats.js made a connection of another kind');
   const version = nc.info?.version ?? '';
-  if (older(version)) {
+  if (isOlder(version, OLDEST)) {
     await nc.close();
-    throw unsupported(`connecting to ${nc.getServer()}`, version, OLDEST.join('.'));
+    throw unsupported(`connecting to ${nc.getServer()}`, version, OLDEST);
   }
   return new Client(nc, options.ports ?? realPorts);
 }
@@ -51,10 +52,4 @@ function connectError(error: unknown, servers: string | string[] | undefined): C
     hint: 'check that a NATS server runs there and can be reached',
     cause: error,
   });
-}
-
-function older(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldestMajor = 0, oldestMinor = 0] = OLDEST;
-  return major < oldestMajor || (major === oldestMajor && minor < oldestMinor);
 }

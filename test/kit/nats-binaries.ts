@@ -3,12 +3,7 @@
  * cache outside the repository.
  */
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import process from 'node:process';
-
-export const NEWEST_NATS = '2.15.2';
+import { findProgram, isExecutable, NEWEST_NATS, newestNatsPath } from '../../tools/programs/programs.ts';
 
 export type NatsVersion = 'installed' | 'newest';
 
@@ -18,22 +13,13 @@ export interface NatsBinary {
   readonly version: string;
 }
 
-/** Where built tools are kept between runs. */
-export function cacheDirectory(): string {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cloudskin');
-}
-
-/** Where the newest server is, or would be. */
-export function newestNatsPath(): string {
-  return join(cacheDirectory(), `nats-server-${NEWEST_NATS}`, 'nats-server');
-}
-
 const found = new Map<NatsVersion, NatsBinary | undefined>();
 
 /** Undefined where it is not there. */
 export function natsBinary(version: NatsVersion): NatsBinary | undefined {
   if (!found.has(version)) {
-    const path = version === 'newest' ? executable(newestNatsPath()) : installedNats();
+    const newest = isExecutable(newestNatsPath()) ? newestNatsPath() : undefined;
+    const path = version === 'newest' ? newest : findProgram('nats-server');
     found.set(version, path === undefined ? undefined : probe(path));
   }
   return found.get(version);
@@ -48,25 +34,6 @@ export const NO_NATS: Readonly<Record<NatsVersion, string>> = {
   installed: 'nats-server is not installed (apt-get install nats-server)',
   newest: `nats-server ${NEWEST_NATS} is not built (node tools/test-setup.ts, needs go)`,
 };
-
-/** Debian puts it where the paths of users without privileges do not look. */
-function installedNats(): string | undefined {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin'];
-  for (const directory of directories) {
-    const path = directory === '' ? undefined : executable(join(directory, 'nats-server'));
-    if (path !== undefined) return path;
-  }
-  return undefined;
-}
-
-function executable(path: string): string | undefined {
-  try {
-    accessSync(path, constants.X_OK);
-    return path;
-  } catch {
-    return undefined;
-  }
-}
 
 function probe(path: string): NatsBinary | undefined {
   try {

@@ -1,0 +1,106 @@
+/**
+ * `npm test` runs this first: installs the programs that tests need and that are missing, where it may (root with apt-get; go for the newest
+ * nats-server), and says what to do where it may not. Tests without their program are skipped by name, so nothing here ever fails the run.
+ * `CLOUDSKIN_TEST_SETUP=off` leaves the machine as it is.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { cacheDirectory, findProgram, isExecutable, NEEDED, NEWEST_NATS, newestNatsPath } from './programs/programs.ts';
+
+const MODULE = `github.com/nats-io/nats-server/v2@v${NEWEST_NATS}`;
+const APT_LIMIT = 240_000;
+const GO_LIMIT = 300_000;
+/** What failed is not tried again for so long: an offline machine should not wait at every run. */
+const AGAIN_AFTER = 3_600_000;
+const NO_SERVICES = '/usr/sbin/policy-rc.d';
+
+function main(): void {
+  const missing = NEEDED.filter((program) => !program.present());
+  const newest = isExecutable(newestNatsPath());
+  if ((missing.length === 0 && newest) || process.env.CLOUDSKIN_TEST_SETUP === 'off') return;
+  if (missing.length > 0) provide(missing.map((program) => program.debian));
+  for (const { name, debian, tests } of NEEDED.filter((program) => !program.present())) {
+    say(`${name} is missing: tests of ${tests} are skipped. Install it: apt-get install ${debian}`);
+  }
+  if (!newest) buildNewest();
+}
+
+function provide(packages: readonly string[]): void {
+  if (process.getuid?.() !== 0 || findProgram('apt-get') === undefined || failedLately('apt-get')) return;
+  say(`installing ${packages.join(', ')} for the tests (apt-get)`);
+  // servers that Debian starts at once would take their usual ports on this machine for good
+  const forbid = !existsSync(NO_SERVICES) && existsSync(dirname(NO_SERVICES));
+  if (forbid) writeFileSync(NO_SERVICES, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    const wait = ['-o', 'DPkg::Lock::Timeout=60', '-o', 'Acquire::Retries=2'];
+    const install = ['install', '-y', '-q', '--no-install-recommends', ...wait, ...packages];
+    // the list of packages of a fresh machine is empty or old
+    run('apt-get', ['update', '-q', ...wait], APT_LIMIT);
+    remember('apt-get', run('apt-get', install, APT_LIMIT));
+  } finally {
+    if (forbid) rmSync(NO_SERVICES, { force: true });
+  }
+}
+
+function buildNewest(): void {
+  const go = findProgram('go');
+  const todo = `tests of nats-server ${NEWEST_NATS} are skipped. Build it with a recent go: node tools/test-setup.ts`;
+  if (go === undefined || failedLately('go')) {
+    say(`nats-server ${NEWEST_NATS} is missing: ${todo}`);
+    return;
+  }
+  say(`building nats-server ${NEWEST_NATS} for the tests (go install)`);
+  const target = dirname(newestNatsPath());
+  const scratch = `${target}.${process.pid}`;
+  try {
+    mkdirSync(scratch, { recursive: true });
+    const built = run(go, ['install', MODULE], GO_LIMIT, { GOBIN: scratch });
+    remember('go', built);
+    if (built) {
+      mkdirSync(target, { recursive: true });
+      renameSync(join(scratch, 'nats-server'), newestNatsPath());
+    } else say(`nats-server ${NEWEST_NATS} could not be built: ${todo}`);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function run(command: string, args: readonly string[], limit: number, more: Record<string, string> = {}): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', ...more };
+  const { status, stderr, error } = spawnSync(command, args, { env, timeout: limit, encoding: 'utf8', stdio: 'pipe' });
+  if (status === 0) return true;
+  const why = error?.message ?? stderr.trim().split('\n').slice(-3).join('\n  ');
+  say(`${command} ${args[0]} failed: ${why}`);
+  return false;
+}
+
+function markOf(what: string): string {
+  return join(cacheDirectory(), `${what}-failed`);
+}
+
+function failedLately(what: string): boolean {
+  try {
+    return Date.now() - statSync(markOf(what)).mtimeMs < AGAIN_AFTER;
+  } catch {
+    return false;
+  }
+}
+
+function remember(what: string, succeeded: boolean): void {
+  mkdirSync(cacheDirectory(), { recursive: true });
+  if (succeeded) rmSync(markOf(what), { force: true });
+  else writeFileSync(markOf(what), '');
+}
+
+function say(text: string): void {
+  process.stderr.write(`test setup: ${text}\n`);
+}
+
+try {
+  main();
+} catch (error) {
+  // a full disk, a home that may not be written: the tests run with what is there
+  say(`gave up: ${error instanceof Error ? error.message : String(error)}`);
+}
