@@ -19,8 +19,8 @@ export interface LedgerSource {
 
 export class Ledger {
   readonly #sources: Readonly<Record<string, LedgerSource>>;
-  /** By sink, what its complete checkpoints hold, by their ids. */
-  readonly #seen = new Map<string, Map<number, readonly Row[]>>();
+  /** By sink and its partitions, what complete checkpoints hold, by their ids. */
+  readonly #seen = new Map<string, Map<string, Map<number, readonly Row[]>>>();
   /** By sink, rows written without checkpoints, seen when it was closed. */
   readonly #closed = new Map<string, Row[]>();
   /** Called before a batch is handed out, with the number of those before it. */
@@ -32,9 +32,10 @@ export class Ledger {
     this.#sources = sources;
   }
 
-  /** What is seen of a sink's output, in order. */
+  /** What is seen of a sink's output, in order, partition by partition. */
   rows(sink: string): Row[] {
-    const seen = [...(this.#seen.get(sink) ?? [])].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows);
+    const partitions = [...(this.#seen.get(sink)?.values() ?? [])];
+    const seen = partitions.flatMap((ids) => [...ids].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows));
     return [...seen, ...(this.#closed.get(sink) ?? [])];
   }
 
@@ -87,8 +88,10 @@ export class Ledger {
   #openSink(context: SinkContext): Sink {
     const name = context.identity ?? context.name;
     const short = context.name;
-    const seen = this.#seen.get(short) ?? new Map<number, readonly Row[]>();
-    this.#seen.set(short, seen);
+    const partitions = this.#seen.get(short) ?? new Map<string, Map<number, readonly Row[]>>();
+    this.#seen.set(short, partitions);
+    const seen = partitions.get(name) ?? new Map<number, readonly Row[]>();
+    partitions.set(name, seen);
     let written: Row[] = [];
     const commit = async (checkpoint: number, { frozen }: Prepared): Promise<void> => {
       const rows = parseValue(new TextDecoder().decode(frozen?.[0])) as Row[];
