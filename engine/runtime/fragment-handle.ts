@@ -26,6 +26,8 @@ export interface FragmentStart {
   readonly checkpointed?: true;
   /** The JetStream domain where the region keeps its checkpoints, on its own side of a link; absent: that of the agent's own server. */
   readonly domain?: string;
+  /** Where relative paths of connectors and components count from; absent: the host's own. */
+  readonly directory?: string;
 }
 
 export interface SinkSummary extends SinkReport {
