@@ -284,6 +284,11 @@ class Reader implements StreamReader {
   }
 
   #put(msg: Msg, place: Place): void {
+    // a start beyond the end is taken by servers of 2.9 as the end
+    if (place.sequence < (this.#options.startSequence ?? 0)) {
+      if (place.pending === 0) this.#reachEnd();
+      return;
+    }
     this.#last = place.sequence;
     this.#begun = true;
     this.#pending = place.pending;
