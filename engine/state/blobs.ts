@@ -10,6 +10,8 @@ export interface BlobStore {
   put(name: string, parts: readonly Uint8Array[]): Promise<void>;
   /** Undefined where there is none; rejects with `state.read` where it cannot be read. */
   get(name: string): Promise<Uint8Array | undefined>;
+  /** Of several copies one that `isSound` takes, else any; present where there are several. */
+  getSound?(name: string, isSound: (bytes: Uint8Array) => boolean | Promise<boolean>): Promise<Uint8Array | undefined>;
   list(prefix: string): Promise<readonly string[]>;
   /** Deleting what is not there is no error. */
   delete(name: string): Promise<void>;

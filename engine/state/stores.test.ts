@@ -1,0 +1,114 @@
+/** Blob stores: the contract, and what a directory does when it is killed, full or closed to us. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { describe, expect, it } from 'vitest';
+import { blobContract } from '../../test/contract/blobs.ts';
+import { temporaryDirectory } from '../../test/kit/connectors.ts';
+import type { BlobStore } from './blobs.ts';
+import { openDirectory } from './directory.ts';
+import { encryptedStore, parseKey } from './encrypted.ts';
+import { teeStore } from './tee.ts';
+
+const KEY = Buffer.alloc(32, 7);
+
+async function opened(wrap: (stores: readonly BlobStore[]) => BlobStore, count = 1) {
+  const place = await temporaryDirectory();
+  const reopen = async (): Promise<BlobStore> => {
+    const paths = Array.from({ length: count }, (_, index) => join(place.path, `store-${index}`));
+    return wrap(await Promise.all(paths.map(openDirectory)));
+  };
+  return { store: await reopen(), reopen, close: place.remove };
+}
+
+const first = (stores: readonly BlobStore[]): BlobStore => stores[0] as BlobStore;
+blobContract({ title: 'a directory', open: () => opened(first) });
+blobContract({ title: 'two directories', open: () => opened(teeStore, 2) });
+blobContract({ title: 'an encrypted directory', open: () => opened((stores) => encryptedStore(first(stores), KEY)) });
+
+describe('a directory', () => {
+  it('holds whole blobs only, whenever who writes them is killed', async () => {
+    const place = await temporaryDirectory();
+    const script = `import { openDirectory } from ${JSON.stringify(new URL('directory.ts', import.meta.url).href)};
+      const store = await openDirectory(${JSON.stringify(place.path)});
+      for (let i = 0; ; i++) { await store.put('blob-' + (i % 5), [new Uint8Array(300_000).fill(i % 251)]); console.log(i); }`;
+    for (let round = 0; round < 4; round++) {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      for (let lines = 0; lines < 3 + round; lines++) await once(child.stdout, 'data');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const store = await openDirectory(place.path);
+      for (const name of await store.list('')) {
+        const bytes = (await store.get(name)) ?? new Uint8Array(0);
+        expect(bytes.length).toBe(300_000);
+        expect(bytes.every((byte) => byte === bytes[0])).toBe(true);
+      }
+      expect((await readdir(place.path)).filter((name) => name.startsWith('.'))).toEqual([]);
+    }
+    await place.remove();
+  });
+
+  it('says so when it cannot write', async () => {
+    const place = await temporaryDirectory();
+    const store = await openDirectory(place.path);
+    await mkdir(join(place.path, 'taken'));
+    await expect(store.put('taken', [Uint8Array.of(1)])).rejects.toMatchObject({
+      code: 'state.write',
+      domain: 'external',
+    });
+    expect(await readdir(place.path)).toEqual(['taken']);
+    await writeFile(join(place.path, 'file'), '');
+    await expect(openDirectory(join(place.path, 'file', 'below'))).rejects.toMatchObject({ code: 'state.write' });
+    await place.remove();
+  });
+});
+
+describe('several stores', () => {
+  it('make a damaged or missing blob good by another', async () => {
+    const place = await temporaryDirectory();
+    const [one, two] = [await openDirectory(join(place.path, 'one')), await openDirectory(join(place.path, 'two'))];
+    const both = teeStore([one, two]);
+    await both.put('x', [Uint8Array.of(1, 2)]);
+    await one.put('x', [Uint8Array.of(9, 9)]);
+    const isSound = (bytes: Uint8Array): boolean => bytes[0] === 1;
+    expect(await both.getSound?.('x', isSound)).toEqual(Buffer.of(1, 2));
+    await one.delete('x');
+    expect(await both.get('x')).toEqual(Buffer.of(1, 2));
+    await place.remove();
+  });
+});
+
+describe('encryption', () => {
+  it('names what was changed, put under another name, or written with another key', async () => {
+    const place = await temporaryDirectory();
+    const files = await openDirectory(place.path);
+    const store = encryptedStore(files, KEY);
+    await store.put('x', [Buffer.from('secret readings')]);
+    const sealed = await readFile(join(place.path, 'x'));
+    expect(sealed.includes('secret')).toBe(false);
+    await files.put('y', [sealed]);
+    await expect(store.get('y')).rejects.toMatchObject({ code: 'state.sealed' });
+    for (let at = 0; at < sealed.length; at++) {
+      const changed = Buffer.from(sealed);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      await files.put('x', [changed]);
+      await expect(store.get('x')).rejects.toMatchObject({ code: 'state.sealed' });
+    }
+    await files.put('x', [sealed]);
+    await expect(encryptedStore(files, Buffer.alloc(32, 8)).get('x')).rejects.toMatchObject({ code: 'state.sealed' });
+    await place.remove();
+  });
+
+  it('takes keys as bytes, in hexadecimal digits and in base64, and nothing else', () => {
+    for (const text of [KEY, KEY.toString('hex'), `${KEY.toString('base64')}\n`]) {
+      expect(Buffer.from(parseKey(Buffer.from(text), 'key'))).toEqual(KEY);
+    }
+    for (const wrong of ['', 'short', 'x'.repeat(64), '0'.repeat(63)]) {
+      expect(() => parseKey(Buffer.from(wrong), 'key')).toThrow(/holds no key/);
+    }
+  });
+});

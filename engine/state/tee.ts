@@ -1,0 +1,57 @@
+/**
+ * Several stores as one: what is put is in all of them, what is asked for comes from the first that has it. `isSound` tells bytes that are
+ * what they should be, so that a damaged blob of one store is made good by another.
+ */
+import type { BlobStore } from './blobs.ts';
+import { readFailed } from './names.ts';
+
+export function teeStore(stores: readonly BlobStore[]): BlobStore {
+  const description = stores.map((store) => store.description).join(' and ');
+  return {
+    description,
+    async put(name, parts) {
+      await Promise.all(stores.map((store) => store.put(name, parts)));
+    },
+    get: (name) => getFrom(stores, name, () => true),
+    async list(prefix) {
+      const names = new Set<string>();
+      let failure: unknown;
+      let heard = 0;
+      for (const store of stores) {
+        try {
+          for (const name of await store.list(prefix)) names.add(name);
+          heard += 1;
+        } catch (error) {
+          failure = error;
+        }
+      }
+      if (heard === 0 && failure !== undefined) throw failure;
+      return [...names].sort();
+    },
+    async delete(name) {
+      await Promise.all(stores.map((store) => store.delete(name)));
+    },
+    getSound: (name, isSound) => getFrom(stores, name, isSound),
+  };
+}
+
+/** The first that is sound; else the first there is, so that the caller can say what is wrong with it. */
+async function getFrom(
+  stores: readonly BlobStore[],
+  name: string,
+  isSound: (bytes: Uint8Array) => boolean | Promise<boolean>,
+): Promise<Uint8Array | undefined> {
+  let found: Uint8Array | undefined;
+  let failure: unknown;
+  for (const store of stores) {
+    try {
+      const bytes = await store.get(name);
+      if (bytes !== undefined && (await isSound(bytes))) return bytes;
+      found ??= bytes;
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (found === undefined && failure !== undefined) throw readFailed('no store', name, failure);
+  return found;
+}
