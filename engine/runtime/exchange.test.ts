@@ -90,7 +90,7 @@ function regionOf(plan: DistributedPlan, ledger: Ledger, store?: MemoryCheckpoin
   const transport = new MemoryTransport();
   const shared = ports === undefined ? {} : { ports };
   const host = new ThreadHost({
-    runtime: { connectors: [ledger.connector], openCell: (cell) => openCell(cell), ...shared },
+    runtime: () => ({ connectors: [ledger.connector], openCell: (cell) => openCell(cell), ...shared }),
     transport: () => transport,
     ...(store === undefined
       ? {}

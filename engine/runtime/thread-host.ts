@@ -16,7 +16,8 @@ export interface FragmentStore {
 }
 
 export interface ThreadHostOptions {
-  readonly runtime: RuntimeOptions;
+  /** For each fragment, because its graph says where relative paths count from. */
+  readonly runtime: (start: FragmentStart) => RuntimeOptions;
   /** What carries a channel; throws where nothing does. */
   readonly transport: (channel: Channel) => Transport;
   /** Needed where checkpoints are taken. */
@@ -33,7 +34,8 @@ export class ThreadHost implements FragmentHost {
   }
 
   async start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
-    const { runtime, transport } = this.#options;
+    const { transport } = this.#options;
+    const runtime = this.#options.runtime(start);
     const { plan, epoch, peers, checkpoint, checkpointed } = start;
     const store = checkpointed === true || checkpoint !== undefined ? this.#storeOf(start) : undefined;
     const snapshots = checkpoint === undefined ? undefined : await store?.load(checkpoint);
