@@ -4,18 +4,35 @@
  */
 import { Command, CommanderError } from 'commander';
 import { type CommandModule, EXIT_USAGE, type Invocation, statusOf } from './command.ts';
+import { agent } from './commands/agent.ts';
+import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
+import { down } from './commands/down.ts';
 import { explain } from './commands/explain.ts';
 import { infer } from './commands/infer.ts';
 import { init } from './commands/init.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { test } from './commands/test.ts';
+import { up } from './commands/up.ts';
 import { validate } from './commands/validate.ts';
 import { reportError } from './report.ts';
 import { processTerminal } from './terminal.ts';
 
-const commands: readonly CommandModule[] = [run, validate, explain, test, init, infer, schema, doctor];
+const commands: readonly CommandModule[] = [
+  run,
+  validate,
+  explain,
+  test,
+  init,
+  infer,
+  schema,
+  doctor,
+  up,
+  down,
+  agent,
+  deploy,
+];
 
 const OVERVIEW = `
 A graph file declares sources, operators and sinks; \`cloudskin run\` runs it.

@@ -3,6 +3,7 @@
  * anything starts at a higher one, and an epoch that an earlier process of this agent was at is not taken up again, because nobody
  * knows how far that process came.
  */
+import { dirname } from 'node:path';
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import { CloudskinError, externalError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
@@ -141,14 +142,15 @@ export class Slot {
     await this.#stop();
     const { disk, plans } = this.#context;
     if (wish.goal === 'stopped') return this.#enter(wish.epoch, 'stopped');
-    const plan = (await plans.distributed(wish.distributed)).fragments.find(({ name }) => name === this.fragment);
+    const { fragments, logical } = await plans.distributed(wish.distributed);
+    const plan = fragments.find(({ name }) => name === this.fragment);
     if (plan === undefined)
       throw externalError('cluster.no-fragment', `there is no fragment ${this.fragment} in the plan`);
     if (!(await disk.claim(wish, wish.region, wish.epoch))) return this.#enter(wish.epoch, 'absent');
     this.#plan = plan;
     this.#enter(wish.epoch, 'opening');
     this.#log('info', `starts${wish.checkpoint === undefined ? '' : ` from checkpoint ${wish.checkpoint}`}`);
-    await this.#start(plan, wish);
+    await this.#start(plan, wish, logical.file);
   }
 
   #enter(epoch: number, phase: FragmentPhase): void {
@@ -166,7 +168,7 @@ export class Slot {
     this.#changed();
   }
 
-  async #start(plan: FragmentPlan, wish: Wish): Promise<void> {
+  async #start(plan: FragmentPlan, wish: Wish, file: string): Promise<void> {
     const epoch = wish.epoch;
     const mine = (): boolean => this.#epoch === epoch;
     const start: FragmentStart = {
@@ -176,6 +178,7 @@ export class Slot {
       ...(wish.checkpoint === undefined ? {} : { checkpoint: wish.checkpoint }),
       ...(wish.checkpointed ? { checkpointed: true as const } : {}),
       ...(wish.domain === undefined ? {} : { domain: wish.domain }),
+      ...(file.startsWith('<') ? {} : { directory: dirname(file) }),
     };
     try {
       this.#handle = await this.#context.host.start(start, {

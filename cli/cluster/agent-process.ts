@@ -1,0 +1,81 @@
+/** The process behind `cloudskin agent`: connects, runs until it is told to stop, and is gone within five seconds then. */
+import process from 'node:process';
+import { Agent } from '../../engine/cluster/agent.ts';
+import type { Log } from '../../engine/cluster/log.ts';
+import { CloudskinError } from '../../engine/errors.ts';
+import { connectNats } from '../../engine/nats/client.ts';
+import type { Nats } from '../../engine/nats/nats.ts';
+import { realPorts } from '../../engine/ports.ts';
+import { openDirectory } from '../../engine/state/directory.ts';
+import { openAgentHost } from './agent-host.ts';
+import { agentLog } from './agent-log.ts';
+import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-options.ts';
+import { credentials, natsUrl } from './connect.ts';
+import { openDataDirectory } from './data-directory.ts';
+import { placement } from './placement.ts';
+
+/** Milliseconds between attempts to reach a server that is not there yet. */
+const RETRY = 1_000;
+
+/** Resolves to the exit status, when the agent has stopped. */
+export async function runAgent(flags: AgentFlags, version: string): Promise<number> {
+  const site = checkName('site', flags.site);
+  if (flags.name !== undefined) checkName('name', flags.name);
+  const workers = workersOf(flags.workers);
+  const replicas = replicasOf(flags.replicas);
+  const data = openDataDirectory(site, flags.data, flags.name);
+  const log = agentLog(flags.logLevel, { site, agent: data.agent });
+  const stopping = untilSignal(log);
+  const nats = await connect(flags, `agent ${site}/${data.agent}`, log, stopping.signal);
+  if (nats === undefined) return 0;
+  const disk = await openDirectory(`${data.path}/disk`);
+  const host = await openAgentHost({ nats, workers, directory: data.path, log });
+  const agent = await Agent.start({
+    ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
+    ...{ disk, host: host.fragments, log, checkpoints: host.checkpoints, dropState: host.dropState },
+    ...{ place: placement, ...replicas },
+  });
+  const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
+  await Promise.race([stopping.promise, closed]);
+  await agent.stop();
+  await host.close();
+  await nats.close(500);
+  data.release();
+  return 0;
+}
+
+interface Stopping {
+  readonly promise: Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** The first signal asks, the second one does not wait. */
+function untilSignal(log: Log): Stopping {
+  const abort = new AbortController();
+  const promise = new Promise<void>((resolve) => {
+    const asked = (name: NodeJS.Signals): void => {
+      if (abort.signal.aborted) process.exit(1);
+      log('info', `${name}: stops`);
+      abort.abort();
+      resolve();
+    };
+    process.on('SIGTERM', asked);
+    process.on('SIGINT', asked);
+  });
+  return { promise, signal: abort.signal };
+}
+
+/** Waits for a server that is not there yet; undefined where the process is told to stop first. */
+async function connect(flags: AgentFlags, name: string, log: Log, signal: AbortSignal): Promise<Nats | undefined> {
+  const servers = natsUrl(flags).split(',');
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    try {
+      return await connectNats({ servers, name, ...credentials(flags) });
+    } catch (error) {
+      if (!(error instanceof CloudskinError) || !error.retry) throw error;
+      if (attempt === 1) log('warn', `waits for a NATS server: ${error.message}`, { code: error.code });
+      await new Promise<void>((resolve) => realPorts.after(RETRY, resolve));
+    }
+  }
+  return undefined;
+}

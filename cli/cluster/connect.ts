@@ -1,0 +1,85 @@
+/** How commands find the cluster: `--nats` and `--creds`, the environment, what `up` started, or a server on this machine. */
+import process from 'node:process';
+import type { Command } from 'commander';
+import { ClusterClient } from '../../engine/cluster/client.ts';
+import { CloudskinError, userError } from '../../engine/errors.ts';
+import { suggest } from '../../engine/graph/suggest.ts';
+import type { Nats } from '../../engine/nats/nats.ts';
+import { realPorts } from '../../engine/ports.ts';
+import { readUpState } from './home.ts';
+
+export interface NatsOptions {
+  readonly nats?: string;
+  readonly creds?: string;
+}
+
+/** Options that every command which talks to a cluster has. */
+export function clusterCommand(command: Command): Command {
+  return command
+    .option('--nats <url>', 'the NATS server; CLOUDSKIN_NATS, or what `cloudskin up` started')
+    .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS');
+}
+
+/** A command about one app. */
+export function appCommand(program: Command, name: string): Command {
+  return clusterCommand(program.command(name)).option('-n, --namespace <name>', 'the namespace of the app', 'default');
+}
+
+export interface Connected {
+  readonly nats: Nats;
+  readonly client: ClusterClient;
+  readonly url: string;
+}
+
+export function natsUrl({ nats }: NatsOptions): string {
+  return nats ?? process.env.CLOUDSKIN_NATS ?? readUpState()?.hub ?? 'nats://127.0.0.1:4222';
+}
+
+export function credentials({ creds }: NatsOptions): { readonly credentials?: string } {
+  const file = creds ?? process.env.CLOUDSKIN_CREDS;
+  return file === undefined ? {} : { credentials: file };
+}
+
+/** Connects for as long as `use` takes. */
+export async function withCluster<T>(options: NatsOptions, use: (connected: Connected) => Promise<T>): Promise<T> {
+  const { connectNats } = await import('../../engine/nats/client.ts');
+  const url = natsUrl(options);
+  const nats = await connectNats({ servers: url, ...credentials(options), name: 'cloudskin command' }).catch(
+    (error: unknown) => {
+      throw unreachable(error, url);
+    },
+  );
+  try {
+    return await use({ nats, client: new ClusterClient(nats, realPorts), url });
+  } finally {
+    await nats.close();
+  }
+}
+
+function unreachable(error: unknown, url: string): unknown {
+  if (!(error instanceof CloudskinError) || error.code !== 'nats.connect') return error;
+  return new CloudskinError(error.code, `no NATS server answers at ${url}`, {
+    domain: 'external',
+    retry: true,
+    hint: 'cloudskin up starts a continuum on this machine; --nats names another server',
+    cause: error,
+  });
+}
+
+/** Throws `cluster.no-app` with the nearest right name where there is no such app. */
+export async function mustHaveApp(client: ClusterClient, namespace: string, app: string): Promise<void> {
+  const apps = await client.apps();
+  if (apps.some((one) => one.namespace === namespace && one.app === app)) return;
+  const elsewhere = apps.find((one) => one.app === app);
+  const near = suggest(
+    app,
+    apps.filter((one) => one.namespace === namespace).map((one) => one.app),
+  );
+  const there = apps.map((one) => (one.namespace === 'default' ? one.app : `${one.namespace}/${one.app}`));
+  let hint =
+    there.length === 0 ? 'nothing is deployed; cloudskin deploy GRAPH does it' : `there are: ${there.join(', ')}`;
+  if (near !== undefined) hint = `did you mean ${near}?`;
+  if (elsewhere !== undefined) hint = `it is in namespace ${elsewhere.namespace}: --namespace ${elsewhere.namespace}`;
+  const where = namespace === 'default' ? '' : ` in namespace ${namespace}`;
+  throw userError('cluster.no-app', `there is no app '${app}'${where}`, { hint });
+}

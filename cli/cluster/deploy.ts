@@ -1,0 +1,66 @@
+/** Hands a graph to the cluster and waits until it runs. */
+import type { AppDocument } from '../../engine/cluster/documents.ts';
+import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { LogicalPlan } from '../../engine/graph/plan.ts';
+import type { DeployFlags } from '../commands/deploy.ts';
+import { plural } from '../figures.ts';
+import { loadGraph } from '../load.ts';
+import type { Terminal } from '../terminal.ts';
+import { awaitApp } from './await-app.ts';
+import { withCluster } from './connect.ts';
+import { milliseconds } from './durations.ts';
+import type { AppOverview } from './overview.ts';
+import { Progress } from './progress.ts';
+
+export async function deployGraph(graph: string, flags: DeployFlags, terminal: Terminal): Promise<void> {
+  const timeout = milliseconds('--timeout', flags.timeout);
+  const { plan } = await loadGraph(graph, flags.param, terminal, { warn: true });
+  const logical: LogicalPlan = { ...plan.logical, namespace: flags.namespace ?? plan.logical.namespace };
+  const progress = new Progress(terminal, flags.json);
+  const began = performance.now();
+  try {
+    await withCluster(flags, async ({ client }) => {
+      progress.step(`deploying ${logical.name}`);
+      const document = await client.deploy({
+        plan: logical,
+        parameters: Object.keys(flags.param),
+        ...(flags.dropState === true ? { fresh: true } : {}),
+      });
+      const done = flags.wait === 'rows' ? hasRows : runs;
+      const overview =
+        flags.wait === 'none' ? undefined : await awaitApp(client, document, { progress, timeout, done });
+      progress.end();
+      await say(document, overview, (performance.now() - began) / 1_000, flags, terminal);
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+export function runs(region: RegionFigures | undefined): boolean {
+  return region?.phase === 'running' || region?.phase === 'finished';
+}
+
+function hasRows(region: RegionFigures | undefined, { fragments }: AppOverview): boolean {
+  return region?.phase === 'finished' || (runs(region) && fragments.some(({ rowsOut }) => rowsOut > 0));
+}
+
+async function say(
+  document: AppDocument,
+  overview: AppOverview | undefined,
+  seconds: number,
+  { json }: DeployFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const { namespace, app, revision } = document;
+  const fragments = Object.entries(overview?.assignment?.fragments ?? {}).map(([name, { host }]) => ({
+    name,
+    ...host,
+  }));
+  if (json === true) return terminal.out(`${JSON.stringify({ namespace, app, revision, fragments })}\n`);
+  const label = namespace === 'default' ? app : `${namespace}/${app}`;
+  if (overview === undefined) return terminal.out(`deployed ${label}, revision ${revision}\n`);
+  const sites = [...new Set(fragments.map(({ site }) => site))];
+  const where = `${plural(fragments.length, 'fragment')} on ${sites.join(', ')}`;
+  await terminal.out(`${label} runs: revision ${revision}, ${where}, after ${seconds.toFixed(1)} s\n`);
+}

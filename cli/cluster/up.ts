@@ -1,0 +1,172 @@
+/** Starts a whole continuum on this machine: a central NATS server, an edge's as its leaf node, an agent beside each. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { externalError, userError } from '../../engine/errors.ts';
+import { connectNats } from '../../engine/nats/client.ts';
+import { withCluster } from './connect.ts';
+import { deleteUpState, home, readUpState, type UpState, writeUpState } from './home.ts';
+import { findNatsServer, freePort, hubConfig, leafConfig, type NatsServerBinary } from './nats-server.ts';
+import { endProcess, isRunning, type ProcessRecord, startDetached } from './processes.ts';
+import type { Progress } from './progress.ts';
+
+export interface UpOptions {
+  readonly natsServer?: string;
+  readonly workers?: string;
+  readonly port: string;
+}
+
+/** Milliseconds. */
+const SERVER_READY = 15_000;
+const AGENTS_READY = 20_000;
+const AGENT_ENDS = 6_000;
+const SERVER_ENDS = 5_000;
+const LOOK = 50;
+
+/** Resolves when both agents are there; stops what it started where it cannot. */
+export async function startContinuum(options: UpOptions, progress: Progress): Promise<UpState> {
+  mustBeDown();
+  const binary = findNatsServer(options.natsServer);
+  const port = Number(options.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw userError('up.bad-port', `--port ${options.port}: expected a number from 0 to 65535`);
+  }
+  const up = new Continuum(binary, options);
+  try {
+    await up.start(port, progress);
+    return up.state;
+  } catch (error) {
+    progress.step('stopping what was started');
+    await stopContinuum(up.state, progress);
+    throw error;
+  }
+}
+
+function mustBeDown(): void {
+  const state = readUpState();
+  const running = state?.processes.filter(isRunning) ?? [];
+  if (running.length === 0) return;
+  const dead = (state?.processes.length ?? 0) - running.length;
+  throw userError(
+    'up.already',
+    `a continuum is up already at ${state?.hub}${dead > 0 ? `, though ${dead} of its processes have ended` : ''}`,
+    {
+      hint: 'cloudskin down stops it',
+    },
+  );
+}
+
+class Continuum {
+  readonly #binary: NatsServerBinary;
+  readonly #options: UpOptions;
+  readonly #directory = join(home(), 'up');
+  state: UpState = { format: 1, created: Date.now(), hub: '', leaf: '', processes: [] };
+
+  constructor(binary: NatsServerBinary, options: UpOptions) {
+    this.#binary = binary;
+    this.#options = options;
+  }
+
+  async start(port: number, progress: Progress): Promise<void> {
+    mkdirSync(this.#directory, { recursive: true });
+    const { version } = this.#binary;
+    const leafPort = await freePort(0);
+    const hubPort = await freePort(port === 0 ? 0 : port);
+    const common = { directory: this.#directory, version, leafPort };
+    const hub = hubConfig({ ...common, port: hubPort });
+    progress.step(`starting nats-server ${version} at ${hub.url}`);
+    this.state = { ...this.state, hub: hub.url };
+    this.#keep(startDetached('nats-hub', this.#binary.path, ['-c', hub.config], this.#log('nats-hub')));
+    await this.#ready(hub.url);
+    const leaf = leafConfig({ ...common, port: await freePort(hubPort + 1) });
+    progress.step(`starting its leaf node at ${leaf.url}`);
+    this.state = { ...this.state, leaf: leaf.url };
+    this.#keep(startDetached('nats-edge', this.#binary.path, ['-c', leaf.config], this.#log('nats-edge')));
+    await this.#ready(leaf.url);
+    progress.step('starting the agents of sites cloud and edge');
+    this.#agent('cloud', hub.url);
+    this.#agent('edge', leaf.url);
+    await this.#agentsReady(progress);
+  }
+
+  #agent(site: 'cloud' | 'edge', url: string): void {
+    const { workers } = this.#options;
+    const args = [
+      ...['agent', '--site', site, '--tier', site, '--nats', url, '--data', join(this.#directory, `agent-${site}`)],
+      ...(workers === undefined ? [] : ['--workers', workers]),
+    ];
+    // What the shell says of NATS is meant for other commands, not for these agents.
+    const { CLOUDSKIN_NATS: _url, CLOUDSKIN_CREDS: _creds, ...environment } = process.env;
+    const name = `agent-${site}`;
+    this.#keep(
+      startDetached(name, process.execPath, [...process.execArgv, bin(), ...args], this.#log(name), environment),
+    );
+  }
+
+  #log(name: string): string {
+    return join(this.#directory, 'logs', `${name}.log`);
+  }
+
+  #keep(record: ProcessRecord): void {
+    this.state = { ...this.state, processes: [...this.state.processes, record] };
+    writeUpState(this.state);
+  }
+
+  #mustRun(): void {
+    const dead = this.state.processes.find((record) => !isRunning(record));
+    if (dead !== undefined) throw externalError('up.ended', `${dead.name} has ended`, { hint: `see ${dead.log}` });
+  }
+
+  async #ready(url: string): Promise<void> {
+    const until = performance.now() + SERVER_READY;
+    for (;;) {
+      this.#mustRun();
+      try {
+        return await (await connectNats({ servers: url, name: 'cloudskin up', timeout: 1_000 })).close();
+      } catch (cause) {
+        if (performance.now() > until)
+          throw externalError('up.no-server', `nats-server does not answer at ${url}`, { cause });
+      }
+      await sleep(LOOK);
+    }
+  }
+
+  async #agentsReady(progress: Progress): Promise<void> {
+    const until = performance.now() + AGENTS_READY;
+    await withCluster({ nats: this.state.hub }, async ({ client }) => {
+      for (;;) {
+        this.#mustRun();
+        const there = await client.ask(300, (all) => all.length === 2);
+        if (there.length === 2 && there.some(({ coordinator }) => coordinator)) return;
+        progress.step(
+          there.length === 2 ? 'waiting for a coordinator' : `waiting for agents: ${there.length} of 2 are there`,
+        );
+        if (performance.now() > until) {
+          throw externalError('up.no-agents', `${2 - there.length} of 2 agents did not come`, {
+            hint: `see ${join(this.#directory, 'logs')}`,
+          });
+        }
+        await sleep(LOOK);
+      }
+    });
+  }
+}
+
+/** The command line itself: TypeScript in a checkout, JavaScript in what is published. */
+function bin(): string {
+  return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../bin.ts' : '../bin.js', import.meta.url));
+}
+
+/** Ends exactly what `up` started and still runs, agents first. Resolves to the number of processes ended. */
+export async function stopContinuum(state: UpState, progress: Progress): Promise<number> {
+  const agents = state.processes.filter(({ name }) => name.startsWith('agent-'));
+  const servers = state.processes.filter(({ name }) => !name.startsWith('agent-'));
+  progress.step('stopping agents, after a last checkpoint');
+  const ended = await Promise.all(agents.map((record) => endProcess(record, AGENT_ENDS)));
+  progress.step('stopping NATS servers');
+  for (const record of servers.toReversed()) ended.push(await endProcess(record, SERVER_ENDS));
+  deleteUpState();
+  return ended.filter((how) => how !== 'gone').length;
+}

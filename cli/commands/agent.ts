@@ -1,0 +1,43 @@
+/** `cloudskin agent`: the process of a site that hosts cells. */
+import { type Command, Option } from 'commander';
+import { type AgentFlags, collectLabel } from '../cluster/agent-options.ts';
+import { type CommandModule, examples, type Invocation } from '../command.ts';
+
+export const agent: CommandModule = {
+  name: 'agent',
+  define(program: Command, { version }: Invocation, finish: (status: number) => void): void {
+    program
+      .command('agent')
+      .description('host cells on this machine, as part of a site, until stopped')
+      .requiredOption('--site <name>', 'the site that this machine is part of')
+      .addOption(
+        new Option('--tier <tier>', 'where the site is; agents of the cloud stand beside the central NATS server')
+          .choices(['edge', 'cloud'])
+          .makeOptionMandatory(),
+      )
+      .option('--name <name>', 'this agent, where a site has several; remembered in the data directory')
+      .option('--label <label>', 'what graphs may place by: name or name=value; may be repeated', collectLabel, [])
+      .option('--nats <url>', 'the NATS server beside it, or several, separated by commas; CLOUDSKIN_NATS')
+      .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS')
+      .option('--workers <n>', 'threads that run cells; one less than there are cores unless given')
+      .option('--data <dir>', 'what it must remember; ~/.cloudskin/agents/SITE unless given')
+      .option('--replicas <n>', 'copies of the control documents, on a cluster of NATS servers')
+      .addOption(
+        new Option('--log-level <level>', 'the least that is logged')
+          .choices(['debug', 'info', 'warn', 'error'])
+          .default('info'),
+      )
+      .addHelpText(
+        'after',
+        examples(
+          ['cloudskin agent --site hub --tier cloud', 'beside a NATS server of this machine'],
+          ['cloudskin agent --site plant-7 --tier edge --nats nats://10.0.7.2', 'beside the leaf node of a plant'],
+          ['cloudskin agent --site plant-7 --tier edge --name b --data /var/lib/cs-b', 'a second one there'],
+        ),
+      )
+      .action(async (flags: AgentFlags) => {
+        const { runAgent } = await import('../cluster/agent-process.ts');
+        finish(await runAgent(flags, version));
+      });
+  },
+};

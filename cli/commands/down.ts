@@ -1,0 +1,36 @@
+/** `cloudskin down`: stops exactly what `up` started. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { type CommandModule, examples, type Invocation } from '../command.ts';
+
+export const down: CommandModule = {
+  name: 'down',
+  define(program: Command, { terminal }: Invocation): void {
+    program
+      .command('down')
+      .description('stop what `cloudskin up` started, and nothing else')
+      .option('--purge', 'forget what was deployed, too: apps, checkpoints, logs')
+      .addHelpText(
+        'after',
+        examples(['cloudskin down', 'apps go on with the next up'], ['cloudskin down --purge', 'all is gone']),
+      )
+      .action(async ({ purge }: { readonly purge?: boolean }) => {
+        const [{ stopContinuum }, { home, readUpState }, { Progress }] = await Promise.all([
+          import('../cluster/up.ts'),
+          import('../cluster/home.ts'),
+          import('../cluster/progress.ts'),
+        ]);
+        const state = readUpState();
+        const progress = new Progress(terminal);
+        const ended = state === undefined ? 0 : await stopContinuum(state, progress);
+        progress.end();
+        if (purge === true) rmSync(join(home(), 'up'), { recursive: true, force: true });
+        const what =
+          ended === 0
+            ? 'nothing of `cloudskin up` was running'
+            : `stopped ${ended} ${ended === 1 ? 'process' : 'processes'}`;
+        await terminal.out(`${what}\n`);
+      });
+  },
+};
