@@ -29,16 +29,18 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const nats = await connect(flags, `agent ${site}/${data.agent}`, log, stopping.signal);
   if (nats === undefined) return 0;
   const disk = await openDirectory(`${data.path}/disk`);
-  const host = await openAgentHost({ nats, workers, directory: data.path, log });
+  const servers = natsUrl(flags).split(',');
+  const setup = { servers, name: `agent ${site}/${data.agent}`, directory: data.path, ...credentials(flags) };
+  const host = await openAgentHost({ nats, workers, setup, log });
   const agent = await Agent.start({
     ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
-    ...{ disk, host: host.fragments, log, checkpoints: host.checkpoints, dropState: host.dropState },
+    ...{ disk, log, ...host },
     ...{ place: placement, ...replicas },
   });
   const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
   await Promise.race([stopping.promise, closed]);
   await agent.stop();
-  await host.close();
+  await host.host.close();
   await nats.close(500);
   data.release();
   return 0;

@@ -4,7 +4,6 @@
  */
 import type { Nats, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
-import type { FragmentHost } from '../runtime/fragment-handle.ts';
 import type { BlobStore } from '../state/blobs.ts';
 import { AgentDisk } from './agent-disk.ts';
 import { Announcer } from './announcer.ts';
@@ -24,7 +23,7 @@ import { pause, settledWithin } from './patience.ts';
 import type { Place } from './place.ts';
 import type { RegionContext } from './region-context.ts';
 import { RegionRecords } from './region-records.ts';
-import { messageOf } from './slot.ts';
+import { type AgentFragmentHost, messageOf } from './slot.ts';
 import type { AgentStatus } from './status.ts';
 
 export interface AgentOptions extends AgentName {
@@ -38,7 +37,7 @@ export interface AgentOptions extends AgentName {
   readonly version: string;
   /** The agent's own; nobody else writes there. */
   readonly disk: BlobStore;
-  readonly host: FragmentHost;
+  readonly host: AgentFragmentHost;
   readonly log?: Log;
   readonly checkpoints: RegionContext['checkpoints'];
   readonly dropState: RegionContext['dropState'];

@@ -17,17 +17,22 @@ import type { FragmentReport, FragmentTrouble, Wish } from './messages.ts';
 import { settledWithin } from './patience.ts';
 import type { FragmentPhase } from './status.ts';
 
+export interface AgentFragmentHost extends FragmentHost {
+  /** Ends a worker thread, and with it all its fragments, where one of them does not let go. */
+  kill?(worker: number): void;
+}
+
 export interface SlotContext {
   readonly ports: Ports;
   readonly name: AgentName;
   readonly incarnation: string;
   readonly disk: AgentDisk;
   readonly plans: Plans;
-  readonly host: FragmentHost;
+  readonly host: AgentFragmentHost;
   readonly log: Log;
 }
 
-/** Milliseconds that letting go of a fragment may take before it is said in the log. */
+/** Milliseconds that letting go of a fragment may take before its worker is ended. */
 const STOP_PATIENCE = 5_000;
 
 export class Slot {
@@ -295,7 +300,8 @@ export class Slot {
       this.#log('warn', `did not stop cleanly: ${messageOf(error)}`);
     });
     while (!(await settledWithin(this.#context.ports, STOP_PATIENCE, stopped))) {
-      this.#log('error', `has not let go for ${STOP_PATIENCE / 1000} s`);
+      this.#log('error', `has not let go for ${STOP_PATIENCE / 1000} s: its worker is ended`);
+      this.#context.host.kill?.(handle.plan.host.worker);
     }
     this.#handle = undefined;
   }

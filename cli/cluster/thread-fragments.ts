@@ -1,0 +1,101 @@
+/** Runs fragments in this thread, with all that they need: connectors, cells, transports, stores of checkpoints. */
+import { existsSync } from 'node:fs';
+import { connectors } from '../../connectors/registry.ts';
+import { openCell } from '../../engine/cell/open.ts';
+import { externalError, internalError } from '../../engine/errors.ts';
+import type { Nats } from '../../engine/nats/nats.ts';
+import { realPorts } from '../../engine/ports.ts';
+import type { FragmentHost, FragmentStart } from '../../engine/runtime/fragment-handle.ts';
+import type { RuntimeOptions } from '../../engine/runtime/options.ts';
+import { type FragmentStore, ThreadHost } from '../../engine/runtime/thread-host.ts';
+import type { BlobStore } from '../../engine/state/blobs.ts';
+import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
+import { createSaver } from '../../engine/state/saver.ts';
+import { Stores } from './stores.ts';
+import type { WorkerLogEntry } from './worker-setup.ts';
+
+export interface ThreadFragmentsOptions {
+  readonly nats: Nats;
+  /** The agent's own directory. */
+  readonly directory: string;
+  readonly stdout: (text: string) => Promise<void>;
+  readonly log: (entry: WorkerLogEntry) => void;
+}
+
+export async function openThreadFragments(options: ThreadFragmentsOptions): Promise<FragmentHost> {
+  return new ThreadFragments(options, await Stores.open(options.nats, options.directory));
+}
+
+class ThreadFragments implements FragmentHost {
+  readonly #options: ThreadFragmentsOptions;
+  readonly #stores: Stores;
+  readonly #thread: ThreadHost;
+  /** Opened for a start that is under way. */
+  readonly #opened = new Map<FragmentStart, BlobStore>();
+
+  constructor(options: ThreadFragmentsOptions, stores: Stores) {
+    this.#options = options;
+    this.#stores = stores;
+    this.#thread = new ThreadHost({
+      runtime: (start) => this.#runtime(start),
+      transport: ({ id }) => {
+        throw internalError('runtime.no-transport', `nothing carries channel ${id}`);
+      },
+      store: (start) => this.#storeOf(start),
+    });
+  }
+
+  async start(...[start, events]: Parameters<FragmentHost['start']>): ReturnType<FragmentHost['start']> {
+    this.#opened.set(start, await this.#stores.of(start.plan, start.domain));
+    try {
+      return await this.#thread.start(start, events);
+    } finally {
+      this.#opened.delete(start);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
+  #runtime({ plan, directory: wanted, epoch }: FragmentStart): RuntimeOptions {
+    const directory = wanted !== undefined && existsSync(wanted) ? wanted : this.#options.directory;
+    const { namespace, app, name: fragment, revision } = plan;
+    const onLog = ({ operator, level, message }: { operator: string; level: string; message: string }): void => {
+      this.#options.log({
+        level: levelOf(level),
+        message,
+        fields: { namespace, app, fragment, revision, epoch, operator },
+      });
+    };
+    return {
+      connectors,
+      directory,
+      openCell: (cell) => openCell(cell, { directory, onLog }),
+      ports: realPorts,
+      stdout: this.#options.stdout,
+    };
+  }
+
+  #storeOf(start: FragmentStart): FragmentStore {
+    const store = this.#opened.get(start);
+    if (store === undefined) throw internalError('state.not-open', 'the store of a fragment is opened with it');
+    const { namespace, app, region, name } = start.plan;
+    const checkpoints = openCheckpoints({ namespace, app, region, store });
+    return {
+      saver: createSaver({ namespace, app, region, store, ports: realPorts }),
+      load: async (id) => {
+        const manifest = (await checkpoints.list()).find((one) => one.id === id)?.manifest;
+        if (manifest === undefined) throw externalError('state.no-checkpoint', `there is no checkpoint ${id}`);
+        const same = manifest.fragments.filter(({ fragment }) => fragment === name);
+        const from = same.length > 0 ? same : manifest.fragments;
+        return Promise.all(from.map(({ fragment }) => checkpoints.load(manifest, fragment)));
+      },
+    };
+  }
+}
+
+function levelOf(level: string): WorkerLogEntry['level'] {
+  if (level === 'error' || level === 'warn' || level === 'info') return level;
+  return 'debug';
+}

@@ -1,0 +1,68 @@
+/** The worker threads of an agent: each started when it first has something to run, and anew when it has died. */
+
+import type { Log } from '../../engine/cluster/log.ts';
+import type { AgentFragmentHost } from '../../engine/cluster/slot.ts';
+import { realPorts } from '../../engine/ports.ts';
+import type { FragmentEvents, FragmentHandle, FragmentStart } from '../../engine/runtime/fragment-handle.ts';
+import { startThread } from '../../engine/runtime/workers/node-thread.ts';
+import { WorkerHost, type WorkerThread } from '../../engine/runtime/workers/worker-host.ts';
+import type { WorkerLogEntry, WorkerSetup } from './worker-setup.ts';
+
+interface Worker {
+  readonly host: WorkerHost;
+  readonly thread: WorkerThread;
+}
+
+export class WorkerPool implements AgentFragmentHost {
+  readonly #count: number;
+  readonly #setup: WorkerSetup;
+  readonly #log: Log;
+  readonly #workers = new Map<number, Worker>();
+  #closed = false;
+
+  constructor(count: number, setup: WorkerSetup, log: Log) {
+    this.#count = count;
+    this.#setup = setup;
+    this.#log = log;
+  }
+
+  start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
+    return this.#workerOf(start.plan.host.worker).host.start(start, events);
+  }
+
+  kill(worker: number): void {
+    void this.#workers.get(worker % this.#count)?.thread.terminate();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#workers.values()].map(({ host }) => host.close()));
+  }
+
+  #workerOf(number: number): Worker {
+    const index = number % this.#count;
+    const known = this.#workers.get(index);
+    if (known !== undefined) return known;
+    const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+    const thread = startThread(entry);
+    thread.onExit((reason) => {
+      this.#workers.delete(index);
+      const why = reason === undefined ? '' : `: ${reason.message}`;
+      if (!this.#closed) this.#log('error', `worker ${index} has died${why}`, { worker: index, code: 'worker.died' });
+    });
+    const host = new WorkerHost(thread, {
+      ports: realPorts,
+      setup: { ...this.#setup, name: `${this.#setup.name} worker ${index}` },
+      stdout: (text) => {
+        process.stdout.write(text);
+      },
+      onLog: (entry) => {
+        const { level, message, fields } = entry as WorkerLogEntry;
+        this.#log(level, message, { ...fields, worker: index });
+      },
+    });
+    const worker = { host, thread };
+    this.#workers.set(index, worker);
+    return worker;
+  }
+}

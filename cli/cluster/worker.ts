@@ -1,0 +1,24 @@
+/** A worker thread of an agent: runs fragments, with a NATS connection of its own. */
+import { parentPort } from 'node:worker_threads';
+import { connectNats } from '../../engine/nats/client.ts';
+import { realPorts } from '../../engine/ports.ts';
+import type { FragmentHost } from '../../engine/runtime/fragment-handle.ts';
+import { serveFragments, type WorkerOutlets } from '../../engine/runtime/workers/serve.ts';
+import { openThreadFragments } from './thread-fragments.ts';
+import type { WorkerSetup } from './worker-setup.ts';
+
+async function open(given: unknown, { stdout, log }: WorkerOutlets): Promise<FragmentHost> {
+  const { servers, credentials, name, directory } = given as WorkerSetup;
+  const nats = await connectNats({ servers, name, ...(credentials === undefined ? {} : { credentials }) });
+  const fragments = await openThreadFragments({ nats, directory, stdout, log });
+  return {
+    start: (start, events) => fragments.start(start, events),
+    close: async () => {
+      await fragments.close();
+      await nats.close(500);
+    },
+  };
+}
+
+if (parentPort === null) throw new Error('worker.ts runs in a worker thread');
+serveFragments(parentPort, realPorts, open);
