@@ -26,7 +26,11 @@ interface Found {
   max?: Value;
 }
 
-export function savedArgument(slot: ArgumentSlot, results: readonly ResultSlot[], row: GroupRow): SavedArgument {
+export function savedArgument(
+  slot: ArgumentSlot,
+  results: readonly ResultSlot[],
+  row: Pick<GroupRow, 'rows' | 'call'>,
+): SavedArgument {
   const found: Found = {};
   for (const [index, { fn, argument }] of results.entries()) {
     if (argument === slot) note(found, fn, row.call(index));

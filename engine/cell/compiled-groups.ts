@@ -7,6 +7,7 @@ import type { AggregateLayout, ArgumentSlot, KeySlot, ResultSlot } from '../comp
 import { isIndexed } from '../compile/codegen/aggregate-table.ts';
 import { wasmTypes } from '../compile/codegen/types.ts';
 import type { GroupRow, GroupSource } from '../compile/state/group-rows.ts';
+import { mergeCall, overflowed } from '../compile/state/merge.ts';
 import {
   HEAP,
   PANE_COUNT,
@@ -189,15 +190,30 @@ export class GroupLoader {
     if (pane <= 1) throw internalError('internal.state', `a window that starts at ${row.start} cannot be opened`);
     const record = this.#makeGroup(pane, row);
     this.#refresh();
-    this.#view.setBigInt64(record + RECORD_ROWS, row.rows, true);
+    const merged = this.#withThere(record, row);
+    this.#view.setBigInt64(record + RECORD_ROWS, merged.rows, true);
     for (const slot of this.#layout.arguments) {
-      const saved = savedArgument(slot, this.#layout.results, row);
+      const saved = savedArgument(slot, this.#layout.results, merged);
       initialArgument(this.#view, record, slot, saved);
       this.#replaceTexts(pane, record, slot, saved);
     }
   }
 
-  /** The record of the row's keys, made anew. */
+  /** The row together with what the record of its keys holds already: of two partials both have a group. */
+  #withThere(record: number, row: GroupRow): Pick<GroupRow, 'rows' | 'call'> {
+    const there = this.#view.getBigInt64(record + RECORD_ROWS, true);
+    if (there === 0n) return row;
+    const { results, step } = this.#layout;
+    const calls = step.aggregates.map((call, index) => {
+      const result = results[index];
+      const before =
+        result === undefined ? [] : readCall(this.#view, record, result).map((value) => kept(value, result));
+      return mergeCall(call, before, row.call(index)) ?? overflowed(call.text);
+    });
+    return { rows: there + row.rows, call: (call) => calls[call] ?? [] };
+  }
+
+  /** The record of the row's keys, made where there is none. */
   #makeGroup(pane: number, row: GroupRow): number {
     const { support, group } = this.#code;
     const layout = this.#layout;
@@ -251,6 +267,12 @@ export class GroupLoader {
 
 /** Bytes behind a text that vector loads may read. */
 const SLACK = 16;
+
+/** Texts as the comparator takes them, beyond the life of the view. */
+function kept(value: Value, { type }: ResultSlot): Value {
+  if (!(value instanceof Uint8Array)) return value;
+  return type.kind === 'utf8' ? Buffer.from(value).toString() : value.slice();
+}
 
 function bytesOf(value: Value): Uint8Array | undefined {
   if (typeof value === 'string') return Buffer.from(value);

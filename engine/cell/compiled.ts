@@ -99,6 +99,8 @@ class CompiledCell implements Cell {
         from += rows;
         this.#enforceMemory();
       }
+      // What a partial took in behind the watermark does not wait for the next one.
+      if (this.#isPartial) this.#code.advance();
     });
     this.#host.rows += batch.rows;
     this.#batch = undefined;
@@ -164,6 +166,10 @@ class CompiledCell implements Cell {
     }
   }
 
+  get #isPartial(): boolean {
+    return this.#code.generated.aggregate?.step.phase === 'partial';
+  }
+
   /** Holds the aggregate to its operator's `memory`: fails, or closes the earliest windows. */
   #enforceMemory(): void {
     const { aggregate } = this.#code.generated;
@@ -172,15 +178,18 @@ class CompiledCell implements Cell {
     for (;;) {
       const { bytes } = aggregateSize(this.#code, aggregate);
       if (bytes <= limit.bytes) return;
-      if (limit.onLimit === 'fail') {
+      if (limit.onLimit === 'fail' && !this.#isPartial) {
         const groups = new MemoryGroups(this.#code, aggregate);
         throw overLimit(aggregate.operator, aggregate.step, { bytes, groups, groupBytes: aggregate.recordSize });
       }
       const earliest = earliestPane(this.#code, aggregate);
       if (earliest === undefined) return;
-      this.#host.evicted += earliest.groups;
+      const before = this.#ticks();
       this.#setWatermark(earliest.end);
       this.#code.advance();
+      // A partial loses nothing by handing on what it has.
+      if (this.#isPartial) this.#setWatermark(before);
+      else this.#host.evicted += earliest.groups;
     }
   }
 

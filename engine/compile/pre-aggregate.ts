@@ -1,7 +1,8 @@
 /**
  * An aggregate done in two: each source partition aggregates what it reads, and only groups are dealt to partitions by their keys, where they are
  * merged. Nothing is lost by it: the result is the same as that of one aggregate, so it is done only where merging is exact: counts, minima,
- * maxima, sums and means of integers, and not where late rows themselves are asked for.
+ * maxima, sums and means of integers; not where late rows themselves are asked for; and not where a key or an argument can fail, since
+ * of late rows none is evaluated.
  *
  *     minutes:  filter, aggregate, having    ->    minutes/partial: filter, partial    ══exchange══>    minutes: final, having
  *
@@ -9,9 +10,11 @@
  * exchange, by the watermark of all partitions. One thing differs: a sum over int64 that overflows fails where it does, in either half.
  */
 import type { Schema } from '../batch/types.ts';
-import type { ColumnExpr } from '../expression/ir.ts';
+import { catalogueFunction } from '../expression/catalogue.ts';
+import type { ColumnExpr, Expr } from '../expression/ir.ts';
 import type { AggregateStep, OperatorNode } from '../graph/plan.ts';
-import { isExact, partialSchema } from './state/aggregate-state.ts';
+import { walk } from './codegen/analysis.ts';
+import { isIntegerType, partialSchema } from './state/aggregate-state.ts';
 
 /** The halves of an operator, or undefined where it is done whole. The first reads what the operator reads; the second keeps its name. */
 export function preAggregate(
@@ -19,8 +22,7 @@ export function preAggregate(
 ): readonly [partial: OperatorNode, final: OperatorNode] | undefined {
   const at = operator.steps.findIndex((step) => step.kind === 'aggregate');
   const step = operator.steps[at];
-  if (step?.kind !== 'aggregate' || step.phase !== undefined || step.late === 'divert' || !isExact(step))
-    return undefined;
+  if (step?.kind !== 'aggregate' || step.phase !== undefined || !isExact(step)) return undefined;
   const [partial, final] = halves(step);
   const name = `${operator.name}/partial`;
   const errors = [...operator.outputs].filter(([port]) => port === 'errors');
@@ -38,6 +40,20 @@ export function preAggregate(
       steps: [final, ...operator.steps.slice(at + 1)],
     },
   ];
+}
+
+/** Whether two halves of the aggregate's rows give together what all rows give, whatever their order. */
+function isExact({ keys, aggregates, late, input }: AggregateStep): boolean {
+  const mayFail = (expr: Expr) =>
+    [...walk(expr)].some((node) => {
+      if (node.node === 'call') return catalogueFunction(node.fn).canFail;
+      return node.node === 'column' && input.fields[node.index]?.type.kind === 'uint64';
+    });
+  if (late === 'divert' || keys.some(({ expr }) => mayFail(expr))) return false;
+  return aggregates.every(({ fn, arg }) => {
+    if (arg === undefined) return true;
+    return !mayFail(arg) && ((fn !== 'sum' && fn !== 'avg') || isIntegerType(arg.type));
+  });
 }
 
 function halves(step: AggregateStep): readonly [AggregateStep, AggregateStep] {
@@ -59,6 +75,12 @@ function halves(step: AggregateStep): readonly [AggregateStep, AggregateStep] {
 /** The keys of a partial's rows, by which the exchange deals them. */
 export function partialKeys(step: AggregateStep): ColumnExpr[] {
   return step.keys.map((_, index) => columnOf(step.output, 1 + index));
+}
+
+/** The columns of a final's input that it merges: rows, then the accumulators of each call. */
+export function mergedColumns({ input, keys }: AggregateStep): ColumnExpr[] {
+  const first = 1 + keys.length;
+  return input.fields.slice(first).map((_, index) => columnOf(input, first + index));
 }
 
 /** A column of the schema as an expression. */

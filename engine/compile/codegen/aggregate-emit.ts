@@ -119,7 +119,46 @@ function windowBounds(f: FunctionBuilder, { size, step }: AggregateLayout): read
 
 function groupColumns(layout: AggregateLayout, bounds: readonly Readable[], record: Local): readonly Readable[] {
   const keys = layout.keys.map((slot) => new KeyColumn(slot, record));
+  if (layout.step.phase === 'partial') {
+    const parts = layout.results.flatMap((slot) => partsOf(slot, record));
+    return [...bounds.slice(0, 1), ...keys, new WordColumn(record, RECORD_ROWS), ...parts];
+  }
   return [...bounds, ...keys, ...layout.results.map((slot) => new ResultColumn(slot, record))];
+}
+
+/** The accumulators of a call, as the columns of `callFields` (state/aggregate-state.ts). */
+function partsOf(slot: ResultSlot, record: Local): readonly Readable[] {
+  if (slot.fn !== 'avg') return [new ResultColumn(slot, record)];
+  const { high, sum } = slot.argument ?? {};
+  const count = new ResultColumn({ ...slot, fn: 'count', type: { kind: 'int64' } }, record);
+  return [new WordColumn(record, high), new WordColumn(record, sum), count];
+}
+
+/** An int64 of the record, or 0 where it has none. */
+class WordColumn implements Readable {
+  readonly type: DataType = { kind: 'int64' };
+  readonly nullable = false;
+  readonly canFail = false;
+  readonly #record: Local;
+  readonly #offset: number | undefined;
+
+  constructor(record: Local, offset: number | undefined) {
+    this.#record = record;
+    this.#offset = offset;
+  }
+
+  read({ f }: RowScope): void {
+    if (this.#offset === undefined) {
+      f.i64(0n);
+      return;
+    }
+    f.get(this.#record);
+    f.memory('i64.load', this.#offset);
+  }
+
+  isNull({ f }: RowScope): void {
+    f.i32(0);
+  }
 }
 
 /** A key as the record has it. */

@@ -85,7 +85,7 @@ export function layOutAggregate({ step, operator }: PlannedAggregate): Aggregate
   const slots = new Map<string, ArgumentSlot>();
   for (const [key, asked] of argumentsOf(step)) slots.set(key, layOutArgument(asked, take));
   const results = step.aggregates.map(({ name, fn, arg }): ResultSlot => {
-    const field = step.output.fields.find((output) => output.name === name);
+    const field = (step.whole ?? step).output.fields.find((output) => output.name === name);
     if (field === undefined) throw internalError('internal.aggregate', `no output column ${name}`);
     const argument = arg === undefined ? undefined : slots.get(keyOf(arg));
     return { name, fn, type: field.type, nullable: field.nullable, argument };

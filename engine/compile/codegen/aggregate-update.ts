@@ -3,12 +3,15 @@
  * that can fail comes first, so that a failing row leaves no trace.
  */
 import { catalogueFunction } from '../../expression/catalogue.ts';
+import type { AggregateStep } from '../../graph/plan.ts';
 import type { Callee, FunctionBuilder, Label, Local } from '../emit/function.ts';
+import { mergedColumns } from '../pre-aggregate.ts';
 import { BLOCK_ROWS, CURRENT_PANE, LATE_ROWS, PANE_START, RECORD_ROWS } from '../support/assembly/control.ts';
 import { addToSum, type PendingSum, storeSum } from './accumulators.ts';
 import { makeGroup } from './aggregate-group.ts';
 import { prepareKeys, type RowKeys } from './aggregate-keys.ts';
 import type { AggregateLayout, ArgumentSlot } from './aggregate-layout.ts';
+import { mergeRecord } from './aggregate-merge.ts';
 import { findGroup, loadTable, type PaneLocals, paneLocals } from './aggregate-table.ts';
 import { columnsOf, functionsOf } from './analysis.ts';
 import { aggregateExpressions, latePort } from './chain-plan.ts';
@@ -114,7 +117,7 @@ export class AggregateSink {
     this.#readTime(scope, columns);
     this.#comparePane(noPane);
     const heldKeys = keys.map(({ text, expr }) => holdAt(context, operator, text, expr));
-    const values = this.#layout.arguments.map(({ text, expr }) => holdAt(context, operator, text, expr));
+    const values = this.#argumentsOf(context);
     const rowKeys = prepareKeys(f, this.#layout, heldKeys);
     const keysAgain = () =>
       prepareKeys(
@@ -125,6 +128,15 @@ export class AggregateSink {
     this.#taken = { scope, site, columns, keysAgain, noPane, values, checks };
     findGroup(f, scope.code, this.#layout, rowKeys, { pane: this.#pane, record: this.#record, missing: noGroup });
     this.#update(scope, values, exact);
+  }
+
+  /** Arguments of the calls, or what a final merges. */
+  #argumentsOf(context: StepContext): Held[] {
+    const { step, operator } = this.#layout;
+    if (step.phase === 'final') {
+      return mergedColumns(step).map((column) => holdAt(context, operator, column.name, column));
+    }
+    return this.#layout.arguments.map(({ text, expr }) => holdAt(context, operator, text, expr));
   }
 
   /** The slow path of a row whose window is not the current one. A late row is counted and put out. */
@@ -143,7 +155,7 @@ export class AggregateSink {
     f.i32(recordSize);
     f.i64(earliest);
     f.i64(latest);
-    f.call(scope.code.support('openPane'));
+    f.call(scope.code.support(openerOf(this.#layout.step)));
     f.tee(answer);
     f.i32(1);
     f.op('i32.gt_u');
@@ -158,11 +170,18 @@ export class AggregateSink {
     f.i32(0);
     f.i32(0);
     f.memory('i64.load', LATE_ROWS);
-    f.i64(1n);
+    this.#countOfRow(taken);
     f.op('i64.add');
     f.memory('i64.store', LATE_ROWS);
     this.#late?.row(scope, taken.columns, row);
     f.br(skip);
+  }
+
+  /** How many rows of the source the row stands for. */
+  #countOfRow({ scope, columns }: Taken): void {
+    const { step } = this.#layout;
+    if (step.phase === 'final') columns[1 + step.keys.length]?.read(scope, undefined);
+    else this.#f.i64(1n);
   }
 
   /** The slow path of a row whose group is not there yet (or, before the first one, whose window is not). */
@@ -269,6 +288,10 @@ export class AggregateSink {
   #update(scope: RowScope, values: readonly Held[], exact: Label | undefined): void {
     const f = this.#f;
     const record = this.#record;
+    if (this.#layout.step.phase === 'final') {
+      mergeRecord(scope, this.#layout, values, { record, pane: this.#pane.pane });
+      return;
+    }
     const pending = this.#addSums(scope, values, exact);
     f.get(record);
     f.get(record);
@@ -327,6 +350,11 @@ export class AggregateSink {
       f.memory('i64.store', nulls);
     }, take);
   }
+}
+
+/** The support function that opens a row's window; a partial opens it however late the row is. */
+export function openerOf({ phase }: AggregateStep): 'openPane' | 'reopenPane' {
+  return phase === 'partial' ? 'reopenPane' : 'openPane';
 }
 
 function leaveIfNan(f: FunctionBuilder, value: Held, exact: Label): void {

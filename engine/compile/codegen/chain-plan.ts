@@ -5,6 +5,7 @@
 import type { Expr } from '../../expression/ir.ts';
 import type { AggregateStep, FilterStep, OperatorNode, ProjectStep } from '../../graph/plan.ts';
 import type { CellPlan } from '../cell-plan.ts';
+import { mergedColumns } from '../pre-aggregate.ts';
 import { columnsOf, functionsOf } from './analysis.ts';
 
 export interface PlannedFilter {
@@ -94,12 +95,13 @@ function aggregateNeeds({ step, operator }: PlannedAggregate, cell: CellPlan): S
   return needed;
 }
 
-/** Keys and arguments of an aggregate, in order. */
+/** Keys and arguments of an aggregate, in order; of a final the columns that it merges. */
 export function aggregateExpressions(step: AggregateStep): Expr[] {
-  return [
-    ...step.keys.map((key) => key.expr),
-    ...step.aggregates.flatMap(({ arg }) => (arg === undefined ? [] : [arg])),
-  ];
+  return [...step.keys.map((key) => key.expr), ...(step.phase === 'final' ? mergedColumns(step) : argumentsOf(step))];
+}
+
+function argumentsOf({ aggregates }: AggregateStep): Expr[] {
+  return aggregates.flatMap(({ arg }) => (arg === undefined ? [] : [arg]));
 }
 
 /** Index of the port that takes late rows, where something reads them. */
@@ -179,6 +181,7 @@ export function functionsOfChain({ before, aggregate, after }: ChainPlan): Set<s
  */
 export function uncheckedColumns({ cell, aggregate }: ChainPlan): ReadonlySet<number> {
   if (aggregate === undefined || latePort(cell, aggregate.operator) !== undefined) return new Set();
+  if (aggregate.step.phase === 'final') return new Set();
   const { step } = aggregate;
   const summed = new Set<number>();
   const otherwise = new Set([step.time, ...step.keys.flatMap(({ expr }) => columnsOf(expr))]);

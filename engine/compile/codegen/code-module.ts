@@ -36,6 +36,7 @@ const HELPERS: Readonly<Record<string, Shape>> = {
   portFull: [[I, I], [I]],
   hashBytes: [[L, I, I], [L]],
   openPane: [[L, L, I, L, L], [I]],
+  reopenPane: [[L, L, I, L, L], [I]],
   growPane: [[I, I], []],
   indexGroup: [[I, L, I, I, I], []],
   keepBytes: [[I, I, I], [I]],

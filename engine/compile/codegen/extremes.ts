@@ -69,8 +69,8 @@ export function updateExtremes(
     updatePair(scope, slot, value, at.record);
     return;
   }
-  if (slot.min !== undefined) updateOne(scope, { offset: slot.min, isMin: true, value, ...at });
-  if (slot.max !== undefined) updateOne(scope, { offset: slot.max, isMin: false, value, ...at });
+  if (slot.min !== undefined) updateExtreme(scope, { offset: slot.min, isMin: true, value, ...at });
+  if (slot.max !== undefined) updateExtreme(scope, { offset: slot.max, isMin: false, value, ...at });
 }
 
 function countNan(f: FunctionBuilder, nans: number, value: Held, record: Local): void {
@@ -102,13 +102,14 @@ function updatePair(scope: RowScope, slot: ArgumentSlot, value: Held, record: Lo
   f.memory('v128.store', pair);
 }
 
-interface Extreme extends Place {
+export interface Extreme extends Place {
   readonly offset: number;
   readonly isMin: boolean;
   readonly value: Held;
 }
 
-function updateOne({ f, code }: RowScope, extreme: Extreme): void {
+/** Of all but floats. */
+export function updateExtreme({ f, code }: RowScope, extreme: Extreme): void {
   const { offset, isMin, value, record } = extreme;
   const [first] = value.locals;
   if (first === undefined) return;

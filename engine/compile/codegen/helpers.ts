@@ -2,6 +2,7 @@
 import { type DataType, type Field, isVariable } from '../../batch/types.ts';
 import { catalogueFunction } from '../../expression/catalogue.ts';
 import type { AggregateStep } from '../../graph/plan.ts';
+import { openerOf } from './aggregate-update.ts';
 import { type ChainPlan, functionsOfChain } from './chain-plan.ts';
 import { inlineHelper } from './inline.ts';
 import { widthShift } from './types.ts';
@@ -36,8 +37,9 @@ function helpersOfOutput({ type, nullable }: Field): string[] {
   return [type.kind === 'bool' ? 'gatherBits' : `gather${8 << widthShift(type)}`, ...nulls];
 }
 
-function helpersOfAggregate({ keys, aggregates }: AggregateStep): string[] {
-  const helpers = ['openPane', 'growPane', 'duePane', 'releasePane'];
+function helpersOfAggregate(step: AggregateStep): string[] {
+  const { keys, aggregates } = step;
+  const helpers = [openerOf(step), 'growPane', 'duePane', 'releasePane'];
   const [only] = keys;
   if (keys.length === 1 && only !== undefined && !isVariable(only.expr.type)) helpers.push('indexGroup');
   if (keys.some(({ expr }) => isVariable(expr.type))) helpers.push('hashBytes', 'equalBytes', 'keepBytes');

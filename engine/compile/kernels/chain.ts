@@ -86,6 +86,8 @@ export class KernelCell {
     this.#run(0, { columns: new BatchColumns(batch), selection: everyRow(batch.rows), grouped: false }, emit);
     this.#rows += batch.rows;
     this.#enforceMemory(emit);
+    // What a partial took in behind the watermark does not wait for the next one.
+    if (this.#watermark !== undefined && this.#stages.some(isPartial)) this.#closeWindows(this.#watermark, emit);
     this.#finish(emit);
   }
 
@@ -126,10 +128,12 @@ export class KernelCell {
       while (windows.groups * GROUP_BYTES > operator.memory.bytes) {
         const bytes = windows.groups * GROUP_BYTES;
         const earliest = windows.earliest();
-        if (operator.memory.onLimit === 'fail' || earliest === undefined) {
+        const partial = step.phase === 'partial';
+        if ((operator.memory.onLimit === 'fail' && !partial) || earliest === undefined) {
           throw overLimit(operator, step, { bytes, groups: windows.source(), groupBytes: GROUP_BYTES });
         }
-        this.#evicted += earliest.groups;
+        // A partial loses nothing by handing on what it has.
+        if (!partial) this.#evicted += earliest.groups;
         this.#closeWindows(earliest.end, emit);
       }
     }
@@ -187,6 +191,7 @@ export class KernelCell {
       case 'aggregate': {
         const taken = stage.windows?.take(flow.columns, flow.selection);
         this.#note(stage, input, taken?.failed ?? []);
+        this.#late += taken?.lateRows ?? 0;
         this.#divertLate(stage, flow, taken?.late ?? new Int32Array(0), emit);
         return undefined;
       }
@@ -210,7 +215,6 @@ export class KernelCell {
   }
 
   #divertLate({ operator, step }: Stage, flow: Flow, late: Int32Array, emit: Receiver): void {
-    this.#late += late.length;
     if (late.length === 0 || step?.kind !== 'aggregate' || step.late !== 'divert') return;
     this.#portOf(operator, 'late')?.append(flow.columns, late, emit);
   }
@@ -285,6 +289,10 @@ export class KernelCell {
   #portOf({ name }: OperatorNode, port: string): Output | undefined {
     return this.#ports[this.outputs.findIndex((output) => output.operator === name && output.port === port)];
   }
+}
+
+function isPartial({ step }: Stage): boolean {
+  return step?.kind === 'aggregate' && step.phase === 'partial';
 }
 
 function stagesOf(operator: OperatorNode): Stage[] {

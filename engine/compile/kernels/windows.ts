@@ -6,7 +6,10 @@ import { type DataType, UNITS_PER_SECOND, type Value } from '../../batch/types.t
 import { externalError } from '../../errors.ts';
 import type { Expr } from '../../expression/ir.ts';
 import type { AggregateStep } from '../../graph/plan.ts';
+import { mergedColumns } from '../pre-aggregate.ts';
+import { callColumns, FIRST_KEY } from '../state/aggregate-state.ts';
 import type { GroupRow, GroupSource } from '../state/group-rows.ts';
+import { mergeCall, overflowed } from '../state/merge.ts';
 import { type Accumulator, accumulator, kept } from './accumulators.ts';
 import { evaluateOn } from './evaluate.ts';
 import { RowErrors } from './row-errors.ts';
@@ -29,9 +32,19 @@ export interface StepErrors {
   readonly errors: RowErrors;
 }
 
-export interface Taken {
-  /** Rows that came too late. */
+interface Merging {
+  readonly columns: Columns;
+  readonly ends: BigInt64Array;
+  readonly keys: readonly (Vector | undefined)[];
+  readonly live: { readonly rows: Int32Array };
   readonly late: Int32Array;
+  readonly failed: readonly StepErrors[];
+}
+
+export interface Taken {
+  /** Rows that came too late, and how many rows of the source they stand for. */
+  readonly late: Int32Array;
+  readonly lateRows: number;
   readonly failed: readonly StepErrors[];
 }
 
@@ -65,14 +78,44 @@ export class Windows {
     const time = columns.column(this.#step.time);
     const timed = selection.filter((row) => this.#setEnd(time, row, ends, times));
     const watermark = this.#watermark;
-    const late = watermark === undefined ? timed.subarray(0, 0) : timed.filter((row) => endOf(ends, row) <= watermark);
+    const isLate = (row: number) => watermark !== undefined && endOf(ends, row) <= watermark;
+    const late = this.#step.phase === 'partial' ? timed.subarray(0, 0) : timed.filter(isLate);
     const failed: StepErrors[] = [{ text: this.#step.input.fields[this.#step.time]?.name ?? '', errors: times }];
-    const live = { rows: late.length === 0 ? timed : timed.filter((row) => endOf(ends, row) > (watermark ?? 0n)) };
+    const live = { rows: late.length === 0 ? timed : timed.filter((row) => !isLate(row)) };
     const keys = this.#evaluateAll(this.#step.keys, columns, live, failed);
+    if (this.#step.phase === 'final') return this.#merge({ columns, ends, keys, live, late, failed });
     const args = this.#evaluateAll(this.#step.aggregates, columns, live, failed);
     const overflows = this.#step.aggregates.map((call): StepErrors => ({ text: call.text, errors: new RowErrors() }));
     for (const row of live.rows) this.#add(row, this.#group(row, endOf(ends, row), keys), args, overflows);
-    return { late, failed: [...failed, ...overflows] };
+    return { late, lateRows: late.length, failed: [...failed, ...overflows] };
+  }
+
+  /** Takes rows that are groups of the first half (pre-aggregate.ts). */
+  #merge({ columns, ends, keys, live, late, failed }: Merging): Taken {
+    const step = this.#step;
+    const [rows, ...parts] = mergedColumns(step).map(({ index }) => columns.column(index));
+    const places = callColumns(step).map(({ first, count }) => {
+      return { from: first - FIRST_KEY - step.keys.length - 1, count };
+    });
+    const overflows = step.aggregates.map((call): StepErrors => ({ text: call.text, errors: new RowErrors() }));
+    const rowsOf = (row: number) => (rows === undefined ? 0n : BigInt((valueAt(rows, row) ?? 0n) as bigint));
+    for (const row of live.rows) {
+      const group = this.#group(row, endOf(ends, row), keys);
+      const merged = group.accumulators.map((one, call) => {
+        const { from = 0, count = 0 } = places[call] ?? {};
+        const given = parts.slice(from, from + count).map((part) => valueAt(part, row));
+        return mergeCall(step.aggregates[call] ?? { fn: 'count' }, one.save(), given);
+      });
+      const overflow = merged.indexOf(undefined);
+      if (overflow !== -1) {
+        overflows[overflow]?.errors.add(row, 'overflow', NOWHERE);
+        continue;
+      }
+      for (const [call, saved] of merged.entries()) group.accumulators[call]?.load(saved ?? []);
+      group.rows += rowsOf(row);
+    }
+    const lateRows = late.reduce((sum, row) => sum + Number(rowsOf(row)), 0);
+    return { late, lateRows, failed: [...failed, ...overflows] };
   }
 
   /** The earliest open window's end, in microseconds, and its groups. */
@@ -90,7 +133,7 @@ export class Windows {
     for (const end of ends) {
       const bounds = [this.#ticks(end - this.#step.window.size), this.#ticks(end)];
       for (const group of this.#open.get(end)?.values() ?? []) {
-        rows.push([...bounds, ...group.keys, ...group.accumulators.map((one) => one.result())]);
+        rows.push(this.#step.phase === 'partial' ? partsOf(bounds, group) : resultOf(bounds, group));
       }
       this.#groups -= this.#open.get(end)?.size ?? 0;
       this.#open.delete(end);
@@ -224,15 +267,20 @@ export class Windows {
     };
   }
 
-  /** Takes a group back, behind those of its window that are there. */
+  /** Takes a group back, behind those of its window that are there, or into the one with its keys. */
   load(row: GroupRow): void {
     const { size } = this.#step.window;
     const perMicro = this.#perSecond / MICROS;
     const micros = perMicro > 0n ? row.start / perMicro : row.start * (MICROS / this.#perSecond);
     const keys = this.#step.keys.map((_, key) => row.key(key));
     const group = this.#groupOf(micros + size, keys);
+    for (const [call, one] of group.accumulators.entries()) {
+      const saved = row.call(call);
+      const step = this.#step.aggregates[call];
+      if (group.rows === 0n || step === undefined) one.load(saved);
+      else one.load(mergeCall(step, one.save(), saved) ?? overflowed(step.text));
+    }
     group.rows += row.rows;
-    for (const [call, one] of group.accumulators.entries()) one.load(row.call(call));
   }
 
   /** Up to where windows are closed, in microseconds. */
@@ -248,6 +296,15 @@ export class Windows {
 
 /** Groups that may be open at a time, of all windows: about a gigabyte. */
 const MAX_GROUPS = 4_194_304;
+
+function resultOf(bounds: readonly Value[], { keys, accumulators }: Group): Value[] {
+  return [...bounds, ...keys, ...accumulators.map((one) => one.result())];
+}
+
+/** A row of the first half: the accumulators themselves. */
+function partsOf([start = null]: readonly Value[], { keys, accumulators, rows }: Group): Value[] {
+  return [start, ...keys, rows, ...accumulators.flatMap((one) => one.save())];
+}
 
 function endOf(ends: BigInt64Array, row: number): bigint {
   return ends[row] ?? 0n;

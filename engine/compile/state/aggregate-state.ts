@@ -37,11 +37,6 @@ export function isIntegerType(type: DataType | undefined): boolean {
   return type?.kind === 'int32' || type?.kind === 'int64';
 }
 
-/** Whether two halves of the aggregate's rows give together what all rows give, whatever their order. */
-export function isExact({ aggregates }: AggregateStep): boolean {
-  return aggregates.every(({ fn, arg }) => (fn !== 'sum' && fn !== 'avg') || isIntegerType(arg?.type));
-}
-
 /** What a partial yields (pre-aggregate.ts): window_start, keys, rows, accumulators. */
 export function partialSchema(step: AggregateStep): Schema {
   const plain = stateSchema(step).fields.slice(WINDOW_START);

@@ -44,13 +44,22 @@ const FEW_PANES: u32 = 4;
  * are not from `earliest` to `latest`.
  */
 export function openPane(time: i64, size: i64, recordSize: u32, earliest: i64, latest: i64): u32 {
+  return paneOf(time, size, recordSize, earliest, latest, true);
+}
+
+/** As `openPane`, but no row is late: a window that was closed is opened again. */
+export function reopenPane(time: i64, size: i64, recordSize: u32, earliest: i64, latest: i64): u32 {
+  return paneOf(time, size, recordSize, earliest, latest, false);
+}
+
+function paneOf(time: i64, size: i64, recordSize: u32, earliest: i64, latest: i64, judged: bool): u32 {
   let start = (time / size) * size;
   if (start > time) {
     if (start < i64.MIN_VALUE + size) return OUT_OF_RANGE;
     start -= size;
   }
   if (start < earliest || start > latest - size) return OUT_OF_RANGE;
-  if (start + size <= load<i64>(WATERMARK)) return LATE;
+  if (judged && start + size <= load<i64>(WATERMARK)) return LATE;
   let pane = findPane(start, size);
   if (pane == 0) pane = addPane(start, size, recordSize);
   store<u32>(CURRENT_PANE, pane);
