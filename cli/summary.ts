@@ -7,8 +7,13 @@ import { paint } from './paint.ts';
 /** `directory`: the graph's, from which files count. */
 export function summaryText(summary: Summary, directory: string, color: boolean): string {
   const { metrics } = summary;
-  const rate = metrics.elapsed > 0 ? ` (${count(Math.round(metrics.rowsIn / metrics.elapsed))} rows/s)` : '';
-  const how = summary.stopped ? 'stopped and drained' : 'done';
+  // Rows are counted over all runs that went on from each other, time is not.
+  const rate =
+    metrics.elapsed > 0 && summary.restoredFrom === undefined
+      ? ` (${count(Math.round(metrics.rowsIn / metrics.elapsed))} rows/s)`
+      : '';
+  const left = summary.leftOffAt === undefined ? 'stopped and drained' : `stopped at checkpoint ${summary.leftOffAt}`;
+  const how = summary.stopped ? left : 'done';
   const lines = [
     `${paint(how, 'green', color)}: ${summary.name}: ${count(metrics.rowsIn)} rows in, ${count(metrics.rowsOut)} out in ${duration(metrics.elapsed)}${rate}`,
     ...leftOut(summary).map((text) => paint(text, 'yellow', color)),

@@ -1,12 +1,16 @@
 /**
  * `cloudskin run GRAPH`: runs a graph in this process until its sources end or Ctrl-C, which drains: open windows are emitted, sinks flushed and
- * closed, within five seconds. A second Ctrl-C gives up at once and leaves nothing half-written.
+ * closed, within five seconds. A second Ctrl-C gives up at once and leaves nothing half-written. With `--state` the run takes checkpoints, and Ctrl-C
+ * leaves off at one: the next run goes on as if nothing had been.
  */
 import process from 'node:process';
 import { type Command, Option } from 'commander';
+import { userError } from '../../engine/errors.ts';
 import type { Deployment, Summary } from '../../engine/runtime/deployment.ts';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
 import { LiveLine } from '../live-line.ts';
+import type { LoadedGraph } from '../load.ts';
+import type { RegionOptions } from '../run-region.ts';
 import { summaryText } from '../summary.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -15,7 +19,13 @@ interface RunOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly execution: 'compiled' | 'kernels';
+  readonly state?: string;
+  readonly keyFile?: string;
+  readonly fresh?: boolean;
 }
+
+/** What runs: the plain deployment, or fragments with checkpoints. */
+type Run = Pick<Deployment, 'run' | 'stop' | 'metrics'>;
 
 export const run: CommandModule = {
   name: 'run',
@@ -24,6 +34,9 @@ export const run: CommandModule = {
       .description('run a graph in this process')
       .option('--json', 'print the summary as one JSON object; what console sinks print goes to standard error')
       .option('-q, --quiet', 'no live line and no summary')
+      .option('--state <directory>', 'take checkpoints there, and go on from the newest; Ctrl-C leaves off at one')
+      .option('--key-file <file>', 'encrypt the checkpoints with its key: 32 bytes, or as hexadecimal digits')
+      .option('--fresh', 'forget what is in --state and begin anew')
       .addOption(
         new Option('--execution <how>', 'Wasm cells, or the slower kernels that they are checked against')
           .choices(['compiled', 'kernels'])
@@ -34,6 +47,7 @@ export const run: CommandModule = {
         examples(
           ['cloudskin run graph.yaml', 'run it; Ctrl-C drains and ends'],
           ['cloudskin run graph.yaml -p READINGS=today.csv', 'with another input'],
+          ['cloudskin run graph.yaml --state run', 'survive kills: the next run goes on from the last checkpoint'],
           ['cloudskin run graph.yaml --json | jq .metrics', 'figures for programs'],
         ),
       )
@@ -42,11 +56,16 @@ export const run: CommandModule = {
 };
 
 async function runGraph(graph: string, options: RunOptions, terminal: Terminal): Promise<void> {
-  const { deploy, loadGraph } = await import('../load.ts');
+  const { loadGraph } = await import('../load.ts');
   const json = options.json === true;
+  mustHaveState(options);
   const prepared = await loadGraph(graph, options.param, terminal, { warn: options.quiet !== true });
   let line: LiveLine | undefined;
-  const deployment = await deploy(prepared, {
+  const say = (text: string): void => {
+    line?.clear();
+    terminal.err(text);
+  };
+  const { deployment, release } = await deploymentOf(prepared, options, {
     execution: options.execution,
     stdout: (text) => {
       line?.clear();
@@ -54,24 +73,63 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal):
       terminal.err(text);
     },
     onLog: ({ operator, level, message }) => {
-      if (level === 'trace' || level === 'debug') return;
-      line?.clear();
-      terminal.err(`${operator} ${level}: ${message}\n`);
+      if (level !== 'trace' && level !== 'debug') say(`${operator} ${level}: ${message}\n`);
+    },
+    onWarning: (message) => say(`warning: ${message}\n`),
+    onRestored: ({ id, completed }) => {
+      const when = new Date(completed).toISOString();
+      if (options.quiet !== true) say(`goes on from checkpoint ${id} of ${when}\n`);
     },
     color: terminal.outColor,
     width: terminal.width,
   });
-  if (options.quiet !== true && !json) line = new LiveLine(terminal, () => deployment.metrics());
-  const summary = await runToEnd(deployment, line, terminal);
-  if (json) await terminal.out(`${JSON.stringify(summary)}\n`);
-  else if (options.quiet !== true) terminal.err(summaryText(summary, prepared.directory, terminal.errColor));
+  try {
+    if (options.quiet !== true && !json) line = new LiveLine(terminal, () => deployment.metrics());
+    const note = options.state === undefined ? 'draining' : 'leaving off at a checkpoint';
+    const summary = await runToEnd(deployment, line, terminal, note);
+    if (json) await terminal.out(`${JSON.stringify(summary)}\n`);
+    else if (options.quiet !== true) terminal.err(summaryText(summary, prepared.directory, terminal.errColor));
+  } finally {
+    await release();
+  }
 }
 
-async function runToEnd(deployment: Deployment, line: LiveLine | undefined, terminal: Terminal): Promise<Summary> {
+async function deploymentOf(
+  loaded: LoadedGraph,
+  { state, keyFile, fresh }: RunOptions,
+  options: Omit<RegionOptions, 'state'>,
+): Promise<{ readonly deployment: Run; readonly release: () => Promise<void> }> {
+  const { onWarning: _warning, onRestored: _restored, ...rest } = options;
+  if (state === undefined) {
+    const { deploy } = await import('../load.ts');
+    return { deployment: await deploy(loaded, rest), release: () => Promise.resolve() };
+  }
+  const [{ openRunState }, { deployRegion }] = await Promise.all([
+    import('../run-state.ts'),
+    import('../run-region.ts'),
+  ]);
+  const opened = await openRunState(loaded.plan.logical, { directory: state, keyFile, fresh: fresh === true });
+  return { deployment: deployRegion(loaded, { ...options, state: opened }), release: opened.release };
+}
+
+function mustHaveState({ state, keyFile, fresh }: RunOptions): void {
+  if (state !== undefined || (keyFile === undefined && fresh !== true)) return;
+  const flag = fresh === true ? '--fresh' : '--key-file';
+  throw userError('cli.no-state', `${flag} says something of a state, and there is none`, {
+    hint: 'name its directory with --state',
+  });
+}
+
+async function runToEnd(
+  deployment: Run,
+  line: LiveLine | undefined,
+  terminal: Terminal,
+  note: string,
+): Promise<Summary> {
   let asked = false;
   const interrupt = (): void => {
     line?.clear();
-    if (!asked) terminal.err('draining; Ctrl-C again to give up\n');
+    if (!asked) terminal.err(`${note}; Ctrl-C again to give up\n`);
     asked = true;
     deployment.stop();
   };

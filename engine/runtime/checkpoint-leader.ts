@@ -54,6 +54,11 @@ export class CheckpointLeader {
     this.#id = options.lastId;
   }
 
+  /** Of the checkpoint that was begun last. */
+  get lastId(): number {
+    return this.#id;
+  }
+
   saved(fragment: string, id: number, receipt: FragmentReceipt): void {
     const round = this.#round;
     if (round?.id !== id) return;

@@ -19,6 +19,10 @@ export interface Summary {
   readonly name: string;
   /** True where `stop` ended it before its sources did. */
   readonly stopped: boolean;
+  /** The checkpoint that the run went on from; counts are of all runs since the beginning, `elapsed` of this one. */
+  readonly restoredFrom?: number;
+  /** The checkpoint at which `stop` left off, so that the next run goes on from there. */
+  readonly leftOffAt?: number;
   readonly metrics: MetricsSnapshot;
   readonly sinks: readonly SinkSummary[];
 }

@@ -12,7 +12,7 @@ import { CloudskinError, externalError, internalError } from '../errors.ts';
 import { mergeSnapshots } from '../metrics/merge.ts';
 import type { MetricsSnapshot, RunState } from '../metrics/snapshot.ts';
 import { type Ports, realPorts } from '../ports.ts';
-import type { Checkpoints } from '../state/checkpoints.ts';
+import type { Checkpoints, Manifest } from '../state/checkpoints.ts';
 import { CheckpointLeader } from './checkpoint-leader.ts';
 import { Latch } from './control.ts';
 import type { SinkSummary, Summary } from './deployment.ts';
@@ -29,6 +29,8 @@ export interface RegionRunOptions {
   };
   /** Something that the user should know and that does not end the run. */
   readonly onWarning?: (message: string) => void;
+  /** The run goes on from a checkpoint. */
+  readonly onRestored?: (manifest: Manifest) => void;
 }
 
 /** Milliseconds that `stop` may take. */
@@ -53,6 +55,7 @@ export class RegionRun {
   #running: Promise<Summary> | undefined;
   #stopped = false;
   #restored: number | undefined;
+  #leftOffAt: number | undefined;
 
   constructor(plan: DistributedPlan, options: RegionRunOptions) {
     this.plan = plan;
@@ -114,7 +117,12 @@ export class RegionRun {
     await this.#options.host.close();
     this.#state = this.#failure === undefined ? 'ended' : 'failed';
     if (this.#failure !== undefined) throw this.#failure;
-    return { name: this.plan.logical.name, stopped: this.#stopped, metrics: this.metrics(), sinks: this.#reports() };
+    const { name } = this.plan.logical;
+    const points = {
+      ...(this.#restored === undefined ? {} : { restoredFrom: this.#restored }),
+      ...(this.#leftOffAt === undefined ? {} : { leftOffAt: this.#leftOffAt }),
+    };
+    return { name, stopped: this.#stopped, ...points, metrics: this.metrics(), sinks: this.#reports() };
   }
 
   async #flow(start: Start): Promise<void> {
@@ -179,7 +187,8 @@ export class RegionRun {
   async #leaveOff(leader: CheckpointLeader): Promise<void> {
     const all = [...this.#handles.values()];
     await Promise.all(all.map((handle) => handle.pause()));
-    if (!(await leader.take()) && this.#failure === undefined) {
+    if (await leader.take()) this.#leftOffAt = leader.lastId;
+    else if (this.#failure === undefined) {
       this.#options.onWarning?.('no last checkpoint could be taken; the next run goes on from the one before');
     }
     leader.stop();
@@ -200,6 +209,8 @@ export class RegionRun {
     const { store, every } = checkpoints;
     const { manifest, refused } = await store.newest();
     for (const { id, problem } of refused) this.#options.onWarning?.(`checkpoint ${id} is not used: ${problem}`);
+    if (manifest === undefined && refused.length > 0) throw noneSound(refused.length);
+    if (manifest !== undefined) this.#options.onRestored?.(manifest);
     const ids = (await store.list()).map(({ id }) => id);
     const start = { epoch: (manifest?.epoch ?? 0) + 1, lastId: Math.max(0, ...ids), checkpoint: manifest?.id };
     const handles = this.#handles;
@@ -224,4 +235,12 @@ export class RegionRun {
 
 function drainTimeout(): CloudskinError {
   return externalError('run.drain-timeout', `the run could not be ended within ${DRAIN / 1000} s`);
+}
+
+/** Beginning anew would write again what was written. */
+function noneSound(count: number): CloudskinError {
+  const which = count === 1 ? 'the one checkpoint that there is' : `any of the ${count} checkpoints that there are`;
+  return externalError('state.none-sound', `the run cannot go on from ${which}`, {
+    hint: 'the warnings say why; give the right key, put back what is missing, or begin anew (--fresh)',
+  });
 }

@@ -1,0 +1,122 @@
+/** `run --state` from outside: killed at any moment, stopped, started over; what it wrote is what an undisturbed run writes. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cloudskin, scratch, start } from './command.ts';
+
+let directory = '';
+
+const GRAPH = JSON.stringify({
+  apiVersion: 'cloudskin.dev/v1',
+  kind: 'Dataflow',
+  metadata: { name: 'killed' },
+  spec: {
+    sources: {
+      readings: {
+        generate: {
+          rows: 60_000,
+          rate: 40_000,
+          start: '2024-01-01T00:00:00',
+          interval: '1ms',
+          columns: { id: { sequence: {} }, at: { time: {} }, machine: { keys: { count: 20, prefix: 'm' } } },
+        },
+        time: { column: 'at' },
+      },
+    },
+    operators: {
+      seconds: {
+        from: 'readings',
+        window: { tumbling: '1s' },
+        groupBy: ['machine'],
+        aggregate: { rows: 'count(*)', sum: 'sum(id)' },
+      },
+    },
+    sinks: {
+      all: { from: 'readings', file: { path: 'all.csv' } },
+      shown: { from: 'seconds', file: { path: 'seconds.csv' } },
+    },
+    checkpoint: { every: '150ms', keep: 2 },
+  },
+});
+
+/** A directory with the graph in it. */
+function place(name: string): string {
+  const path = join(directory, name);
+  mkdirSync(path);
+  writeFileSync(join(path, 'graph.json'), GRAPH);
+  return path;
+}
+
+const outputOf = (path: string): string[] =>
+  ['all.csv', 'seconds.csv'].map((file) => readFileSync(join(path, file), 'utf8'));
+
+const args = ['run', 'graph.json', '--state', 'state'];
+
+let undisturbed: string[] = [];
+
+beforeAll(async () => {
+  directory = scratch();
+  const cwd = place('undisturbed');
+  await cloudskin(['run', 'graph.json'], { cwd });
+  undisturbed = outputOf(cwd);
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe('run --state', () => {
+  it('writes every row once, however often it is killed', async () => {
+    const cwd = place('killed');
+    let restored = 0;
+    for (const after of [300, 700, 450, 620]) {
+      const { child, ended } = start(args, { cwd });
+      await sleep(after);
+      child.kill('SIGKILL');
+      if ((await ended).stderr.includes('goes on from checkpoint')) restored += 1;
+    }
+    expect((await cloudskin(args, { cwd })).status).toBe(0);
+    expect(restored).toBeGreaterThan(0);
+    expect(outputOf(cwd)).toEqual(undisturbed);
+    expect(readdirSync(cwd).toSorted()).toEqual(['all.csv', 'graph.json', 'seconds.csv', 'state']);
+  }, 20_000);
+
+  it('leaves off at a checkpoint on Ctrl-C, goes on from it, and refuses a second run meanwhile', async () => {
+    const cwd = place('stopped');
+    const { child, ended } = start(args, { cwd });
+    await sleep(700);
+    const second = await cloudskin(args, { cwd });
+    expect(second).toMatchObject({ status: 2, stderr: expect.stringContaining('another run') });
+    child.kill('SIGINT');
+    const first = await ended;
+    expect(first.status).toBe(0);
+    expect(first.stderr).toContain('stopped at checkpoint');
+    expect((await cloudskin(args, { cwd })).stderr).toContain('60,000 rows in');
+    expect(outputOf(cwd)).toEqual(undisturbed);
+  }, 20_000);
+
+  it('encrypts checkpoints, does not take another key, and begins anew when told', async () => {
+    const cwd = place('sealed');
+    writeFileSync(join(cwd, 'key'), 'ab'.repeat(32));
+    writeFileSync(join(cwd, 'other'), 'cd'.repeat(32));
+    const { child, ended } = start([...args, '--key-file', 'key'], { cwd });
+    await sleep(800);
+    child.kill('SIGINT');
+    await ended;
+    const again = await cloudskin([...args, '--key-file', 'other', '--fresh'], { cwd });
+    expect(again.status).toBe(0);
+    expect(again.stderr).not.toContain('goes on');
+    expect(outputOf(cwd)).toEqual(undisturbed);
+    const wrong = await cloudskin([...args, '--key-file', 'key'], { cwd });
+    expect(wrong).toMatchObject({ status: 1, stderr: expect.stringContaining('is not used') });
+    expect(outputOf(cwd)).toEqual(undisturbed);
+  }, 20_000);
+
+  it('says what is missing', async () => {
+    const cwd = place('missing');
+    expect(await cloudskin(['run', 'graph.json', '--fresh'], { cwd })).toMatchObject({ status: 2 });
+    const keyless = await cloudskin([...args, '--key-file', 'none'], { cwd });
+    expect(keyless).toMatchObject({ status: 2, stderr: expect.stringContaining('key') });
+  });
+});
