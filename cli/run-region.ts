@@ -1,4 +1,4 @@
-/** A run of `cloudskin run` that takes checkpoints: the same as any, from the state directory's newest checkpoint on. */
+/** A run of `cloudskin run` that takes checkpoints: like every other, from the state directory's newest checkpoint on. */
 import { connectors } from '../connectors/registry.ts';
 import { openCell } from '../engine/cell/open.ts';
 import { internalError } from '../engine/errors.ts';
