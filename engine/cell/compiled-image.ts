@@ -3,7 +3,7 @@
  * the arena hold nothing of the next call's concern, and they are what every batch writes to; so they are left out.
  *
  *     control | support's data | literals | port heads | buffers   | heap ........................ top | never used
- *     kept    |                |          | kept       |           | kept, but for scratch blocks     |
+ *     kept    |                |          | kept       |           | kept, but for scratch and free   |
  */
 import type { GeneratedCell } from '../compile/codegen/generate.ts';
 import {
@@ -13,6 +13,7 @@ import {
   COLUMN_BYTES_CAPACITY,
   COLUMN_SIZE,
   CONTROL_END,
+  FREE_LISTS,
   HEAP_LIMIT,
   HEAP_TOP,
   PORT_BODY,
@@ -40,7 +41,22 @@ export function rangesOf(generated: GeneratedCell, memory: WebAssembly.Memory, s
     }
   }
   heads.sort(([a], [b]) => a - b);
+  freeBlocks(word, gaps);
   return [[0, CONTROL_END], ...heads, ...without([generated.heap, word(HEAP_TOP)], gaps)];
+}
+
+/** Size classes of the allocator (support/assembly/memory.ts): four to a doubling from 64 bytes on. Smaller ones are not worth a gap. */
+const FIRST_LARGE_CLASS = 4 * (16 - 6);
+const CLASSES = 4 * (32 - 6);
+
+/** Adds the insides of large free blocks, whose first word chains them. */
+function freeBlocks(word: (at: number) => number, gaps: Range[]): void {
+  for (let index = FIRST_LARGE_CLASS; index < CLASSES; index += 1) {
+    const bytes = (5 + ((index - 1) & 3)) * 2 ** (6 + ((index - 1) >> 2) - 2);
+    for (let block = word(FREE_LISTS + index * 4); block !== 0; block = word(block)) {
+      gaps.push([block + 64, block + bytes]);
+    }
+  }
 }
 
 /** What is left of a range without the gaps. */

@@ -80,11 +80,11 @@ export function instantiate(
   return { generated, memory, support, process, advance, group, modules: [supportCode.bytes, bytes] };
 }
 
-/** A cell would need more memory than it may take. */
-export function memoryLimit(cell: string, maxMemoryBytes: number): CloudskinError {
+/** A cell would need more memory than it may take; `keys` names the largest of its keys. */
+export function memoryLimit(cell: string, maxMemoryBytes: number, keys = ''): CloudskinError {
   const operators = cell.split('+').join(', ');
   const limit = `${Math.floor(maxMemoryBytes / 1_048_576)} MiB`;
-  return externalError('cell.memory-limit', `${operators} needs more than the ${limit} that a cell may take`, {
+  return externalError('cell.memory-limit', `${operators} needs more than the ${limit} that a cell may take${keys}`, {
     hint: 'shorter windows, fewer groups, fewer columns or a smaller maxDelay need less; a higher limit allows more',
   });
 }

@@ -5,7 +5,7 @@
 import { type Batch, LAYOUT_WORDS } from '../batch/batch.ts';
 import type { CellPlan, OutputPort } from '../compile/cell-plan.ts';
 import type { Port } from '../compile/codegen/ports.ts';
-import { overLimit } from '../compile/state/memory-limit.ts';
+import { namedKeys, overLimit } from '../compile/state/memory-limit.ts';
 import {
   FAULT,
   FAULT_MEMORY,
@@ -37,7 +37,13 @@ const MICROSECONDS = 1_000_000n;
 
 /** Compiles and opens the chain of a plan of kind `compiled`. */
 export function openCompiledCell(plan: CellPlan, options: CompiledCellOptions = {}): Cell {
-  return new CompiledCell(plan, options.maxMemoryBytes ?? MAX_MEMORY_BYTES);
+  return new CompiledCell(plan, options.maxMemoryBytes ?? defaultLimit(plan));
+}
+
+/** A table that grows needs the old one and the new one at a time. */
+function defaultLimit({ operators }: CellPlan): number {
+  const wanted = operators.map(({ memory }) => (memory === undefined ? 0 : memory.bytes * 3));
+  return Math.min(Math.max(MAX_MEMORY_BYTES, ...wanted), 0xffff_0000);
 }
 
 const noReceiver: Emit = () => {
@@ -197,7 +203,10 @@ class CompiledCell implements Cell {
     if (this.#word(FAULT) !== FAULT_MEMORY) {
       return internalError('cell.trap', `the code of ${this.name} stopped: ${error.message}`, { cause: error });
     }
-    return memoryLimit(this.name, this.#limit);
+    const { aggregate } = this.#code.generated;
+    if (aggregate === undefined) return memoryLimit(this.name, this.#limit);
+    const groups = new MemoryGroups(this.#code, aggregate);
+    return memoryLimit(this.name, this.#limit, namedKeys(aggregate.step, groups, aggregate.recordSize));
   }
 
   /** Hands out the rows that a port holds and empties it. */

@@ -24,16 +24,21 @@ export function overLimit(
 ): CloudskinError {
   const { bytes, groups, groupBytes } = found;
   const limit = operator.memory?.bytes ?? 0;
-  const keys = largestKeys(step, groups, groupBytes).map(
-    ([key, { windows, rows }]) => `${key} (${windows} windows, ${rows} rows)`,
-  );
-  const named = keys.length === 0 ? '' : `; its largest keys: ${keys.join(', ')}`;
+  const named = namedKeys(step, groups, groupBytes);
   const size = `${mebibytes(bytes)} of state in ${groups.count} groups`;
   return externalError(
     'cell.memory-limit',
     `operator ${operator.name} keeps ${size}, more than its memory of ${mebibytes(limit)}${named}`,
     { hint: 'shorter windows, fewer keys or a smaller maxDelay need less; give it more memory, or let it evict' },
   );
+}
+
+/** `; its largest keys: ...`, or nothing where there are none. */
+export function namedKeys(step: AggregateStep, groups: GroupSource, groupBytes: number): string {
+  const keys = largestKeys(step, groups, groupBytes).map(
+    ([key, { windows, rows }]) => `${key} (${windows} windows, ${rows} rows)`,
+  );
+  return keys.length === 0 ? '' : `; its largest keys: ${keys.join(', ')}`;
 }
 
 function mebibytes(bytes: number): string {
