@@ -8,12 +8,22 @@ import { agent } from './commands/agent.ts';
 import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
 import { down } from './commands/down.ts';
+import { drain } from './commands/drain.ts';
 import { explain } from './commands/explain.ts';
 import { infer } from './commands/infer.ts';
 import { init } from './commands/init.ts';
+import { list } from './commands/list.ts';
+import { logs } from './commands/logs.ts';
+import { pause } from './commands/pause.ts';
+import { restore } from './commands/restore.ts';
+import { resume } from './commands/resume.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
+import { site } from './commands/site.ts';
+import { status } from './commands/status.ts';
+import { stop } from './commands/stop.ts';
 import { test } from './commands/test.ts';
+import { undeploy } from './commands/undeploy.ts';
 import { up } from './commands/up.ts';
 import { validate } from './commands/validate.ts';
 import { reportError } from './report.ts';
@@ -32,6 +42,16 @@ const commands: readonly CommandModule[] = [
   down,
   agent,
   deploy,
+  status,
+  list,
+  logs,
+  pause,
+  resume,
+  stop,
+  restore,
+  undeploy,
+  drain,
+  site,
 ];
 
 const OVERVIEW = `

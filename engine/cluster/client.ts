@@ -1,4 +1,5 @@
 /** The user's side of the control plane: writes wishes into documents by compare-and-set, and asks agents how far they are. */
+import type { DistributedPlan } from '../compile/fragment-plan.ts';
 import { userError } from '../errors.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import type { KeyValue, Nats } from '../nats/nats.ts';
@@ -6,6 +7,7 @@ import type { Ports } from '../ports.ts';
 import { Plans } from './artifacts.ts';
 import { Control } from './control.ts';
 import {
+  type AgentName,
   type AppDocument,
   type AssignmentDocument,
   appDocument,
@@ -18,7 +20,9 @@ import {
   versioned,
   type Wanted,
 } from './documents.ts';
-import { type AppName, ASK_SUBJECT, appKey, appLabel, assignmentKey, siteKey } from './names.ts';
+import type { LogRecord } from './log.ts';
+import { type LogsRequest, logsAnswer } from './log-requests.ts';
+import { type AppName, ASK_SUBJECT, agentSubject, appKey, appLabel, assignmentKey, siteKey } from './names.ts';
 import { isWrongRevision } from './region-records.ts';
 import type { Read } from './shape.ts';
 import { type AgentStatus, decodeStatus } from './status.ts';
@@ -70,6 +74,11 @@ export class ClusterClient {
     return this.#one(assignmentKey(name), assignmentDocument);
   }
 
+  /** The plan of an assignment. */
+  distributed(digest: string): Promise<DistributedPlan> {
+    return this.#plans.distributed(digest);
+  }
+
   /** Safe when it resolves; what becomes of it is the coordinator's and the agents'. */
   async deploy({ plan, parameters, fresh }: DeployRequest): Promise<AppDocument> {
     const digest = await this.#plans.keep(plan);
@@ -104,6 +113,13 @@ export class ClusterClient {
       ...change,
       changed: this.#ports.now(),
     }));
+  }
+
+  /** What an agent keeps of its log; rejects with `nats.timeout` or `nats.no-responders` where it does not answer. */
+  async logs({ site, agent }: AgentName, wanted: LogsRequest, milliseconds: number): Promise<readonly LogRecord[]> {
+    const subject = agentSubject(site, agent, 'logs');
+    const { data } = await this.#nats.request(subject, encodeDocument(wanted), milliseconds);
+    return logsAnswer(data);
   }
 
   /** Status of every agent that answers within `milliseconds`, or until `enough` says so. */

@@ -3,7 +3,7 @@ import type { Nats, Subscription } from '../nats/nats.ts';
 import { type AgentName, encodeDocument, parseBytes } from './documents.ts';
 import type { LogMemory, LogRecord } from './log.ts';
 import { agentSubject } from './names.ts';
-import { optional, type Read, shape, text, whole } from './shape.ts';
+import { figure, list, oneOfOr, optional, type Read, shape, text, whole } from './shape.ts';
 
 export interface LogsRequest {
   readonly namespace?: string;
@@ -35,4 +35,29 @@ export function answerLogs(nats: Nats, { site, agent }: AgentName, logs: LogMemo
       (fragment === undefined || record.fragment === fragment);
     nats.publish(reply, encodeDocument({ records: logs.after(after, Math.min(limit, MOST), wanted) }));
   });
+}
+
+const answer = shape<{ records: readonly LogRecord[] }>({
+  records: list(
+    shape<LogRecord>({
+      sequence: whole,
+      time: figure,
+      level: oneOfOr<LogRecord['level']>('info', 'debug', 'warn', 'error'),
+      message: text,
+      namespace: optional(text),
+      app: optional(text),
+      region: optional(text),
+      fragment: optional(text),
+      revision: optional(whole),
+      epoch: optional(whole),
+      checkpoint: optional(whole),
+      code: optional(text),
+      operator: optional(text),
+    }),
+  ),
+});
+
+/** The records of an answer; throws `cluster.bad-document`. */
+export function logsAnswer(data: Uint8Array): readonly LogRecord[] {
+  return answer(parseBytes(data, 'logs answer'), 'logs answer').records;
 }

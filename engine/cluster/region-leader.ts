@@ -139,9 +139,9 @@ export class RegionLeader {
   get #wantsToRun(): boolean {
     const { wanted, drain } = this.#target.assignment;
     if (this.#leaving || this.#closed || this.#target.region === undefined) return false;
-    return (
-      wanted === 'running' || wanted === 'paused' || (wanted === 'stopped' && drain === true && this.#run !== undefined)
-    );
+    if (wanted === 'running' || wanted === 'paused') return true;
+    // What is to flow out has to run, but nothing is started for it.
+    return drain === true && this.#run !== undefined;
   }
 
   async #step(): Promise<number | undefined> {
@@ -222,7 +222,7 @@ export class RegionLeader {
     if (this.#checkpoints?.isLastDone === true) return 'finished';
     const { wanted } = this.#target.assignment;
     if (wanted === 'paused') return 'paused';
-    return wanted === 'stopped' ? 'drained' : 'running';
+    return wanted === 'running' ? 'running' : 'drained';
   }
 
   #progress(): void {

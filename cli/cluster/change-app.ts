@@ -1,0 +1,64 @@
+/** Commands that change what is wanted of an app and wait until it is so. */
+import type { ClusterClient } from '../../engine/cluster/client.ts';
+import type { AppDocument, Wanted } from '../../engine/cluster/documents.ts';
+import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { Terminal } from '../terminal.ts';
+import { awaitApp } from './await-app.ts';
+import type { ChangeFlags } from './change-command.ts';
+import { mustHaveApp, withCluster } from './connect.ts';
+import { milliseconds } from './durations.ts';
+import type { AppOverview } from './overview.ts';
+import { Progress } from './progress.ts';
+
+export interface Change {
+  readonly change: (
+    client: ClusterClient,
+    name: { readonly namespace: string; readonly app: string },
+  ) => Promise<AppDocument>;
+  readonly done: (region: RegionFigures | undefined, overview: AppOverview) => boolean;
+  /** As in "stopping shop" and "shop is stopped". */
+  readonly doing: string;
+  readonly is: string;
+  /** A region that has failed is as good as one that is stopped. */
+  readonly mayFail?: boolean;
+}
+
+export async function changeApp(app: string, flags: ChangeFlags, terminal: Terminal, change: Change): Promise<void> {
+  const timeout = milliseconds('--timeout', flags.timeout);
+  const { namespace } = flags;
+  const progress = new Progress(terminal);
+  try {
+    await withCluster(flags, async ({ client }) => {
+      await mustHaveApp(client, namespace, app);
+      progress.step(`${change.doing} ${app}`);
+      const document = await change.change(client, { namespace, app });
+      const { done, mayFail = false } = change;
+      await awaitApp(client, document, { progress, timeout, done, mayFail });
+    });
+    progress.end();
+    await terminal.out(`${app} ${change.is}\n`);
+  } finally {
+    progress.end();
+  }
+}
+
+/** Wants it, and waits for the phase that it leads to. */
+export function wanting(wanted: Wanted, drain: boolean, done: Change['done']): Pick<Change, 'change' | 'done'> {
+  return { change: (client, name) => client.want(name, wanted, drain), done };
+}
+
+export function isStopped(region: RegionFigures | undefined): boolean {
+  return region?.phase === 'stopped' || region?.phase === 'finished' || region?.phase === 'failed';
+}
+
+/** Regions that have finished have nothing to pause. */
+export function isPaused(region: RegionFigures | undefined, { fragments }: AppOverview): boolean {
+  const mine = fragments.filter((fragment) => fragment.region === region?.region);
+  const still = mine.every(({ phase }) => phase === 'paused' || phase === 'ended' || phase === 'finished');
+  return region?.phase === 'finished' || (region?.phase === 'running' && still);
+}
+
+export function isRunning(region: RegionFigures | undefined, { fragments }: AppOverview): boolean {
+  const mine = fragments.filter((fragment) => fragment.region === region?.region);
+  return region?.phase === 'finished' || (region?.phase === 'running' && mine.every(({ phase }) => phase !== 'paused'));
+}

@@ -1,0 +1,28 @@
+/** `cloudskin drain SITE`: what can leave a site does. */
+import type { Command } from 'commander';
+import { clusterCommand, type NatsOptions } from '../cluster/connect.ts';
+import { type CommandModule, examples, type Invocation } from '../command.ts';
+
+export interface DrainFlags extends NatsOptions {
+  readonly undo?: boolean;
+  readonly timeout: string;
+}
+
+export const drain: CommandModule = {
+  name: 'drain',
+  define(program: Command, { terminal }: Invocation): void {
+    clusterCommand(program.command('drain'))
+      .description('move away from a site what can move, and place nothing new there')
+      .argument('<site>', 'the site')
+      .option('--undo', 'let the site take part again')
+      .option('--timeout <duration>', 'how long to wait', '60s')
+      .addHelpText(
+        'after',
+        examples(['cloudskin drain plant-7', 'names what must stay'], ['cloudskin drain plant-7 --undo', 'as before']),
+      )
+      .action(async (site: string, flags: DrainFlags) => {
+        const { drainSite } = await import('../cluster/sites.ts');
+        await drainSite(site, flags, terminal);
+      });
+  },
+};

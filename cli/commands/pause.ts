@@ -1,0 +1,18 @@
+/** `cloudskin pause APP`: its sources hand on nothing more until `resume`. */
+import type { Command } from 'commander';
+import { type ChangeFlags, changeCommand } from '../cluster/change-command.ts';
+import { type CommandModule, examples, type Invocation } from '../command.ts';
+
+export const pause: CommandModule = {
+  name: 'pause',
+  define(program: Command, { terminal }: Invocation): void {
+    changeCommand(program, 'pause')
+      .description('hold the sources of an app; everything stays open')
+      .addHelpText('after', examples(['cloudskin pause shop', 'until cloudskin resume shop']))
+      .action(async (app: string, flags: ChangeFlags) => {
+        const { changeApp, isPaused, wanting } = await import('../cluster/change-app.ts');
+        const change = wanting('paused', false, isPaused);
+        await changeApp(app, flags, terminal, { ...change, doing: 'pausing', is: 'is paused' });
+      });
+  },
+};

@@ -1,0 +1,50 @@
+/** `cloudskin status [APP]`: sites and agents, or one app's cells, streams and lag. */
+import type { Command } from 'commander';
+import { appCommand, type NatsOptions } from '../cluster/connect.ts';
+import { type CommandModule, examples, type Invocation } from '../command.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface StatusFlags extends NatsOptions {
+  readonly namespace: string;
+  readonly json?: boolean;
+}
+
+export const status: CommandModule = {
+  name: 'status',
+  define(program: Command, { terminal }: Invocation): void {
+    appCommand(program, 'status')
+      .description('show the sites and agents there are, or the cells, streams and lag of one app')
+      .argument('[app]', 'an app; all of the cluster unless given')
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        examples(
+          ['cloudskin status', 'sites, agents, apps'],
+          ['cloudskin status shop', 'where its cells run, how its streams are carried, how far behind it is'],
+          ['cloudskin status shop --json', 'figures for programs'],
+        ),
+      )
+      .action((app: string | undefined, flags: StatusFlags) => showStatus(app, flags, terminal));
+  },
+};
+
+async function showStatus(app: string | undefined, flags: StatusFlags, terminal: Terminal): Promise<void> {
+  const [{ mustHaveApp, withCluster }, { overviewOf }] = await Promise.all([
+    import('../cluster/connect.ts'),
+    import('../cluster/overview.ts'),
+  ]);
+  await withCluster(flags, async ({ client }) => {
+    if (app !== undefined) await mustHaveApp(client, flags.namespace, app);
+    const overview = await overviewOf(client);
+    const one = overview.apps.find(({ document }) => document.app === app && document.namespace === flags.namespace);
+    const digest = one?.assignment?.distributed ?? '';
+    const plan = digest === '' ? undefined : await client.distributed(digest);
+    if (flags.json === true) {
+      const { appJson, overviewJson } = await import('../cluster/status-json.ts');
+      return terminal.out(`${JSON.stringify(one === undefined ? overviewJson(overview) : appJson(one, plan))}\n`);
+    }
+    const { appText, overviewText } = await import('../cluster/status-text.ts');
+    const color = terminal.outColor;
+    await terminal.out(one === undefined ? overviewText(overview, color) : appText(one, plan, Date.now(), color));
+  });
+}

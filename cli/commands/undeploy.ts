@@ -1,0 +1,25 @@
+/** `cloudskin undeploy APP`: an app stops and is forgotten. */
+import type { Command } from 'commander';
+import { type ChangeFlags, changeCommand } from '../cluster/change-command.ts';
+import { type CommandModule, examples, type Invocation } from '../command.ts';
+
+export const undeploy: CommandModule = {
+  name: 'undeploy',
+  define(program: Command, { terminal }: Invocation): void {
+    changeCommand(program, 'undeploy')
+      .description('end an app, letting everything flow out as at the end of input, and forget it and its state')
+      .option('--now', 'do not wait for what is under way; output that is held back is dropped')
+      .addHelpText(
+        'after',
+        examples(
+          ['cloudskin undeploy shop', 'what it wrote stays'],
+          ['cloudskin undeploy shop -n test', 'of another namespace'],
+        ),
+      )
+      .action(async (app: string, flags: ChangeFlags & { readonly now?: boolean }) => {
+        const { changeApp, isStopped, wanting } = await import('../cluster/change-app.ts');
+        const change = wanting('undeployed', flags.now !== true, isStopped);
+        await changeApp(app, flags, terminal, { ...change, doing: 'undeploying', is: 'is gone', mayFail: true });
+      });
+  },
+};
