@@ -5,6 +5,7 @@ import { sliceBatch } from '../batch/reader.ts';
 import { NodeCounters, Rate, usedBytes } from './counters.ts';
 import { METRICS, type NodeMetrics } from './snapshot.ts';
 
+const at = (now: number) => ({ now, monotonic: 0, elapsed: 0 });
 const idle = { late: 0, errors: 0, memory: 0, queued: 0, dropped: 0, idle: false, ended: false };
 
 describe('Rate', () => {
@@ -49,16 +50,19 @@ describe('usedBytes', () => {
 describe('NodeCounters', () => {
   it('tells times in milliseconds, and nothing where nothing is known', () => {
     const counters = new NodeCounters('a', 'source');
-    expect(counters.metrics({ ...idle, watermark: 5_000_999n }, 6_000, 0)).toMatchObject({
+    expect(counters.metrics({ ...idle, watermark: 5_000_999n }, at(6_000))).toMatchObject({
       watermark: 5_000,
       lag: 1_000,
     });
-    expect(counters.metrics({ ...idle, watermark: undefined }, 6_000, 0)).toMatchObject({ watermark: null, lag: null });
+    expect(counters.metrics({ ...idle, watermark: undefined }, at(6_000))).toMatchObject({
+      watermark: null,
+      lag: null,
+    });
   });
 
   it('has every figure in the table of metrics', () => {
     const names = new Set<string>(METRICS.map(({ name }) => name));
-    const metrics: NodeMetrics = new NodeCounters('a', 'cell').metrics({ ...idle, watermark: 0n }, 0, 0);
+    const metrics: NodeMetrics = new NodeCounters('a', 'cell').metrics({ ...idle, watermark: 0n }, at(0));
     for (const name of Object.keys(metrics)) if (name !== 'name' && name !== 'kind') expect(names).toContain(name);
     expect(names.size).toBe(METRICS.length);
   });

@@ -4,7 +4,7 @@
  */
 import { type Batch, LAYOUT_WORDS } from '../batch/batch.ts';
 import { isVariable } from '../batch/types.ts';
-import type { NodeKind, NodeMetrics } from './snapshot.ts';
+import type { NodeKind, NodeMetrics, OperatorSize } from './snapshot.ts';
 
 /** Seconds over which a rate is smoothed. */
 const SMOOTHING = 5;
@@ -41,6 +41,17 @@ export interface NodeStatus {
   readonly dropped: number;
   readonly idle: boolean;
   readonly ended: boolean;
+  readonly evicted?: number;
+  /** Milliseconds held back. */
+  readonly blocked?: number;
+  readonly operators?: readonly OperatorSize[];
+}
+
+/** When figures are taken: milliseconds since the epoch, milliseconds of the clock that never goes back, milliseconds since the start. */
+export interface Moment {
+  readonly now: number;
+  readonly monotonic: number;
+  readonly elapsed: number;
 }
 
 const COUNTS = ['rowsIn', 'rowsOut', 'batchesIn', 'batchesOut', 'bytesIn', 'bytesOut', 'skipped', 'diverted'] as const;
@@ -56,6 +67,8 @@ export class NodeCounters {
   bytesOut = 0;
   skipped = 0;
   diverted = 0;
+  /** Milliseconds; see `WorkClock`. */
+  busy = 0;
   readonly #rate = new Rate();
 
   constructor(name: string, kind: NodeKind) {
@@ -91,8 +104,8 @@ export class NodeCounters {
     this.#rate.sample(this.rowsIn, monotonic);
   }
 
-  /** `now` in milliseconds since the epoch. */
-  metrics(status: NodeStatus, now: number, monotonic: number): NodeMetrics {
+  metrics(status: NodeStatus, { now, monotonic, elapsed }: Moment): NodeMetrics {
+    const { evicted = 0, blocked = 0, operators = [] } = status;
     const watermark = status.watermark === undefined ? null : Number(status.watermark / 1000n);
     const { name, kind, rowsIn, rowsOut, batchesIn, batchesOut, bytesIn, bytesOut, skipped, diverted } = this;
     return {
@@ -102,6 +115,8 @@ export class NodeCounters {
       watermark,
       lag: watermark === null ? null : now - watermark,
       ...{ memory: status.memory, queued: status.queued, idle: status.idle, ended: status.ended },
+      ...{ evicted, busyTime: this.busy, blockedTime: blocked, operators },
+      idleTime: Math.max(0, elapsed - this.busy - blocked),
     };
   }
 }

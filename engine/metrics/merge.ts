@@ -1,5 +1,5 @@
 /** The figures of several fragments as those of one run: what partitions of one node count is added up. */
-import type { MetricsSnapshot, NodeMetrics, RunState } from './snapshot.ts';
+import type { MetricsSnapshot, NodeMetrics, OperatorSize, RunState } from './snapshot.ts';
 
 /** `at` in milliseconds since the epoch. Nodes come in the order in which they are first seen. */
 export function mergeSnapshots(snapshots: readonly MetricsSnapshot[], state: RunState, at: number): MetricsSnapshot {
@@ -50,10 +50,24 @@ function mergeNode(a: NodeMetrics, b: NodeMetrics): NodeMetrics {
     lag: watermark === null ? null : Math.max(a.lag ?? 0, b.lag ?? 0),
     ...{ memory: a.memory + b.memory, queued: a.queued + b.queued },
     ...{ idle: a.idle && b.idle, ended: a.ended && b.ended },
+    evicted: a.evicted + b.evicted,
+    ...{ busyTime: a.busyTime + b.busyTime, blockedTime: a.blockedTime + b.blockedTime },
+    idleTime: a.idleTime + b.idleTime,
+    operators: mergeSizes([...a.operators, ...b.operators]),
   };
 }
 
 function least(times: readonly (number | null)[]): number | null {
   const known = times.filter((time) => time !== null);
   return known.length < times.length || known.length === 0 ? null : Math.min(...known);
+}
+
+function mergeSizes(all: readonly OperatorSize[]): OperatorSize[] {
+  const merged = new Map<string, OperatorSize>();
+  for (const { operator, keys, bytes } of all) {
+    const known = merged.get(operator) ?? { operator, keys: 0, bytes: 0 };
+    const sum = keys === null || known.keys === null ? null : keys + known.keys;
+    merged.set(operator, { operator, keys: sum, bytes: bytes + known.bytes });
+  }
+  return [...merged.values()];
 }

@@ -29,6 +29,18 @@ export interface NodeMetrics {
   readonly queued: number;
   readonly idle: boolean;
   readonly ended: boolean;
+  readonly evicted: number;
+  readonly busyTime: number;
+  readonly blockedTime: number;
+  readonly idleTime: number;
+  readonly operators: readonly OperatorSize[];
+}
+
+/** What an operator of a cell keeps; `keys` is null where the cell does not know. */
+export interface OperatorSize {
+  readonly operator: string;
+  readonly keys: number | null;
+  readonly bytes: number;
 }
 
 export interface MetricsSnapshot {
@@ -92,6 +104,16 @@ export const METRICS: readonly MetricDefinition[] = [
   define('queued', 'bytes', 'node', 'bytes that wait for a busy sink'),
   define('idle', '', 'node', 'true while every source upstream is silent for longer than its `idleAfter`'),
   define('ended', '', 'node', 'true when nothing more will come'),
+  define('evicted', 'rows', 'node', 'groups given up because an operator reached its `memory`'),
+  define('busyTime', 'ms', 'node', 'time spent working: of a source taking in, of a cell computing, of a sink writing'),
+  define(
+    'blockedTime',
+    'ms',
+    'node',
+    'time held back: of sources and cells because a sink or channel downstream was full, of a sink because what it writes to was',
+  ),
+  define('idleTime', 'ms', 'node', 'what is left of `elapsed`: nothing to do'),
+  define('operators', '', 'node', 'keys and bytes of state of each operator of a cell'),
   define('state', '', 'run', 'opening, running, draining, ended or failed'),
   define('elapsed', 's', 'run', 'since the first source was started'),
   define('at', 'ms', 'run', 'when the figures were taken'),

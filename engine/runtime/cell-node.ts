@@ -5,13 +5,13 @@
 import type { Batch } from '../batch/batch.ts';
 import type { Cell, Emit } from '../cell/cell.ts';
 import type { CellPlan } from '../compile/cell-plan.ts';
-import { NodeCounters } from '../metrics/counters.ts';
+import { type Moment, NodeCounters } from '../metrics/counters.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import { TIME_MIN } from '../progress/time.ts';
 import type { CellSnapshot } from '../state/state.ts';
 import { type Control, Unwinding } from './control.ts';
-import { type Receiver, Stream } from './stream.ts';
+import { blockedBy, type Receiver, Stream, type Taker } from './stream.ts';
 
 export class CellNode {
   readonly plan: CellPlan;
@@ -26,6 +26,7 @@ export class CellNode {
   /** The cell has been flushed. */
   #flushed = false;
   #closed = false;
+  #below: readonly Taker[] = [];
 
   constructor(plan: CellPlan, cell: Cell, control: Control) {
     this.plan = plan;
@@ -74,13 +75,21 @@ export class CellNode {
     };
   }
 
-  metrics(now: number, monotonic: number): NodeMetrics {
-    const { late, errors } = this.#cell.counters();
+  /** Whose being full holds the cell back. */
+  heed(below: readonly Taker[]): void {
+    this.#below = below;
+  }
+
+  metrics(moment: Moment): NodeMetrics {
+    const { late, errors, evicted = 0 } = this.#cell.counters();
     const { idle, ended } = this.#progress;
     const watermark = ended || this.#handed === TIME_MIN ? undefined : this.#handed;
     const memory = this.#closed ? 0 : this.#cell.memory();
-    const status = { late, errors, watermark, memory, queued: 0, dropped: 0, idle, ended };
-    return this.counters.metrics(status, now, monotonic);
+    const sizes = this.#closed ? [] : (this.#cell.stateSize?.() ?? []);
+    const operators = sizes.map(({ operator, keys, bytes }) => ({ operator, keys: keys ?? null, bytes }));
+    const blocked = blockedBy(this.#below, moment.monotonic);
+    const status = { late, errors, watermark, memory, queued: 0, dropped: 0, idle, ended, evicted, operators, blocked };
+    return this.counters.metrics(status, moment);
   }
 
   /** Frees the cell's memory; its counters stay readable. */
@@ -96,11 +105,7 @@ export class CellNode {
 
   #take(input: number, batch: Batch): void {
     this.counters.takenIn(batch);
-    try {
-      this.#cell.process(input, batch, this.#emit);
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.#guard(() => this.#cell.process(input, batch, this.#emit));
   }
 
   /** Hands the cell a risen watermark, then passes progress on; at the end flushes it. */
@@ -120,15 +125,15 @@ export class CellNode {
   }
 
   #guard(call: () => void): void {
+    const { clock } = this.#control;
+    const outer = clock.enter(this.counters);
     try {
       call();
     } catch (error) {
-      this.#fail(error);
+      this.#control.failNode('cell', this.plan.name, error);
+      throw new Unwinding();
+    } finally {
+      clock.leave(outer);
     }
-  }
-
-  #fail(error: unknown): never {
-    this.#control.failNode('cell', this.plan.name, error);
-    throw new Unwinding();
   }
 }

@@ -4,6 +4,7 @@
  */
 import { CloudskinError, externalError, internalError } from '../errors.ts';
 import type { NodeKind } from '../metrics/snapshot.ts';
+import { WorkClock } from '../metrics/work-clock.ts';
 import type { Ports } from '../ports.ts';
 
 /** Something that happens once. Waits that go through it end when it does. */
@@ -51,6 +52,8 @@ export class Latch {
 
 export class Control {
   readonly ports: Ports;
+  /** Which node works. */
+  readonly clock: WorkClock;
   /** Sources are to hand over nothing more. */
   readonly stopping: Latch = new Latch();
   /** Sources are not waited for any more: the run has failed, or a source has not heard that it is to stop. */
@@ -65,6 +68,7 @@ export class Control {
 
   constructor(ports: Ports) {
     this.ports = ports;
+    this.clock = new WorkClock(() => ports.monotonic());
   }
 
   /** Aborts when sources are to stop, by request or by failure. */

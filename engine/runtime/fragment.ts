@@ -24,7 +24,7 @@ import type { Restored } from './restore.ts';
 import { bounded } from './sink-node.ts';
 import { takeSnapshot } from './snapshot.ts';
 import type { Taker } from './stream.ts';
-import { inletKey, NO_PARTS, outletKey, type Parts, sinkKey, sourceKey } from './wiring.ts';
+import { cellKey, inletKey, NO_PARTS, outletKey, type Parts, sinkKey, sourceKey } from './wiring.ts';
 
 export interface FragmentOptions {
   readonly runtime: RuntimeOptions;
@@ -221,6 +221,7 @@ export class Fragment implements FragmentHandle {
         notSaved: (id, error) => events?.notSaved?.(id, error),
       });
     }
+    for (const cell of this.#parts.cells) cell.heed(this.#takersBelow(cellKey(cell.plan.name)));
     if (this.#channels.waiting.length === 0) this.#becomeReady();
     const running = [
       ...this.#parts.sources.map((source) => source.run(this.#takersBelow(sourceKey(source.plan.name)))),

@@ -92,7 +92,7 @@ export class Opening {
       inlets: this.#attempt(() => this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control))),
       cells: this.#attempt(() => this.#restoredCells(cells)),
       sinks,
-      outlets: this.#attempt(() => senders.map(({ outlet, ends }) => new OutletNode(outlet, ends))),
+      outlets: this.#attempt(() => senders.map(({ outlet, ends }) => new OutletNode(outlet, ends, this.#control))),
     };
     if (this.#control.failure === undefined) {
       this.#attempt(() => {

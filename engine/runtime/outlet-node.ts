@@ -5,8 +5,10 @@
 import type { Batch } from '../batch/batch.ts';
 import { IpcEncoder } from '../batch/ipc.ts';
 import type { Outlet } from '../compile/fragment-plan.ts';
+import { Lasting } from '../metrics/work-clock.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import type { Sender } from '../transport/transport.ts';
+import type { Control } from './control.ts';
 import { type Deal, dealerOf } from './exchange.ts';
 import { type Receiver, streamName, type Taker } from './stream.ts';
 
@@ -17,11 +19,14 @@ export class OutletNode implements Taker {
   readonly #encoder: IpcEncoder;
   readonly #deal: Deal;
   readonly #progress = new ProgressMinimum(1);
+  readonly #full = new Lasting();
+  readonly #now: () => number;
   #ended = false;
 
   /** `senders` in the order of the plan's channels. */
-  constructor(plan: Outlet, senders: readonly Sender[]) {
+  constructor(plan: Outlet, senders: readonly Sender[], { ports }: Control) {
     this.plan = plan;
+    this.#now = () => ports.monotonic();
     this.label = `the channel of ${streamName(plan.stream)}`;
     this.#senders = senders;
     this.#encoder = new IpcEncoder(plan.schema);
@@ -57,9 +62,17 @@ export class OutletNode implements Taker {
   room(): Promise<void> | undefined {
     for (const sender of this.#senders) {
       const room = sender.room();
-      if (room !== undefined) return room;
+      if (room === undefined) continue;
+      this.#full.set(true, this.#now());
+      return room;
     }
+    this.#full.set(false, this.#now());
     return undefined;
+  }
+
+  /** As far as those who push have asked. */
+  fullTime(monotonic: number): number {
+    return this.#full.total(monotonic);
   }
 
   get queuedBytes(): number {

@@ -25,7 +25,8 @@ const DRIFT_PATIENCE = 10_000;
 export interface PartitionTarget {
   /** A promise while something downstream is full. */
   room(): Promise<void> | undefined;
-  taken(batch: Batch): void;
+  /** Counts a batch and takes it in by `take`. */
+  accept(batch: Batch, take: (batch: Batch) => void): void;
   push(batch: Batch): void;
   progress(partition: number, watermark: bigint, idle: boolean): void;
   end(partition: number): void;
@@ -133,7 +134,7 @@ export class PartitionTask {
         const turn = this.#nextTurn();
         if (turn !== undefined) await this.#control.stopping.until(turn);
         while (this.#control.paused !== undefined && !stopping.tripped) await stopping.until(this.#control.paused);
-        this.#accept(batch);
+        this.#target.accept(batch, this.#take);
         const acknowledged = this.#afterBatch();
         if (acknowledged !== undefined) await this.#control.cut.until(acknowledged);
         if (ports.monotonic() - this.#lastBreath >= BREATHE_AFTER) await this.#breathe();
@@ -192,8 +193,7 @@ export class PartitionTask {
     });
   }
 
-  #accept(batch: Batch): void {
-    this.#target.taken(batch);
+  readonly #take = (batch: Batch): void => {
     if (batch.rows === 0) return;
     if (this.#idle) {
       this.#idle = false;
@@ -204,7 +204,7 @@ export class PartitionTask {
       if (this.#time === undefined) this.#target.push(part);
       else this.#pushTimed(part, this.#time.scanner);
     }
-  }
+  };
 
   #pushTimed(batch: Batch, scanner: EventTimeScanner): void {
     for (let from = 0; from < batch.rows; ) {

@@ -7,8 +7,9 @@ import type { Batch } from '../batch/batch.ts';
 import { copyBatch } from '../batch/reader.ts';
 import type { Prepared, Sink, SinkReport } from '../graph/connector.ts';
 import type { SinkNode as SinkPlan } from '../graph/plan.ts';
-import { NodeCounters, usedBytes } from '../metrics/counters.ts';
+import { type Moment, NodeCounters, usedBytes } from '../metrics/counters.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
+import { Lasting } from '../metrics/work-clock.ts';
 import type { Timer } from '../ports.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import { TIME_MIN } from '../progress/time.ts';
@@ -40,6 +41,9 @@ export class SinkNode implements Taker {
   readonly #progress: ProgressMinimum;
   readonly #queue: Queued[] = [];
   #queuedBytes = 0;
+  /** Times that the queue was full, and that the connector was waited for. */
+  readonly #full = new Lasting();
+  readonly #waiting = new Lasting();
   /** The sink's back-pressure and what follows from it; undefined while the sink takes more. */
   #busy: Promise<void> | undefined;
   #room: PromiseWithResolvers<void> | undefined;
@@ -82,6 +86,10 @@ export class SinkNode implements Taker {
   /** Bytes that wait for the sink. */
   get queuedBytes(): number {
     return this.#queuedBytes;
+  }
+
+  fullTime(monotonic: number): number {
+    return this.#full.total(monotonic);
   }
 
   /** True while the sink has not yet taken all it was given. */
@@ -143,7 +151,7 @@ export class SinkNode implements Taker {
     }
   }
 
-  metrics(now: number, monotonic: number): NodeMetrics {
+  metrics(moment: Moment): NodeMetrics {
     const { watermark, idle, ended } = this.#progress;
     return this.counters.metrics(
       {
@@ -155,9 +163,9 @@ export class SinkNode implements Taker {
         dropped: this.#sink.dropped ?? 0,
         idle,
         ended,
+        blocked: this.#waiting.total(moment.monotonic),
       },
-      now,
-      monotonic,
+      moment,
     );
   }
 
@@ -171,6 +179,7 @@ export class SinkNode implements Taker {
       const bytes = usedBytes(copy);
       this.#queue.push({ batch: copy, bytes });
       this.#queuedBytes += bytes;
+      if (this.#queuedBytes >= this.#options.queueBytes) this.#full.set(true, this.#control.ports.monotonic());
       return;
     }
     const waits = this.#write(batch);
@@ -203,6 +212,8 @@ export class SinkNode implements Taker {
   }
 
   #write(batch: Batch): Promise<void> | undefined {
+    const { clock } = this.#control;
+    const outer = clock.enter(this.counters);
     try {
       const result = this.#sink.write(batch);
       this.counters.handedOn(batch);
@@ -210,11 +221,14 @@ export class SinkNode implements Taker {
     } catch (error) {
       this.#control.failNode('sink', this.plan.name, error);
       throw new Unwinding();
+    } finally {
+      clock.leave(outer);
     }
   }
 
   /** Writes what is queued, one batch after the other as the sink allows, until nothing waits. Never rejects. */
   async #drain(first: Promise<void>): Promise<void> {
+    this.#waiting.set(true, this.#control.ports.monotonic());
     try {
       await first;
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
@@ -231,13 +245,15 @@ export class SinkNode implements Taker {
       this.#control.failNode('sink', this.plan.name, error);
     }
     this.#busy = undefined;
+    this.#waiting.set(false, this.#control.ports.monotonic());
     this.#openGate();
     this.#watchQuiet();
   }
 
   #openGate(): void {
-    if (this.#room === undefined || this.#queuedBytes >= this.#options.queueBytes) return;
-    this.#room.resolve();
+    if (this.#queuedBytes >= this.#options.queueBytes) return;
+    this.#full.set(false, this.#control.ports.monotonic());
+    this.#room?.resolve();
     this.#room = undefined;
   }
 

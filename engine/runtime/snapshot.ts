@@ -14,10 +14,10 @@ export interface Nodes {
 /** `elapsed` in milliseconds. */
 export function takeSnapshot(nodes: Nodes, state: RunState, elapsed: number, ports: Ports): MetricsSnapshot {
   const now = ports.now();
-  const monotonic = ports.monotonic();
-  const sources = nodes.sources.map((node) => node.metrics(now, monotonic));
-  const cells = nodes.cells.map((node) => node.metrics(now, monotonic));
-  const sinks = nodes.sinks.map((node) => node.metrics(now, monotonic));
+  const moment = { now, monotonic: ports.monotonic(), elapsed };
+  const sources = nodes.sources.map((node) => node.metrics(moment));
+  const cells = nodes.cells.map((node) => node.metrics(moment));
+  const sinks = nodes.sinks.map((node) => node.metrics(moment));
   const all = [...sources, ...cells, ...sinks];
   const watermark = leastWatermark(sinks.some((node) => node.watermark !== null) ? sinks : sources);
   return {

@@ -7,7 +7,7 @@ import { externalError, userError } from '../errors.ts';
 import type { BadRow, Source, SourceContext, SourceSpec } from '../graph/connector.ts';
 import { ERRORS_SCHEMA, type SourceNode as SourcePlan } from '../graph/plan.ts';
 import type { Json } from '../json.ts';
-import { NodeCounters } from '../metrics/counters.ts';
+import { type Moment, NodeCounters } from '../metrics/counters.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
 import type { DriftGroup } from '../progress/drift.ts';
 import { EventTimeScanner } from '../progress/event-time.ts';
@@ -20,7 +20,7 @@ import { ordered } from './order.ts';
 import { paced } from './pace.ts';
 import { type PartitionTarget, PartitionTask, type PartitionTime } from './partition-task.ts';
 import { type PlacedPartition, placed } from './placed.ts';
-import { Stream, type Taker } from './stream.ts';
+import { blockedBy, Stream, type Taker } from './stream.ts';
 import type { Turns } from './turns.ts';
 
 /** Bytes that may wait for one sink when bad rows come. */
@@ -157,7 +157,18 @@ export class SourceNode implements PartitionTarget {
     return undefined;
   }
 
-  taken(batch: Batch): void {
+  accept(batch: Batch, take: (batch: Batch) => void): void {
+    const { clock } = this.#control;
+    const outer = clock.enter(this.counters);
+    try {
+      this.#taken(batch);
+      take(batch);
+    } finally {
+      clock.leave(outer);
+    }
+  }
+
+  #taken(batch: Batch): void {
     this.counters.takenIn(batch);
     this.#bad.handOn();
     this.#badSince = 0;
@@ -177,7 +188,7 @@ export class SourceNode implements PartitionTarget {
     else this.#advance();
   }
 
-  metrics(now: number, monotonic: number): NodeMetrics {
+  metrics(moment: Moment): NodeMetrics {
     const { watermark, idle, ended } = this.#progress;
     return this.counters.metrics(
       {
@@ -189,9 +200,9 @@ export class SourceNode implements PartitionTarget {
         dropped: 0,
         idle,
         ended,
+        blocked: blockedBy(this.#below, moment.monotonic),
       },
-      now,
-      monotonic,
+      moment,
     );
   }
 

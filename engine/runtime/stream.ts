@@ -24,6 +24,13 @@ export interface Taker {
   room(): Promise<void> | undefined;
   /** Bytes that wait. */
   readonly queuedBytes: number;
+  /** Milliseconds that it was full. */
+  fullTime(monotonic: number): number;
+}
+
+/** How long those who push to the takers were held back. */
+export function blockedBy(takers: readonly Taker[], monotonic: number): number {
+  return takers.reduce((most, taker) => Math.max(most, taker.fullTime(monotonic)), 0);
 }
 
 export class Stream {

@@ -31,6 +31,7 @@ export type Downstream = ReadonlyMap<string, ReadonlySet<string>>;
 /** A kind and a name, because a source and a sink may share one. */
 export const sourceKey = (name: string): string => `source ${name}`;
 export const inletKey = (stream: StreamRef): string => `inlet ${streamName(stream)}`;
+export const cellKey = (name: string): string => `cell ${name}`;
 export const sinkKey = (name: string): string => `sink ${name}`;
 export const outletKey = (stream: StreamRef): string => `outlet ${streamName(stream)}`;
 
@@ -71,7 +72,7 @@ function readersOf(plan: FragmentPlan): Reader[] {
     ...plan.inlets.map(({ stream }) => ({ key: inletKey(stream), reads: [], yields: [stream] })),
     ...plan.cells.map(({ name, inputs, outputs }) => {
       const yields = outputs.map(({ operator, port }) => ({ node: operator, port }));
-      return { key: `cell ${name}`, reads: inputs, yields };
+      return { key: cellKey(name), reads: inputs, yields };
     }),
     ...plan.sinks.map(({ name, inputs }) => ({ key: sinkKey(name), reads: inputs, yields: [] })),
     ...plan.outlets.map(({ stream }) => ({ key: outletKey(stream), reads: [stream], yields: [] })),
