@@ -3,10 +3,11 @@ import { NatsConnectionImpl } from '@nats-io/nats-core/internal';
 import { connect } from '@nats-io/transport-node';
 import { type CloudskinError, externalError } from '../errors.ts';
 import { realPorts } from '../ports.ts';
+import { unsupported } from './failures.ts';
 import { isOlder } from './features.ts';
 import type { JetStream, Nats } from './nats.ts';
 import { Connection } from './nats-js/connection.ts';
-import { natsError, unsupported } from './nats-js/errors.ts';
+import { natsError } from './nats-js/errors.ts';
 import { NatsJetStream } from './nats-js/jetstream.ts';
 import { connectionOptions, type NatsOptions } from './nats-js/options.ts';
 

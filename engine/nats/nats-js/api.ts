@@ -10,11 +10,10 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { errors, type MsgHdrs } from '@nats-io/transport-node';
-import { CloudskinError, externalError, userError } from '../../errors.ts';
+import { CloudskinError, userError } from '../../errors.ts';
+import { checkSubject, noJetStream, noStream, payloadTooLarge } from '../failures.ts';
 import type { Published } from '../nats.ts';
 import type { Connection } from './connection.ts';
-import { noJetStream, payloadTooLarge } from './errors.ts';
-import { checkSubject } from './messages.ts';
 import type { WantedConfig } from './stream-config.ts';
 
 const NO_STREAM = 10059;
@@ -177,14 +176,6 @@ interface PublishCall {
 
 function takenByNone(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof errors.RequestError && error.cause.isNoResponders();
-}
-
-function noStream(doing: string, cause: unknown): CloudskinError {
-  return externalError('nats.no-stream', `${doing}: no stream takes it`, {
-    retry: true,
-    hint: 'make a stream that holds this subject, or wait until its servers are back',
-    cause,
-  });
 }
 
 function same(there: StreamInfo['config'], wanted: WantedConfig): boolean {

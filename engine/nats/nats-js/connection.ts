@@ -6,9 +6,10 @@ import type { NatsConnectionImpl } from '@nats-io/nats-core/internal';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { externalError } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
+import { checkSubject, closed, disconnected, payloadTooLarge } from '../failures.ts';
 import type { Headers, Message, Nats, PublishOptions, ServerInfo, Status, Subscription } from '../nats.ts';
-import { closed, disconnected, natsError, payloadTooLarge } from './errors.ts';
-import { checkSubject, headersOf, ReceivedMessage } from './messages.ts';
+import { natsError } from './errors.ts';
+import { headersOf, ReceivedMessage } from './messages.ts';
 
 /** The class behind the interface too: how much is buffered, and writing it, are not in the interface. */
 export type LiveConnection = NatsConnection & NatsConnectionImpl;

@@ -5,6 +5,7 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 import { CloudskinError, externalError } from '../../errors.ts';
+import { disconnected, noResponders, payloadTooLarge, timedOut } from '../failures.ts';
 
 interface Meaning {
   readonly code: string;
@@ -60,7 +61,7 @@ function apiError(error: JetStreamApiError, doing: string): CloudskinError {
 
 function coreError(error: unknown, doing: string): CloudskinError | undefined {
   if (error instanceof errors.TimeoutError) {
-    return make({ code: 'nats.timeout', retry: true }, doing, 'no answer in time', error);
+    return timedOut(doing, error);
   }
   if (error instanceof errors.PermissionViolationError) {
     const hint = "give the connection's user this permission, or connect as another";
@@ -90,38 +91,4 @@ function causeError(cause: Error, doing: string): CloudskinError | undefined {
 function unknownError(error: unknown, doing: string): CloudskinError {
   const reason = error instanceof Error ? error.message : String(error);
   return make({ code: 'nats.failed', retry: true }, doing, reason, error);
-}
-
-export function noResponders(doing: string, cause?: unknown): CloudskinError {
-  return make({ code: 'nats.no-responders', retry: true }, doing, 'nobody listens there', cause);
-}
-
-export function payloadTooLarge(doing: string, cause?: unknown): CloudskinError {
-  const hint = "send less at once, or raise the server's max_payload";
-  return make({ code: 'nats.payload-too-large', hint }, doing, 'the message is larger than the server takes', cause);
-}
-
-export function disconnected(doing: string): CloudskinError {
-  return externalError('nats.disconnected', `${doing}: the connection to the NATS server is lost`, { retry: true });
-}
-
-export function closed(doing: string): CloudskinError {
-  return externalError('nats.closed', `${doing}: the connection is closed`);
-}
-
-/** For features that a server lacks; `since` is the first version that has them. */
-export function unsupported(doing: string, version: string, since: string): CloudskinError {
-  return externalError('nats.unsupported', `${doing}: nats-server ${version} cannot do that`, {
-    hint: `it takes nats-server ${since} or newer`,
-  });
-}
-
-/** JetStream's own subjects without an answer: no JetStream, or no such domain. */
-export function noJetStream(doing: string, domain: string | undefined, cause?: unknown): CloudskinError {
-  const where = domain === undefined ? 'the server' : `the domain ${domain}`;
-  return externalError('nats.no-jetstream', `${doing}: JetStream of ${where} does not answer`, {
-    retry: true,
-    hint: 'enable JetStream there, or check the name of the domain and the permission to use it',
-    cause,
-  });
 }

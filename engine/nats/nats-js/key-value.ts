@@ -4,7 +4,8 @@
  */
 import { DiscardPolicy, StorageType, type StoredMsg } from '@nats-io/jetstream';
 import { headers, type MsgHdrs, nanos } from '@nats-io/transport-node';
-import { CloudskinError, externalError, userError } from '../../errors.ts';
+import { CloudskinError, externalError } from '../../errors.ts';
+import { checkBucket, checkKey } from '../failures.ts';
 import type { Change, Entry, KeyValue, KeyValueOptions, StoredMessage, Subscription, WatchListener } from '../nats.ts';
 import type { JetStreamCalls } from './api.ts';
 import { recordOf } from './messages.ts';
@@ -13,11 +14,9 @@ import { duplicateWindow, type WantedConfig } from './stream-config.ts';
 import { watchBucket } from './watch.ts';
 
 const OPERATION = 'KV-Operation';
-const BUCKET = /^[A-Za-z0-9_-]+$/;
-const KEY = /^[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*$/;
 
 export async function openKeyValue(calls: JetStreamCalls, bucket: string, options: KeyValueOptions): Promise<KeyValue> {
-  if (!BUCKET.test(bucket)) throw userError('nats.bucket', `${JSON.stringify(bucket)} is not the name of a bucket`);
+  checkBucket(bucket);
   await calls.ensure(configOf(bucket, options));
   return new Bucket(calls, bucket);
 }
@@ -125,11 +124,6 @@ class Bucket implements KeyValue {
       throw externalError('nats.wrong-revision', message, { cause: error });
     }
   }
-}
-
-function checkKey(key: string): string {
-  if (!KEY.test(key)) throw userError('nats.key', `${JSON.stringify(key)} is not a key of a bucket`);
-  return key;
 }
 
 function isDeletion(headers: Readonly<Record<string, string>>): boolean {

@@ -50,14 +50,3 @@ export function headersOf(record: Headers): MsgHdrs {
   }
   return made;
 }
-
-/** White space in a subject would end it in the protocol, and what follows would be taken for commands. */
-const BAD_SUBJECT = /[\s\0]|^\.|\.$|\.\.|^$/;
-
-export function checkSubject(subject: string): void {
-  if (BAD_SUBJECT.test(subject)) {
-    throw userError('nats.subject', `${JSON.stringify(subject)} is not a subject`, {
-      hint: 'a subject is words joined by single dots, without spaces',
-    });
-  }
-}

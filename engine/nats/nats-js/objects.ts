@@ -9,12 +9,12 @@ import { createHash } from 'node:crypto';
 import { DiscardPolicy, StorageType } from '@nats-io/jetstream';
 import { headers, nuid } from '@nats-io/transport-node';
 import { externalError, userError } from '../../errors.ts';
+import { checkBucket } from '../failures.ts';
 import type { Objects, ObjectsOptions } from '../nats.ts';
 import type { JetStreamCalls } from './api.ts';
 import { lastOfEach, openReader } from './reader.ts';
 import { duplicateWindow, type WantedConfig } from './stream-config.ts';
 
-const BUCKET = /^[A-Za-z0-9_-]+$/;
 const CHUNK = 512 * 1024;
 /** Chunks on their way to the server at a time. */
 const WINDOW = 8;
@@ -32,7 +32,7 @@ interface ObjectInfo {
 }
 
 export async function openObjects(calls: JetStreamCalls, bucket: string, options: ObjectsOptions): Promise<Objects> {
-  if (!BUCKET.test(bucket)) throw userError('nats.bucket', `${JSON.stringify(bucket)} is not the name of a bucket`);
+  checkBucket(bucket);
   await calls.ensure(configOf(bucket, options));
   return new ObjectBucket(calls, bucket);
 }

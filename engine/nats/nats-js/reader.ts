@@ -14,6 +14,7 @@ import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy, type 
 import { type Msg, nanos, nuid, type Subscription as RawSubscription } from '@nats-io/transport-node';
 import { type CloudskinError, externalError } from '../../errors.ts';
 import type { Timer } from '../../ports.ts';
+import { wentBack } from '../failures.ts';
 import type { ReadOptions, StoredMessage, StreamReader, Subscription } from '../nats.ts';
 import type { JetStreamCalls } from './api.ts';
 import type { Connection } from './connection.ts';
@@ -403,10 +404,6 @@ class Reader implements StreamReader {
     if (!this.#connection.nc.isClosed()) inbox.unsubscribe();
     if (this.#connection.connected) this.#calls.deleteConsumer(this.#stream, this.#consumer);
   }
-}
-
-function wentBack(stream: string, how: string): CloudskinError {
-  return externalError('nats.stream-went-back', `the stream ${stream} is not what it was: ${how}`);
 }
 
 function sizeOf(message: StoredMessage): number {
