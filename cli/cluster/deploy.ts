@@ -2,15 +2,24 @@
 import type { AppDocument } from '../../engine/cluster/documents.ts';
 import type { RegionFigures } from '../../engine/cluster/status.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
-import type { DeployFlags } from '../commands/deploy.ts';
+import type { Parameters } from '../command.ts';
 import { plural } from '../figures.ts';
 import { loadGraph } from '../load.ts';
 import type { Terminal } from '../terminal.ts';
 import { awaitApp } from './await-app.ts';
-import { withCluster } from './connect.ts';
+import { type NatsOptions, withCluster } from './connect.ts';
 import { milliseconds } from './durations.ts';
 import type { AppOverview } from './overview.ts';
 import { Progress } from './progress.ts';
+
+export interface DeployFlags extends NatsOptions {
+  readonly param: Parameters;
+  readonly namespace?: string;
+  readonly dropState?: boolean;
+  readonly wait: 'running' | 'rows' | 'none';
+  readonly timeout: string;
+  readonly json?: boolean;
+}
 
 export async function deployGraph(graph: string, flags: DeployFlags, terminal: Terminal): Promise<void> {
   const timeout = milliseconds('--timeout', flags.timeout);

@@ -2,10 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '../../engine/cluster/log.ts';
 import { userError } from '../../engine/errors.ts';
-import type { LogsFlags } from '../commands/logs.ts';
 import { paint } from '../paint.ts';
 import type { Terminal } from '../terminal.ts';
-import { mustHaveApp, withCluster } from './connect.ts';
+import { mustHaveApp, type NatsOptions, withCluster } from './connect.ts';
+
+export interface LogsFlags extends NatsOptions {
+  readonly namespace: string;
+  readonly fragment?: string;
+  readonly follow?: boolean;
+  readonly lines: string;
+  readonly json?: boolean;
+}
 
 /** Milliseconds. */
 const ANSWER = 2_000;

@@ -3,13 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import { externalError, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
-import type { DrainFlags } from '../commands/drain.ts';
 import type { Terminal } from '../terminal.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
 import { milliseconds } from './durations.ts';
 import { type Overview, overviewOf } from './overview.ts';
 import { Progress } from './progress.ts';
 import { columns } from './table.ts';
+
+export interface DrainFlags extends NatsOptions {
+  readonly undo?: boolean;
+  readonly timeout: string;
+}
 
 const LOOK = 200;
 

@@ -1,16 +1,8 @@
 /** `cloudskin deploy GRAPH`: has a graph run by the agents of a cluster. */
 import { type Command, Option } from 'commander';
-import { clusterCommand, type NatsOptions } from '../cluster/connect.ts';
-import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
-
-export interface DeployFlags extends NatsOptions {
-  readonly param: Parameters;
-  readonly namespace?: string;
-  readonly dropState?: boolean;
-  readonly wait: 'running' | 'rows' | 'none';
-  readonly timeout: string;
-  readonly json?: boolean;
-}
+import { clusterCommand } from '../cluster/connect.ts';
+import type { DeployFlags } from '../cluster/deploy.ts';
+import { type CommandModule, examples, graphCommand, type Invocation } from '../command.ts';
 
 export const deploy: CommandModule = {
   name: 'deploy',

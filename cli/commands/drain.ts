@@ -1,12 +1,8 @@
 /** `cloudskin drain SITE`: what can leave a site does. */
 import type { Command } from 'commander';
-import { clusterCommand, type NatsOptions } from '../cluster/connect.ts';
+import { clusterCommand } from '../cluster/connect.ts';
+import type { DrainFlags } from '../cluster/sites.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
-
-export interface DrainFlags extends NatsOptions {
-  readonly undo?: boolean;
-  readonly timeout: string;
-}
 
 export const drain: CommandModule = {
   name: 'drain',

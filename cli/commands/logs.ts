@@ -1,15 +1,8 @@
 /** `cloudskin logs [APP]`: what agents say of an app, or of everything. */
 import type { Command } from 'commander';
-import { appCommand, type NatsOptions } from '../cluster/connect.ts';
+import { appCommand } from '../cluster/connect.ts';
+import type { LogsFlags } from '../cluster/logs.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
-
-export interface LogsFlags extends NatsOptions {
-  readonly namespace: string;
-  readonly fragment?: string;
-  readonly follow?: boolean;
-  readonly lines: string;
-  readonly json?: boolean;
-}
 
 export const logs: CommandModule = {
   name: 'logs',
