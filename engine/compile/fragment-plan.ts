@@ -36,6 +36,8 @@ export interface Share {
   readonly partitions: number;
   readonly firstGroup: number;
   readonly lastGroup: number;
+  /** It runs once a site: rows, state and identity are this site's own, and no other partition's state is taken. */
+  readonly site?: string;
 }
 
 export interface FragmentPlan {
@@ -92,10 +94,14 @@ export interface Channel {
   readonly transport: 'thread' | 'local' | 'nats' | 'durable';
   /** Why this transport, for `explain`. */
   readonly why: string;
+  /** Bytes that may be under way; of a durable one, bytes that are kept. */
   readonly maxBytes: number;
+  /** Of a durable one, what happens at `maxBytes`; absent: `block`. */
+  readonly onFull?: 'block' | 'dropOldest';
 }
 
 export interface DistributedPlan {
+  readonly planVersion?: number;
   readonly logical: LogicalPlan;
   readonly fragments: readonly FragmentPlan[];
 }

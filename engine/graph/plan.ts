@@ -4,7 +4,8 @@
  */
 import type { Schema } from '../batch/types.ts';
 import type { Place, Problem } from '../errors.ts';
-import type { Expr } from '../expression/ir.ts';
+import type { ColumnExpr, Expr } from '../expression/ir.ts';
+import type { Delivery } from './connector.ts';
 import type { Checkpoint, Objectives, PlacementEntry } from './document.ts';
 
 /** An output of a source or operator: `port` is `''` for the main one, else `late`, `errors` or a component's output name. */
@@ -24,10 +25,35 @@ export interface TimePolicy {
   readonly maxDrift?: bigint;
 }
 
+/** Rises where plans mean something that older versions would overlook; a plan without one is of version 1. */
+export const PLAN_VERSION = 1;
+
+/** A stream that outlives what yields it: kept by JetStream on the near side, it ends a checkpoint region. */
+export interface Durable {
+  /** Bytes that may be kept for readers that are away. */
+  readonly maxBytes: number;
+  /** On that bound: what yields the stream waits, or the oldest rows go, counted. */
+  readonly onFull: 'block' | 'dropOldest';
+}
+
+/** Of all streams that a source or an operator yields, and of where it runs. */
+export interface NodePolicy {
+  /** Partitions that it runs in; `auto`: as many as there are workers where it runs. Absent: one. */
+  readonly parallelism?: number | 'auto';
+  readonly durable?: Durable;
+  /** Bytes that may be on their way in each channel of its streams; absent: as the transport has it. */
+  readonly queue?: number;
+  /**
+   * A tier that what flows here, and all that is made of it, must not leave. `anywhere`: what this operator yields may leave
+   * again, though what it reads may not.
+   */
+  readonly stays?: 'edge' | 'cloud' | 'anywhere';
+}
+
 /** What happens to a row that a connector or an expression cannot take. */
 export type OnError = 'fail' | 'skip' | 'divert';
 
-export interface SourceNode {
+export interface SourceNode extends NodePolicy {
   readonly name: string;
   readonly connector: string;
   /** As the connector's own option schema parsed them. */
@@ -42,8 +68,16 @@ export interface SourceNode {
   readonly onError: OnError;
   /** A bounded source read whole and put in order of this column before its first batch. */
   readonly orderBy?: string;
+  /** Bytes that putting it in order may take; absent: as the runtime has it. */
+  readonly memory?: MemoryLimit;
   /** Replay speed as a multiple of event time, by `orderBy` (else the time column); absent: as fast as it goes. */
   readonly speed?: number;
+  /** What it reads can be read again from any position. */
+  readonly replayable?: boolean;
+  /** It cannot, and is written down before it is acknowledged. */
+  readonly journal?: true;
+  /** It runs once a site, and the last column of its schema is that site: put in by the plan, not by the connector (engine/compile/site-column.ts). */
+  readonly site?: true;
   readonly place: Place;
 }
 
@@ -122,12 +156,14 @@ export interface ComponentStep {
   readonly config: Readonly<Record<string, unknown>>;
   /** What the component itself yields, by output name; `''` is the main one. */
   readonly outputs: ReadonlyMap<string, Schema>;
+  /** Columns of its input by which rows may be dealt to partitions; absent: they may not. */
+  readonly keys?: readonly ColumnExpr[];
   readonly place: Place;
 }
 
 export type Step = FilterStep | ProjectStep | AggregateStep | ComponentStep;
 
-export interface OperatorNode {
+export interface OperatorNode extends NodePolicy {
   readonly name: string;
   /** In the order of `from`; several are a union and have one schema, unless the operator is a component with named inputs. */
   readonly inputs: readonly StreamRef[];
@@ -152,10 +188,15 @@ export interface SinkNode {
   readonly input: Schema;
   readonly connector: string;
   readonly options: unknown;
+  /** What the connector promises with these options; absent: at least once. */
+  readonly promises?: Delivery;
+  /** What the graph insists on. `at-least-once`: output is written at once and not held for a checkpoint. */
+  readonly delivery?: 'exactly-once' | 'at-least-once';
   readonly place: Place;
 }
 
 export interface LogicalPlan {
+  readonly planVersion?: number;
   readonly name: string;
   readonly namespace: string;
   /** The graph file's absolute path, or `<object>`. */
