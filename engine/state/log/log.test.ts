@@ -4,6 +4,7 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs
 import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOf, logContract, range, readAll } from '../../../test/contract/record-log.ts';
@@ -93,22 +94,10 @@ async function outcome(options: LogOptions): Promise<{ code?: string; message?: 
 
 describe('a log on disk', () => {
   it('has everything that was synced, whenever its process is killed with -9', async () => {
-    const worker = `import { openLog } from ${JSON.stringify(new URL('disk.ts', import.meta.url).href)};
-      const bytesOf = (n) => new Uint8Array((n * 37) % 300).fill(n % 251);
-      const log = await openLog(${JSON.stringify(at())});
-      console.log('from ' + log.next);
-      for (let round = 0; ; round++) {
-        for (let i = 0; i < round % 50; i++) log.append(bytesOf(log.next));
-        const upTo = log.next - 1;
-        await log.sync();
-        console.log('safe ' + upTo);
-        if (round % 20 === 0) await log.trim(Math.max(1, log.next - 2000));
-      }`;
+    const writer = fileURLToPath(new URL('../../../test/kit/log-writer.ts', import.meta.url));
     let safe = 0;
     for (let round = 0; round < 6; round++) {
-      const child = spawn(process.execPath, ['--input-type=module', '-e', worker], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const child = spawn(process.execPath, [writer, place.path], { stdio: ['ignore', 'pipe', 'inherit'] });
       let lines = 0;
       for await (const line of createInterface({ input: child.stdout })) {
         const [what, number] = line.split(' ');
