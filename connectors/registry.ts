@@ -3,6 +3,8 @@ import type { Connector } from '../engine/graph/connector.ts';
 import { console } from './console/console.ts';
 import { file } from './file/file.ts';
 import { generate } from './generate/generate.ts';
+import { jetstream } from './jetstream/jetstream.ts';
+import { nats } from './nats/nats.ts';
 import { postgres } from './postgres/postgres.ts';
 
-export const connectors: readonly Connector[] = [file, postgres, generate, console];
+export const connectors: readonly Connector[] = [file, nats, jetstream, postgres, generate, console];

@@ -72,9 +72,13 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
         current: () => log.push('current'),
       });
       await expect(bucket.create('apps.a', bytes('2'))).rejects.toMatchObject({ code: 'nats.wrong-revision' });
+      // each seen before the next: what is written over before it is sent is not
       const revision = await bucket.put('apps.a', bytes('3'));
+      await expect.poll(() => log.at(-1)).toBe('apps.a=3');
       await bucket.update('apps.a', bytes('4'), revision);
+      await expect.poll(() => log.at(-1)).toBe('apps.a=4');
       await bucket.delete('apps.a');
+      await expect.poll(() => log.at(-1)).toBe('apps.a=gone');
       await bucket.create('apps.a', bytes('5'));
       await expect.poll(() => log.at(-1)).toBe('apps.a=5');
       watch.close();

@@ -198,8 +198,8 @@ export interface KeyValue {
   /** Keys that a pattern (`apps.*`, `apps.>`) matches. */
   keys(pattern?: string): Promise<readonly string[]>;
   /**
-   * Every key that matches as it is now, then `current` once, then every change, in order; after a reconnection nothing is missed, though
-   * a change may come again. Where the bucket itself has gone back, keys that are no longer there are told as deleted, at revision 0.
+   * Every key that matches as it is now, then `current` once, then every change, in order, but for one that was written over before it
+   * was sent; after a reconnection nothing is missed, though a change may come again. Where the bucket itself has gone back, keys that are no longer there are told as deleted, at revision 0.
    */
   watch(pattern: string, listener: WatchListener): Promise<Subscription>;
   /** Of the stream behind the bucket: one that has gone back is another server's past. */

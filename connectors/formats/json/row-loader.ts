@@ -19,10 +19,15 @@ export class JsonRowLoader {
   message = '';
   readonly #builder: BatchBuilder;
   readonly #cells: readonly Cell[];
-  readonly #attached: Attached;
+  readonly #attached: Pick<Attached, 'append'>;
 
-  /** Throws `json.bad-path`. */
-  constructor(builder: BatchBuilder, request: ReadRequest, name: string) {
+  /** `attached` fills the trailing columns, with the input's name and line unless given. Throws `json.bad-path`. */
+  constructor(
+    builder: BatchBuilder,
+    request: Pick<ReadRequest, 'schema' | 'paths' | 'attach'>,
+    name: string,
+    attached: Pick<Attached, 'append'> = new Attached(builder, request.attach, name),
+  ) {
     this.#builder = builder;
     const data = request.schema.fields.slice(0, request.schema.fields.length - request.attach.length);
     this.#cells = data.flatMap((field, at) => {
@@ -32,7 +37,7 @@ export class JsonRowLoader {
       const segments = path === undefined ? [field.name] : parsePath(path);
       return [{ column, get: getter(segments), set: valueSetter(column) }];
     });
-    this.#attached = new Attached(builder, request.attach, name);
+    this.#attached = attached;
   }
 
   /** Appends the object that `text` is as a row; false, with `code` and `message` set and no row, where it cannot be one. */

@@ -26,6 +26,7 @@ const API: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [10047, { code: 'nats.stream-full', retry: true, hint: "raise the server's max_file_store, or lower maxBytes" }],
   [10054, { code: 'nats.payload-too-large' }],
   [10059, { code: 'nats.no-stream' }],
+  [10070, { code: 'nats.wrong-last-sequence' }], // wrong last message id
   [10071, { code: 'nats.wrong-last-sequence' }],
   [10074, { code: 'nats.no-replicas', hint: 'replicas need as many servers in one cluster' }],
   [10076, { code: 'nats.no-jetstream', hint: 'enable JetStream on this server' }],

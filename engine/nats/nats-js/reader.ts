@@ -122,7 +122,7 @@ class Reader implements StreamReader {
   }
 
   get pending(): number {
-    return this.#pending;
+    return this.#pending + this.#queue.length - this.#head;
   }
 
   next(): Promise<StoredMessage | undefined> {

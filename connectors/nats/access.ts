@@ -1,0 +1,67 @@
+/** How the nats and jetstream connectors reach a server: options, and the connection that they make. */
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import type { NatsOptions } from '../../engine/nats/client.ts';
+import type { Nats } from '../../engine/nats/nats.ts';
+
+export interface NatsAccess {
+  readonly url: string | readonly string[];
+  readonly credentials?: string | undefined;
+  readonly nkey?: string | undefined;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly token?: string | undefined;
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined;
+}
+
+const file = (what: string): z.ZodOptional<z.ZodString> =>
+  z.string().min(1).optional().describe(`${what}: a file, relative to the graph's, or the text itself from a secret.`);
+
+export const accessShape: Readonly<Record<keyof NatsAccess, z.ZodType>> = {
+  url: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .default('nats://127.0.0.1:4222')
+    .describe('The server, `nats://host:4222` or `tls://host:4222`, or several of one cluster.'),
+  credentials: file('Credentials of a user (JWT and seed)'),
+  nkey: file("Seed of a user's nkey"),
+  user: z.string().optional().describe('A user of the server.'),
+  password: z.string().optional().describe('Its password, by a secret of the graph.'),
+  token: z.string().optional().describe('A token, by a secret of the graph.'),
+  tls: z
+    .strictObject({
+      ca: file('The authorities to trust (PEM); those of the system unless given'),
+      cert: file('The certificate to show (PEM)'),
+      key: file('Its key (PEM)'),
+    })
+    .optional()
+    .describe('Talk TLS, also where the address does not ask for it.'),
+};
+
+/** `name` is what the server calls the connection; paths are relative to `directory`. */
+export async function connectFor(access: NatsAccess, name: string, directory: string): Promise<Nats> {
+  const { connectNats } = await import('../../engine/nats/client.ts');
+  return await connectNats(optionsOf(access, name, directory));
+}
+
+function optionsOf(access: NatsAccess, name: string, directory: string): NatsOptions {
+  const { url, credentials, nkey, user, password, token, tls } = access;
+  const path = (value: string): string => (isText(value) || isAbsolute(value) ? value : resolve(directory, value));
+  const paths = (values: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, path(value)]])),
+    );
+  return {
+    servers: url,
+    name,
+    ...paths({ credentials, nkey }),
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(token === undefined ? {} : { token }),
+    ...(tls === undefined ? {} : { tls: paths(tls) }),
+  };
+}
+
+/** What a secret gave, not a path: PEM, credentials, a seed. */
+function isText(value: string): boolean {
+  return value.includes('-----BEGIN') || /^SU[A-Z2-7]{56}$/.test(value);
+}
