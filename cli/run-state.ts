@@ -2,6 +2,7 @@
  * The directory of `run --state`: checkpoints of one graph, encrypted where a key file is given, and a lock, because two runs over one
  * state would undo each other.
  */
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
@@ -15,6 +16,8 @@ import { openCheckpoints } from '../engine/state/checkpoint-store.ts';
 import type { Checkpoints } from '../engine/state/checkpoints.ts';
 import { openDirectory } from '../engine/state/directory.ts';
 import { encryptedStore, parseKey } from '../engine/state/encrypted.ts';
+import type { RegionName } from '../engine/state/layout.ts';
+import { openLog } from '../engine/state/log/disk.ts';
 import { createSaver } from '../engine/state/saver.ts';
 
 export interface StateOptions {
@@ -34,6 +37,8 @@ export interface RunState {
 /** The region of a graph that runs in one process. */
 const REGION = 'all';
 const KEEP = 3;
+/** Bytes that a journal may hold; then its source waits for a checkpoint. */
+const JOURNAL_BYTES = 256 * 1_048_576;
 
 /** Throws `state.in-use` where another run holds the directory, and what stores and keys throw. */
 export async function openRunState(plan: LogicalPlan, options: StateOptions): Promise<RunState> {
@@ -44,21 +49,33 @@ export async function openRunState(plan: LogicalPlan, options: StateOptions): Pr
     const plain = await openDirectory(join(directory, 'checkpoints'));
     const store = key === undefined ? plain : encryptedStore(plain, key);
     const where = { namespace: plan.namespace, app: plan.name, region: REGION };
-    if (options.fresh) await forget(plain, `${plan.namespace}/${plan.name}/`);
+    const journals = join(directory, 'journals', plan.namespace, plan.name);
+    if (options.fresh) {
+      await forget(plain, `${plan.namespace}/${plan.name}/`);
+      await rm(journals, { recursive: true, force: true });
+    }
     const checkpoints = openCheckpoints({ ...where, store, keep: plan.checkpoint?.keep ?? KEEP });
-    return { checkpoints, release, storeOf: storesOf(where, store, checkpoints) };
+    return { checkpoints, release, storeOf: storesOf({ where, store, checkpoints, journals }) };
   } catch (error) {
     await release();
     throw error;
   }
 }
 
-function storesOf(
-  where: { readonly namespace: string; readonly app: string; readonly region: string },
-  store: BlobStore,
-  checkpoints: Checkpoints,
-): RunState['storeOf'] {
+interface Places {
+  readonly where: RegionName;
+  readonly store: BlobStore;
+  readonly checkpoints: Checkpoints;
+  readonly journals: string;
+}
+
+function storesOf({ where, store, checkpoints, journals }: Places): RunState['storeOf'] {
   return () => ({
+    journal: (source, partition) => {
+      // A partition may be called anything.
+      const name = createHash('sha256').update(partition).digest('hex').slice(0, 16);
+      return openLog({ directory: join(journals, source, name), maxBytes: JOURNAL_BYTES });
+    },
     saver: createSaver({ ...where, store, ports: realPorts }),
     load: async (id) => {
       const { manifest } = await checkpoints.newest(id);

@@ -13,6 +13,7 @@ import { type CloudskinError, externalError, internalError } from '../errors.ts'
 import type { MetricsSnapshot, RunState } from '../metrics/snapshot.ts';
 import { realPorts } from '../ports.ts';
 import type { FragmentSaver } from '../state/checkpoints.ts';
+import type { RecordLog } from '../state/log.ts';
 import { Alignment } from './alignment.ts';
 import { type ChannelOptions, Channels, NO_CHANNELS } from './channels.ts';
 import { Control, Latch } from './control.ts';
@@ -32,6 +33,8 @@ export interface FragmentOptions {
   readonly channels?: ChannelOptions;
   /** Where cuts go; absent where no checkpoints are taken. */
   readonly saver?: FragmentSaver;
+  /** Opens the journal of a source's partition; needs checkpoints, which trim it. */
+  readonly journal?: (source: string, partition: string) => Promise<RecordLog>;
   /** The checkpoint to go on from. */
   readonly restored?: Restored;
   readonly events?: Partial<FragmentEvents>;
@@ -170,12 +173,13 @@ export class Fragment implements FragmentHandle {
   }
 
   #openingOptions() {
-    const { runtime, saver, restored } = this.#options;
+    const { runtime, saver, restored, journal } = this.#options;
     return {
       runtime,
       directory: runtime.directory ?? directoryOf('<fragment>'),
       checkpointed: saver !== undefined,
       restored,
+      journal: saver === undefined ? undefined : journal,
     };
   }
 

@@ -10,6 +10,7 @@ import { internalError, userError } from '../errors.ts';
 import type { SinkContext } from '../graph/connector.ts';
 import type { SinkNode as SinkPlan, SourceNode as SourcePlan } from '../graph/plan.ts';
 import { resolveSecrets } from '../graph/secrets.ts';
+import type { RecordLog } from '../state/log.ts';
 import { CellNode } from './cell-node.ts';
 import type { Channels } from './channels.ts';
 import type { Control } from './control.ts';
@@ -47,6 +48,8 @@ export interface OpeningOptions {
   /** The fragment is cut for checkpoints. */
   readonly checkpointed: boolean;
   readonly restored: Restored | undefined;
+  /** Opens the journal of a source's partition. */
+  readonly journal: ((source: string, partition: string) => Promise<RecordLog>) | undefined;
 }
 
 export class Opening {
@@ -117,7 +120,7 @@ export class Opening {
   }
 
   #sourceOptions(source: SourcePlan, turns: Turns, drift: ConstructorParameters<typeof SourceNode>[2]['drift']) {
-    const { runtime, directory, checkpointed, restored } = this.#options;
+    const { runtime, directory, checkpointed, restored, journal } = this.#options;
     const share = this.#plan.shares.get(source.name);
     return {
       directory,
@@ -129,6 +132,7 @@ export class Opening {
       tracked: checkpointed,
       identity: this.#identity(source.name),
       restored: partitionsOf(restored, source.name),
+      journal: journal && ((partition: string) => journal(source.name, partition)),
     };
   }
 

@@ -13,9 +13,11 @@ import type { DriftGroup } from '../progress/drift.ts';
 import { EventTimeScanner } from '../progress/event-time.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import { TIME_MIN } from '../progress/time.ts';
+import type { RecordLog } from '../state/log.ts';
 import type { PartitionState, SourceState } from '../state/state.ts';
 import { BadRows } from './bad-rows.ts';
 import type { Control } from './control.ts';
+import { Journal } from './journal.ts';
 import { ordered } from './order.ts';
 import { paced } from './pace.ts';
 import { type PartitionTarget, PartitionTask, type PartitionTime } from './partition-task.ts';
@@ -42,6 +44,8 @@ export interface SourceNodeOptions {
   readonly tracked: boolean;
   /** Namespace, app and source. */
   readonly identity: string;
+  /** Opens the journal of a partition; absent where there is none to write to. */
+  readonly journal: ((partition: string) => Promise<RecordLog>) | undefined;
   /** Where partitions go on, by name. */
   readonly restored: ReadonlyMap<string, PartitionState>;
 }
@@ -57,6 +61,7 @@ export class SourceNode implements PartitionTarget {
   #source: Source | undefined;
   #partitions: readonly PlacedPartition[] = [];
   #tasks: readonly PartitionTask[] = [];
+  readonly #journals: Journal[] = [];
   /** Bad rows to leave out, because they came before the cut; and those since the last batch. */
   #passBad: number;
   #badSince = 0;
@@ -104,7 +109,7 @@ export class SourceNode implements PartitionTarget {
     const opening = spec.open(options, plan.schema, context);
     this.#source = await this.#control.orDiscard(opening, (late) => late.close());
     if (this.#source === undefined) return;
-    this.#partitions = this.#replayed(this.#source);
+    this.#partitions = this.#replayed(await this.#ownPartitions(this.#source), this.#source.bounded);
     this.#progress = new ProgressMinimum(this.#partitions.length);
   }
 
@@ -143,6 +148,7 @@ export class SourceNode implements PartitionTarget {
     if (source === undefined) return;
     try {
       await source.close();
+      for (const journal of this.#journals) await journal.close();
     } catch (error) {
       this.#fail(error);
     }
@@ -219,7 +225,14 @@ export class SourceNode implements PartitionTarget {
     return new PartitionTask(index, partition, this, options, this.#control);
   }
 
+  /** Which partition a bad row is of is not known; any journal is as good. */
   #reject(row: BadRow): void {
+    const [journal] = this.#journals;
+    if (journal === undefined) this.#take(row);
+    else journal.reject(row);
+  }
+
+  #take(row: BadRow): void {
     if (this.#passBad > 0) {
       this.#passBad -= 1;
       return;
@@ -266,14 +279,29 @@ export class SourceNode implements PartitionTarget {
     });
   }
 
+  /** Those that run here, journaled where the graph asks for it and there is a journal to write to. */
+  async #ownPartitions({ partitions }: Source): Promise<PlacedPartition[]> {
+    const { journal, restored, share } = this.#options;
+    const { orderBy, schema } = this.plan;
+    const own = partitions.filter((_, index) => index % share.of === share.index);
+    if (this.plan.journal !== true || journal === undefined) {
+      return own.map((inner) => placed(inner, orderBy === undefined ? restored.get(inner.name) : undefined));
+    }
+    for (const inner of own) {
+      const log = await journal(inner.name);
+      const options = { log, schema, from: restored.get(inner.name), handOn: (row: BadRow) => this.#take(row) };
+      this.#journals.push(new Journal(inner, options, this.#control));
+    }
+    return [...this.#journals];
+  }
+
   /** The connector's partitions, put in order and paced as the graph asks. */
-  #replayed(source: Source): readonly PlacedPartition[] {
+  #replayed(own: readonly PlacedPartition[], isBounded: boolean): readonly PlacedPartition[] {
     const { orderBy, speed, name } = this.plan;
-    const { restored, orderBytes, share } = this.#options;
-    const own = source.partitions.filter((_, index) => index % share.of === share.index);
-    let partitions = own.map((inner) => placed(inner, orderBy === undefined ? restored.get(inner.name) : undefined));
+    const { restored, orderBytes } = this.#options;
+    let partitions = own;
     if (orderBy !== undefined) {
-      if (!source.bounded) {
+      if (!isBounded) {
         const hint = 'orderBy reads the source whole; leave it out, or what makes the source unbounded';
         throw userError('source.order-unbounded', `source ${name} never ends and cannot be put in order`, { hint });
       }

@@ -2,6 +2,7 @@
 import type { Channel } from '../compile/fragment-plan.ts';
 import { CloudskinError, internalError } from '../errors.ts';
 import type { FragmentSaver } from '../state/checkpoints.ts';
+import type { RecordLog } from '../state/log.ts';
 import type { FragmentSnapshot } from '../state/state.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Fragment } from './fragment.ts';
@@ -11,6 +12,8 @@ import type { RuntimeOptions } from './options.ts';
 /** Where one fragment's checkpoints go to and come from. */
 export interface FragmentStore {
   readonly saver: FragmentSaver;
+  /** Journals of sources that ask for one; they go without where it is absent. */
+  journal?(source: string, partition: string): Promise<RecordLog>;
   /** The snapshots of a checkpoint that may hold state of the fragment's nodes. */
   load(checkpoint: number): Promise<readonly FragmentSnapshot[]>;
 }
@@ -44,6 +47,7 @@ export class ThreadHost implements FragmentHost {
       runtime,
       channels: { epoch, peers, transport },
       ...(checkpointed === true && store !== undefined ? { saver: store.saver } : {}),
+      ...(store?.journal === undefined ? {} : { journal: (source, partition) => journalOf(store, source, partition) }),
       ...(checkpoint === undefined || snapshots === undefined ? {} : { restored: { checkpoint, snapshots } }),
       events: {
         ...events,
@@ -69,4 +73,9 @@ export class ThreadHost implements FragmentHost {
     }
     return this.#options.store(start);
   }
+}
+
+function journalOf(store: FragmentStore, source: string, partition: string): Promise<RecordLog> {
+  if (store.journal === undefined) throw internalError('runtime.no-journal', `there is no journal for ${source}`);
+  return store.journal(source, partition);
 }

@@ -5,6 +5,7 @@ import { fuse } from '../../engine/compile/fuse.ts';
 import { wholeFragment } from '../../engine/runtime/deployment.ts';
 import { Fragment } from '../../engine/runtime/fragment.ts';
 import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
+import { MemoryLog } from '../../engine/state/log/memory.ts';
 import type { Ledger } from './ledger.ts';
 import { MemoryCheckpoints } from './memory-checkpoints.ts';
 
@@ -20,6 +21,8 @@ export interface Crash {
   readonly at: number;
   /** Whether its leader gets so far as to commit before all is lost. */
   readonly committed: boolean;
+  /** Batches that are still taken in before all is lost. */
+  readonly further?: number;
 }
 
 /**
@@ -31,13 +34,14 @@ export async function runThrough(
   ledger: Ledger,
   crashes: readonly Crash[],
   executions: readonly Execution[] = ['compiled'],
+  journals?: Map<string, MemoryLog>,
 ): Promise<number> {
   const store = new MemoryCheckpoints();
   let checkpoint = 0;
   for (let run = 0; ; run++) {
     const crash = crashes[run];
     const execution = executions[run % executions.length] ?? 'compiled';
-    const outcome = await runOnce(plan, ledger, store, { from: checkpoint, crash, execution });
+    const outcome = await runOnce(plan, ledger, store, { from: checkpoint, crash, execution, journals });
     checkpoint += 1;
     if (outcome === 'ended') return run;
   }
@@ -47,13 +51,14 @@ interface Once {
   readonly from: number;
   readonly crash: Crash | undefined;
   readonly execution: Execution;
+  readonly journals: Map<string, MemoryLog> | undefined;
 }
 
 async function runOnce(
   plan: FragmentPlan,
   ledger: Ledger,
   store: MemoryCheckpoints,
-  { from, crash, execution }: Once,
+  { from, crash, execution, journals }: Once,
 ): Promise<'ended' | 'crashed'> {
   const id = from + 1;
   let crashed = false;
@@ -64,6 +69,7 @@ async function runOnce(
       openCell: (cell) => openCell(cell, { execution }),
     },
     saver: store.saver,
+    ...(journals === undefined ? {} : { journal: async (source, partition) => reopened(journals, source, partition) }),
     ...(from === 0 ? {} : { restored: { checkpoint: from, snapshots: [store.snapshot(from, plan.name)] } }),
     events: {
       saved: () => saved.resolve(),
@@ -78,12 +84,14 @@ async function runOnce(
   });
   let batches = 0;
   ledger.onBatch = async () => {
-    if (crash === undefined || batches++ !== crash.at) return;
+    if (crash === undefined) return;
+    if (crashed && batches++ >= crash.at + (crash.further ?? 0)) void fragment.stop('discard');
+    if (crashed || batches++ !== crash.at) return;
     crashed = true;
     fragment.checkpoint(id);
     await saved.promise;
     if (crash.committed) await fragment.commit(id);
-    void fragment.stop('discard');
+    if (crash.further === undefined) void fragment.stop('discard');
   };
   try {
     await fragment.run();
@@ -91,4 +99,13 @@ async function runOnce(
     if (!crashed || fragment.status().state !== 'stopped') throw error;
   }
   return crashed ? 'crashed' : 'ended';
+}
+
+/** The log of a partition as a crash has left it. */
+function reopened(journals: Map<string, MemoryLog>, source: string, partition: string): MemoryLog {
+  const name = `${source} ${partition}`;
+  const log = journals.get(name) ?? new MemoryLog({ maxBytes: 1 << 20 });
+  journals.set(name, log);
+  log.crash();
+  return log;
 }

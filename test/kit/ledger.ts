@@ -15,6 +15,10 @@ export interface LedgerSource {
   readonly partitions: readonly Batch[];
   /** Rows that are handed out at a time; all unless given. */
   readonly rows?: number;
+  /** Like a broker it has no positions: it hands out again what was not acknowledged, and nothing else. */
+  readonly broker?: true;
+  /** A bad row is reported before every batch whose number divides by it. */
+  readonly badEvery?: number;
 }
 
 export class Ledger {
@@ -25,6 +29,8 @@ export class Ledger {
   readonly #closed = new Map<string, Row[]>();
   /** Called before a batch is handed out, with the number of those before it. */
   onBatch: (source: string, partition: number, batches: number) => void | Promise<void> = () => undefined;
+  /** By partition, rows that a broker does not hand out again. */
+  readonly #forgotten = new Map<string, number>();
   /** What sources were told is safe: `readings/0 12`. */
   readonly acknowledged: string[] = [];
 
@@ -59,12 +65,14 @@ export class Ledger {
   }
 
   #openSource(context: SourceContext): Source {
-    const { partitions = [], rows: size = Number.MAX_SAFE_INTEGER } = this.#sources[context.name] ?? {};
+    const source = this.#sources[context.name] ?? { partitions: [] };
+    const { partitions, rows: size = Number.MAX_SAFE_INTEGER, badEvery = 0 } = source;
     return {
       bounded: true,
       partitions: partitions.map((all, index) => {
         const name = `${context.name}/${index}`;
-        let at = Number(context.positions?.get(name) ?? 0);
+        const known = source.broker === true ? this.#forgotten.get(name) : context.positions?.get(name);
+        let at = Number(known ?? 0);
         let batches = 0;
         return {
           name,
@@ -72,11 +80,16 @@ export class Ledger {
             await this.onBatch(context.name, index, batches++);
             if (at >= all.rows || context.signal.aborted) return undefined;
             const from = at;
+            const number = Math.floor(from / size);
+            if (badEvery > 0 && number % badEvery === 0) {
+              context.reject({ code: 'ledger.bad', message: 'no row', position: `${name}:${number}`, raw: '' });
+            }
             at = Math.min(all.rows, from + size);
             return sliceBatch(all, from, at);
           },
-          position: (): Json => at,
+          ...(source.broker === true ? {} : { position: (): Json => at }),
           acknowledge: (position) => {
+            this.#forgotten.set(name, at);
             this.acknowledged.push(`${name} ${position}`);
           },
         };
