@@ -59,6 +59,26 @@ describe('a compiled cell', () => {
     });
   });
 
+  it('takes turns with a kernel cell, whatever the accumulators hold', () => {
+    const ordered = ['i', 'b', 'x', 'r', 's', 'n', 'at', 'd', 'u32', 'case when p then x end'];
+    const calls = [
+      ...ordered.flatMap((arg) => [`count(${arg})`, `min(${arg})`, `max(${arg})`]),
+      ...['i', 'b', 'x', 'r', 'u32', 'case when p then x end'].flatMap((arg) => [`sum(${arg})`, `avg(${arg})`]),
+    ];
+    const keys = fc.constantFrom({}, { k: 'p' }, { k: 'i8' }, { k: 's', l: 'd' });
+    fc.assert(
+      fc.property(chainCase, fc.subarray(calls, { minLength: 1, maxLength: 8 }), keys, (sample, some, groupBy) => {
+        const aggregate = Object.fromEntries(some.map((text, index) => [`a${index}`, text]));
+        const plan = chainOf(sample.schema, [{ window: 60_000_000n, groupBy, aggregate, onError: 'skip' }]);
+        const opens = [() => openKernelCell(plan), () => openCompiledCell(plan)] as const;
+        const expected = drive(openCompiledCell(plan), eventsOf(sample, 150));
+        expect(driveCut(opens[1](), eventsOf(sample, 150), always, throughLogical(...opens))).toEqual(expected);
+        expect(driveCut(opens[1](), eventsOf(sample, 150), always, throughLogical(opens[1]))).toEqual(expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('takes turns with a kernel cell', () => {
     onChains(30, (plan, sample, size) => {
       const opens = [() => openKernelCell(plan), () => openCompiledCell(plan)] as const;
