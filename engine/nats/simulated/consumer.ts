@@ -1,7 +1,7 @@
 /** A reader's counterpart at the server: hands out a stream from one place on, as far as the reader has given room. Gone with its connection. */
 import type { StoredMessage } from '../nats.ts';
 import type { Route } from './route.ts';
-import type { SimulatedStream } from './stream.ts';
+import type { SimulatedStream, StreamConsumer } from './stream.ts';
 import { matches } from './subjects.ts';
 
 export interface ConsumerStart {
@@ -15,11 +15,10 @@ export interface ConsumerStart {
 
 export interface ConsumerEnd {
   message(message: StoredMessage, pending: number): void;
-  /** The stream is gone. */
   gone(): void;
 }
 
-export class Consumer {
+export class Consumer implements StreamConsumer {
   readonly #stream: SimulatedStream;
   readonly #route: Route;
   readonly #end: ConsumerEnd;

@@ -1,8 +1,6 @@
 /** JetStream of one domain as a client of the simulation sees it: questions travel to that domain's server and back. */
-import { CloudskinError, externalError } from '../../errors.ts';
-import { checkSubject, noJetStream, noStream, payloadTooLarge } from '../failures.ts';
+import { checkSubject, noStream, payloadTooLarge } from '../failures.ts';
 import type {
-  Headers,
   JetStream,
   KeyValue,
   KeyValueOptions,
@@ -16,59 +14,39 @@ import type {
   StreamReader,
   StreamState,
 } from '../nats.ts';
-import type { SimulatedClient } from './client.ts';
+import { copyOf, JetStreamCalls, outcome, PUBLISH_TIMEOUT } from './calls.ts';
+import type { SimulatedConnection } from './connection.ts';
 import { openKeyValue } from './key-value.ts';
 import { openObjects } from './objects.ts';
 import { openReader } from './reader.ts';
-import type { Route } from './route.ts';
-import type { SimulatedServer } from './server.ts';
-import type { Acknowledgement, FullConfig } from './stream.ts';
-
-/** As nats-js asks: one attempt after the other, with more patience each time. */
-const PATIENCE: readonly number[] = [1_000, 2_000, 3_000, 4_000];
-const PAUSE = 500;
-const PUBLISH_TIMEOUT = 5_000;
-const ANSWER = 100;
-
-export interface StoreOptions {
-  readonly headers?: Headers;
-  readonly timeout?: number;
-}
 
 export class SimulatedJetStream implements JetStream {
-  readonly client: SimulatedClient;
-  readonly domain: string | undefined;
+  readonly #calls: JetStreamCalls;
 
-  constructor(client: SimulatedClient, domain: string | undefined) {
-    this.client = client;
-    this.domain = domain;
+  constructor(client: SimulatedConnection, domain: string | undefined) {
+    this.#calls = new JetStreamCalls(client, domain);
   }
 
   async ensureStream(config: StreamConfig): Promise<StreamState> {
-    return await this.ensure(config);
-  }
-
-  ensure(config: FullConfig): Promise<StreamState> {
-    const kept = { ...config, subjects: [...config.subjects] };
-    return this.ask(`making the stream ${config.name}`, (server) => server.ensureStream(kept).state(server.now()));
+    return await this.#calls.ensure(config);
   }
 
   streamState(name: string): Promise<StreamState | undefined> {
-    return this.ask(`looking at the stream ${name}`, (server) => server.findStream(name)?.state(server.now()));
+    return this.#calls.ask(`looking at the stream ${name}`, (server) => server.findStream(name)?.state(server.now()));
   }
 
   deleteStream(name: string): Promise<boolean> {
-    return this.ask(`deleting the stream ${name}`, (server) => server.deleteStream(name));
+    return this.#calls.ask(`deleting the stream ${name}`, (server) => server.deleteStream(name));
   }
 
   streamOf(subject: string): Promise<string | undefined> {
-    return this.ask(`looking for the stream of ${subject}`, (server) => server.streamOf(subject));
+    return this.#calls.ask(`looking for the stream of ${subject}`, (server) => server.streamOf(subject));
   }
 
   async publish(subject: string, data: Uint8Array, options: StreamPublishOptions = {}): Promise<Published> {
     checkSubject(subject);
     const doing = `publishing to ${subject}`;
-    if (data.length > this.client.info.maxPayload) throw payloadTooLarge(doing);
+    if (data.length > this.#calls.client.info.maxPayload) throw payloadTooLarge(doing);
     const { messageId, expectLastSequence } = options;
     const headers = {
       ...options.headers,
@@ -76,98 +54,35 @@ export class SimulatedJetStream implements JetStream {
       ...(expectLastSequence === undefined ? {} : { 'Nats-Expected-Last-Sequence': String(expectLastSequence) }),
     };
     const packet = { subject, data: data.slice(), headers };
-    const answer = await this.client.answerTo(doing, packet, options.timeout ?? PUBLISH_TIMEOUT);
+    const answer = await this.#calls.client.answerTo(doing, packet, options.timeout ?? PUBLISH_TIMEOUT);
     if (answer.ack === undefined) throw noStream(doing);
     return outcome(answer.ack, doing);
   }
 
-  /** Stores in a stream of this domain by its name, as buckets do, whose subjects are mapped into the domain. */
-  async store(stream: string, subject: string, data: Uint8Array, options: StoreOptions = {}): Promise<Published> {
-    const doing = `publishing to ${subject}`;
-    if (data.length > this.client.info.maxPayload) throw payloadTooLarge(doing);
-    const packet = { subject, data: data.slice(), headers: { ...options.headers }, reply: '' };
-    const store = (server: SimulatedServer): Acknowledgement => server.store(server.stream(stream), packet);
-    const timeout = options.timeout ?? PUBLISH_TIMEOUT;
-    return outcome(await this.#once(doing, timeout, packet.data.length + ANSWER, store), doing);
-  }
-
   message(stream: string, sequence: number): Promise<StoredMessage | undefined> {
-    return this.ask(`reading ${stream}`, (server) => copyOf(server.stream(stream).message(sequence, server.now())));
+    return this.#calls.ask(`reading ${stream}`, (server) =>
+      copyOf(server.stream(stream).message(sequence, server.now())),
+    );
   }
 
   lastMessage(stream: string, subject: string): Promise<StoredMessage | undefined> {
-    return this.ask(`reading ${stream}`, (server) => copyOf(server.stream(stream).last(subject, server.now())));
+    return this.#calls.lastMessage(stream, subject);
   }
 
   read(stream: string, options: ReadOptions = {}): Promise<StreamReader> {
-    return openReader(this, stream, options);
+    return openReader(this.#calls, stream, options);
   }
 
   async purgeBefore(stream: string, sequence: number): Promise<void> {
     if (sequence <= 1) return;
-    await this.ask(`purging ${stream}`, (server) => server.stream(stream).purgeBefore(sequence));
+    await this.#calls.ask(`purging ${stream}`, (server) => server.stream(stream).purgeBefore(sequence));
   }
 
   keyValue(bucket: string, options: KeyValueOptions = {}): Promise<KeyValue> {
-    return openKeyValue(this, bucket, options);
+    return openKeyValue(this.#calls, bucket, options);
   }
 
   objects(bucket: string, options: ObjectsOptions = {}): Promise<Objects> {
-    return openObjects(this, bucket, options);
+    return openObjects(this.#calls, bucket, options);
   }
-
-  /** `work` may be done more than once: where no answer comes it is asked again. */
-  async ask<T>(
-    doing: string,
-    work: (server: SimulatedServer, route: Route) => T,
-    patience: readonly number[] = PATIENCE,
-  ): Promise<T> {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await this.#once(doing, patience[attempt] ?? PUBLISH_TIMEOUT, ANSWER, work);
-      } catch (error) {
-        if (!(error instanceof CloudskinError) || attempt + 1 >= patience.length) throw error;
-        const far = error.code === 'nats.no-jetstream' && this.domain !== undefined;
-        if (error.code !== 'nats.timeout' && !far) throw error;
-        if (far) await new Promise<void>((resolve) => this.client.node.after(PAUSE, resolve));
-      }
-    }
-  }
-
-  #once<T>(
-    doing: string,
-    timeout: number,
-    bytes: number,
-    work: (server: SimulatedServer, route: Route) => T,
-  ): Promise<T> {
-    return this.client.call<T>(doing, timeout, (answer, fail) => {
-      const refuse = (): void => fail(noJetStream(doing, this.domain));
-      this.toDomain(bytes, refuse, (server, route) => {
-        try {
-          const value = work(server, route);
-          route.send(ANSWER, () => answer(value));
-        } catch (error) {
-          if (!(error instanceof CloudskinError)) throw error;
-          route.send(ANSWER, () => fail(error));
-        }
-      });
-      return () => undefined;
-    });
-  }
-
-  /** Runs `work` at the domain's server, when and if the question gets there. */
-  toDomain(bytes: number, refuse: () => void, work: (server: SimulatedServer, route: Route) => void): void {
-    const { session } = this.client;
-    session?.toServer(bytes, () => session.server.ask(this.domain, session.route, work, refuse));
-  }
-}
-
-function outcome(ack: Acknowledgement, doing: string): Published {
-  if (!('error' in ack)) return ack;
-  const { code, message, retry } = ack.error;
-  throw externalError(code, `${doing}: ${message}`, { retry, cause: ack.error });
-}
-
-export function copyOf(message: StoredMessage | undefined): StoredMessage | undefined {
-  return message === undefined ? undefined : { ...message, data: message.data.slice() };
 }

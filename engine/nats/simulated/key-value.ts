@@ -12,17 +12,13 @@ import type {
   Subscription,
   WatchListener,
 } from '../nats.ts';
-import type { SimulatedJetStream } from './jetstream.ts';
+import type { JetStreamCalls } from './calls.ts';
 import { lastOfEach, openReader } from './reader.ts';
 
 const RETRY = 1_000;
 const DELETED = { 'KV-Operation': 'DEL' };
 
-export async function openKeyValue(
-  js: SimulatedJetStream,
-  bucket: string,
-  options: KeyValueOptions,
-): Promise<KeyValue> {
+export async function openKeyValue(js: JetStreamCalls, bucket: string, options: KeyValueOptions): Promise<KeyValue> {
   checkBucket(bucket);
   await js.ensure({
     name: `KV_${bucket}`,
@@ -37,12 +33,12 @@ export async function openKeyValue(
 }
 
 class Bucket implements KeyValue {
-  readonly #js: SimulatedJetStream;
+  readonly #js: JetStreamCalls;
   readonly #bucket: string;
   readonly #stream: string;
   readonly #subject: string;
 
-  constructor(js: SimulatedJetStream, bucket: string) {
+  constructor(js: JetStreamCalls, bucket: string) {
     this.#js = js;
     this.#bucket = bucket;
     this.#stream = `KV_${bucket}`;
@@ -131,7 +127,7 @@ function isDeletion({ headers }: StoredMessage): boolean {
 
 /** As `../nats-js/watch.ts`: a bucket that went back is read anew, and keys that are no longer there are told as deleted. */
 class Watch implements Subscription {
-  readonly #js: SimulatedJetStream;
+  readonly #js: JetStreamCalls;
   readonly #stream: string;
   readonly #filter: string;
   readonly #listener: WatchListener;
@@ -144,7 +140,7 @@ class Watch implements Subscription {
   #timer: Timer | undefined;
 
   constructor(
-    js: SimulatedJetStream,
+    js: JetStreamCalls,
     stream: string,
     filter: string,
     listener: WatchListener,

@@ -5,7 +5,8 @@
 import type { SimulatedClock } from './clock.ts';
 import { type Latency, Pipe } from './pipe.ts';
 import type { SeededRandom } from './random.ts';
-import type { SimulatedServer } from './server.ts';
+import type { Hop, Route } from './route.ts';
+import type { ServerStreams } from './server-streams.ts';
 import { hasWildcard, matches, type Packet, sizeOf } from './subjects.ts';
 
 /** What one side has heard of the other's listeners: how many by queue and pattern. */
@@ -16,19 +17,31 @@ interface Heard {
   count: number;
 }
 
-/** One pass of a question over a link; the answer comes back the same way. */
-export interface Hop {
-  readonly whole: boolean;
-  back(bytes: number, deliver: () => void): void;
-  onLoss(listener: () => void): void;
+/** What a link asks of the servers at its ends. */
+export interface LinkServer {
+  readonly options: { readonly name: string };
+  readonly up: boolean;
+  readonly links: LinkEnd[];
+  run(task: () => void): void;
+  publish(packet: Packet, from?: LinkEnd, served?: ReadonlySet<string>): boolean;
+  /** A server beyond a link has one more, or one fewer, who listens. */
+  heardFrom(from: LinkEnd, pattern: string, queue: string, change: 1 | -1): void;
+  /** Says everything that the other side must know when the link comes up. */
+  announceAll(to: LinkEnd): void;
+  /** Whether a domain is reached over it. */
+  leadsTo(domain: string, from: LinkServer): boolean;
+  ask(domain: string | undefined, route: Route, take: Take, none: () => void): void;
 }
 
+/** What a question to JetStream does at its server. */
+export type Take = (streams: ServerStreams, route: Route) => void;
+
 export class LinkEnd {
-  readonly server: SimulatedServer;
+  readonly server: LinkServer;
   readonly link: Link;
   readonly #heard = new Map<string, Heard>();
 
-  constructor(server: SimulatedServer, link: Link) {
+  constructor(server: LinkServer, link: Link) {
     this.server = server;
     this.link = link;
   }
@@ -114,13 +127,7 @@ export class Link {
   #wanted = true;
   readonly #listeners = new Set<() => void>();
 
-  constructor(
-    one: SimulatedServer,
-    two: SimulatedServer,
-    clock: SimulatedClock,
-    random: SeededRandom,
-    latency: Latency,
-  ) {
+  constructor(one: LinkServer, two: LinkServer, clock: SimulatedClock, random: SeededRandom, latency: Latency) {
     this.one = new LinkEnd(one, this);
     this.two = new LinkEnd(two, this);
     this.latency = latency;

@@ -2,7 +2,7 @@
 import { externalError, userError } from '../../errors.ts';
 import { checkBucket } from '../failures.ts';
 import type { Objects, ObjectsOptions, StoredMessage } from '../nats.ts';
-import type { SimulatedJetStream } from './jetstream.ts';
+import type { JetStreamCalls } from './calls.ts';
 import { lastOfEach } from './reader.ts';
 
 const CHUNK = 512 * 1024;
@@ -16,7 +16,7 @@ interface ObjectInfo {
   readonly chunks: number;
 }
 
-export async function openObjects(js: SimulatedJetStream, bucket: string, options: ObjectsOptions): Promise<Objects> {
+export async function openObjects(js: JetStreamCalls, bucket: string, options: ObjectsOptions): Promise<Objects> {
   checkBucket(bucket);
   await js.ensure({
     name: `OBJ_${bucket}`,
@@ -29,12 +29,12 @@ export async function openObjects(js: SimulatedJetStream, bucket: string, option
 }
 
 class ObjectBucket implements Objects {
-  readonly #js: SimulatedJetStream;
+  readonly #js: JetStreamCalls;
   readonly #stream: string;
   readonly #subject: string;
   readonly #bucket: string;
 
-  constructor(js: SimulatedJetStream, bucket: string) {
+  constructor(js: JetStreamCalls, bucket: string) {
     this.#js = js;
     this.#bucket = bucket;
     this.#stream = `OBJ_${bucket}`;

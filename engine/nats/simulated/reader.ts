@@ -6,10 +6,10 @@ import { CloudskinError } from '../../errors.ts';
 import type { Timer } from '../../ports.ts';
 import { closed as closedError, wentBack } from '../failures.ts';
 import type { ReadOptions, StoredMessage, StreamReader, Subscription } from '../nats.ts';
+import type { JetStreamCalls } from './calls.ts';
 import { Consumer, type ConsumerStart } from './consumer.ts';
-import type { SimulatedJetStream } from './jetstream.ts';
 import type { Route } from './route.ts';
-import type { SimulatedServer } from './server.ts';
+import type { ServerStreams } from './server-streams.ts';
 
 const BOUND = 4 * 1024 * 1024;
 const FIRST_RETRY = 50;
@@ -42,7 +42,7 @@ interface Made {
 }
 
 class Reader implements StreamReader {
-  readonly #js: SimulatedJetStream;
+  readonly #js: JetStreamCalls;
   readonly #stream: string;
   readonly #options: ReaderOptions;
   readonly #status: Subscription;
@@ -60,7 +60,7 @@ class Reader implements StreamReader {
   #error: CloudskinError | undefined;
   #closed = false;
 
-  constructor(js: SimulatedJetStream, stream: string, options: ReaderOptions) {
+  constructor(js: JetStreamCalls, stream: string, options: ReaderOptions) {
     this.#js = js;
     this.#stream = stream;
     this.#options = options;
@@ -134,7 +134,7 @@ class Reader implements StreamReader {
   }
 
   /** At the server. */
-  #begin(server: SimulatedServer, route: Route, generation: number): Made {
+  #begin(server: ServerStreams, route: Route, generation: number): Made {
     const stream = server.stream(this.#stream);
     const { created, lastSequence } = stream;
     const current = (): boolean => this.#generation === generation && !this.#closed;
@@ -253,14 +253,14 @@ class Reader implements StreamReader {
   }
 }
 
-export async function openReader(js: SimulatedJetStream, stream: string, options: ReaderOptions): Promise<Reader> {
+export async function openReader(js: JetStreamCalls, stream: string, options: ReaderOptions): Promise<Reader> {
   const reader = new Reader(js, stream, options);
   await reader.open();
   return reader;
 }
 
 /** The last message of every subject that matches, as the stream is now. */
-export async function lastOfEach(js: SimulatedJetStream, stream: string, filter: string): Promise<StoredMessage[]> {
+export async function lastOfEach(js: JetStreamCalls, stream: string, filter: string): Promise<StoredMessage[]> {
   const found: StoredMessage[] = [];
   const done = Promise.withResolvers<void>();
   const reader = await openReader(js, stream, {

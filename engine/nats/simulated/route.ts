@@ -1,5 +1,12 @@
 /** The way back from a server to a client's connection, over the links that its question has come by. */
-import type { Hop } from './link.ts';
+
+/** One pass of a question over a link; the answer comes back the same way. */
+export interface Hop {
+  /** The link has not been down since. */
+  readonly whole: boolean;
+  back(bytes: number, deliver: () => void): void;
+  onLoss(listener: () => void): void;
+}
 
 /** What a route ends at: a client's connection. */
 export interface RouteEnd {

@@ -1,13 +1,12 @@
-/** A NATS server: who listens, where messages go, and the streams of its JetStream domain on a disk. */
-import { externalError } from '../../errors.ts';
+/** A NATS server: who listens, where messages go, and whether it is up. */
 import type { SimulatedClock } from './clock.ts';
-import type { LinkEnd } from './link.ts';
+import type { LinkEnd, LinkServer, Take } from './link.ts';
 import { EPOCH } from './node.ts';
 import type { SeededRandom } from './random.ts';
 import type { Route } from './route.ts';
-import type { Session } from './session.ts';
-import { type FullConfig, SimulatedStream, type StreamImage } from './stream.ts';
-import { Interest, type Listener, overlap, type Packet, sizeOf } from './subjects.ts';
+import { type Fate, type Home, ServerStreams } from './server-streams.ts';
+import type { Session, SessionServer } from './session.ts';
+import { Interest, type Listener, type Packet } from './subjects.ts';
 
 export interface SimulatedServerOptions {
   readonly name: string;
@@ -20,25 +19,19 @@ export interface SimulatedServerOptions {
   readonly maxPending?: number;
 }
 
-/** `kept`: all that was stored, as after a kill. `unsynced-lost`: every stream as it was when it was last synced, as after a power failure. */
-export type Fate = 'kept' | 'unsynced-lost' | Disk;
-export type Disk = ReadonlyMap<string, StreamImage>;
-
 const NOBODY: ReadonlySet<string> = new Set();
 
-export class SimulatedServer {
+export class SimulatedServer implements LinkServer, SessionServer, Home {
   readonly options: SimulatedServerOptions;
   readonly maxPending: number;
   readonly sessions: Set<Session> = new Set();
   readonly links: LinkEnd[] = [];
-  /** JetStream takes nothing while it is. */
-  diskFull = false;
+  readonly streams: ServerStreams = new ServerStreams(this);
   /** Milliseconds that its clock is wrong by. */
   skew = 0;
   readonly #clock: SimulatedClock;
   readonly #random: SeededRandom;
   readonly #interest = new Interest();
-  #streams = new Map<string, { readonly stream: SimulatedStream; readonly listeners: readonly Listener[] }>();
   #up = true;
   #held: (() => void)[] | undefined;
   #starts = 1;
@@ -89,32 +82,16 @@ export class SimulatedServer {
     this.#held = undefined;
     for (const session of [...this.sessions]) session.reset();
     for (const { link } of this.links) link.lose();
-    for (const { stream } of this.#streams.values()) for (const consumer of [...stream.consumers]) consumer.close();
+    this.streams.stop();
     this.#interest.clear();
   }
 
   start(fate: Fate = 'kept'): void {
     if (this.#up) throw new Error(`the server ${this.options.name} is running`);
-    const disk = fate === 'kept' ? this.disk() : fate === 'unsynced-lost' ? this.#syncedDisk() : fate;
-    this.#streams = new Map();
     this.#up = true;
     this.#starts += 1;
-    for (const image of disk.values()) this.#mount(new SimulatedStream(image));
+    this.streams.start(fate);
     for (const { link } of this.links) link.reconnect();
-  }
-
-  /** A copy of its disk. */
-  disk(): Disk {
-    return new Map([...this.#streams].map(([name, { stream }]) => [name, stream.image()]));
-  }
-
-  #syncedDisk(): Disk {
-    return new Map([...this.#streams].map(([name, { stream }]) => [name, stream.synced]));
-  }
-
-  /** What is stored survives a power failure; of all streams, or of one. */
-  sync(name?: string): void {
-    for (const [key, { stream }] of this.#streams) if (name === undefined || name === key) stream.sync();
   }
 
   listen(listener: Listener): void {
@@ -173,14 +150,9 @@ export class SimulatedServer {
   }
 
   /** A question to JetStream of a domain goes to its server, over links; `none` where there is no way. */
-  ask(
-    domain: string | undefined,
-    route: Route,
-    take: (server: SimulatedServer, route: Route) => void,
-    none: () => void,
-  ): void {
+  ask(domain: string | undefined, route: Route, take: Take, none: () => void): void {
     if (domain === undefined || domain === this.options.domain) {
-      if (this.options.jetstream ?? true) take(this, route);
+      if (this.options.jetstream ?? true) take(this.streams, route);
       else route.send(50, none);
       return;
     }
@@ -195,82 +167,8 @@ export class SimulatedServer {
     });
   }
 
-  leadsTo(domain: string, from: SimulatedServer): boolean {
+  leadsTo(domain: string, from: LinkServer): boolean {
     if (this.options.domain === domain) return true;
     return this.links.some(({ other, link }) => other.server !== from && link.up && other.server.leadsTo(domain, this));
-  }
-
-  stream(name: string): SimulatedStream {
-    const there = this.#streams.get(name);
-    if (there === undefined) throw externalError('nats.no-stream', `there is no stream ${name}`);
-    return there.stream;
-  }
-
-  findStream(name: string): SimulatedStream | undefined {
-    return this.#streams.get(name)?.stream;
-  }
-
-  streamOf(subject: string): string | undefined {
-    for (const [name, { stream }] of this.#streams) {
-      if (stream.config.subjects.some((pattern) => overlap(pattern, subject))) return name;
-    }
-    return undefined;
-  }
-
-  ensureStream(config: FullConfig): SimulatedStream {
-    this.#refuseOverlap(config);
-    const there = this.#streams.get(config.name);
-    if (there === undefined) {
-      this.#refuseFull();
-      return this.#mount(SimulatedStream.empty(config, this.now()));
-    }
-    for (const listener of there.listeners) this.unlisten(listener);
-    there.stream.config = config;
-    return this.#mount(there.stream);
-  }
-
-  deleteStream(name: string): boolean {
-    const there = this.#streams.get(name);
-    if (there === undefined) return false;
-    this.#streams.delete(name);
-    for (const listener of there.listeners) this.unlisten(listener);
-    for (const consumer of [...there.stream.consumers]) consumer.gone();
-    return true;
-  }
-
-  #refuseOverlap({ name, subjects }: FullConfig): void {
-    for (const [other, { stream }] of this.#streams) {
-      if (other === name) continue;
-      const taken = stream.config.subjects.find((theirs) => subjects.some((ours) => overlap(ours, theirs)));
-      if (taken !== undefined) throw externalError('nats.refused', `${name}: the stream ${other} holds ${taken}`);
-    }
-  }
-
-  #refuseFull(): void {
-    if (this.diskFull) throw externalError('nats.stream-full', 'insufficient storage', { retry: true });
-  }
-
-  #mount(stream: SimulatedStream): SimulatedStream {
-    const listeners = stream.config.subjects.map(
-      (pattern): Listener => ({ pattern, queue: '', take: (packet) => this.#store(stream, packet) }),
-    );
-    this.#streams.set(stream.config.name, { stream, listeners });
-    for (const listener of listeners) this.listen(listener);
-    return stream;
-  }
-
-  #store(stream: SimulatedStream, packet: Packet): void {
-    const ack = this.store(stream, packet);
-    if (packet.reply === '') return;
-    const { reply: subject } = packet;
-    const answer: Packet = { subject, data: new Uint8Array(0), headers: {}, reply: '', ack };
-    if (sizeOf(answer) > 0) this.publish(answer);
-  }
-
-  store(stream: SimulatedStream, packet: Packet): ReturnType<SimulatedStream['store']> {
-    if (this.diskFull && stream.config.storage !== 'memory') {
-      return { error: externalError('nats.stream-full', 'insufficient storage', { retry: true }) };
-    }
-    return stream.store(packet, Math.floor(this.now()));
   }
 }

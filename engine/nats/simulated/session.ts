@@ -1,10 +1,32 @@
 /** A client's connection as its server has it: two pipes, and what the client listens to. */
 import type { SimulatedClock } from './clock.ts';
+import type { Take } from './link.ts';
 import { type Latency, Pipe } from './pipe.ts';
 import type { SeededRandom } from './random.ts';
 import { Route } from './route.ts';
-import type { SimulatedServer } from './server.ts';
 import { type Listener, type Packet, sizeOf } from './subjects.ts';
+
+/** What a connection asks of its server. */
+export interface SessionServer {
+  readonly id: string;
+  readonly options: {
+    readonly name: string;
+    readonly domain?: string;
+    readonly version?: string;
+    readonly maxPayload?: number;
+    readonly jetstream?: boolean;
+  };
+  readonly up: boolean;
+  readonly maxPending: number;
+  readonly sessions: Set<Session>;
+  listen(listener: Listener): void;
+  unlisten(listener: Listener): void;
+  /** Calls into the server, at once or when it goes on. */
+  run(task: () => void): void;
+  /** True where there is somebody who listens. */
+  publish(packet: Packet): boolean;
+  ask(domain: string | undefined, route: Route, take: Take, none: () => void): void;
+}
 
 export interface SessionClient {
   /** A message for the subscription `id`. */
@@ -16,7 +38,7 @@ export interface SessionClient {
 }
 
 export class Session {
-  readonly server: SimulatedServer;
+  readonly server: SessionServer;
   readonly client: SessionClient;
   readonly route: Route = new Route(this);
   readonly #up: Pipe;
@@ -28,7 +50,7 @@ export class Session {
   #held = false;
 
   constructor(
-    server: SimulatedServer,
+    server: SessionServer,
     client: SessionClient,
     clock: SimulatedClock,
     random: SeededRandom,

@@ -1,10 +1,16 @@
 /** One JetStream stream as its server keeps it: numbered messages, bounds, message ids, expectations. */
 import { type CloudskinError, externalError } from '../../errors.ts';
-import type { Published, StoredMessage, StreamConfig, StreamState } from '../nats.ts';
-import type { Consumer } from './consumer.ts';
-import { matches, type Packet } from './subjects.ts';
+import type { StoredMessage, StreamConfig, StreamState } from '../nats.ts';
+import { type Acknowledgement, matches, type Packet } from './subjects.ts';
 
-export type Acknowledgement = Published | { readonly error: CloudskinError };
+/** Who hands the stream out to a reader. */
+export interface StreamConsumer {
+  /** There may be more. */
+  pump(): void;
+  /** The stream is gone. */
+  gone(): void;
+  close(): void;
+}
 
 /** What buckets ask besides. */
 export interface FullConfig extends StreamConfig {
@@ -29,7 +35,7 @@ export interface StreamImage {
 export class SimulatedStream {
   config: FullConfig;
   readonly created: number;
-  readonly consumers: Set<Consumer> = new Set();
+  readonly consumers: Set<StreamConsumer> = new Set();
   /** In the order of their sequences. */
   #messages: StoredMessage[];
   #bytes: number;

@@ -1,6 +1,9 @@
 /** Which subscriptions a subject reaches. */
-import type { Headers } from '../nats.ts';
-import type { Acknowledgement } from './stream.ts';
+import type { CloudskinError } from '../../errors.ts';
+import type { Headers, Published } from '../nats.ts';
+
+/** A stream's answer to a publication. */
+export type Acknowledgement = Published | { readonly error: CloudskinError };
 
 /** A message on its way. */
 export interface Packet {
@@ -10,7 +13,6 @@ export interface Packet {
   readonly reply: string;
   /** 503: nobody listens there. */
   readonly status?: 503;
-  /** A stream's answer to a publication. */
   readonly ack?: Acknowledgement;
 }
 

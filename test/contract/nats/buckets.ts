@@ -6,13 +6,18 @@ import { bytes, Collected, fresh, type NatsWorld, text } from './world.ts';
 const say = ({ key, value }: Change): string => `${key}=${value === undefined ? 'gone' : text(value)}`;
 const WRONG = { code: 'nats.wrong-revision' };
 
-export function bucketContract(world: () => NatsWorld): void {
-  const open = async (): Promise<{ js: JetStream; bucket: KeyValue; name: string }> => {
-    const js = (await world().connect()).jetstream();
-    const name = fresh('bucket');
-    return { js, name, bucket: await js.keyValue(name) };
-  };
+const opener = (world: () => NatsWorld) => async (): Promise<{ js: JetStream; bucket: KeyValue; name: string }> => {
+  const js = (await world().connect()).jetstream();
+  const name = fresh('bucket');
+  return { js, name, bucket: await js.keyValue(name) };
+};
 
+export function bucketContract(world: () => NatsWorld): void {
+  for (const part of [keys, races, patterns, watching, expiry, wholeObjects]) part(world);
+}
+
+function keys(world: () => NatsWorld): void {
+  const open = opener(world);
   it('keeps a value a key, and a revision', async () => {
     const { js, bucket, name } = await open();
     expect(await bucket.get('a')).toBeUndefined();
@@ -46,7 +51,10 @@ export function bucketContract(world: () => NatsWorld): void {
     expect(await bucket.create('a', bytes('5'))).toBeGreaterThan(second);
     expect(text((await bucket.get('a'))?.value)).toBe('5');
   });
+}
 
+function races(world: () => NatsWorld): void {
+  const open = opener(world);
   it('lets one of many win who compare and set at once', async () => {
     const one = await open();
     const clients = await Promise.all([0, 1, 2].map(() => world().connect()));
@@ -78,7 +86,10 @@ export function bucketContract(world: () => NatsWorld): void {
     await Promise.all([count(), count(), count()]);
     expect(text((await one.bucket.get('n'))?.value)).toBe('15');
   });
+}
 
+function patterns(world: () => NatsWorld): void {
+  const open = opener(world);
   it('lists keys by pattern, without deleted ones', async () => {
     const { bucket } = await open();
     expect(await bucket.keys()).toEqual([]);
@@ -100,7 +111,10 @@ export function bucketContract(world: () => NatsWorld): void {
     await expect(js.keyValue('a.b')).rejects.toMatchObject({ code: 'nats.bucket', domain: 'user' });
     await expect(js.objects('a b')).rejects.toMatchObject({ code: 'nats.bucket', domain: 'user' });
   });
+}
 
+function watching(world: () => NatsWorld): void {
+  const open = opener(world);
   it('tells a watcher what is there, then once that this is all, then every change', async () => {
     const { bucket } = await open();
     await bucket.put('apps.a', bytes('0'));
@@ -142,7 +156,10 @@ export function bucketContract(world: () => NatsWorld): void {
     expect(await log.atLeast(2)).toEqual(['current', 'a=1']);
     watch.close();
   });
+}
 
+function expiry(world: () => NatsWorld): void {
+  const open = opener(world);
   it('lets keys go after their time', async () => {
     const { js, name } = await open();
     const bucket = await js.keyValue(`${name}-ttl`, { ttl: 400 });
@@ -152,7 +169,9 @@ export function bucketContract(world: () => NatsWorld): void {
     expect(await bucket.keys()).toEqual([]);
     expect(await bucket.create('a', bytes('2'))).toBe(2);
   });
+}
 
+function wholeObjects(world: () => NatsWorld): void {
   it('keeps objects of several megabytes whole, and replaces them whole', async () => {
     const js = (await world().connect()).jetstream();
     const name = fresh('objects');

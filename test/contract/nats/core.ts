@@ -4,6 +4,10 @@ import type { Message } from '../../../engine/nats/nats.ts';
 import { bytes, Collected, fresh, type NatsWorld, text } from './world.ts';
 
 export function coreContract(world: () => NatsWorld): void {
+  for (const part of [messages, subjects, questions, handlers, limits, ending]) part(world);
+}
+
+function messages(world: () => NatsWorld): void {
   it('says what the server is', async () => {
     const nats = await world().connect();
     expect(nats.connected).toBe(true);
@@ -64,7 +68,9 @@ export function coreContract(world: () => NatsWorld): void {
     expect(got.items).toEqual(['aaa', 'bbb', 'aaa', 'bbb']);
     await Promise.all([from.close(), to.close()]);
   });
+}
 
+function subjects(world: () => NatsWorld): void {
   it('matches one word by * and all further ones by >', async () => {
     const nats = await world().connect();
     const base = fresh('core.words');
@@ -106,7 +112,9 @@ export function coreContract(world: () => NatsWorld): void {
     for (const count of members) expect(count).toBeGreaterThan(0);
     await Promise.all(clients.map((client) => client.close()));
   });
+}
 
+function questions(world: () => NatsWorld): void {
   it('asks and is answered', async () => {
     const [asks, answers] = [await world().connect(), await world().connect()];
     const subject = fresh('core.ask');
@@ -129,7 +137,9 @@ export function coreContract(world: () => NatsWorld): void {
     await expect(nats.request(subject, bytes(''), 50)).rejects.toMatchObject({ code: 'nats.timeout', retry: true });
     await nats.close();
   });
+}
 
+function handlers(world: () => NatsWorld): void {
   it('calls no handler after its subscription was closed', async () => {
     const [from, to] = [await world().connect(), await world().connect()];
     const subject = fresh('core.closed');
@@ -163,7 +173,9 @@ export function coreContract(world: () => NatsWorld): void {
     expect(errors.items.map(({ message }) => message)).toEqual(['a defect of the handler']);
     await nats.close();
   });
+}
 
+function limits(world: () => NatsWorld): void {
   it('takes a message as large as the server allows, and refuses a larger one', async () => {
     const nats = await world().connect();
     const subject = fresh('core.large');
@@ -205,7 +217,9 @@ export function coreContract(world: () => NatsWorld): void {
     expect(from.pendingBytes).toBe(0);
     await Promise.all([from.close(), to.close()]);
   });
+}
 
+function ending(world: () => NatsWorld): void {
   it('brings what was published before it closes, then does nothing any more', async () => {
     const [from, to] = [await world().connect(), await world().connect()];
     const subject = fresh('core.close');

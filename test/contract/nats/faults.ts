@@ -10,6 +10,10 @@ function statuses(nats: Nats): Collected<Status> {
 }
 
 export function faultContract(world: () => NatsWorld): void {
+  for (const part of [lostConnections, lostMessages, readingOn, killedServers, olderDisks]) part(world);
+}
+
+function lostConnections(world: () => NatsWorld): void {
   it('tells that the connection is lost and found, and drops what is published between', async () => {
     const [nats, other] = [await world().connect(), await world().connect()];
     const subject = fresh('fault.lost');
@@ -46,7 +50,9 @@ export function faultContract(world: () => NatsWorld): void {
     await world().heal(nats);
     await nats.close();
   });
+}
 
+function lostMessages(world: () => NatsWorld): void {
   it('brings nothing that was published while a subscriber was away, and everything after', async () => {
     const [nats, other] = [await world().connect(), await world().connect()];
     const subject = fresh('fault.away');
@@ -76,7 +82,9 @@ export function faultContract(world: () => NatsWorld): void {
     await nats.close(200);
     expect(seen.items).toEqual(['disconnected', 'closed']);
   });
+}
 
+function readingOn(world: () => NatsWorld): void {
   it('reads on after a reconnection, without a gap or a repetition', async () => {
     const [nats, other] = [await world().connect(), await world().connect()];
     const name = fresh('F');
@@ -137,7 +145,9 @@ export function faultContract(world: () => NatsWorld): void {
     expect(current).toBe(1);
     await Promise.all([nats.close(), other.close()]);
   });
+}
 
+function killedServers(world: () => NatsWorld): void {
   it('keeps streams, buckets and objects over a kill, and ids within their window', async () => {
     const nats = await world().connect();
     const js = nats.jetstream();
@@ -194,7 +204,9 @@ export function faultContract(world: () => NatsWorld): void {
     expect(log.items.at(-1)).toBe('end');
     await nats.close();
   }, 20_000);
+}
 
+function olderDisks(world: () => NatsWorld): void {
   it('tells a reader and a watcher of a server that came back with an older disk', async () => {
     const nats = await world().connect();
     const js = nats.jetstream();

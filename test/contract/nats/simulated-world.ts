@@ -2,7 +2,8 @@
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { SimulatedNetwork } from '../../../engine/nats/simulated/network.ts';
 import { EPOCH } from '../../../engine/nats/simulated/node.ts';
-import type { Disk, Fate, SimulatedServer } from '../../../engine/nats/simulated/server.ts';
+import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
+import type { Disk, Fate } from '../../../engine/nats/simulated/server-streams.ts';
 import type { NatsWorld, NatsWorldMaker } from './world.ts';
 
 /** Milliseconds that a server takes to start again. */
@@ -55,7 +56,7 @@ class SimulatedWorld implements NatsWorld {
   }
 
   backup(): Promise<unknown> {
-    return Promise.resolve(this.#server.disk());
+    return Promise.resolve(this.#server.streams.disk());
   }
 
   restore(backup: unknown): Promise<void> {

@@ -20,14 +20,31 @@ async function take(reader: StreamReader, count: number): Promise<StoredMessage[
   return taken;
 }
 
-export function streamContract(world: () => NatsWorld): void {
-  const opened: Nats[] = [];
-  const open = async (): Promise<{ js: JetStream; name: string }> => {
-    const nats = await world().connect();
-    opened.push(nats);
-    return { js: nats.jetstream(), name: fresh('S') };
-  };
+const opener = (world: () => NatsWorld) => async (): Promise<{ nats: Nats; js: JetStream; name: string }> => {
+  const nats = await world().connect();
+  return { nats, js: nats.jetstream(), name: fresh('S') };
+};
 
+export function streamContract(world: () => NatsWorld): void {
+  for (const part of [
+    making,
+    storing,
+    ids,
+    expecting,
+    bounds,
+    ages,
+    reading,
+    places,
+    selecting,
+    readers,
+    gone,
+    refusing,
+  ])
+    part(world);
+}
+
+function making(world: () => NatsWorld): void {
+  const open = opener(world);
   it('makes a stream, changes it, deletes it', async () => {
     const { js, name } = await open();
     expect(await js.streamState(name)).toBeUndefined();
@@ -54,7 +71,10 @@ export function streamContract(world: () => NatsWorld): void {
     expect(await js.streamOf(`${name}.a.x`)).toBe(name);
     expect(await js.streamOf(`${name}.b.x`)).toBeUndefined();
   });
+}
 
+function storing(world: () => NatsWorld): void {
+  const open = opener(world);
   it('numbers what it stores and hands it out by number and by subject', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [`${name}.*`] });
@@ -92,7 +112,6 @@ export function streamContract(world: () => NatsWorld): void {
   it('brings a stored message to plain subscribers as well', async () => {
     const { js, name } = await open();
     const nats = await world().connect();
-    opened.push(nats);
     await js.ensureStream({ name, subjects: [name] });
     const seen = new Promise<string>((resolve) => nats.subscribe(name, ({ data }) => resolve(text(data))));
     await nats.flush();
@@ -101,7 +120,10 @@ export function streamContract(world: () => NatsWorld): void {
     await nats.flush();
     expect(text((await js.lastMessage(name, name))?.data)).toBe('plain');
   });
+}
 
+function ids(world: () => NatsWorld): void {
+  const open = opener(world);
   it('knows a message id again within the window, and not after it', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [name], duplicateWindow: 200 });
@@ -114,7 +136,10 @@ export function streamContract(world: () => NatsWorld): void {
     await world().pass(700);
     expect(await js.publish(name, bytes('1'), { messageId: 'a' })).toEqual({ sequence: 3, duplicate: false });
   });
+}
 
+function expecting(world: () => NatsWorld): void {
+  const open = opener(world);
   it('stores only where the last sequence is the expected one', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [name] });
@@ -139,7 +164,10 @@ export function streamContract(world: () => NatsWorld): void {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await one.js.streamState(one.name)).toMatchObject({ messages: 1 });
   });
+}
 
+function bounds(world: () => NatsWorld): void {
+  const open = opener(world);
   it('refuses what does not fit where `discard` says new, and lets the oldest go where it says old', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [name], maxMessages: 2, discard: 'new' });
@@ -173,7 +201,10 @@ export function streamContract(world: () => NatsWorld): void {
     expect(state?.bytes).toBeGreaterThanOrEqual(count * 1_000);
     expect(state?.bytes).toBeLessThanOrEqual(10_000);
   });
+}
 
+function ages(world: () => NatsWorld): void {
+  const open = opener(world);
   it('lets messages go that have grown old', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [name], maxAge: 300 });
@@ -196,7 +227,10 @@ export function streamContract(world: () => NatsWorld): void {
     expect(await js.streamState(name)).toMatchObject({ messages: 0, firstSequence: 10, lastSequence: 9 });
     expect((await js.publish(name, bytes('10'))).sequence).toBe(10);
   });
+}
 
+function reading(world: () => NatsWorld): void {
+  const open = opener(world);
   it('reads from the beginning, in order, and waits for what comes', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [`${name}.*`] });
@@ -215,7 +249,10 @@ export function streamContract(world: () => NatsWorld): void {
     expect(await last).toBeUndefined();
     expect(await reader.next()).toBeUndefined();
   });
+}
 
+function places(world: () => NatsWorld): void {
+  const open = opener(world);
   it('reads from a sequence, also one that is not there yet, and one that is there no more', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [name] });
@@ -249,7 +286,10 @@ export function streamContract(world: () => NatsWorld): void {
     expect((await take(reader, 2)).map(({ sequence }) => sequence)).toEqual([4, 5]);
     reader.close();
   });
+}
 
+function selecting(world: () => NatsWorld): void {
+  const open = opener(world);
   it('reads only the subjects asked for', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [`${name}.>`] });
@@ -272,7 +312,10 @@ export function streamContract(world: () => NatsWorld): void {
     expect((await take(reader, 60)).map(({ data }) => data.length)).toEqual(lengths);
     reader.close();
   });
+}
 
+function readers(world: () => NatsWorld): void {
+  const open = opener(world);
   it('lets several read on their own', async () => {
     const { js, name } = await open();
     await js.ensureStream({ name, subjects: [name] });
@@ -283,7 +326,10 @@ export function streamContract(world: () => NatsWorld): void {
     for (const messages of taken) expect(messages.at(-1)?.sequence).toBe(20);
     for (const reader of readers) reader.close();
   });
+}
 
+function gone(world: () => NatsWorld): void {
+  const open = opener(world);
   it('says that a stream is not there, or no longer', async () => {
     const { js, name } = await open();
     await expect(js.read(name)).rejects.toMatchObject({ code: 'nats.no-stream' });
@@ -309,11 +355,14 @@ export function streamContract(world: () => NatsWorld): void {
     await fill(js, name, 1, 5);
     expect(await next).toMatchObject({ code: 'nats.stream-went-back' });
   });
+}
 
+function refusing(world: () => NatsWorld): void {
+  const open = opener(world);
   it('refuses a publication larger than the server takes', async () => {
-    const { js, name } = await open();
+    const { nats, js, name } = await open();
     await js.ensureStream({ name, subjects: [name] });
-    const maxPayload = opened.at(-1)?.info.maxPayload ?? 0;
+    const { maxPayload } = nats.info;
     await expect(js.publish(name, new Uint8Array(maxPayload + 1))).rejects.toMatchObject({
       code: 'nats.payload-too-large',
     });
@@ -321,9 +370,7 @@ export function streamContract(world: () => NatsWorld): void {
   });
 
   it('knows no domain that is not there', async () => {
-    await open();
-    const far = opened.at(-1)?.jetstream('nowhere');
-    await expect(far?.streamState('X')).rejects.toMatchObject({ code: 'nats.no-jetstream', retry: true });
-    await Promise.all(opened.map((nats) => nats.close()));
+    const far = (await open()).nats.jetstream('nowhere');
+    await expect(far.streamState('X')).rejects.toMatchObject({ code: 'nats.no-jetstream', retry: true });
   }, 20_000);
 }
