@@ -79,6 +79,36 @@ describe('a compiled cell', () => {
     );
   });
 
+  it('knows a group of nothing but NaN after a cut, and one of some', () => {
+    const fields = [
+      { name: 'ts', type: { kind: 'timestamp', unit: 'ms' } as const, nullable: false },
+      { name: 'x', type: { kind: 'float64' } as const, nullable: true },
+    ];
+    const schema: Schema = { fields, time: 0 };
+    const plan = chainOf(schema, [{ window: 1000n, aggregate: { least: 'min(x)', most: 'max(x)' } }]);
+    const rows: Value[][] = [
+      [0n, Number.NaN],
+      [0n, Number.NaN],
+      [0n, null],
+      [1n, Number.NaN],
+      [1n, -0],
+      [2n, null],
+    ];
+    const opens = [() => openKernelCell(plan), () => openCompiledCell(plan)] as const;
+    const { rows: out } = driveCut(
+      opens[1](),
+      [{ batch: build(schema, rows) }, 'end'],
+      always,
+      throughLogical(...opens),
+    );
+    const expected = [
+      [Number.NaN, Number.NaN],
+      [-0, Number.NaN],
+      [null, null],
+    ];
+    expect(out[0]?.map((row) => row.slice(2))).toEqual(expected);
+  });
+
   it('takes turns with a kernel cell', () => {
     onChains(30, (plan, sample, size) => {
       const opens = [() => openKernelCell(plan), () => openCompiledCell(plan)] as const;
