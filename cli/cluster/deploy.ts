@@ -11,6 +11,7 @@ import { type NatsOptions, withCluster } from './connect.ts';
 import { milliseconds } from './durations.ts';
 import type { AppOverview } from './overview.ts';
 import { Progress } from './progress.ts';
+import { shipComponents } from './ship-components.ts';
 
 export interface DeployFlags extends NatsOptions {
   readonly param: Parameters;
@@ -23,7 +24,7 @@ export interface DeployFlags extends NatsOptions {
 
 export async function deployGraph(graph: string, flags: DeployFlags, terminal: Terminal): Promise<void> {
   const timeout = milliseconds('--timeout', flags.timeout);
-  const { plan } = await loadGraph(graph, flags.param, terminal, { warn: true });
+  const { plan, directory } = await loadGraph(graph, flags.param, terminal, { warn: true });
   const logical: LogicalPlan = { ...plan.logical, namespace: flags.namespace ?? plan.logical.namespace };
   const progress = new Progress(terminal, flags.json);
   const began = performance.now();
@@ -31,7 +32,7 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
     await withCluster(flags, async ({ client }) => {
       progress.step(`deploying ${logical.name}`);
       const document = await client.deploy({
-        plan: logical,
+        plan: await shipComponents(logical, directory, (bytes) => client.keepComponent(bytes)),
         parameters: Object.keys(flags.param),
         ...(flags.dropState === true ? { fresh: true } : {}),
       });

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { connectors } from '../../connectors/registry.ts';
 import { openCell } from '../../engine/cell/open.ts';
+import { withFiles } from '../../engine/cluster/components.ts';
 import { externalError, internalError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
@@ -11,6 +12,8 @@ import { type FragmentStore, ThreadHost } from '../../engine/runtime/thread-host
 import type { BlobStore } from '../../engine/state/blobs.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
 import { createSaver } from '../../engine/state/saver.ts';
+import { NatsTransport } from '../../engine/transport/nats.ts';
+import { componentFile } from './component-files.ts';
 import { Stores } from './stores.ts';
 import type { WorkerLogEntry } from './worker-setup.ts';
 
@@ -29,6 +32,7 @@ export async function openThreadFragments(options: ThreadFragmentsOptions): Prom
 class ThreadFragments implements FragmentHost {
   readonly #options: ThreadFragmentsOptions;
   readonly #stores: Stores;
+  readonly #transport: NatsTransport;
   readonly #thread: ThreadHost;
   /** Opened for a start that is under way. */
   readonly #opened = new Map<FragmentStart, BlobStore>();
@@ -36,16 +40,21 @@ class ThreadFragments implements FragmentHost {
   constructor(options: ThreadFragmentsOptions, stores: Stores) {
     this.#options = options;
     this.#stores = stores;
+    this.#transport = new NatsTransport({ nats: options.nats, ports: realPorts });
     this.#thread = new ThreadHost({
       runtime: (start) => this.#runtime(start),
-      transport: ({ id }) => {
+      transport: ({ id, transport }) => {
+        // A subject of the server beside it also carries what stays on the agent.
+        if (transport !== 'durable') return this.#transport;
         throw internalError('runtime.no-transport', `nothing carries channel ${id}`);
       },
       store: (start) => this.#storeOf(start),
     });
   }
 
-  async start(...[start, events]: Parameters<FragmentHost['start']>): ReturnType<FragmentHost['start']> {
+  async start(...[given, events]: Parameters<FragmentHost['start']>): ReturnType<FragmentHost['start']> {
+    const plan = withFiles(given.plan, (digest) => componentFile(this.#options.directory, digest));
+    const start = { ...given, plan };
     this.#opened.set(start, await this.#stores.of(start.plan, start.domain));
     try {
       return await this.#thread.start(start, events);
@@ -54,8 +63,9 @@ class ThreadFragments implements FragmentHost {
     }
   }
 
-  close(): Promise<void> {
-    return this.#thread.close();
+  async close(): Promise<void> {
+    await this.#thread.close();
+    await this.#transport.close();
   }
 
   #runtime({ plan, directory: wanted, epoch }: FragmentStart): RuntimeOptions {

@@ -6,6 +6,7 @@ import { realPorts } from '../../engine/ports.ts';
 import type { FragmentEvents, FragmentHandle, FragmentStart } from '../../engine/runtime/fragment-handle.ts';
 import { startThread } from '../../engine/runtime/workers/node-thread.ts';
 import { WorkerHost, type WorkerThread } from '../../engine/runtime/workers/worker-host.ts';
+import { keepComponent } from './component-files.ts';
 import type { WorkerLogEntry, WorkerSetup } from './worker-setup.ts';
 
 interface Worker {
@@ -32,6 +33,10 @@ export class WorkerPool implements AgentFragmentHost {
 
   kill(worker: number): void {
     void this.#workers.get(worker % this.#count)?.thread.terminate();
+  }
+
+  async provide(digests: readonly string[], fetch: (digest: string) => Promise<Uint8Array>): Promise<void> {
+    for (const digest of digests) await keepComponent(this.#setup.directory, digest, () => fetch(digest));
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Plans by digest: objects beside the control documents, kept on the agent's own disk once fetched, since a restart must not need the
+ * Plans and components by digest: objects beside the control documents, kept on the agent's own disk once fetched, since a restart must not need the
  * uplink. A digest names the bytes, so nothing is ever stale.
  */
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import type { LogicalPlan } from '../graph/plan.ts';
 import { parseValue, stringifyValue } from '../json.ts';
 import type { Objects } from '../nats/nats.ts';
 import type { AgentDisk } from './agent-disk.ts';
-import { planObject } from './names.ts';
+import { componentObject, planObject } from './names.ts';
 
 /** Plans kept in memory. */
 const KEPT = 16;
@@ -57,28 +57,45 @@ export class Plans {
     return digest;
   }
 
+  component(digest: string): Promise<Uint8Array> {
+    return this.#bytes(componentObject(digest), digest);
+  }
+
+  async keepComponent(bytes: Uint8Array): Promise<string> {
+    const digest = digestOf(bytes);
+    await (await this.#objects()).put(componentObject(digest), bytes);
+    return digest;
+  }
+
   async #load(digest: string): Promise<unknown> {
     const known = this.#known.get(digest);
     if (known !== undefined) return known;
-    const kept = await this.#disk?.artifact(planObject(digest));
-    const bytes = kept !== undefined && digestOf(kept) === digest ? kept : await this.#fetch(digest);
-    if (digestOf(bytes) !== digest) {
-      throw externalError('cluster.bad-artifact', `the plan ${digest.slice(0, 12)} is damaged`, { retry: true });
-    }
+    const bytes = await this.#bytes(planObject(digest), digest);
     const plan = parseValue(new TextDecoder().decode(bytes));
     this.#remember(digest, plan);
     return plan;
   }
 
-  async #fetch(digest: string): Promise<Uint8Array> {
-    const bytes = await (await this.#objects()).get(planObject(digest));
+  async #bytes(name: string, digest: string): Promise<Uint8Array> {
+    const kept = await this.#disk?.artifact(name);
+    if (kept !== undefined && digestOf(kept) === digest) return kept;
+    const bytes = await (await this.#objects()).get(name);
     if (bytes === undefined) {
-      throw externalError('cluster.no-artifact', `there is no plan ${digest.slice(0, 12)} among the artifacts`, {
+      throw externalError(
+        'cluster.no-artifact',
+        `there is no ${name.slice(0, name.indexOf('/') + 13)} among the artifacts`,
+        {
+          retry: true,
+          hint: 'deploy the app again',
+        },
+      );
+    }
+    if (digestOf(bytes) !== digest) {
+      throw externalError('cluster.bad-artifact', `${name.slice(0, name.indexOf('/') + 13)} is damaged`, {
         retry: true,
-        hint: 'deploy the app again',
       });
     }
-    if (digestOf(bytes) === digest) await this.#disk?.keepArtifact(planObject(digest), bytes);
+    await this.#disk?.keepArtifact(name, bytes);
     return bytes;
   }
 

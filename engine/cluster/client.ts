@@ -79,6 +79,11 @@ export class ClusterClient {
     return this.#plans.distributed(digest);
   }
 
+  /** Resolves to the digest under which a component can be named in a plan. */
+  keepComponent(bytes: Uint8Array): Promise<string> {
+    return this.#plans.keepComponent(bytes);
+  }
+
   /** Safe when it resolves; what becomes of it is the coordinator's and the agents'. */
   async deploy({ plan, parameters, fresh }: DeployRequest): Promise<AppDocument> {
     const digest = await this.#plans.keep(plan);

@@ -52,6 +52,12 @@ export class Control {
       const { domain } = JSON.parse(new TextDecoder().decode(data)) as { readonly domain?: unknown };
       this.#domain = typeof domain === 'string' ? domain : '';
     } catch (cause) {
+      // Perhaps they are here, and every agent of the cloud is down.
+      const here = await nats
+        .jetstream()
+        .streamState(`KV_${CONTROL_BUCKET}`)
+        .catch(() => undefined);
+      if (here !== undefined) return nats.info.domain ?? '';
       throw externalError(
         'cluster.no-cloud',
         `no agent of the cloud answers through ${nats.info.name || 'this NATS server'}`,

@@ -10,6 +10,7 @@ import type { Ports } from '../ports.ts';
 import type { FragmentHandle, FragmentHost, FragmentStart } from '../runtime/fragment-handle.ts';
 import type { AgentDisk } from './agent-disk.ts';
 import type { Plans } from './artifacts.ts';
+import { shippedIn } from './components.ts';
 import type { AgentName } from './documents.ts';
 import type { Log, LogFields } from './log.ts';
 import { Loop } from './loop.ts';
@@ -20,6 +21,8 @@ import type { FragmentPhase } from './status.ts';
 export interface AgentFragmentHost extends FragmentHost {
   /** Ends a worker thread, and with it all its fragments, where one of them does not let go. */
   kill?(worker: number): void;
+  /** Makes sure that these components are at hand for fragments that name them by their digest. */
+  provide?(digests: readonly string[], fetch: (digest: string) => Promise<Uint8Array>): Promise<void>;
 }
 
 export interface SlotContext {
@@ -151,6 +154,7 @@ export class Slot {
     const plan = fragments.find(({ name }) => name === this.fragment);
     if (plan === undefined)
       throw externalError('cluster.no-fragment', `there is no fragment ${this.fragment} in the plan`);
+    await this.#context.host.provide?.(shippedIn(plan), (digest) => plans.component(digest));
     if (!(await disk.claim(wish, wish.region, wish.epoch))) return this.#enter(wish.epoch, 'absent');
     this.#plan = plan;
     this.#enter(wish.epoch, 'opening');

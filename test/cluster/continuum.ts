@@ -1,0 +1,187 @@
+/**
+ * A continuum of real processes: two NATS servers, hub and leaf, and agents of the command line beside them, killed, stopped and continued as a
+ * test wants, and gone when it ends.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClusterClient } from '../../engine/cluster/client.ts';
+import type { RegionFigures } from '../../engine/cluster/status.ts';
+import { connectNats } from '../../engine/nats/client.ts';
+import type { Nats } from '../../engine/nats/nats.ts';
+import { realPorts } from '../../engine/ports.ts';
+import { cliPath, type Ended } from '../cli/command.ts';
+import { startHubAndLeaf } from '../kit/nats-cluster.ts';
+import type { NatsServer } from '../kit/nats-server.ts';
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export interface AgentDraft {
+  readonly site: string;
+  readonly tier: 'edge' | 'cloud';
+  readonly name?: string;
+}
+
+export class AgentProcess {
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+  #log = '';
+
+  constructor(args: readonly string[]) {
+    this.#args = args;
+  }
+
+  /** Everything that it has logged, over all its lives. */
+  get log(): string {
+    return this.#log;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  start(): void {
+    const child = spawn(process.execPath, [cliPath, 'agent', ...this.#args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#log += text;
+    });
+    running.add(child);
+    child.on('exit', () => running.delete(child));
+    this.#child = child;
+  }
+
+  /** Resolves to the exit status when it is gone. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const gone = new Promise<number | null>((resolve) => child.once('exit', (status) => resolve(status)));
+    child.kill(signal);
+    if (signal !== 'SIGSTOP') child.kill('SIGCONT');
+    return await gone;
+  }
+
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+}
+
+export class Continuum {
+  readonly directory: string = mkdtempSync(join(tmpdir(), 'cs-continuum-'));
+  readonly hub: NatsServer;
+  readonly leaf: NatsServer;
+  readonly client: ClusterClient;
+  readonly #nats: Nats;
+  readonly #agents: AgentProcess[] = [];
+  readonly #close: () => Promise<void>;
+
+  private constructor(nats: Nats, hub: NatsServer, leaf: NatsServer, close: () => Promise<void>) {
+    this.#nats = nats;
+    this.client = new ClusterClient(nats, realPorts, 'hub');
+    this.hub = hub;
+    this.leaf = leaf;
+    this.#close = close;
+  }
+
+  static async start(): Promise<Continuum> {
+    const { hub, leaf, stop } = await startHubAndLeaf();
+    return new Continuum(await connectNats({ servers: hub.url }), hub, leaf, stop);
+  }
+
+  agent({ site, tier, name }: AgentDraft): AgentProcess {
+    const data = join(this.directory, `agent-${site}-${name ?? '1'}`);
+    const url = tier === 'cloud' ? this.hub.url : this.leaf.url;
+    const own = name === undefined ? [] : ['--name', name];
+    const where = ['--site', site, '--tier', tier, '--nats', url, '--data', data, '--workers', '1'];
+    const agent = new AgentProcess([...where, ...own]);
+    agent.start();
+    this.#agents.push(agent);
+    return agent;
+  }
+
+  /** Resolves when so many agents answer, and one of them coordinates. */
+  async ready(agents: number): Promise<void> {
+    await this.until(async () => {
+      const there = await this.client.ask(300, (all) => all.length === agents);
+      return there.length === agents && there.some(({ coordinator }) => coordinator) ? true : undefined;
+    });
+  }
+
+  /** Resolves to what `look` finds, once it finds something. */
+  async until<T>(look: () => Promise<T | undefined>, within = 20_000): Promise<T> {
+    const end = performance.now() + within;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (performance.now() > end) throw new Error(`not within ${within} ms\n${this.logs()}`);
+      await sleep(50);
+    }
+  }
+
+  /** A region of an app, as its leader tells; undefined while no one does. */
+  async region(app: string, name = 'main'): Promise<RegionFigures | undefined> {
+    const agents = await this.client.ask(250, (all) => all.length === this.#agents.length);
+    const regions = agents.flatMap(({ regions }) => regions.filter((one) => one.app === app && one.region === name));
+    return regions.sort((a, b) => b.epoch - a.epoch)[0];
+  }
+
+  /** Writes a graph file; relative paths in it count from the continuum's directory. */
+  graph(name: string, text: string): string {
+    const path = join(this.directory, name);
+    writeFileSync(path, text);
+    return path;
+  }
+
+  read(name: string): string {
+    return readFileSync(join(this.directory, name), 'utf8');
+  }
+
+  /** Runs a command against the hub. */
+  run(...args: string[]): Promise<Ended> {
+    const environment = { ...process.env, NO_COLOR: '1', CLOUDSKIN_HOME: this.directory, CLOUDSKIN_NATS: this.hub.url };
+    const child = spawn(process.execPath, [cliPath, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(child);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (status) => {
+        running.delete(child);
+        resolve({ status, stdout, stderr });
+      });
+    });
+  }
+
+  /** Runs a command that has to succeed; resolves to what it printed. */
+  async ok(...args: string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.run(...args);
+    if (status !== 0) throw new Error(`cloudskin ${args.join(' ')}: ${stdout}${stderr}${this.logs()}`);
+    return stdout;
+  }
+
+  logs(): string {
+    return this.#agents.map((agent) => agent.log.slice(-3_000)).join('\n');
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#agents.map((agent) => agent.end('SIGKILL')));
+    await this.#nats.close(200);
+    await this.#close();
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
