@@ -2,14 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
+import { persist } from '../persist.ts';
 import type { PostgresConnection } from './options.ts';
 
-/** Milliseconds before the second try, doubled from try to try up to the longest. */
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 5_000;
 /** Milliseconds that connecting may take. */
 const CONNECT_TIMEOUT = 5_000;
 
@@ -32,18 +29,22 @@ export class Database {
 
   /** Runs `work` until it succeeds, as long as what fails is the connection. Throws `postgres.refused`, `postgres.unreachable`. */
   async run<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    let waited = 0;
-    for (let pause = FIRST_DELAY; ; pause = Math.min(pause * 2, LONGEST_DELAY)) {
+    const persistence = {
+      retryFor: this.#options.retryFor,
+      signal: this.#signal,
+      retryAfter: (error: unknown): undefined | false => (isPassing(error) && !this.#closed ? undefined : false),
+      giveUp: (error: unknown, why: 'hopeless' | 'too-long'): Error => {
+        return why === 'hopeless' ? named(this.#what, error) : unreachable(this.#what, error);
+      },
+    };
+    return persist(persistence, async () => {
       try {
         return await work(await this.#connected());
       } catch (error) {
         await this.disconnect();
-        if (!isPassing(error) || this.#signal.aborted || this.#closed) throw named(this.#what, error);
-        if (waited >= Number(this.#options.retryFor / 1000n)) throw unreachable(this.#what, error);
-        await delay(pause, undefined, { signal: this.#signal }).catch(() => undefined);
-        waited += pause;
+        throw error;
       }
-    }
+    });
   }
 
   /** As `run`, in one transaction. */

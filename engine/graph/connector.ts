@@ -32,6 +32,8 @@ export interface SourceContext extends ConnectorContext {
   readonly reject: (row: BadRow) => void;
   /** Where partitions go on, by name: positions that they gave before. One that is not named begins at the beginning. */
   readonly positions?: ReadonlyMap<string, Json>;
+  /** Tells where a source that takes connections can be reached: `127.0.0.1:8080`. */
+  readonly listening?: (address: string) => void;
   /** Namespace, app and source, the same in every run: for consumer names, client ids, group ids. */
   readonly identity?: string;
 }

@@ -1,0 +1,151 @@
+/** The subscription: messages of a broker, confirmed when their rows are safe. */
+import type { MqttClient } from 'mqtt';
+import type { Schema, Value } from '../../engine/batch/types.ts';
+import { externalError, userError } from '../../engine/errors.ts';
+import type { Source, SourceContext } from '../../engine/graph/connector.ts';
+import { type Acknowledgeable, Acknowledgements } from '../payload/acknowledged.ts';
+import { openMessagePartition } from '../payload/partition.ts';
+import { type Arrived, holdAcknowledgements } from './acknowledging.ts';
+import { connectMqtt, disconnectMqtt } from './connect.ts';
+import type { MqttSourceOptions } from './options.ts';
+
+/** Messages that a broker of MQTT 5 may send without a confirmation. */
+const RECEIVE_MAXIMUM = 1024;
+/** Seconds that a broker of MQTT 5 keeps messages for a client that is away: for ever. */
+const FOR_EVER = 0xffff_ffff;
+
+export async function openMqttSource(
+  options: MqttSourceOptions,
+  schema: Schema,
+  context: SourceContext,
+): Promise<Source> {
+  const subscription = new Subscription(options, context);
+  await subscription.open();
+  const acknowledgements = new Acknowledgements();
+  const feed = acknowledgements.feed(() => subscription.next());
+  const { name } = context;
+  const begin = Acknowledgements.begin;
+  const inner = await openMessagePartition({ name, payload: options.payload, feed, begin }, schema, context);
+  return { bounded: false, partitions: [acknowledgements.partition(inner)], close: () => subscription.close() };
+}
+
+class Subscription {
+  readonly #options: MqttSourceOptions;
+  readonly #context: SourceContext;
+  readonly #queue: Acknowledgeable[] = [];
+  #client: MqttClient | undefined;
+  #bytes = 0;
+  /** What reading on waits for. */
+  #room: (() => void) | undefined;
+  #wake: (() => void) | undefined;
+  #failure: Error | undefined;
+  #closed = false;
+  readonly #onAbort: () => void = () => this.#wake?.();
+
+  constructor(options: MqttSourceOptions, context: SourceContext) {
+    this.#options = options;
+    this.#context = context;
+    context.signal.addEventListener('abort', this.#onAbort);
+  }
+
+  async open(): Promise<void> {
+    const { options, name } = { options: this.#options, name: this.#context.name };
+    const properties = {
+      receiveMaximum: RECEIVE_MAXIMUM,
+      ...(options.clean ? {} : { sessionExpiryInterval: FOR_EVER }),
+    };
+    this.#client = await connectMqtt({
+      what: `source ${name}`,
+      identity: this.#context.identity ?? name,
+      options,
+      context: this.#context,
+      more: { clean: options.clean, ...(options.version === '5' ? { properties } : {}) },
+      prepare: (client) => this.#prepare(client),
+    });
+    await this.#subscribe(this.#client);
+  }
+
+  /** The next message; undefined once the source stops. */
+  async next(): Promise<Acknowledgeable | undefined> {
+    for (;;) {
+      if (this.#closed || this.#context.signal.aborted) return undefined;
+      if (this.#failure !== undefined) throw this.#failure;
+      const message = this.#queue.shift();
+      if (message !== undefined) {
+        this.#bytes -= message.data.length;
+        if (this.#bytes < this.#options.queue) this.#goOn();
+        return message;
+      }
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#context.signal.removeEventListener('abort', this.#onAbort);
+    this.#wake?.();
+    this.#goOn();
+    if (this.#client !== undefined) await disconnectMqtt(this.#client);
+  }
+
+  #prepare(client: MqttClient): void {
+    if (this.#options.qos > 0) holdAcknowledgements(client, (message) => this.#take(message));
+    // Called for every message after it was taken; while it does not call back, nothing more is read.
+    client.handleMessage = (packet, callback): void => {
+      if (packet.qos === 0)
+        this.#take({ topic: packet.topic, payload: packet.payload as Buffer, packet, confirm: () => undefined });
+      if (this.#bytes < this.#options.queue || this.#closed) callback();
+      else this.#room = callback;
+    };
+    client.on('close', () => this.#goOn());
+  }
+
+  async #subscribe(client: MqttClient): Promise<void> {
+    const { topic, qos, retained, version } = this.#options;
+    const topics = typeof topic === 'string' ? [topic] : [...topic];
+    const options = version === '5' && retained === 'skip' ? { qos, rh: 2 as const } : { qos };
+    const granted = await client.subscribeAsync(topics, options).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw externalError(
+        'mqtt.subscribe',
+        `source ${this.#context.name} cannot subscribe to ${topics.join(', ')}: ${reason}`,
+      );
+    });
+    const refused = granted.filter((grant) => grant.qos > 2).map((grant) => grant.topic);
+    if (refused.length === 0) return;
+    throw userError(
+      'mqtt.subscribe',
+      `source ${this.#context.name}: the broker refuses the subscription to ${refused.join(', ')}`,
+    );
+  }
+
+  #take({ topic, payload, packet, confirm }: Arrived): void {
+    if (packet.retain && this.#options.retained === 'skip') {
+      confirm();
+      return;
+    }
+    const attached = this.#attached(topic, packet.retain, packet.qos);
+    this.#bytes += payload.length;
+    this.#queue.push({ data: payload, position: topic, attached, acknowledge: confirm });
+    this.#wake?.();
+  }
+
+  #attached(topic: string, retained: boolean, qos: number): readonly Value[] {
+    const values: Readonly<Record<string, Value>> = {
+      topic,
+      received: BigInt(Math.trunc(this.#context.now())),
+      retained,
+      qos,
+    };
+    return this.#context.attach.map((name) => values[name] ?? null);
+  }
+
+  #goOn(): void {
+    const room = this.#room;
+    this.#room = undefined;
+    room?.();
+  }
+}

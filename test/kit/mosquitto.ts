@@ -1,0 +1,112 @@
+/** For tests: a mosquitto broker of the test's own, on a free port of loopback. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const PROGRAM = '/usr/sbin/mosquitto';
+
+export function hasMosquitto(): boolean {
+  return existsSync(PROGRAM);
+}
+
+export interface MosquittoOptions {
+  readonly user?: { readonly name: string; readonly password: string };
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** Further lines of the configuration. */
+  readonly config?: readonly string[];
+}
+
+export interface Mosquitto {
+  readonly port: number;
+  readonly url: string;
+  /** Has it write down what it holds: it does so only now and then. */
+  save(): Promise<void>;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
+  const broker = new Broker(mkdtempSync(join(tmpdir(), 'cloudskin-mosquitto-')), await freePort(), options);
+  await broker.start();
+  return broker;
+}
+
+class Broker implements Mosquitto {
+  readonly port: number;
+  readonly url: string;
+  readonly #directory: string;
+  #process: ChildProcess | undefined;
+
+  constructor(directory: string, port: number, { user, tls, config = [] }: MosquittoOptions) {
+    this.port = port;
+    this.url = `${tls === undefined ? 'mqtt' : 'mqtts'}://localhost:${port}`;
+    this.#directory = directory;
+    const lines = [
+      `listener ${port} localhost`,
+      'persistence true',
+      `persistence_location ${directory}/`,
+      'autosave_interval 0',
+    ];
+    lines.push(
+      user === undefined ? 'allow_anonymous true' : `password_file ${directory}/users`,
+      'max_queued_messages 0',
+      'user root',
+    );
+    if (tls !== undefined) lines.push(`cafile ${tls.ca}`, `certfile ${tls.cert}`, `keyfile ${tls.key}`);
+    writeFileSync(join(directory, 'mosquitto.conf'), `${[...lines, ...config].join('\n')}\n`);
+    if (user !== undefined)
+      execFileSync('mosquitto_passwd', ['-b', '-c', join(directory, 'users'), user.name, user.password]);
+  }
+
+  async start(): Promise<void> {
+    this.#process = spawn(PROGRAM, ['-c', join(this.#directory, 'mosquitto.conf')], { stdio: 'ignore' });
+    for (let attempt = 0; attempt < 200; attempt++) {
+      if (await answers(this.port)) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error('mosquitto does not start');
+  }
+
+  async save(): Promise<void> {
+    const path = join(this.#directory, 'mosquitto.db');
+    await rm(path, { force: true });
+    this.#process?.kill('SIGUSR1');
+    while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, 'localhost', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
