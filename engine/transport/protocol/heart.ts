@@ -41,9 +41,9 @@ export class Heart {
     this.#events.connected();
   }
 
-  /** The carrier knows that the other end cannot be heard. */
+  /** The carrier knows that the other end cannot be heard; said also where it never was, as the reason why. */
   lost(reason: string): void {
-    if (!this.#connected || this.#closed) return;
+    if (this.#closed) return;
     this.#connected = false;
     this.#events.disconnected(reason);
   }

@@ -277,6 +277,7 @@ export class ProtocolSender implements Sender {
     const known = again.sequence === sequence && again.offset === offset;
     if (known && now - again.at < (this.#roundTrip.milliseconds ?? 0)) return;
     this.#again = { sequence, offset, at: now };
+    this.#asked = 0;
     this.#launcher.moveTo(sequence, offset);
   }
 
