@@ -16,3 +16,12 @@ export interface BlobStore {
   /** Deleting what is not there is no error. */
   delete(name: string): Promise<void>;
 }
+
+/** Of several copies one that `isSound` takes; of one copy that one. */
+export function getSoundOf(
+  store: BlobStore,
+  name: string,
+  isSound: (bytes: Uint8Array) => boolean | Promise<boolean>,
+): Promise<Uint8Array | undefined> {
+  return store.getSound?.(name, isSound) ?? store.get(name);
+}

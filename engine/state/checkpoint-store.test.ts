@@ -9,9 +9,10 @@ import { ManualPorts } from '../../test/kit/manual-ports.ts';
 import { build, rowsOf } from '../../test/kit/tables.ts';
 import type { Schema } from '../batch/types.ts';
 import type { BlobStore } from './blobs.ts';
-import { openCheckpoints } from './checkpoint-store.ts';
-import type { Checkpoints, FragmentSaver } from './checkpoints.ts';
+import { type CheckpointStore, openCheckpoints } from './checkpoint-store.ts';
+import type { FragmentSaver } from './checkpoints.ts';
 import { openDirectory } from './directory.ts';
+import { encryptedStore } from './encrypted.ts';
 import { PAGE } from './pages.ts';
 import { createSaver } from './saver.ts';
 import type { FragmentSnapshot } from './state.ts';
@@ -33,7 +34,7 @@ beforeEach(async () => {
 afterEach(() => place.remove());
 
 const saverOf = (): FragmentSaver => createSaver({ ...NAME, store, ports: new ManualPorts() });
-const checkpointsOf = (more: object = {}): Checkpoints => openCheckpoints({ ...NAME, store, ...more });
+const checkpointsOf = (more: object = {}): CheckpointStore => openCheckpoints({ ...NAME, store, ...more });
 const head = (id: number, epoch = 1) => ({ id, epoch, revision: 1, started: 0, completed: 0 });
 
 function snapshot(memory: Uint8Array, more: Partial<FragmentSnapshot> = {}): FragmentSnapshot {
@@ -150,30 +151,6 @@ describe('checkpoints in a store', () => {
     expect(whole.bytes).toBeGreaterThan(300 * PAGE);
     expect(part.bytes).toBeLessThan(20 * PAGE);
   });
-
-  it('take a memory whole again after its pages could not be stored', async () => {
-    let full = false;
-    const failing: BlobStore = {
-      ...store,
-      description: 'full',
-      put: (name, parts) => (full ? Promise.reject(new Error('no space')) : store.put(name, parts)),
-      get: (name) => store.get(name),
-      list: (prefix) => store.list(prefix),
-      delete: (name) => store.delete(name),
-    };
-    const saver = createSaver({ ...NAME, store: failing, ports: new ManualPorts() });
-    const memory = new Uint8Array(10 * PAGE).fill(3);
-    await saver.save(1, snapshot(memory));
-    full = true;
-    memory.fill(4, 0, PAGE);
-    await expect(saver.save(2, snapshot(memory))).rejects.toThrow('no space');
-    full = false;
-    const receipt = await saver.save(3, snapshot(memory));
-    await checkpointsOf().complete(head(3), [receipt]);
-    const { manifest } = await checkpointsOf().newest();
-    if (manifest === undefined) throw new Error('there is one');
-    expect(Buffer.from(imageOf(await checkpointsOf().load(manifest, 'edge-0'))).equals(memory)).toBe(true);
-  });
 });
 
 describe('a damaged checkpoint', () => {
@@ -224,29 +201,61 @@ describe('a damaged checkpoint', () => {
     const later = checkpointsOf({ known: { id: 3, epoch: 1 } });
     expect((await later.newest()).manifest).toBeUndefined();
     expect((await later.newest()).refused.map(({ problem }) => problem)).toEqual([
-      expect.stringContaining('older than checkpoint 3'),
-      expect.stringContaining('older than checkpoint 3'),
+      expect.stringContaining('gone back: checkpoint 3'),
+      expect.stringContaining('gone back: checkpoint 3'),
     ]);
   });
 });
 
-it('retention keeps what kept checkpoints need, removes what was given up, and spares what is under way', async () => {
-  const saver = saverOf();
-  const memory = new Uint8Array(6 * PAGE).fill(1);
-  for (let id = 1; id <= 6; id++) {
-    memory.fill(id, 0, 10);
-    const receipt = await saver.save(id, snapshot(memory));
-    if (id !== 4) await checkpointsOf({ keep: 2 }).complete(head(id), [receipt]);
-  }
-  const underWay = await saver.save(9, snapshot(memory));
-  memory.fill(9, 0, 10);
-  await checkpointsOf({ keep: 2 }).complete(head(7), [
-    await createSaver({ ...NAME, store, ports: new ManualPorts() }).save(7, snapshot(memory)),
-  ]);
-  const names = await store.list('default/shop/all/');
-  expect(names.filter((name) => name.includes('manifest')).map((name) => Number(name.slice(-10)))).toEqual([6, 7]);
-  expect(names.some((name) => name.includes('0000000004'))).toBe(false);
-  expect(names).toContain(underWay.blobs[0]?.name);
-  const { manifest } = await checkpointsOf().newest(6);
-  expect(manifest?.id).toBe(6);
+describe('a store with several owners, one after the other', () => {
+  it('refuses what a former owner wrote after a later epoch had begun', async () => {
+    const memory = new Uint8Array(PAGE).fill(1);
+    await checkpointsOf().complete(head(3, 2), [await saverOf().save(3, snapshot(memory))]);
+    await checkpointsOf().complete(head(9, 1), [await saverOf().save(9, snapshot(memory))]);
+    const { manifest, refused } = await checkpointsOf({ known: { id: 3, epoch: 2 } }).newest();
+    expect(manifest?.id).toBe(3);
+    expect(refused).toEqual([{ id: 9, problem: 'it was written in epoch 1, after epoch 2 had begun' }]);
+  });
+
+  it('lets a former owner delete nothing', async () => {
+    const saver = saverOf();
+    const memory = new Uint8Array(PAGE).fill(1);
+    const owner = checkpointsOf({ keep: 1 });
+    for (let id = 1; id <= 3; id++) {
+      memory.fill(id);
+      await owner.complete(head(id, 2), [await saver.save(id, snapshot(memory))]);
+      await owner.settled();
+    }
+    const former = checkpointsOf({ keep: 1 });
+    await former.complete(head(9, 1), [await saverOf().save(9, snapshot(memory))]);
+    await former.settled();
+    expect((await checkpointsOf().list()).map(({ id }) => id)).toEqual([9, 3, 2]);
+    expect((await checkpointsOf({ known: { id: 3, epoch: 2 } }).newest()).manifest?.id).toBe(3);
+  });
+
+  it('uses the one before a damaged one, though the damaged one is known to have been complete', async () => {
+    const saver = saverOf();
+    const memory = new Uint8Array(PAGE).fill(1);
+    for (let id = 1; id <= 2; id++) await checkpointsOf().complete(head(id), [await saver.save(id, snapshot(memory))]);
+    await store.put('default/shop/all/manifest/0000000002', [Uint8Array.of(1)]);
+    const { manifest, refused } = await checkpointsOf({ known: { id: 2, epoch: 1 } }).newest();
+    expect(manifest?.id).toBe(1);
+    expect(refused).toEqual([{ id: 2, problem: 'its manifest is damaged' }]);
+  });
+});
+
+describe('an encrypted store', () => {
+  it('says that a key is needed, and takes no blob of another place', async () => {
+    const sealed = encryptedStore(store, new Uint8Array(32).fill(5));
+    const saver = createSaver({ ...NAME, store: sealed, ports: new ManualPorts() });
+    const memory = new Uint8Array(PAGE).fill(1);
+    const receipt = await saver.save(1, snapshot(memory));
+    await openCheckpoints({ ...NAME, store: sealed }).complete(head(1), [receipt]);
+    expect((await openCheckpoints({ ...NAME, store: sealed }).newest()).manifest?.id).toBe(1);
+    const without = await checkpointsOf().newest();
+    expect(without.refused).toEqual([{ id: 1, problem: 'its manifest is encrypted, and there is no key' }]);
+    const other = encryptedStore(store, new Uint8Array(32).fill(6));
+    const { refused } = await openCheckpoints({ ...NAME, store: other }).newest();
+    expect(refused[0]?.problem).toMatch(/encrypted with another key/);
+  });
 });

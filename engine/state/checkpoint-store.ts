@@ -4,38 +4,54 @@
  */
 import { externalError } from '../errors.ts';
 import { parseValue, stringifyValue } from '../json.ts';
-import type { BlobStore } from './blobs.ts';
-import { checksum, unpack } from './bytes.ts';
+import { type BlobStore, getSoundOf } from './blobs.ts';
+import { type Codec, checksum, unpack } from './bytes.ts';
 import type { CheckpointHead, Checkpoints, FragmentReceipt, Manifest } from './checkpoints.ts';
-import { checkpointOf, manifestName, type RegionName, regionPath } from './layout.ts';
+import { isSealed } from './encrypted.ts';
+import { checkpointOf, isManifest, isState, manifestName, type RegionName, regionPath } from './layout.ts';
 import { reasonOf } from './names.ts';
 import { decodeTable } from './page-table.ts';
+import { PAGE } from './pages.ts';
 import { decodeSnapshot, type StoredImage, type StoredSnapshot } from './snapshot-bytes.ts';
 import type { CellImage, CellSnapshot, FragmentSnapshot } from './state.ts';
 
 /** The format that is written; older ones are read. */
 export const CHECKPOINT_FORMAT = 1;
-/** Bytes that a blob may unpack to: a memory of 4 GiB has as many. */
-const LARGEST = 4 * 2 ** 30;
+/** Bytes that a piece of a state may unpack to. */
+const LARGEST_PIECE = 64 * 2 ** 20;
+/** Bytes of the memory of a cell: what Wasm has addresses for. */
+const LARGEST_MEMORY = 4 * 2 ** 30;
+/** The fewest that are kept: whoever completes one may die before anybody else knows of it. */
+const LEAST_KEPT = 2;
 
 export interface CheckpointOptions extends RegionName {
   readonly store: BlobStore;
-  /** Complete checkpoints that are kept; 3 unless given. */
+  /** Complete checkpoints that are kept; 3 unless given, and 2 at least. */
   readonly keep?: number;
-  /** A checkpoint that is known to have been complete: a store whose newest is older has gone back. */
+  /** A checkpoint that is known to have been complete: a store that has none as late, sound or not, has gone back. */
   readonly known?: { readonly id: number; readonly epoch: number };
+  /** What is not needed any more could not be deleted; the next `complete` tries again. */
+  readonly onProblem?: (error: Error) => void;
+}
+
+export interface CheckpointStore extends Checkpoints {
+  /** Why a checkpoint is not sound, everything of it read once; undefined where it is. */
+  verify(manifest: Manifest): Promise<string | undefined>;
+  /** Resolves when what was not needed any more after the last `complete` is deleted. */
+  settled(): Promise<void>;
 }
 
 type Blob = FragmentReceipt['blobs'][number];
 type Listed = Awaited<ReturnType<Checkpoints['list']>>[number];
 
-export function openCheckpoints(options: CheckpointOptions): Checkpoints {
+export function openCheckpoints(options: CheckpointOptions): CheckpointStore {
   return new Store(options);
 }
 
-class Store implements Checkpoints {
+class Store implements CheckpointStore {
   readonly #options: CheckpointOptions;
   readonly #path: string;
+  #forgetting: Promise<void> = Promise.resolve();
 
   constructor(options: CheckpointOptions) {
     this.#options = options;
@@ -43,26 +59,34 @@ class Store implements Checkpoints {
   }
 
   async complete(head: CheckpointHead, receipts: readonly FragmentReceipt[]): Promise<void> {
-    const { namespace, app, region, store } = this.#options;
+    const { namespace, app, region, store, onProblem } = this.#options;
     const where = { namespace, app, region };
     const manifest: Manifest = { ...head, ...where, format: CHECKPOINT_FORMAT, fragments: receipts };
     const text = Buffer.from(stringifyValue(manifest));
-    const line = Buffer.from(`${await checksum([text])}\n`);
+    const line = Buffer.from(`${await checksum(text)}\n`);
+    await this.#forgetting;
     await store.put(`${this.#path}/${manifestName(head.id)}`, [line, text]);
-    await this.#forgetOld(manifest);
+    // Sinks need not wait for it.
+    this.#forgetting = this.#forgetOld(manifest).catch((error: unknown) => {
+      onProblem?.(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  settled(): Promise<void> {
+    return this.#forgetting;
   }
 
   async list(): Promise<readonly Listed[]> {
     const names = await this.#options.store.list(`${this.#path}/manifest/`);
     const ids = names.flatMap((name) => checkpointOf(name) ?? []).sort((a, b) => b - a);
-    return Promise.all(ids.map((id) => this.#read(id)));
+    return this.#readAll(ids);
   }
 
   async newest(most: number = Number.MAX_SAFE_INTEGER): ReturnType<Checkpoints['newest']> {
     const refused: { id: number; problem: string }[] = [];
     for (const { id, manifest, problem } of await this.list()) {
       if (id > most) continue;
-      const found = problem ?? (manifest === undefined ? 'it is empty' : await this.#problemOf(manifest));
+      const found = problem ?? (manifest === undefined ? 'it is empty' : await this.verify(manifest));
       if (found === undefined && manifest !== undefined) return { manifest, refused };
       refused.push({ id, problem: found ?? '' });
     }
@@ -70,24 +94,50 @@ class Store implements Checkpoints {
   }
 
   async load(manifest: Manifest, fragment: string): Promise<FragmentSnapshot> {
-    const receipt = manifest.fragments.find((entry) => entry.fragment === fragment);
-    const state = receipt?.blobs[0];
-    if (state === undefined) throw externalError('state.no-fragment', `checkpoint ${manifest.id} has no ${fragment}`);
-    const stored = decode(await this.#blob(state), state.name);
-    const cells = new Map<string, CellSnapshot>();
-    for (const [name, { image, ...cell }] of stored.cells) {
-      cells.set(name, image === undefined ? cell : { ...cell, image: await this.#image(image, name) });
+    const stored = await this.#state(manifest, fragment);
+    const images = new Map<string, CellImage>();
+    for (const [name, { image }] of stored.cells) if (image !== undefined) images.set(name, emptyImage(image, name));
+    for await (const { blob, pages, tables } of this.#pages(manifest, stored)) {
+      for (const [cell, table] of tables) putPages(table, pages, images.get(cell)?.memory, blob);
     }
-    return { ...stored, cells };
+    const cells = [...stored.cells].map(([name, { image: _, ...cell }]): [string, CellSnapshot] => {
+      const image = images.get(name);
+      return [name, image === undefined ? cell : { ...cell, image }];
+    });
+    const { blobs: _, ...rest } = stored;
+    return { ...rest, cells: new Map(cells) };
+  }
+
+  async verify(manifest: Manifest): Promise<string | undefined> {
+    try {
+      for (const { fragment } of manifest.fragments) {
+        const stored = await this.#state(manifest, fragment);
+        for await (const { blob, pages, tables } of this.#pages(manifest, stored)) {
+          for (const table of tables.values()) putPages(table, pages, undefined, blob);
+        }
+      }
+      return undefined;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  /** `known` counts only where nothing as late is there: what is damaged has not gone back. */
+  async #readAll(ids: readonly number[]): Promise<readonly Listed[]> {
+    const all = await Promise.all(ids.map((id) => this.#read(id)));
+    const { known } = this.#options;
+    if (known === undefined || (ids[0] ?? 0) >= known.id) return all.map((entry) => fenced(entry, known));
+    const problem = `the store has gone back: checkpoint ${known.id} of epoch ${known.epoch} was complete, and is not there`;
+    return all.map((entry) => (entry.manifest === undefined ? entry : { id: entry.id, problem }));
   }
 
   async #read(id: number): Promise<Listed> {
-    const { store, namespace, app, region, known } = this.#options;
+    const { store, namespace, app, region } = this.#options;
     const name = `${this.#path}/${manifestName(id)}`;
     try {
-      const bytes = await getSound(store, name, async (candidate) => (await parseManifest(candidate)) !== undefined);
+      const bytes = await getSoundOf(store, name, async (candidate) => (await parseManifest(candidate)) !== undefined);
       const manifest = bytes === undefined ? undefined : await parseManifest(bytes);
-      if (manifest === undefined) return { id, problem: 'its manifest is damaged' };
+      if (manifest === undefined) return { id, problem: `its manifest ${manifestProblem(bytes)}` };
       if (manifest.format > CHECKPOINT_FORMAT)
         return { id, problem: `it is of format ${manifest.format}, which is newer than this version` };
       const own = manifest.namespace === namespace && manifest.app === app && manifest.region === region;
@@ -97,93 +147,131 @@ class Store implements Checkpoints {
           problem: `it is checkpoint ${manifest.id} of ${manifest.namespace}/${manifest.app}/${manifest.region}`,
         };
       }
-      if (known !== undefined && (id < known.id || manifest.epoch < known.epoch)) {
-        return { id, problem: `it is older than checkpoint ${known.id} of epoch ${known.epoch}, which was complete` };
-      }
       return { id, manifest };
     } catch (error) {
       return { id, problem: reasonOf(error) };
     }
   }
 
-  /** Reads everything that belongs to it once. */
-  async #problemOf(manifest: Manifest): Promise<string | undefined> {
-    try {
-      for (const { fragment } of manifest.fragments) await this.load(manifest, fragment);
-      return undefined;
-    } catch (error) {
-      return reasonOf(error);
+  /** A fragment's state, its pieces put together. */
+  async #state(manifest: Manifest, fragment: string): Promise<StoredSnapshot> {
+    const receipt = manifest.fragments.find((entry) => entry.fragment === fragment);
+    const blobs = receipt?.blobs.filter(({ name }) => isState(name)) ?? [];
+    if (receipt === undefined || blobs.length === 0) {
+      throw externalError('state.no-fragment', `checkpoint ${manifest.id} has no ${fragment}`);
     }
+    const pieces: Uint8Array[] = [];
+    for (const blob of blobs) pieces.push(await this.#blob(blob, 'zstd', LARGEST_PIECE));
+    const stored = decode(Buffer.concat(pieces), blobs[0]?.name ?? '');
+    if (stored.fragment !== fragment) throw damaged(blobs[0]?.name ?? '', `it is the state of ${stored.fragment}`);
+    return stored;
   }
 
-  async #image(image: StoredImage, cell: string): Promise<CellImage> {
-    const { module, globals, host, ranges, length, pageSize, blobs, table } = image;
-    const places = decodeTable(table, blobs.length);
-    if (places === undefined) throw damaged(`the page table of cell ${cell}`, 'it is no table');
-    const memory = new Uint8Array(length);
+  /** One blob of pages after the other, with what is of which cell in it. */
+  async *#pages(manifest: Manifest, { blobs, cells }: StoredSnapshot): AsyncGenerator<PagesOfBlob> {
+    const tables = [...cells].flatMap(([cell, { image }]) => {
+      if (image === undefined) return [];
+      const places = decodeTable(image.table, blobs.length);
+      if (places === undefined || image.pageSize !== PAGE)
+        throw damaged(`the page table of cell ${cell}`, 'it is no table');
+      return [[cell, places] as const];
+    });
+    const named = new Set(manifest.fragments.flatMap((receipt) => receipt.blobs.map(({ digest }) => digest)));
     for (const [index, blob] of blobs.entries()) {
-      const pages = await this.#blob(blob);
-      for (const [page, place] of places[index] ?? []) {
-        const from = place * pageSize;
-        if (from + pageSize > pages.length || page * pageSize >= length) throw damaged(blob.name, 'a page is missing');
-        const rest = Math.min(pageSize, length - page * pageSize);
-        memory.set(pages.subarray(from, from + rest), page * pageSize);
-      }
+      if (!named.has(blob.digest)) throw damaged(blob.name, 'the manifest does not name it');
+      const pages = await this.#blob(blob, blob.codec, blob.pages * PAGE);
+      yield { blob: blob.name, pages, tables: new Map(tables.map(([cell, places]) => [cell, places[index] ?? []])) };
     }
-    return { module, memory, ...(ranges && { ranges }), globals, host };
   }
 
   /** A blob unpacked, after its length and digest were found right. */
-  async #blob({ name, bytes: length, digest }: Blob): Promise<Uint8Array> {
+  async #blob({ name, bytes: length, digest }: Blob, codec: Codec, most: number): Promise<Uint8Array> {
+    if (!name.startsWith(`${this.#path}/`)) throw damaged(name, 'it is of another region');
     const isSound = async (candidate: Uint8Array): Promise<boolean> => {
-      return candidate.length === length && (await checksum([candidate])) === digest;
+      return candidate.length === length && (await checksum(candidate)) === digest;
     };
-    const bytes = await getSound(this.#options.store, name, isSound);
+    const bytes = await getSoundOf(this.#options.store, name, isSound);
     if (bytes === undefined) throw damaged(name, 'it is not there');
     if (!(await isSound(bytes))) throw damaged(name, 'its checksum is wrong');
-    const unpacked = await unpack(bytes, LARGEST);
+    const unpacked = await unpack(bytes, codec, most);
     if (unpacked === undefined) throw damaged(name, 'it cannot be unpacked');
     return unpacked;
   }
 
-  /** Keeps the newest manifests and what they need, and whatever may belong to a checkpoint under way. */
+  /**
+   * Keeps the newest manifests and what they need, and whatever may belong to a checkpoint under way. Where a later epoch has written, this
+   * is a former owner's word and nothing is deleted.
+   */
   async #forgetOld(newest: Manifest): Promise<void> {
     const { store } = this.#options;
-    const keep = this.#options.keep ?? 3;
-    const listed = (await this.list()).filter(({ id }) => id <= newest.id);
-    const sound = listed.filter(({ manifest }) => manifest !== undefined);
-    const kept = sound.slice(0, keep);
+    const names = await store.list(`${this.#path}/`);
+    const ids = names.flatMap((name) => (isManifest(name) ? (checkpointOf(name) ?? []) : []));
+    const read = await Promise.all(ids.sort((a, b) => b - a).map((id) => this.#read(id)));
+    if (read.some(({ manifest }) => (manifest?.epoch ?? 0) > newest.epoch)) return;
+    const listed = read.filter(({ id }) => id <= newest.id);
+    const keep = Math.max(LEAST_KEPT, this.#options.keep ?? 3);
+    const kept = listed.filter(({ manifest }) => manifest !== undefined).slice(0, keep);
     const last = kept.at(-1)?.id ?? newest.id;
-    const needed = new Set<string>();
-    for (const { manifest } of kept) {
-      for (const receipt of manifest?.fragments ?? []) for (const { name } of receipt.blobs) needed.add(name);
-    }
-    for (const { id } of listed) {
-      if (id < last) await store.delete(`${this.#path}/${manifestName(id)}`);
-    }
-    for (const part of ['state', 'pages']) {
-      for (const name of await store.list(`${this.#path}/${part}/`)) {
-        const of = checkpointOf(name);
-        if (of !== undefined && of <= newest.id && !needed.has(name)) await store.delete(name);
-      }
+    const needed = new Set(
+      read.flatMap(({ id, manifest }) => (id < last || manifest === undefined ? [] : blobsOf(manifest))),
+    );
+    for (const { id } of listed) if (id < last) await store.delete(`${this.#path}/${manifestName(id)}`);
+    for (const name of names) {
+      const of = checkpointOf(name);
+      if (of !== undefined && !isManifest(name) && of <= newest.id && !needed.has(name)) await store.delete(name);
     }
   }
 }
 
-function getSound(
-  store: BlobStore,
-  name: string,
-  isSound: (bytes: Uint8Array) => Promise<boolean>,
-): Promise<Uint8Array | undefined> {
-  return store.getSound?.(name, isSound) ?? store.get(name);
+interface PagesOfBlob {
+  readonly blob: string;
+  readonly pages: Uint8Array;
+  readonly tables: ReadonlyMap<string, readonly (readonly [number, number])[]>;
+}
+
+function blobsOf({ fragments }: Manifest): readonly string[] {
+  return fragments.flatMap(({ blobs }) => blobs.map(({ name }) => name));
+}
+
+/** What an owner wrote who was not the owner any more: a later epoch had a complete checkpoint already. */
+function fenced(entry: Listed, known: CheckpointOptions['known']): Listed {
+  const { id, manifest } = entry;
+  if (manifest === undefined || known === undefined || id <= known.id || manifest.epoch >= known.epoch) return entry;
+  return { id, problem: `it was written in epoch ${manifest.epoch}, after epoch ${known.epoch} had begun` };
+}
+
+function emptyImage({ module, globals, host, ranges, length }: StoredImage, cell: string): CellImage {
+  if (length > LARGEST_MEMORY) throw damaged(`the image of cell ${cell}`, `a memory of ${length} bytes cannot be`);
+  return { module, memory: new Uint8Array(length), ...(ranges && { ranges }), globals, host };
+}
+
+/** Without a memory the table is only checked. */
+function putPages(
+  table: readonly (readonly [number, number])[],
+  pages: Uint8Array,
+  memory: Uint8Array | undefined,
+  blob: string,
+): void {
+  for (const [page, place] of table) {
+    const from = place * PAGE;
+    if (from + PAGE > pages.length) throw damaged(blob, 'a page is missing');
+    if (memory === undefined) continue;
+    const rest = Math.min(PAGE, memory.length - page * PAGE);
+    if (rest > 0) memory.set(pages.subarray(from, from + rest), page * PAGE);
+  }
 }
 
 async function parseManifest(bytes: Uint8Array): Promise<Manifest | undefined> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = buffer.indexOf('\n');
   const text = buffer.subarray(end + 1);
-  if (end !== 64 || buffer.toString('latin1', 0, end) !== (await checksum([text]))) return undefined;
+  if (end !== 64 || buffer.toString('latin1', 0, end) !== (await checksum(text))) return undefined;
   return parseValue(text.toString()) as Manifest;
+}
+
+function manifestProblem(bytes: Uint8Array | undefined): string {
+  if (bytes === undefined) return 'is gone';
+  return isSealed(bytes) ? 'is encrypted, and there is no key' : 'is damaged';
 }
 
 function decode(bytes: Uint8Array, name: string): StoredSnapshot {

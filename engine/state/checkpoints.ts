@@ -1,13 +1,9 @@
 /**
- * Checkpoints of one region of an app in a blob store.
+ * Checkpoints of one region of an app in a blob store (layout.ts): for each fragment the pages of its cells' memories that changed since the
+ * checkpoint before, and a state with everything else; then a manifest, which names all of them with their checksums.
  *
- *     <namespace>/<app>/<region>/
- *       pages/<checkpoint>-<fragment>-<cell>    changed pages of a cell's memory since the checkpoint before
- *       state/<checkpoint>-<fragment>           everything else of the fragment
- *       manifest/<checkpoint>                   written last: what belongs to the checkpoint, with checksums
- *
- * A checkpoint is complete when its manifest is there. What is corrupt, of another app or of a later epoch than the store has seen
- * is refused by name, and the one before it is used.
+ * A checkpoint is complete when its manifest is there. What is damaged, of another app, or of an owner who was none any more is
+ * refused by name, and the one before it is used.
  */
 import type { Json } from '../json.ts';
 import type { FragmentSnapshot, SinkSnapshot } from './state.ts';

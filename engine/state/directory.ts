@@ -2,16 +2,20 @@
  * Blobs as files below a directory. A blob is written under a hidden name, synced, renamed, and its directory synced, so that after a
  * kill or a power failure it is there as a whole or not at all.
  */
-import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { type FileHandle, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import process from 'node:process';
 import type { BlobStore } from './blobs.ts';
+import { makeDirectory, syncDirectory } from './files.ts';
 import { checkName, codeOf, readFailed, writeFailed } from './names.ts';
 
 /** Bytes handed to the system in one call. */
 const PIECE = 8 * 1_048_576;
-
-let counter = 0;
+/** Milliseconds after which a hidden file of another machine, of which nothing is known here, is taken for left over. */
+const ABANDONED = 86_400_000;
+const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
 /** `path`: absolute; made where it is missing. Throws `state.write` where it cannot be. */
 export async function openDirectory(path: string): Promise<BlobStore> {
@@ -31,7 +35,7 @@ class Directory implements BlobStore {
 
   async open(): Promise<void> {
     try {
-      await mkdir(this.#path, { recursive: true });
+      await makeDirectory(this.#path);
       await removeLeftovers(this.#path);
     } catch (error) {
       throw writeFailed(this.description, 'its files', error);
@@ -41,11 +45,14 @@ class Directory implements BlobStore {
   async put(name: string, parts: readonly Uint8Array[]): Promise<void> {
     const path = this.#pathOf(name);
     const directory = dirname(path);
-    counter += 1;
-    const hidden = join(directory, `.part-${process.pid}-${counter}`);
+    // Other threads, processes and machines may write here at the same time.
+    const hidden = join(directory, `.part-${MACHINE}-${process.pid}-${randomBytes(6).toString('hex')}`);
     try {
-      await mkdir(directory, { recursive: true });
-      await writeWhole(hidden, parts);
+      await writeWhole(hidden, parts).catch(async (error: unknown) => {
+        if (!isAbsent(error)) throw error;
+        await makeDirectory(directory);
+        await writeWhole(hidden, parts);
+      });
       await rename(hidden, path);
       await syncDirectory(directory);
     } catch (error) {
@@ -114,25 +121,25 @@ async function writeWhole(path: string, parts: readonly Uint8Array[]): Promise<v
   }
 }
 
-/** Some file systems cannot sync a directory; the rename is atomic all the same. */
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
-}
-
-/** Hidden parts of processes that are gone; those of living ones are theirs. */
+/** Hidden files of processes that are gone; those of living ones are theirs. */
 async function removeLeftovers(path: string): Promise<void> {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   for (const entry of entries) {
-    const pid = /^\.part-(\d+)-\d+$/.exec(entry.name)?.[1];
-    if (pid === undefined || !entry.isFile() || isAlive(Number(pid))) continue;
-    await unlink(join(entry.parentPath, entry.name)).catch(() => undefined);
+    const [, machine, pid] = /^\.part-([0-9a-f]{8})-(\d+)-[0-9a-f]+$/.exec(entry.name) ?? [];
+    if (machine === undefined || !entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const written = (await stat(file).catch(() => undefined))?.mtimeMs;
+    if (written !== undefined && isLeftover(machine, Number(pid), written)) await unlink(file).catch(() => undefined);
   }
 }
 
+/** A process that has this one's number may have been another one, in a container that was started again. */
+function isLeftover(machine: string, pid: number, written: number): boolean {
+  if (machine !== MACHINE) return written < performance.timeOrigin - ABANDONED;
+  return pid === process.pid ? written < performance.timeOrigin - 1000 : !isAlive(pid);
+}
+
 function isAlive(pid: number): boolean {
-  if (pid === process.pid) return true;
   try {
     process.kill(pid, 0);
     return true;

@@ -1,15 +1,21 @@
 /**
- * Blobs encrypted with AES-256-GCM (NIST SP 800-38D). The name is bound in as additional data, so that no blob passes for another.
+ * Blobs encrypted with AES-256-GCM (NIST SP 800-38D). Head and name are bound in as additional data, so that no blob passes for another. The key's
+ * mark, of an HMAC of the key, tells a wrong key from a changed blob.
  *
- *     | "CSE1" | nonce, 12 bytes, random | ciphertext ... | tag, 16 bytes |
+ *     | "CSE1" | key's mark, 8 bytes | nonce, 12 bytes, random | ciphertext ... | tag, 16 bytes |
+ *
+ * Random nonces are good for 2^32 blobs of one key: more than ten years of ten a second.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { externalError, userError } from '../errors.ts';
-import type { BlobStore } from './blobs.ts';
+import { createHmac, randomBytes, webcrypto } from 'node:crypto';
+import { type CloudskinError, externalError, userError } from '../errors.ts';
+import { type BlobStore, getSoundOf } from './blobs.ts';
+import { plain } from './bytes.ts';
 
 const MAGIC = Buffer.from('CSE1', 'latin1');
+const MARK = 8;
 const NONCE = 12;
 const TAG = 16;
+const HEAD = MAGIC.length + MARK + NONCE;
 
 /** The key that a key file holds: 32 bytes as they are, or as 64 hexadecimal digits, or in base64. Throws `state.key`. */
 export function parseKey(file: Uint8Array, name: string): Uint8Array {
@@ -21,52 +27,94 @@ export function parseKey(file: Uint8Array, name: string): Uint8Array {
   throw userError(
     'state.key',
     `${name} holds no key: 32 bytes, or as many in hexadecimal digits or base64, are expected`,
-    {
-      hint: `make one: openssl rand -hex 32 > ${name}`,
-    },
+    { hint: `make one: openssl rand -hex 32 > ${name}` },
   );
 }
 
+/** True for what `encryptedStore` writes. */
+export function isSealed(bytes: Uint8Array): boolean {
+  return bytes.length >= HEAD + TAG && MAGIC.equals(bytes.subarray(0, MAGIC.length));
+}
+
+/** `get` rejects with `state.wrong-key`, `state.not-sealed` (the blob is not encrypted) or `state.sealed` (it was changed). */
 export function encryptedStore(store: BlobStore, key: Uint8Array): BlobStore {
-  const open = (name: string, bytes: Uint8Array): Uint8Array | undefined => decrypt(key, name, bytes);
+  const cipher = new Cipher(key);
+  const get: NonNullable<BlobStore['getSound']> = async (name, isSound) => {
+    const bytes = await getSoundOf(store, name, async (candidate) => {
+      const opened = await cipher.open(name, candidate);
+      return opened !== undefined && isSound(opened);
+    });
+    if (bytes === undefined) return undefined;
+    const opened = await cipher.open(name, bytes);
+    if (opened !== undefined) return opened;
+    throw cipher.problemOf(bytes, `${name} in ${store.description}`);
+  };
   return {
     description: store.description,
     async put(name, parts) {
-      const nonce = randomBytes(NONCE);
-      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(name));
-      const sealed = parts.map((part) => cipher.update(part));
-      sealed.push(cipher.final());
-      await store.put(name, [Buffer.concat([MAGIC, nonce]), ...sealed, cipher.getAuthTag()]);
+      await store.put(name, await cipher.seal(name, parts));
     },
-    async get(name) {
-      const bytes = await fetchSound(store, name, (candidate) => open(name, candidate) !== undefined);
-      if (bytes === undefined) return undefined;
-      const plain = open(name, bytes);
-      if (plain !== undefined) return plain;
-      const hint = 'either it was changed, or the key is not the one that it was written with';
-      throw externalError('state.sealed', `${name} in ${store.description} cannot be decrypted`, { hint });
-    },
+    get: (name) => get(name, () => true),
+    getSound: get,
     list: (prefix) => store.list(prefix),
     delete: (name) => store.delete(name),
   };
 }
 
-function fetchSound(
-  store: BlobStore,
-  name: string,
-  isSound: (bytes: Uint8Array) => boolean,
-): Promise<Uint8Array | undefined> {
-  return store.getSound?.(name, isSound) ?? store.get(name);
+class Cipher {
+  readonly #key: Promise<webcrypto.CryptoKey>;
+  readonly #mark: Buffer;
+
+  constructor(key: Uint8Array) {
+    this.#key = webcrypto.subtle.importKey('raw', plain(key), 'AES-GCM', false, ['encrypt', 'decrypt']);
+    this.#key.catch(() => undefined);
+    this.#mark = createHmac('sha256', key).update('cloudskin key mark').digest().subarray(0, MARK);
+  }
+
+  async seal(name: string, parts: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+    const head = Buffer.concat([MAGIC, this.#mark, randomBytes(NONCE)]);
+    const [only] = parts;
+    const whole = parts.length === 1 && only !== undefined ? plain(only) : Buffer.concat(parts);
+    const sealed = await webcrypto.subtle.encrypt(parameters(head, name), await this.#key, whole);
+    return [head, new Uint8Array(sealed)];
+  }
+
+  /** Undefined where it was changed, or sealed with another key. */
+  async open(name: string, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+    if (!isSealed(bytes)) return undefined;
+    const head = bytes.subarray(0, HEAD);
+    try {
+      const opened = await webcrypto.subtle.decrypt(
+        parameters(head, name),
+        await this.#key,
+        plain(bytes.subarray(HEAD)),
+      );
+      return new Uint8Array(opened);
+    } catch {
+      return undefined;
+    }
+  }
+
+  problemOf(bytes: Uint8Array, what: string): CloudskinError {
+    if (!isSealed(bytes)) {
+      return externalError('state.not-sealed', `${what} is not encrypted, though there is a key`, {
+        hint: 'it was written without a key, or it was changed',
+      });
+    }
+    if (!this.#mark.equals(bytes.subarray(MAGIC.length, MAGIC.length + MARK))) {
+      return externalError('state.wrong-key', `${what} was encrypted with another key`, {
+        hint: 'give the key file that it was written with',
+      });
+    }
+    return externalError('state.sealed', `${what} cannot be decrypted: it was changed, or put under another name`);
+  }
 }
 
-function decrypt(key: Uint8Array, name: string, bytes: Uint8Array): Uint8Array | undefined {
-  const start = MAGIC.length + NONCE;
-  if (bytes.length < start + TAG || !MAGIC.equals(bytes.subarray(0, MAGIC.length))) return undefined;
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(MAGIC.length, start)).setAAD(Buffer.from(name));
-  decipher.setAuthTag(bytes.subarray(bytes.length - TAG));
-  try {
-    return Buffer.concat([decipher.update(bytes.subarray(start, bytes.length - TAG)), decipher.final()]);
-  } catch {
-    return undefined;
-  }
+function parameters(head: Uint8Array, name: string): webcrypto.AesGcmParams {
+  return {
+    name: 'AES-GCM',
+    iv: plain(head.subarray(HEAD - NONCE, HEAD)),
+    additionalData: Buffer.concat([head, Buffer.from(name)]),
+    tagLength: TAG * 8,
+  };
 }

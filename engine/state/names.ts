@@ -10,17 +10,19 @@ export function checkName(name: string): string {
   return name;
 }
 
-/** Turns what a name may not hold into what it may: `filter+Minutes` is `filter_2bminutes`... one to one for graph names. */
+/** A name of the graph as a part of a blob's name: `a+b` is `a_2b_b`. One to one. */
 export function namePart(text: string): string {
-  return text.replaceAll(/[^a-z0-9-]/g, (character) => `_${character.codePointAt(0)?.toString(16)}`);
+  return text.replaceAll(/[^a-z0-9-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`);
 }
 
 export function writeFailed(description: string, name: string, error: unknown): CloudskinError {
   const code = codeOf(error);
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   const reason = full ? 'no space is left' : reasonOf(error);
+  const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
   return externalError(full ? 'state.full' : 'state.write', `${description} cannot take ${name}: ${reason}`, {
-    retry: true,
+    retry: !denied,
+    ...(denied && { hint: 'let the user who runs this write there' }),
     cause: error,
   });
 }

@@ -1,63 +1,147 @@
 /**
- * Which pages of a cell's memory have changed since they were taken last. A copy of the memory as it was then is compared page by page;
- * what differs is copied out and into the copy. Pages of zeros are known by their number alone.
+ * Which pages of a cell's memory have changed since they were taken last. A copy of the memory as it was then is compared with it,
+ * 64 KiB at a time and, where that differs, page by page; what differs is copied out and into the copy. Pages of zeros are known by their
+ * number alone, and the copy has no part where the memory was never anything else.
+ *
+ *     memory   | 1 MiB ........ | 1 MiB ........ | 1 MiB ........ |
+ *     copy     | 1 MiB          | (zeros)        | 1 MiB          |     chunks of `CopyBudget`
+ *     taken      page 3, 4, 9                      page 520            in buffers of `PageBuffers`
  */
 
 /** Bytes of a page: small, because changes lie scattered; 4 KiB compared with 64 KiB writes a sixth at 10 % of scattered changes. */
 export const PAGE = 4096;
+/** Pages of a buffer, and so of a blob: 4 MiB. */
+export const BUFFER_PAGES = 1024;
+/** Pages compared at once, and of a chunk of the copy. */
+const BLOCK = 16;
+const CHUNK = 256;
+const ZEROS: Buffer = Buffer.alloc(CHUNK * PAGE);
 
-/** A page that is nowhere kept, because it holds zeros or does not matter. */
-export const ZERO: Uint8Array = new Uint8Array(PAGE);
+/** Buffers for taken pages. Fresh memory is dear where it is first touched, so they are used again; `spare` of them are kept at most. */
+export class PageBuffers {
+  readonly #spare: Buffer[] = [];
+  readonly #most: number;
+
+  constructor(spare = 16) {
+    this.#most = spare;
+  }
+
+  get(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_PAGES * PAGE);
+  }
+
+  give(buffers: readonly Buffer[]): void {
+    for (const buffer of buffers) if (this.#spare.length < this.#most) this.#spare.push(buffer);
+  }
+}
+
+/** Bytes that the copies of all memories may take together. What goes beyond has no copy and is taken whole each time. */
+export class CopyBudget {
+  #left: number;
+
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+
+  chunk(): Buffer | undefined {
+    if (this.#left < CHUNK * PAGE) return undefined;
+    this.#left -= CHUNK * PAGE;
+    return Buffer.alloc(CHUNK * PAGE);
+  }
+
+  give(chunks: number): void {
+    this.#left += chunks * CHUNK * PAGE;
+  }
+}
+
+/** Pages of one memory or of several, one behind the other in buffers of `BUFFER_PAGES`. */
+export class TakenBytes {
+  readonly buffers: Buffer[] = [];
+  pages = 0;
+  readonly #source: PageBuffers;
+
+  constructor(source: PageBuffers) {
+    this.#source = source;
+  }
+
+  add(memory: Buffer, from: number, to: number): void {
+    const place = this.pages % BUFFER_PAGES;
+    if (place === 0) this.buffers.push(this.#source.get());
+    const buffer = this.buffers.at(-1);
+    memory.copy(buffer as Buffer, place * PAGE, from, to);
+    if (to - from < PAGE) buffer?.fill(0, place * PAGE + to - from, (place + 1) * PAGE);
+    this.pages += 1;
+  }
+
+  /** Buffer `index` up to its last page. */
+  view(index: number): Buffer {
+    const pages = Math.min(BUFFER_PAGES, this.pages - index * BUFFER_PAGES);
+    return (this.buffers[index] as Buffer).subarray(0, pages * PAGE);
+  }
+
+  release(): void {
+    this.#source.give(this.buffers.splice(0));
+    this.pages = 0;
+  }
+}
 
 export interface TakenPages {
   /** Bytes of the memory. */
   readonly length: number;
-  /** Numbers of the pages that are in `bytes`, rising. */
+  /** Numbers of the pages that were added to the bytes, in that order, rising. */
   readonly numbers: readonly number[];
-  /** Numbers of pages that have become zeros. */
+  /** Numbers of pages that have become zeros or do not matter any more. */
   readonly zeros: readonly number[];
-  /** The pages of `numbers` one after the other; the taker's until it is given back by `release`. */
-  readonly bytes: Uint8Array;
+  /** Where in the bytes the first of `numbers` is. */
+  readonly place: number;
+  /** The tracker had taken nothing before: all other pages are zeros. */
+  readonly isFirst: boolean;
 }
 
 export class PageTracker {
-  #copy: Buffer = Buffer.alloc(0);
-  /** Pages that are not what the store has: never taken, or to be taken again. */
+  readonly #budget: CopyBudget;
+  readonly #chunks: (Buffer | undefined)[] = [];
+  /** Chunks that differ from zeros, and for which there was no memory. */
+  readonly #blind = new Set<number>();
+  /** Pages that are not what the store has: to be taken again, whatever is in them. */
   #stale: Uint8Array = new Uint8Array(0);
-  /** Pages that were taken, and are not zeros. */
+  /** Pages that the store may have. */
   #kept: Uint8Array = new Uint8Array(0);
-  #spare: Buffer | undefined;
+  #isFirst = true;
+
+  constructor(budget: CopyBudget) {
+    this.#budget = budget;
+  }
 
   /** Takes what has changed in `ranges` (bytes, rising and apart) of `memory`; outside them pages count as zeros. */
-  take(memory: Uint8Array, ranges: readonly (readonly [number, number])[]): TakenPages {
-    this.#reserve(memory.length);
+  take(memory: Uint8Array, ranges: readonly (readonly [number, number])[], bytes: TakenBytes): TakenPages {
+    this.#reserve(Math.ceil(memory.length / PAGE));
     const view = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
-    const numbers: number[] = [];
-    const zeros: number[] = [];
+    const taken = { numbers: [] as number[], zeros: [] as number[] };
+    const place = bytes.pages;
     let next = 0;
     for (const [first, end] of wholePages(ranges, memory.length)) {
-      this.#leave(next, first, zeros);
-      this.#compare(view, first, end, numbers, zeros);
+      this.#leave(next, first, taken.zeros);
+      this.#compare(view, first, end, taken, bytes);
       next = end;
     }
-    this.#leave(next, this.#stale.length, zeros);
-    const bytes = this.#buffer(numbers.length * PAGE);
-    for (const [index, number] of numbers.entries()) {
-      this.#copy.copy(bytes, index * PAGE, number * PAGE, (number + 1) * PAGE);
+    this.#leave(next, this.#stale.length, taken.zeros);
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    return { length: memory.length, ...taken, place, isFirst };
+  }
+
+  /** Has these pages taken next time though they may not change. */
+  retake(numbers: Iterable<number>): void {
+    for (const number of numbers) {
+      this.#stale[number] = 1;
+      this.#kept[number] = 1;
     }
-    return { length: memory.length, numbers, zeros, bytes: bytes.subarray(0, numbers.length * PAGE) };
   }
 
-  /** The bytes of the last `take` are not needed any more. */
-  release(taken: TakenPages): void {
-    const { buffer } = taken.bytes;
-    if (this.#spare === undefined || this.#spare.length < buffer.byteLength) this.#spare = Buffer.from(buffer);
-  }
-
-  /** Has these pages taken next time though they may not change; all of them unless given. */
-  retake(numbers?: Iterable<number>): void {
-    if (numbers === undefined) this.#stale.fill(1);
-    else for (const number of numbers) this.#stale[number] = 1;
+  /** The memory is gone. */
+  close(): void {
+    this.#budget.give(this.#chunks.splice(0).filter((chunk) => chunk !== undefined).length);
   }
 
   /** Pages that do not matter any more. */
@@ -70,43 +154,67 @@ export class PageTracker {
     }
   }
 
-  #compare(memory: Buffer, first: number, end: number, numbers: number[], zeros: number[]): void {
-    const copy = this.#copy;
-    for (let number = first; number < end; number++) {
-      const from = number * PAGE;
-      const to = Math.min(from + PAGE, memory.length);
-      const fresh = this.#stale[number] === 1;
-      if (!fresh && memory.compare(copy, from, to, from, to) === 0) continue;
-      memory.copy(copy, from, from, to);
-      this.#stale[number] = 0;
-      const isZero = copy.compare(ZERO, 0, PAGE, from, from + PAGE) === 0;
-      this.#kept[number] = isZero ? 0 : 1;
-      if (isZero) zeros.push(number);
-      else numbers.push(number);
+  #compare(memory: Buffer, first: number, end: number, taken: Writable, bytes: TakenBytes): void {
+    for (let page = first; page < end; ) {
+      const until = Math.min(end, (Math.floor(page / BLOCK) + 1) * BLOCK);
+      if (!this.#isSame(memory, page, until)) {
+        for (let number = page; number < until; number++) this.#takePage(memory, number, taken, bytes);
+      }
+      page = until;
     }
   }
 
-  #reserve(length: number): void {
-    const pages = Math.ceil(length / PAGE);
-    if (pages <= this.#stale.length) return;
-    const copy = Buffer.alloc(pages * PAGE);
-    this.#copy.copy(copy);
-    this.#copy = copy;
-    const stale = new Uint8Array(pages).fill(1);
-    stale.set(this.#stale);
-    this.#stale = stale;
-    const kept = new Uint8Array(pages);
-    kept.set(this.#kept);
-    this.#kept = kept;
+  /** Of pages of one block. */
+  #isSame(memory: Buffer, first: number, end: number): boolean {
+    const chunk = Math.floor(first / CHUNK);
+    if (this.#blind.has(chunk)) return false;
+    for (let number = first; number < end; number++) if (this.#stale[number] === 1) return false;
+    const from = first * PAGE;
+    const to = Math.min(end * PAGE, memory.length);
+    const base = chunk * CHUNK * PAGE;
+    return memory.compare(this.#chunks[chunk] ?? ZEROS, from - base, to - base, from, to) === 0;
   }
 
-  /** Fresh memory is dear where pages are first touched: buffers are used again. */
-  #buffer(bytes: number): Buffer {
-    const spare = this.#spare;
-    if (spare === undefined || spare.length < bytes) return Buffer.allocUnsafeSlow(bytes + (bytes >> 2));
-    this.#spare = undefined;
-    return spare;
+  #takePage(memory: Buffer, number: number, taken: Writable, bytes: TakenBytes): void {
+    if (this.#isSame(memory, number, number + 1)) return;
+    const from = number * PAGE;
+    const to = Math.min(from + PAGE, memory.length);
+    const isZero = memory.compare(ZEROS, 0, to - from, from, to) === 0;
+    this.#copy(memory, number, from, to, isZero);
+    const wasKept = this.#kept[number] === 1;
+    this.#stale[number] = 0;
+    this.#kept[number] = isZero ? 0 : 1;
+    if (!isZero) {
+      taken.numbers.push(number);
+      bytes.add(memory, from, to);
+    } else if (wasKept) taken.zeros.push(number);
   }
+
+  #copy(memory: Buffer, number: number, from: number, to: number, isZero: boolean): void {
+    const chunk = Math.floor(number / CHUNK);
+    if (this.#chunks[chunk] === undefined) {
+      if (isZero || this.#blind.has(chunk)) return;
+      this.#chunks[chunk] = this.#budget.chunk();
+    }
+    const copy = this.#chunks[chunk];
+    if (copy === undefined) this.#blind.add(chunk);
+    else memory.copy(copy, from - chunk * CHUNK * PAGE, from, to);
+  }
+
+  #reserve(pages: number): void {
+    if (pages <= this.#stale.length) return;
+    for (const name of ['stale', 'kept'] as const) {
+      const flags = new Uint8Array(pages);
+      flags.set(name === 'stale' ? this.#stale : this.#kept);
+      if (name === 'stale') this.#stale = flags;
+      else this.#kept = flags;
+    }
+  }
+}
+
+interface Writable {
+  readonly numbers: number[];
+  readonly zeros: number[];
 }
 
 /** The pages that `ranges` touch, from inclusive to exclusive. */

@@ -3,14 +3,16 @@
  *
  *     | "CSS1" | bytes of the description, u32 | description, JSON | parts, one after the other |
  *
- * The description refers to parts (Arrow messages, frozen output, page tables) by their number; their lengths stand in it.
+ * The description refers to parts (Arrow messages, frozen output, page tables) by their number; their lengths stand in it. JSON that is the
+ * connectors' own is text in it, because `stringifyValue` does not take every object.
  */
 
 import type { Batch } from '../batch/batch.ts';
 import { decodeSchema, encodeSchema, IpcDecoder, IpcEncoder } from '../batch/ipc.ts';
 import { copyBatch } from '../batch/reader.ts';
 import { type Json, parseValue, stringifyValue } from '../json.ts';
-import type { CellSnapshot, FragmentSnapshot, LogicalState, SinkSnapshot } from './state.ts';
+import type { PageBlob } from './page-table.ts';
+import type { CellSnapshot, FragmentSnapshot, LogicalState, PartitionState, SinkSnapshot } from './state.ts';
 
 const MAGIC = Buffer.from('CSS1', 'latin1');
 const HEAD = 8;
@@ -23,12 +25,7 @@ export interface StoredImage {
   readonly ranges?: readonly (readonly [number, number])[];
   readonly length: number;
   readonly pageSize: number;
-  readonly blobs: readonly {
-    readonly name: string;
-    readonly pages: number;
-    readonly bytes: number;
-    readonly digest: string;
-  }[];
+  /** Where its pages are in `blobs` of the snapshot (page-table.ts). */
   readonly table: Uint8Array;
 }
 
@@ -39,6 +36,7 @@ export interface StoredCell extends Omit<CellSnapshot, 'image'> {
 /** A snapshot without its memories; of `frozen` output and logical rows everything is a copy. */
 export interface StoredSnapshot extends Omit<FragmentSnapshot, 'cells'> {
   readonly cells: ReadonlyMap<string, StoredCell>;
+  readonly blobs: readonly PageBlob[];
 }
 
 interface LogicalText extends Omit<LogicalState, 'schema' | 'batches'> {
@@ -74,6 +72,7 @@ export interface EncodedCell extends Omit<StoredCell, 'logical'> {
 
 export interface EncodedSnapshot extends Omit<FragmentSnapshot, 'cells'> {
   readonly cells: ReadonlyMap<string, EncodedCell>;
+  readonly blobs: readonly PageBlob[];
 }
 
 export function encodeSnapshot(snapshot: EncodedSnapshot): readonly Uint8Array[] {
@@ -82,13 +81,14 @@ export function encodeSnapshot(snapshot: EncodedSnapshot): readonly Uint8Array[]
     const states = logical?.map(({ schema, batches, ...more }) => {
       return { ...more, schema: parts.add(schema), batches: batches.map((batch) => parts.add(batch)) };
     });
-    const stored = image === undefined ? undefined : { ...image, table: parts.add(image.table) };
+    const stored = image && { ...image, host: JSON.stringify(image.host), table: parts.add(image.table) };
     return [name, { ...rest, logical: states, image: stored }] as const;
   });
   const sinks = [...snapshot.sinks].map(([name, { prepared, frozen }]) => {
-    return [name, { prepared, frozen: frozen.map((bytes) => parts.add(bytes)) }] as const;
+    return [name, { prepared: JSON.stringify(prepared), frozen: frozen.map((bytes) => parts.add(bytes)) }] as const;
   });
-  const whole = { ...snapshot, cells: new Map(cells), sinks: new Map(sinks) };
+  const sources = eachPosition<Json, string>(snapshot.sources, JSON.stringify);
+  const whole = { ...snapshot, sources, cells: new Map(cells), sinks: new Map(sinks) };
   const lengths = parts.list.map(({ length }) => length);
   const description = Buffer.from(stringifyValue({ snapshot: whole, parts: lengths }));
   const head = Buffer.alloc(HEAD);
@@ -111,25 +111,46 @@ export function decodeSnapshot(bytes: Uint8Array): StoredSnapshot {
   };
   const cells = [...snapshot.cells].map(([name, { image, logical, ...rest }]): [string, StoredCell] => {
     const states = logical?.map((state) => decodeLogical(state, part));
-    const stored = image === undefined ? undefined : { ...image, table: part(image.table) };
+    const stored = image && { ...image, host: JSON.parse(image.host), table: part(image.table) };
     return [name, { ...rest, ...(stored && { image: stored }), ...(states && { logical: states }) }];
   });
   const sinks = [...snapshot.sinks].map(([name, { prepared, frozen }]): [string, SinkSnapshot] => {
-    return [name, { prepared, frozen: frozen.map(part) }];
+    return [name, { prepared: JSON.parse(prepared), frozen: frozen.map(part) }];
   });
-  return { ...snapshot, cells: new Map(cells), sinks: new Map(sinks) };
+  const sources = eachPosition<string, Json>(snapshot.sources, JSON.parse);
+  return { ...snapshot, sources, cells: new Map(cells), sinks: new Map(sinks) };
+}
+
+type Sources<P> = ReadonlyMap<
+  string,
+  { readonly partitions: ReadonlyMap<string, Omit<PartitionState, 'position'> & { readonly position?: P }> }
+>;
+
+function eachPosition<P, Q>(sources: Sources<P>, change: (position: P) => Q): Sources<Q> {
+  const changed = [...sources].map(([name, source]) => {
+    const partitions = [...source.partitions].map(([partition, { position, ...rest }]) => {
+      return [partition, position === undefined ? rest : { ...rest, position: change(position) }] as const;
+    });
+    return [name, { ...source, partitions: new Map(partitions) }] as const;
+  });
+  return new Map(changed);
+}
+
+interface TextImage extends Omit<StoredImage, 'table' | 'host'> {
+  readonly table: number;
+  readonly host: string;
+}
+
+interface TextCell extends Omit<StoredCell, 'image' | 'logical'> {
+  readonly image?: TextImage;
+  readonly logical?: readonly LogicalText[];
 }
 
 interface DecodedText {
-  readonly snapshot: Omit<StoredSnapshot, 'cells' | 'sinks'> & {
-    readonly cells: ReadonlyMap<
-      string,
-      Omit<StoredCell, 'image' | 'logical'> & {
-        readonly image?: Omit<StoredImage, 'table'> & { readonly table: number };
-        readonly logical?: readonly LogicalText[];
-      }
-    >;
-    readonly sinks: ReadonlyMap<string, { readonly prepared: Json; readonly frozen: readonly number[] }>;
+  readonly snapshot: Omit<StoredSnapshot, 'cells' | 'sinks' | 'sources'> & {
+    readonly sources: Sources<string>;
+    readonly cells: ReadonlyMap<string, TextCell>;
+    readonly sinks: ReadonlyMap<string, { readonly prepared: string; readonly frozen: readonly number[] }>;
   };
   readonly parts: readonly number[];
 }

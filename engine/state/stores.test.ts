@@ -1,13 +1,17 @@
 /** Blob stores: the contract, and what a directory does when it is killed, full or closed to us. */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { blobContract } from '../../test/contract/blobs.ts';
 import { temporaryDirectory } from '../../test/kit/connectors.ts';
+import { canMountDisks, MOUNT_REASON, smallDisk } from '../../test/kit/small-disk.ts';
 import type { BlobStore } from './blobs.ts';
 import { openDirectory } from './directory.ts';
 import { encryptedStore, parseKey } from './encrypted.ts';
@@ -64,6 +68,75 @@ describe('a directory', () => {
   });
 });
 
+describe('a directory that several write to', () => {
+  it('takes blobs of one name from many threads at a time, each as a whole', async () => {
+    const place = await temporaryDirectory();
+    const code = `import { workerData } from 'node:worker_threads';
+      import { openDirectory } from ${JSON.stringify(new URL('directory.ts', import.meta.url).href)};
+      const store = await openDirectory(workerData.path);
+      for (let i = 0; i < 30; i++) await store.put('a/b', [new Uint8Array(50_000).fill(workerData.number)]);`;
+    const workers = [1, 2, 3].map((number) => {
+      const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+      return new Worker(url, { workerData: { path: place.path, number } });
+    });
+    const store = await openDirectory(place.path);
+    let done = 0;
+    const all = workers.map(async (worker) => {
+      const [status] = await once(worker, 'exit');
+      done += 1;
+      return status;
+    });
+    while (done < workers.length) {
+      const bytes = (await store.get('a/b')) ?? new Uint8Array(50_000);
+      expect([bytes.length, bytes.every((byte) => byte === bytes[0])]).toEqual([50_000, true]);
+    }
+    expect(await Promise.all(all)).toEqual([0, 0, 0]);
+    expect(await readdir(join(place.path, 'a'))).toEqual(['b']);
+    await place.remove();
+  });
+
+  it('leaves the hidden files of the living alone, and removes those of the dead', async () => {
+    const place = await temporaryDirectory();
+    const child = spawn(process.execPath, ['-e', '']);
+    await once(child, 'exit');
+    const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+    const hidden = (owner: string): string => join(place.path, `.part-${owner}-0123456789ab`);
+    const living = [hidden(`${machine}-${process.ppid}`), hidden(`${machine}-${process.pid}`), hidden('01234567-1')];
+    const dead = [hidden(`${machine}-${child.pid}`), hidden('01234567-2')];
+    for (const path of [...living, ...dead]) await writeFile(path, 'x');
+    const long = new Date(performance.timeOrigin - 2 * 86_400_000);
+    await utimes(dead[1] ?? '', long, long);
+    await openDirectory(place.path);
+    expect((await readdir(place.path)).sort()).toEqual(living.map((path) => basename(path)).sort());
+    await utimes(living[1] ?? '', long, long);
+    await openDirectory(place.path);
+    expect((await readdir(place.path)).length).toBe(2);
+    await place.remove();
+  });
+
+  it.skipIf(!canMountDisks)(
+    `says that the disk is full, and leaves nothing half-written (${MOUNT_REASON})`,
+    async () => {
+      const disk = await smallDisk(1_000_000);
+      try {
+        const store = await openDirectory(join(disk.path, 'blobs'));
+        await store.put('a/one', [new Uint8Array(500_000).fill(1)]);
+        await expect(store.put('a/two', [new Uint8Array(600_000).fill(2)])).rejects.toMatchObject({
+          code: 'state.full',
+        });
+        await expect(store.put('a/one', [new Uint8Array(600_000).fill(3)])).rejects.toMatchObject({ retry: true });
+        expect(await store.list('')).toEqual(['a/one']);
+        expect((await store.get('a/one'))?.every((byte) => byte === 1)).toBe(true);
+        expect(await readdir(join(disk.path, 'blobs', 'a'))).toEqual(['one']);
+        await store.delete('a/one');
+        await store.put('a/two', [new Uint8Array(600_000).fill(2)]);
+      } finally {
+        await disk.remove();
+      }
+    },
+  );
+});
+
 describe('several stores', () => {
   it('make a damaged or missing blob good by another', async () => {
     const place = await temporaryDirectory();
@@ -93,10 +166,14 @@ describe('encryption', () => {
       const changed = Buffer.from(sealed);
       changed[at] = (changed[at] ?? 0) ^ 1;
       await files.put('x', [changed]);
-      await expect(store.get('x')).rejects.toMatchObject({ code: 'state.sealed' });
+      const code = at < 4 ? 'state.not-sealed' : at < 12 ? 'state.wrong-key' : 'state.sealed';
+      await expect(store.get('x')).rejects.toMatchObject({ code });
     }
     await files.put('x', [sealed]);
-    await expect(encryptedStore(files, Buffer.alloc(32, 8)).get('x')).rejects.toMatchObject({ code: 'state.sealed' });
+    const other = encryptedStore(files, Buffer.alloc(32, 8));
+    await expect(other.get('x')).rejects.toMatchObject({ code: 'state.wrong-key' });
+    await files.put('x', [Buffer.from('plain')]);
+    await expect(store.get('x')).rejects.toMatchObject({ code: 'state.not-sealed' });
     await place.remove();
   });
 

@@ -2,7 +2,7 @@
  * Several stores as one: what is put is in all of them, what is asked for comes from the first that has it. `isSound` tells bytes that are
  * what they should be, so that a damaged blob of one store is made good by another.
  */
-import type { BlobStore } from './blobs.ts';
+import { type BlobStore, getSoundOf } from './blobs.ts';
 import { readFailed } from './names.ts';
 
 export function teeStore(stores: readonly BlobStore[]): BlobStore {
@@ -45,7 +45,7 @@ async function getFrom(
   let failure: unknown;
   for (const store of stores) {
     try {
-      const bytes = await store.get(name);
+      const bytes = await getSoundOf(store, name, isSound);
       if (bytes !== undefined && (await isSound(bytes))) return bytes;
       found ??= bytes;
     } catch (error) {
