@@ -2,23 +2,13 @@
  * The directory of `run --state`: checkpoints of one graph, encrypted where a key file is given, and a lock, because two runs over one
  * state would undo each other.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { CloudskinError, externalError, userError } from '../engine/errors.ts';
 import type { LogicalPlan } from '../engine/graph/plan.ts';
-import { realPorts } from '../engine/ports.ts';
-import type { FragmentStart } from '../engine/runtime/fragment-handle.ts';
-import type { FragmentStore } from '../engine/runtime/thread-host.ts';
-import type { BlobStore } from '../engine/state/blobs.ts';
-import { openCheckpoints } from '../engine/state/checkpoint-store.ts';
-import type { Checkpoints } from '../engine/state/checkpoints.ts';
-import { openDirectory } from '../engine/state/directory.ts';
-import { encryptedStore, parseKey } from '../engine/state/encrypted.ts';
-import type { RegionName } from '../engine/state/layout.ts';
-import { openLog } from '../engine/state/log/disk.ts';
-import { createSaver } from '../engine/state/saver.ts';
+import { parseKey } from '../engine/state/encrypted.ts';
+import { forgetAll, openStores, type StoreOptions, type Stores } from './run-stores.ts';
 
 export interface StateOptions {
   readonly directory: string;
@@ -27,9 +17,9 @@ export interface StateOptions {
   readonly fresh: boolean;
 }
 
-export interface RunState {
-  readonly checkpoints: Checkpoints;
-  readonly storeOf: (start: FragmentStart) => FragmentStore;
+export interface RunState extends Stores {
+  /** With which other threads open the same. */
+  readonly options: StoreOptions;
   /** Lets the next run have the directory. */
   release(): Promise<void>;
 }
@@ -37,56 +27,21 @@ export interface RunState {
 /** The region of a graph that runs in one process. */
 const REGION = 'all';
 const KEEP = 3;
-/** Bytes that a journal may hold; then its source waits for a checkpoint. */
-const JOURNAL_BYTES = 256 * 1_048_576;
 
 /** Throws `state.in-use` where another run holds the directory, and what stores and keys throw. */
-export async function openRunState(plan: LogicalPlan, options: StateOptions): Promise<RunState> {
-  const directory = resolve(options.directory);
-  const key = options.keyFile === undefined ? undefined : await readKey(options.keyFile);
+export async function openRunState(plan: LogicalPlan, given: StateOptions): Promise<RunState> {
+  const directory = resolve(given.directory);
+  const key = given.keyFile === undefined ? undefined : await readKey(given.keyFile);
+  const region = { namespace: plan.namespace, app: plan.name, region: REGION };
+  const options = { directory, key, region, keep: plan.checkpoint?.keep ?? KEEP };
   const release = await lock(directory);
   try {
-    const plain = await openDirectory(join(directory, 'checkpoints'));
-    const store = key === undefined ? plain : encryptedStore(plain, key);
-    const where = { namespace: plan.namespace, app: plan.name, region: REGION };
-    const journals = join(directory, 'journals', plan.namespace, plan.name);
-    if (options.fresh) {
-      await forget(plain, `${plan.namespace}/${plan.name}/`);
-      await rm(journals, { recursive: true, force: true });
-    }
-    const checkpoints = openCheckpoints({ ...where, store, keep: plan.checkpoint?.keep ?? KEEP });
-    return { checkpoints, release, storeOf: storesOf({ where, store, checkpoints, journals }) };
+    if (given.fresh) await forgetAll(options);
+    return { ...(await openStores(options)), options, release };
   } catch (error) {
     await release();
     throw error;
   }
-}
-
-interface Places {
-  readonly where: RegionName;
-  readonly store: BlobStore;
-  readonly checkpoints: Checkpoints;
-  readonly journals: string;
-}
-
-function storesOf({ where, store, checkpoints, journals }: Places): RunState['storeOf'] {
-  return () => ({
-    journal: (source, partition) => {
-      // A partition may be called anything.
-      const name = createHash('sha256').update(partition).digest('hex').slice(0, 16);
-      return openLog({ directory: join(journals, source, name), maxBytes: JOURNAL_BYTES });
-    },
-    saver: createSaver({ ...where, store, ports: realPorts }),
-    load: async (id) => {
-      const { manifest } = await checkpoints.newest(id);
-      if (manifest?.id !== id) throw externalError('state.no-checkpoint', `there is no sound checkpoint ${id}`);
-      return await Promise.all(manifest.fragments.map(({ fragment }) => checkpoints.load(manifest, fragment)));
-    },
-  });
-}
-
-async function forget(store: BlobStore, prefix: string): Promise<void> {
-  for (const name of await store.list(prefix)) await store.delete(name);
 }
 
 async function readKey(path: string): Promise<Uint8Array> {

@@ -42,6 +42,9 @@ import {
   wire,
 } from './wiring.ts';
 
+/** All partitions of a source. */
+const WHOLE = { index: 0, of: 1 };
+
 export interface OpeningOptions {
   readonly runtime: RuntimeOptions;
   readonly directory: string;
@@ -124,22 +127,23 @@ export class Opening {
     const share = this.#plan.shares.get(source.name);
     return {
       directory,
-      orderBytes: runtime.orderBytes ?? ORDER_BYTES,
+      orderBytes: source.memory?.bytes ?? runtime.orderBytes ?? ORDER_BYTES,
       step: source.time === undefined ? 0n : (this.#plan.cutSteps?.get(source.name) ?? 1n),
       drift,
       turns,
-      share: { index: share?.partition ?? 0, of: share?.partitions ?? 1 },
+      share: share === undefined || share.site !== undefined ? WHOLE : { index: share.partition, of: share.partitions },
       tracked: checkpointed,
       identity: this.#identity(source.name),
-      restored: partitionsOf(restored, source.name),
+      restored: partitionsOf(restored, this.#plan, source.name),
       journal: journal && ((partition: string) => journal(source.name, partition)),
     };
   }
 
   #identity(node: string): string {
     const { namespace, app, shares } = this.#plan;
-    const partition = shares.get(node)?.partition ?? 0;
-    return partition === 0 ? `${namespace}/${app}/${node}` : `${namespace}/${app}/${node}/${partition}`;
+    const share = shares.get(node);
+    const part = share?.site ?? (share === undefined || share.partition === 0 ? undefined : share.partition);
+    return part === undefined ? `${namespace}/${app}/${node}` : `${namespace}/${app}/${node}/${part}`;
   }
 
   async #openSource(source: SourceNode): Promise<void> {

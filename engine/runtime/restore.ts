@@ -15,15 +15,28 @@ export interface Restored {
   readonly snapshots: readonly FragmentSnapshot[];
 }
 
-export function partitionsOf(restored: Restored | undefined, source: string): ReadonlyMap<string, PartitionState> {
-  const states = restored?.snapshots.flatMap(({ sources }) => [...(sources.get(source)?.partitions ?? [])]);
+/** Those that hold state of a node; of one that runs once a site, its own alone. */
+function snapshotsOf(restored: Restored | undefined, plan: FragmentPlan, node: string): readonly FragmentSnapshot[] {
+  const all = restored?.snapshots ?? [];
+  return plan.shares.get(node)?.site === undefined ? all : all.filter(({ fragment }) => fragment === plan.name);
+}
+
+export function partitionsOf(
+  restored: Restored | undefined,
+  plan: FragmentPlan,
+  source: string,
+): ReadonlyMap<string, PartitionState> {
+  const states = snapshotsOf(restored, plan, source).flatMap(({ sources }) => [
+    ...(sources.get(source)?.partitions ?? []),
+  ]);
   return new Map(states);
 }
 
 /** Of the partition of the sink that runs in `plan`; where partitions were dealt otherwise, of the first that there is. */
 export function sinkOf(restored: Restored | undefined, plan: FragmentPlan, sink: string): SinkSnapshot | undefined {
-  const own = restored?.snapshots.find(({ fragment }) => fragment === plan.name)?.sinks.get(sink);
-  return own ?? restored?.snapshots.find(({ sinks }) => sinks.has(sink))?.sinks.get(sink);
+  const all = snapshotsOf(restored, plan, sink);
+  const own = all.find(({ fragment }) => fragment === plan.name)?.sinks.get(sink);
+  return own ?? all.find(({ sinks }) => sinks.has(sink))?.sinks.get(sink);
 }
 
 /** Sums over the snapshots of the fragment itself; another one's counts stay its own. */
@@ -43,7 +56,7 @@ export interface CellPast {
 
 /** Puts back the state of a cell that has just been opened. Throws `state.mismatch` where it does not fit. */
 export function restoreCell(restored: Restored, fragment: FragmentPlan, plan: CellPlan, cell: Cell): CellPast {
-  const found = restored.snapshots.flatMap(({ fragment: name, cells }) =>
+  const found = snapshotsOf(restored, fragment, plan.operators[0]?.name ?? '').flatMap(({ fragment: name, cells }) =>
     [...cells].flatMap(([key, snapshot]) => (shares(key, plan) ? [{ name, key, snapshot }] : [])),
   );
   const [only] = found;

@@ -1,9 +1,9 @@
 /** `run --state` from outside: killed at any moment, stopped, started over; what it wrote is what an undisturbed run writes. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cloudskin, scratch, start } from './command.ts';
+import { cloudskin, type Ended, scratch, start } from './command.ts';
 
 let directory = '';
 
@@ -16,7 +16,7 @@ const GRAPH = JSON.stringify({
       readings: {
         generate: {
           rows: 60_000,
-          rate: 40_000,
+          rate: 25_000,
           start: '2024-01-01T00:00:00',
           interval: '1ms',
           columns: { id: { sequence: {} }, at: { time: {} }, machine: { keys: { count: 20, prefix: 'm' } } },
@@ -51,6 +51,23 @@ function place(name: string): string {
 const outputOf = (path: string): string[] =>
   ['all.csv', 'seconds.csv'].map((file) => readFileSync(join(path, file), 'utf8'));
 
+/** Resolves when a checkpoint has been completed from now on; rejects when the run has ended before. */
+async function checkpointIn(cwd: string, ended: Promise<Ended>): Promise<void> {
+  const newest = (): string => {
+    const manifests = join(cwd, 'state/checkpoints/default/killed/all/manifest');
+    return existsSync(manifests) ? (readdirSync(manifests).toSorted().at(-1) ?? '') : '';
+  };
+  const before = newest();
+  let isOver = false;
+  void ended.then(() => {
+    isOver = true;
+  });
+  while (newest() <= before) {
+    if (isOver) throw new Error(`it ended before it took a checkpoint: ${(await ended).stderr}`);
+    await sleep(10);
+  }
+}
+
 const args = ['run', 'graph.json', '--state', 'state'];
 
 let undisturbed: string[] = [];
@@ -70,9 +87,10 @@ describe('run --state', () => {
   it('writes every row once, however often it is killed', async () => {
     const cwd = place('killed');
     let restored = 0;
-    for (const after of [300, 700, 450, 620]) {
+    for (const further of [0, 60, 110]) {
       const { child, ended } = start(args, { cwd });
-      await sleep(after);
+      await checkpointIn(cwd, ended);
+      await sleep(further);
       child.kill('SIGKILL');
       if ((await ended).stderr.includes('goes on from checkpoint')) restored += 1;
     }
@@ -85,7 +103,7 @@ describe('run --state', () => {
   it('leaves off at a checkpoint on Ctrl-C, goes on from it, and refuses a second run meanwhile', async () => {
     const cwd = place('stopped');
     const { child, ended } = start(args, { cwd });
-    await sleep(700);
+    await checkpointIn(cwd, ended);
     const second = await cloudskin(args, { cwd });
     expect(second).toMatchObject({ status: 2, stderr: expect.stringContaining('another run') });
     child.kill('SIGINT');
@@ -101,7 +119,7 @@ describe('run --state', () => {
     writeFileSync(join(cwd, 'key'), 'ab'.repeat(32));
     writeFileSync(join(cwd, 'other'), 'cd'.repeat(32));
     const { child, ended } = start([...args, '--key-file', 'key'], { cwd });
-    await sleep(800);
+    await checkpointIn(cwd, ended);
     child.kill('SIGINT');
     await ended;
     const again = await cloudskin([...args, '--key-file', 'other', '--fresh'], { cwd });
