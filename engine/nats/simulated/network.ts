@@ -112,6 +112,21 @@ export class SimulatedNetwork {
     session.release();
   }
 
+  /** A server stands still: its clients give it up when pings stay without an answer, and cannot come back meanwhile. */
+  freeze(server: SimulatedServer): void {
+    server.freeze();
+    const { min, max } = PING_GIVES_UP;
+    for (const session of [...server.sessions]) {
+      this.clock.after(this.random.between(min, max), () => {
+        if (server.frozen && session.open) session.reset();
+      });
+    }
+  }
+
+  thaw(server: SimulatedServer): void {
+    server.thaw();
+  }
+
   latency(nats: Nats): Latency {
     return this.#place(nats).latency;
   }

@@ -1,0 +1,103 @@
+/**
+ * Where a simulated run takes place: the network, a log of what happens, what was violated, and faults that come and go at moments
+ * that the seed decides.
+ */
+import { SimulatedNetwork } from '../../engine/nats/simulated/network.ts';
+import type { SeededRandom } from '../../engine/nats/simulated/random.ts';
+import type { FaultRecord, Outcome } from './scenario.ts';
+
+/** Lines kept of the log: the last ones tell most. */
+const LINES = 5_000;
+/** Kinds tried until one can be done. */
+const TRIES = 10;
+/** More than this many violations say nothing new. */
+const VIOLATIONS = 20;
+
+/** One kind of fault: `begin` does it, and hands back what undoes it, or undefined where it cannot be done now. */
+export interface FaultKind {
+  readonly kind: string;
+  /** Milliseconds that it lasts, at least and at most. */
+  readonly lasts: readonly [number, number];
+  begin(): (() => void) | undefined;
+}
+
+export class Stage {
+  readonly network: SimulatedNetwork;
+  readonly random: SeededRandom;
+  readonly faults: FaultRecord[] = [];
+  readonly violations: string[] = [];
+  readonly log: string[] = [];
+  batches = 0;
+  readonly #seed: number;
+  readonly #plant: string | undefined;
+  #under = 0;
+
+  constructor(seed: number, plant: string | undefined) {
+    this.#seed = seed;
+    this.#plant = plant;
+    this.network = new SimulatedNetwork(seed);
+    this.random = this.network.random.fork('stage');
+  }
+
+  get now(): number {
+    return this.network.clock.now;
+  }
+
+  say(what: string): void {
+    if (this.log.length >= LINES) this.log.splice(0, LINES / 2);
+    this.log.push(`${this.now.toFixed(1).padStart(9)} ${what}`);
+  }
+
+  violate(what: string): void {
+    this.say(`VIOLATION ${what}`);
+    if (this.violations.length < VIOLATIONS) this.violations.push(what);
+  }
+
+  /** Faults that have begun and not ended. */
+  get under(): number {
+    return this.#under;
+  }
+
+  /** `count` faults of these kinds, each at some moment of the next `until` milliseconds. */
+  plan(kinds: readonly FaultKind[], count: number, until: number, phase: () => string): void {
+    for (let index = 0; index < count; index += 1) {
+      this.network.clock.at(this.now + this.random.between(0, until), () => this.#begin(kinds, phase, TRIES));
+    }
+  }
+
+  /** One of them that can be done now. */
+  #begin(kinds: readonly FaultKind[], phase: () => string, tries: number): void {
+    const kind = this.random.pick(kinds);
+    const now = phase();
+    const end = kind.begin();
+    if (end === undefined) {
+      if (tries > 1) this.#begin(kinds, phase, tries - 1);
+      return;
+    }
+    const [least, most] = kind.lasts;
+    // short ones are the more frequent
+    const lasts = least + (most - least) * this.random.next() ** 2;
+    this.faults.push({ at: this.now, kind: kind.kind, phase: now });
+    this.say(`fault: ${kind.kind} for ${lasts.toFixed(0)} ms, while ${now}`);
+    this.#under += 1;
+    this.network.clock.after(lasts, () => {
+      this.#under -= 1;
+      this.say(`fault over: ${kind.kind}`);
+      end();
+    });
+  }
+
+  outcome(scenario: string): Outcome {
+    return {
+      scenario,
+      seed: this.#seed,
+      ...(this.#plant === undefined ? {} : { plant: this.#plant }),
+      violations: this.violations,
+      faults: this.faults,
+      batches: this.batches,
+      steps: this.network.clock.steps,
+      virtual: this.now,
+      log: this.log,
+    };
+  }
+}
