@@ -8,26 +8,23 @@
  * cannot have come in between, messages stand in their order, and a late writer is refused. When refused, or in doubt, the end of the
  * stream is read again for messages of ours, and those that are not there are sent. The server's memory of ids (two minutes) is not relied on.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import { CloudskinError, externalError } from '../../engine/errors.ts';
+import { type CloudskinError, externalError } from '../../engine/errors.ts';
 import type { JetStream, StreamState } from '../../engine/nats/nats.ts';
+import { type Patience, retrying } from '../nats/retrying.ts';
 
 /** Messages and bytes under way at a time. */
 const WINDOW = 256;
 const WINDOW_BYTES = 4 * 1024 * 1024;
-const FIRST_PAUSE = 50;
-const LONGEST_PAUSE = 2_000;
 const ID = 'Nats-Msg-Id';
 const EXPECTED_ID = 'Nats-Expected-Last-Msg-Id';
 
-export interface PublisherOptions {
+export interface PublisherOptions extends Patience {
   readonly stream: string;
   readonly subject: string;
   /** When the stream was made. */
   readonly created: number;
   /** What ids begin with; the number of the message follows. */
   readonly prefix: string;
-  readonly signal: AbortSignal;
 }
 
 export class Publisher {
@@ -35,6 +32,8 @@ export class Publisher {
   readonly #options: PublisherOptions;
   /** Up to here the stream has been looked through, or written by us alone. */
   #known = 0;
+  /** Numbers of messages found up to there, from `#next` on. */
+  readonly #there = new Set<number>();
   /** Messages of lower numbers are in the stream. */
   #next = 0;
 
@@ -49,29 +48,23 @@ export class Publisher {
    */
   async publish(messages: readonly Uint8Array[], first: number, base: number): Promise<void> {
     const end = first + messages.length;
-    const there = new Set<number>();
-    let looked = Math.max(base, this.#known);
-    for (let pause = FIRST_PAUSE; this.#next < end; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
-      try {
-        const state = await this.#state(looked);
-        await this.#find(state, looked, there);
-        looked = state.lastSequence;
-        const from = Math.max(first, this.#next);
-        const missing = range(from, end).filter((number) => !there.has(number));
-        await this.#send(missing, (number) => messages[number - first] ?? new Uint8Array(0), looked);
-        this.#next = end;
-        this.#known = looked + missing.length;
-      } catch (error) {
-        if (!(error instanceof CloudskinError) || !(error.retry || error.code === 'nats.wrong-last-sequence'))
-          throw error;
-        if (this.#options.signal.aborted) throw error;
-        await delay(pause * (0.5 + Math.random()));
-      }
-    }
+    if (this.#next >= end) return;
+    this.#known = Math.max(base, this.#known);
+    const work = async (): Promise<void> => {
+      const state = await this.#state();
+      await this.#find(state);
+      const missing = range(Math.max(first, this.#next), end).filter((number) => !this.#there.has(number));
+      await this.#send(missing, (number) => messages[number - first] ?? new Uint8Array(0), this.#known);
+      this.#next = end;
+      this.#known += missing.length;
+      for (const number of this.#there) if (number < end) this.#there.delete(number);
+    };
+    await retrying(this.#options, work, ({ retry, code }) => retry || code === 'nats.wrong-last-sequence');
   }
 
-  async #state(looked: number): Promise<StreamState> {
+  async #state(): Promise<StreamState> {
     const { stream, created } = this.#options;
+    const looked = this.#known;
     const state = await this.#js.streamState(stream);
     if (state === undefined) throw wentBack(stream, 'it was deleted');
     if (state.created !== created) throw wentBack(stream, 'it was deleted and made again');
@@ -81,8 +74,9 @@ export class Publisher {
     return state;
   }
 
-  /** Adds the numbers of messages of ours that the stream holds behind `looked`. */
-  async #find(state: StreamState, looked: number, there: Set<number>): Promise<void> {
+  /** Looks the stream through to its end for messages of ours. */
+  async #find(state: StreamState): Promise<void> {
+    const looked = this.#known;
     if (state.lastSequence <= looked) return;
     const { stream, subject, prefix } = this.#options;
     const last = await this.#js.lastMessage(stream, subject);
@@ -94,14 +88,15 @@ export class Publisher {
           if (message === undefined) break;
           at = message.sequence;
           const id = message.headers[ID];
-          if (id?.startsWith(prefix)) there.add(Number(id.slice(prefix.length)));
+          if (id?.startsWith(prefix)) this.#there.add(Number(id.slice(prefix.length)));
         }
       } finally {
         reader.close();
       }
     }
-    if (there.size === 0 && state.firstSequence > looked + 1)
+    if (this.#there.size === 0 && state.firstSequence > looked + 1)
       throw lostTrack(stream, looked + 1, state.firstSequence - 1);
+    this.#known = state.lastSequence;
   }
 
   /** Sends messages by their numbers, behind sequence `last`. Rejects once none is under way any more, with the first failure. */

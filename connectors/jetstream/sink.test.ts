@@ -128,6 +128,7 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
         subject: 's',
         created: state.created,
         prefix: 'p/',
+        retryFor: 5_000_000n,
         signal: new AbortController().signal,
       };
       const messages = range(0, 99).map((id) => bytes(String(id)));
@@ -184,6 +185,19 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
       await write(sink, 11, 20);
       const second = stored(await sink.prepare?.(2, false));
       await expect(sink.commit?.(2, second)).rejects.toMatchObject({ code: 'jetstream.went-back' });
+    });
+
+    it('gives up by name on a stream that stays full', async () => {
+      await js.ensureStream({ name: 'FULL', subjects: ['full'], maxMessages: 5, discard: 'new' });
+      const context = sinkContext(bench(''), { checkpointed: true });
+      const sink = await openSink(connector, { url: server.url, subject: 'full', retryFor: '300ms' }, SCHEMA, context);
+      opened.push(sink);
+      await write(sink, 1, 10);
+      const prepared = stored(await sink.prepare?.(1, false));
+      await expect(sink.commit?.(1, prepared)).rejects.toMatchObject({ code: 'nats.stream-full' });
+      await js.purgeBefore('FULL', 6);
+      await sink.commit?.(1, prepared);
+      expect((await js.streamState('FULL'))?.lastSequence).toBe(10);
     });
 
     it('without checkpoints publishes as rows come, and says where nothing takes them', async () => {

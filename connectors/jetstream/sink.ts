@@ -3,13 +3,13 @@
  * published as it comes and waited for, at least once.
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
-import { CloudskinError, externalError } from '../../engine/errors.ts';
+import { externalError } from '../../engine/errors.ts';
 import type { Prepared, Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
 import type { JetStream, Nats, StreamState } from '../../engine/nats/nats.ts';
 import { connectFor } from '../nats/access.ts';
+import { retrying } from '../nats/retrying.ts';
 import { openEncoder, type PayloadEncoder } from '../payload/encode.ts';
 import { packMessages, unpackMessages } from './held.ts';
 import type { JetStreamSinkOptions } from './options.ts';
@@ -19,7 +19,6 @@ import { Publisher } from './publisher.ts';
 const RESERVE = 1024;
 const WINDOW = 256;
 const WINDOW_BYTES = 4 * 1024 * 1024;
-const PAUSE = 100;
 
 /** What a checkpoint keeps beside the messages. */
 interface HeldState {
@@ -148,7 +147,7 @@ class HeldSink implements Sink {
     this.#bytes = 0;
     this.#next += messages.length;
     const rows = this.#rows;
-    this.#prepared.push({ checkpoint, messages, bytes, first, base: await this.#base() });
+    if (messages.length > 0) this.#prepared.push({ checkpoint, messages, bytes, first, base: await this.#base() });
     const [oldest] = this.#prepared;
     const frozen = this.#prepared.flatMap((part) => part.messages);
     const { base } = oldest ?? { base: 0 };
@@ -181,20 +180,21 @@ class HeldSink implements Sink {
     const { options, js, context } = this.#parts;
     const { name, created } = this.#stream;
     const prefix = `${context.identity ?? context.name}/${this.#run}/`;
-    return new Publisher(js, { stream: name, subject: options.subject, created, prefix, signal: context.signal });
+    return new Publisher(js, {
+      stream: name,
+      subject: options.subject,
+      created,
+      prefix,
+      retryFor: options.retryFor,
+      signal: context.signal,
+    });
   }
 
   /** Where the stream ends now; asked until it answers, since the checkpoint needs it. */
   async #base(): Promise<number> {
-    const { js, context } = this.#parts;
-    for (;;) {
-      try {
-        return (await js.streamState(this.#stream.name))?.lastSequence ?? 0;
-      } catch (error) {
-        if (!(error instanceof CloudskinError) || !error.retry || context.signal.aborted) throw error;
-        await delay(PAUSE);
-      }
-    }
+    const { js, context, options } = this.#parts;
+    const state = await retrying({ ...options, signal: context.signal }, () => js.streamState(this.#stream.name));
+    return state?.lastSequence ?? 0;
   }
 }
 
@@ -256,14 +256,10 @@ class PlainSink implements Sink {
   async #send(message: Uint8Array): Promise<void> {
     const { js, options, context } = this.#parts;
     const messageId = randomUUID();
-    while (this.#error === undefined) {
-      try {
-        await js.publish(options.subject, message, { messageId });
-        return;
-      } catch (error) {
-        if (!(error instanceof CloudskinError) || !error.retry || context.signal.aborted) this.#error = error;
-        else await delay(PAUSE);
-      }
+    try {
+      await retrying({ ...options, signal: context.signal }, () => js.publish(options.subject, message, { messageId }));
+    } catch (error) {
+      this.#error ??= error;
     }
   }
 }

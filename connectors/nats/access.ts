@@ -1,6 +1,7 @@
 /** How the nats and jetstream connectors reach a server: options, and the connection that they make. */
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
+import { positiveDurationType } from '../../engine/graph/units.ts';
 import type { NatsOptions } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 
@@ -13,6 +14,12 @@ export interface NatsAccess {
   readonly token?: string | undefined;
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined;
 }
+
+export const retryForType: z.ZodType<bigint> = positiveDurationType
+  .default(60_000_000n)
+  .describe(
+    'How long to try again when the server cannot be reached or takes nothing; 1m unless given.',
+  ) as z.ZodType<bigint>;
 
 const file = (what: string): z.ZodOptional<z.ZodString> =>
   z.string().min(1).optional().describe(`${what}: a file, relative to the graph's, or the text itself from a secret.`);

@@ -2,21 +2,19 @@
  * The nats sink: publishes, and keeps what the server has not confirmed to have, so that it is sent again when the connection was lost: it
  * may then come twice. What becomes of it behind the server is up to who listens, unless they answer (`ack: reply`).
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
-import { CloudskinError } from '../../engine/errors.ts';
 import type { Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { openEncoder, type PayloadEncoder } from '../payload/encode.ts';
 import { connectFor } from './access.ts';
 import type { NatsSinkOptions } from './options.ts';
+import { retrying } from './retrying.ts';
 
 /** Bytes that may be unconfirmed before a write waits. */
 const MOST_UNCONFIRMED = 4 * 1024 * 1024;
 /** Requests under way at a time. */
 const WINDOW = 64;
-const PAUSE = 100;
 /** Of a message, for its headers. */
 const RESERVE = 1024;
 
@@ -83,26 +81,19 @@ class NatsSink implements Sink {
     await this.#nats.close();
   }
 
-  /** Until the server has what was published. */
+  /** Until the server has what was published; what was on its way when the connection was lost is sent again. */
   async #settle(): Promise<void> {
-    while (this.#unconfirmed.length > 0) {
-      try {
-        await this.#nats.flush();
-        this.#unconfirmed = [];
-        this.#bytes = 0;
-      } catch (error) {
-        if (!(error instanceof CloudskinError) || error.code !== 'nats.disconnected') throw error;
-        await this.#connected();
+    if (this.#unconfirmed.length === 0) return;
+    let again = false;
+    await retrying({ ...this.#options, signal: this.#context.signal }, async () => {
+      if (again && this.#nats.connected) {
         for (const message of this.#unconfirmed) this.#nats.publish(this.#options.subject, message);
       }
-    }
-  }
-
-  async #connected(): Promise<void> {
-    while (!this.#nats.connected) {
-      this.#context.signal.throwIfAborted();
-      await delay(PAUSE, undefined, { signal: this.#context.signal });
-    }
+      again = true;
+      await this.#nats.flush();
+    });
+    this.#unconfirmed = [];
+    this.#bytes = 0;
   }
 
   async #ask(messages: readonly Uint8Array[]): Promise<void> {
@@ -113,16 +104,8 @@ class NatsSink implements Sink {
 
   /** Sends a message again until it is answered. */
   async #askOnce(message: Uint8Array): Promise<void> {
-    const timeout = Number(this.#options.timeout / 1000n);
-    for (;;) {
-      this.#context.signal.throwIfAborted();
-      try {
-        await this.#nats.request(this.#options.subject, message, timeout);
-        return;
-      } catch (error) {
-        if (!(error instanceof CloudskinError) || !error.retry) throw error;
-        await delay(PAUSE, undefined, { signal: this.#context.signal });
-      }
-    }
+    const { subject, timeout } = this.#options;
+    const patience = { ...this.#options, signal: this.#context.signal };
+    await retrying(patience, () => this.#nats.request(subject, message, Number(timeout / 1000n)));
   }
 }
