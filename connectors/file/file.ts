@@ -27,6 +27,7 @@ const source: SourceSpec<FileSourceOptions> = {
     return topLevel(await inferFrom(options, context));
   },
   replayable: ({ path }: FileSourceOptions): boolean => path !== '-',
+  bounded: ({ follow }: FileSourceOptions): boolean => !follow,
   async reads(options: FileSourceOptions, directory: string, claim: Claim): Promise<boolean> {
     const { readsClaim } = await import('./claims.ts');
     return readsClaim(options, directory, claim);

@@ -8,6 +8,7 @@ const source: SourceSpec<GenerateOptions> = {
   options: generateOptions,
   attachable: [],
   replayable: (): boolean => true,
+  bounded: ({ rows }: GenerateOptions): boolean => rows !== undefined,
   /** Throws `generate.no-columns`. */
   async infer({ columns }: GenerateOptions): Promise<Schema> {
     const { usualType } = await import('./columns.ts');

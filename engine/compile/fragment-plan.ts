@@ -65,6 +65,8 @@ export interface FragmentPlan {
 /** A stream that comes in, over one channel from each fragment that yields a part of it. */
 export interface Inlet {
   readonly stream: StreamRef;
+  /** Every source behind it ends by itself (bounds.ts); absent where one does not, or it is not known. */
+  readonly bounded?: true;
   readonly schema: Schema;
   readonly channels: readonly Channel[];
 }

@@ -152,6 +152,8 @@ export interface SourceSpec<Options = unknown> {
   readonly attachable: readonly Field[];
   /** Whether partitions have positions; a source that has none can be journaled. Absent: false. */
   replayable?(options: Options): boolean;
+  /** Whether it ends by itself, as `Source.bounded` will say once it is open. Absent: it does not. */
+  bounded?(options: Options): boolean;
   /** The schema of the data itself, when the graph gives none; absent where it must be given. */
   infer?(options: Options, context: ConnectorContext): Promise<Schema>;
   /** Whether reading takes in what a sink claims, now or once it is there; `directory` as in the context. Never rejects. */

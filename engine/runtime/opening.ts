@@ -222,9 +222,8 @@ export class Opening {
     const { runtime, directory, checkpointed, restored } = this.#options;
     const feeds = (key: string): boolean => this.#downstream.get(key)?.has(sinkKey(plan.name)) ?? false;
     const feeding = this.sources.filter((source) => feeds(sourceKey(source.plan.name)));
-    // What comes over channels ends, or not, elsewhere.
-    const isFar = this.#plan.inlets.some(({ stream }) => feeds(inletKey(stream)));
-    const isBounded = !isFar && feeding.every((source) => source.bounded);
+    const isEndless = this.#plan.inlets.some(({ stream, bounded }) => bounded !== true && feeds(inletKey(stream)));
+    const isBounded = !isEndless && feeding.every((source) => source.bounded);
     const isPaced = feeding.some((source) => source.plan.speed !== undefined);
     const state = sinkOf(restored, this.#plan, plan.name);
     const context: SinkContext = {
