@@ -151,6 +151,8 @@ class ObjectBucket implements Objects {
     const data = new Uint8Array(info.size);
     if (info.chunks === 0) return data;
     const done = Promise.withResolvers<void>();
+    // it may be settled before the reader is open, when nobody waits for it yet
+    done.promise.catch(() => undefined);
     let at = 0;
     let chunks = 0;
     const reader = await openReader(this.#calls, this.#stream, {

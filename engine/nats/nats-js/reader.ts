@@ -446,6 +446,8 @@ export async function openReader(calls: JetStreamCalls, stream: string, options:
 export async function lastOfEach(calls: JetStreamCalls, stream: string, filter: string): Promise<StoredMessage[]> {
   const found: StoredMessage[] = [];
   const done = Promise.withResolvers<void>();
+  // it may be settled before the reader is open, when nobody waits for it yet
+  done.promise.catch(() => undefined);
   const reader = await openReader(calls, stream, {
     filter,
     lastPerSubject: true,
