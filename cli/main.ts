@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { type CommandModule, EXIT_USAGE, type Invocation, statusOf } from './command.ts';
 import { agent } from './commands/agent.ts';
+import { checkpoint } from './commands/checkpoint.ts';
 import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
 import { down } from './commands/down.ts';
@@ -49,6 +50,7 @@ const commands: readonly CommandModule[] = [
   resume,
   stop,
   restore,
+  checkpoint,
   undeploy,
   drain,
   site,

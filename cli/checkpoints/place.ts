@@ -1,0 +1,136 @@
+/** Where the checkpoints are that a command is asked for: a directory, or the object stores of a cluster. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { userError } from '../../engine/errors.ts';
+import type { Nats } from '../../engine/nats/nats.ts';
+import type { BlobStore } from '../../engine/state/blobs.ts';
+import { type CheckpointStore, openCheckpoints } from '../../engine/state/checkpoint-store.ts';
+import { openDirectory } from '../../engine/state/directory.ts';
+import { encryptedStore, parseKey } from '../../engine/state/encrypted.ts';
+import { type RegionName, regionsIn } from '../../engine/state/layout.ts';
+import { objectsStore } from '../../engine/state/objects.ts';
+import { withCluster } from '../cluster/connect.ts';
+
+export interface CheckpointFlags {
+  readonly nats?: string;
+  readonly creds?: string;
+  readonly namespace?: string;
+  readonly region?: string;
+  readonly domain?: string;
+  readonly keyFile?: string;
+  readonly json?: boolean;
+}
+
+/** The checkpoints of one region. */
+export interface RegionPlace extends RegionName {
+  /** `directory out/checkpoints`. */
+  readonly store: string;
+  readonly checkpoints: CheckpointStore;
+}
+
+export interface Place {
+  readonly description: string;
+  /** One at least. */
+  readonly regions: readonly RegionPlace[];
+}
+
+/** Throws `checkpoint.none` where there are none, `checkpoint.where` where the place is neither a directory nor an app. */
+export async function withPlace(
+  where: string,
+  flags: CheckpointFlags,
+  use: (place: Place) => Promise<void>,
+): Promise<void> {
+  const key = flags.keyFile === undefined ? undefined : readKey(flags.keyFile);
+  const isDirectory = existsSync(where) && flags.nats === undefined;
+  if (!isDirectory && !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(where)) {
+    throw userError('checkpoint.where', `there is no directory ${where}, and no app has such a name`);
+  }
+  if (isDirectory) return use(await placeOf(where, flags, [await directoryOf(where)], key));
+  await withCluster(flags, async ({ nats, url }) => {
+    const namespace = flags.namespace ?? 'default';
+    const stores = await objectStores(nats, url, { namespace, app: where }, flags.domain);
+    await use(await placeOf(`app ${where}`, { ...flags, namespace }, stores, key));
+  });
+}
+
+/** A directory of an agent has them in `checkpoints`. */
+async function directoryOf(where: string): Promise<BlobStore> {
+  const below = join(where, 'checkpoints');
+  return openDirectory(resolve(existsSync(below) && existsSync(join(where, 'agent.json')) ? below : where));
+}
+
+function readKey(file: string): Uint8Array {
+  try {
+    return parseKey(readFileSync(file), file);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && String(error.code).startsWith('E')) {
+      throw userError('state.key', `the key file ${file} cannot be read: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+async function placeOf(
+  description: string,
+  { namespace, region }: CheckpointFlags,
+  stores: readonly BlobStore[],
+  key: Uint8Array | undefined,
+): Promise<Place> {
+  const regions: RegionPlace[] = [];
+  for (const plain of stores) {
+    const store = key === undefined ? plain : encryptedStore(plain, key);
+    for (const name of await regionsIn(store)) {
+      const wanted = (namespace ?? name.namespace) === name.namespace && (region ?? name.region) === name.region;
+      if (wanted) regions.push({ ...name, store: store.description, checkpoints: openCheckpoints({ ...name, store }) });
+    }
+  }
+  if (regions.length > 0) return { description, regions };
+  const of = region === undefined ? '' : ` of region ${region}`;
+  throw userError('checkpoint.none', `there are no checkpoints${of} in ${description}`, {
+    hint: 'a graph takes them where it says so: spec.checkpoint { every: 10s }',
+  });
+}
+
+/** The buckets of an app that are there: reading makes none. */
+async function objectStores(
+  nats: Nats,
+  url: string,
+  { namespace, app }: { readonly namespace: string; readonly app: string },
+  domain: string | undefined,
+): Promise<readonly BlobStore[]> {
+  const bucket = `cs-state-${namespace}-${app}`;
+  const { domains, problem } = domain === undefined ? await domainsOf(nats, namespace, app) : { domains: [domain] };
+  const stores: BlobStore[] = [];
+  for (const one of new Set(domains)) {
+    const jetstream = one === undefined || one === nats.info.domain ? nats.jetstream() : nats.jetstream(one);
+    if ((await jetstream.streamState(`OBJ_${bucket}`)) === undefined) continue;
+    stores.push(objectsStore(await jetstream.objects(bucket), one === undefined ? bucket : `${bucket} of ${one}`));
+  }
+  if (stores.length > 0) return stores;
+  const message = `no checkpoints of app ${app} in namespace ${namespace} were found at ${url}`;
+  throw userError('checkpoint.none', message, {
+    hint:
+      problem === undefined
+        ? `if ${app} is a directory, it is not here; cloudskin list shows the apps there are`
+        : `where else they may be is not known (${problem}); --domain names a JetStream domain`,
+  });
+}
+
+/** Those that the assignment names, besides the one that we are connected to, which has to do where nobody knows of an assignment. */
+async function domainsOf(
+  nats: Nats,
+  namespace: string,
+  app: string,
+): Promise<{ readonly domains: readonly (string | undefined)[]; readonly problem?: string }> {
+  const [{ ClusterClient }, { realPorts }] = await Promise.all([
+    import('../../engine/cluster/client.ts'),
+    import('../../engine/ports.ts'),
+  ]);
+  const own = [nats.info.domain];
+  try {
+    const assignment = await new ClusterClient(nats, realPorts).assignment({ namespace, app });
+    return { domains: [...own, ...Object.values(assignment?.regions ?? {}).map(({ domain }) => domain)] };
+  } catch (error) {
+    return { domains: own, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
