@@ -20,7 +20,7 @@ import type { Connection } from './connection.ts';
 import { openKeyValue } from './key-value.ts';
 import { headersOf, recordOf } from './messages.ts';
 import { openObjects } from './objects.ts';
-import { openReader } from './reader.ts';
+import { openReader } from './reading.ts';
 import { stateOf, toServer } from './stream-config.ts';
 
 export class NatsJetStream implements JetStream {

@@ -9,7 +9,7 @@ import { checkBucket, checkKey } from '../failures.ts';
 import type { Change, Entry, KeyValue, KeyValueOptions, StoredMessage, Subscription, WatchListener } from '../nats.ts';
 import type { JetStreamCalls } from './api.ts';
 import { recordOf } from './messages.ts';
-import { lastOfEach } from './reader.ts';
+import { lastOfEach } from './reading.ts';
 import { duplicateWindow, type WantedConfig } from './stream-config.ts';
 import { watchBucket } from './watch.ts';
 

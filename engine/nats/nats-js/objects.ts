@@ -12,7 +12,7 @@ import { externalError, userError } from '../../errors.ts';
 import { checkBucket } from '../failures.ts';
 import type { Objects, ObjectsOptions } from '../nats.ts';
 import type { JetStreamCalls } from './api.ts';
-import { lastOfEach, openReader } from './reader.ts';
+import { lastOfEach, openReader } from './reading.ts';
 import { duplicateWindow, type WantedConfig } from './stream-config.ts';
 
 const CHUNK = 512 * 1024;

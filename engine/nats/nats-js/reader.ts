@@ -12,12 +12,13 @@
  */
 import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy, type StreamInfo } from '@nats-io/jetstream';
 import { type Msg, nanos, nuid, type Subscription as RawSubscription } from '@nats-io/transport-node';
-import { type CloudskinError, externalError } from '../../errors.ts';
+import type { CloudskinError } from '../../errors.ts';
 import type { Timer } from '../../ports.ts';
 import { wentBack } from '../failures.ts';
 import type { ReadOptions, StoredMessage, StreamReader, Subscription } from '../nats.ts';
 import type { JetStreamCalls } from './api.ts';
 import type { Connection } from './connection.ts';
+import { type Place, placeOf } from './delivery.ts';
 import { natsError } from './errors.ts';
 import { recordOf } from './messages.ts';
 
@@ -58,7 +59,7 @@ interface Waiting {
   reject(error: CloudskinError): void;
 }
 
-class Reader implements StreamReader {
+export class Reader implements StreamReader {
   readonly #connection: Connection;
   readonly #calls: JetStreamCalls;
   readonly #stream: string;
@@ -408,58 +409,4 @@ class Reader implements StreamReader {
 
 function sizeOf(message: StoredMessage): number {
   return message.data.length + message.subject.length + OVERHEAD;
-}
-
-interface Place {
-  readonly consumer: string;
-  readonly sequence: number;
-  readonly delivered: number;
-  /** Milliseconds since the epoch. */
-  readonly time: number;
-  readonly pending: number;
-}
-
-/**
- * `$JS.ACK.<stream>.<consumer>.<times>.<sequence>.<delivered>.<nanoseconds>.<pending>`, with domain and account hash before the stream
- * in newer servers, and a token after everything.
- */
-function placeOf(reply: string): Place | undefined {
-  const parts = reply.split('.');
-  if (parts[0] !== '$JS' || parts[1] !== 'ACK' || parts.length < 9) return undefined;
-  const at = parts.length === 9 ? 2 : 4;
-  return {
-    consumer: parts[at + 1] ?? '',
-    sequence: Number(parts[at + 3]),
-    delivered: Number(parts[at + 4]),
-    time: Math.floor(Number(parts[at + 5]) / 1e6),
-    pending: Number(parts[at + 6]),
-  };
-}
-
-export async function openReader(calls: JetStreamCalls, stream: string, options: ReaderOptions): Promise<Reader> {
-  const reader = new Reader(calls, stream, options);
-  await reader.open();
-  return reader;
-}
-
-/** The last message of every subject that matches, as the stream is now. */
-export async function lastOfEach(calls: JetStreamCalls, stream: string, filter: string): Promise<StoredMessage[]> {
-  const found: StoredMessage[] = [];
-  const done = Promise.withResolvers<void>();
-  // it may be settled before the reader is open, when nobody waits for it yet
-  done.promise.catch(() => undefined);
-  const reader = await openReader(calls, stream, {
-    filter,
-    lastPerSubject: true,
-    deliver: (message) => found.push(message),
-    caughtUp: done.resolve,
-    failed: done.reject,
-    closed: () => done.reject(externalError('nats.closed', `reading ${stream}: the connection is closed`)),
-  });
-  try {
-    await done.promise;
-  } finally {
-    reader.close();
-  }
-  return found;
 }

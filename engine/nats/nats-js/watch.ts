@@ -7,7 +7,7 @@ import type { Timer } from '../../ports.ts';
 import type { Change, StoredMessage, StreamReader, Subscription, WatchListener } from '../nats.ts';
 import type { JetStreamCalls } from './api.ts';
 import { natsError } from './errors.ts';
-import { openReader } from './reader.ts';
+import { openReader } from './reading.ts';
 
 const RETRY = 1_000;
 
