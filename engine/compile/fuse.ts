@@ -5,12 +5,18 @@
  */
 import type { LogicalPlan, OperatorNode, Step, StreamRef } from '../graph/plan.ts';
 import type { CellPlan, OutputPort, PhysicalPlan } from './cell-plan.ts';
+import { addSiteColumns } from './site-column.ts';
 import { splitComponents } from './split.ts';
 
-/** The physical plan of one site: every operator in exactly one cell, cells after those they read. */
+/** The physical plan of one process: every operator in exactly one cell, cells after those they read. */
 export function fuse(whole: LogicalPlan): PhysicalPlan {
-  const plan = splitComponents(whole);
-  const readers = countReaders(plan);
+  const plan = splitComponents(addSiteColumns(whole));
+  return { logical: plan, cells: fuseOperators(plan, []) };
+}
+
+/** Cells of the plan's operators, components being alone in theirs. `reads`: streams that are read elsewhere, too. */
+export function fuseOperators(plan: Pick<LogicalPlan, 'operators' | 'sinks'>, reads: readonly StreamRef[]): CellPlan[] {
+  const readers = countReaders(plan, reads);
   const chains: OperatorNode[][] = [];
   /** The chain that an operator closes so far: only a chain's last operator can be joined. */
   const openChains = new Map<string, OperatorNode[]>();
@@ -26,7 +32,7 @@ export function fuse(whole: LogicalPlan): PhysicalPlan {
       openChains.set(operator.name, chain);
     }
   }
-  return { logical: plan, cells: chains.map((chain) => cellOf(chain, readers)) };
+  return chains.map((chain) => cellOf(chain, readers));
 }
 
 /** True for a step that keeps state between batches. */
@@ -80,18 +86,23 @@ function hasComponent(operator: OperatorNode): boolean {
   return operator.steps.some((step) => step.kind === 'component');
 }
 
-function countReaders(plan: LogicalPlan): Map<string, number> {
+function countReaders(
+  { operators, sinks }: Pick<LogicalPlan, 'operators' | 'sinks'>,
+  reads: readonly StreamRef[],
+): Map<string, number> {
   const readers = new Map<string, number>();
-  for (const reader of [...plan.operators, ...plan.sinks]) {
-    for (const input of reader.inputs) {
-      const key = streamKey(input);
-      readers.set(key, (readers.get(key) ?? 0) + 1);
-    }
+  for (const input of [
+    ...operators.flatMap(({ inputs }) => inputs),
+    ...sinks.flatMap(({ inputs }) => inputs),
+    ...reads,
+  ]) {
+    const key = streamKey(input);
+    readers.set(key, (readers.get(key) ?? 0) + 1);
   }
   return readers;
 }
 
 /** Names are DNS labels, so a dot cannot be part of one. */
-function streamKey(ref: StreamRef): string {
+export function streamKey(ref: StreamRef): string {
   return `${ref.node}.${ref.port}`;
 }

@@ -17,6 +17,14 @@ export function splitComponents(plan: LogicalPlan): LogicalPlan {
     const split = splitOperator(operator);
     if (split.length > 1) parts.set(operator.name, split);
   }
+  return replaceOperators(plan, parts);
+}
+
+/**
+ * The plan with operators replaced by parts of them, of which the last keeps the name. Who read a further output of an operator reads that of
+ * every part that has one; the same object where there is nothing to replace.
+ */
+export function replaceOperators(plan: LogicalPlan, parts: ReadonlyMap<string, readonly OperatorNode[]>): LogicalPlan {
   if (parts.size === 0) return plan;
   const rewire = (refs: readonly StreamRef[]): StreamRef[] => refs.flatMap((ref) => producers(ref, parts));
   const operators = plan.operators.flatMap((operator) => parts.get(operator.name) ?? [operator]);

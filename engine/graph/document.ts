@@ -25,19 +25,40 @@ export interface TimeEntry {
   readonly maxDrift?: bigint | undefined;
 }
 
+/** Bytes, and what happens beyond them. */
+export interface MemoryEntry {
+  readonly limit: number;
+  readonly onLimit?: 'fail' | 'evict' | undefined;
+}
+
+export interface DurableEntry {
+  readonly maxBytes?: number | undefined;
+  readonly onFull?: 'block' | 'dropOldest' | undefined;
+}
+
+/** Of sources and operators. */
+export interface RunEntry {
+  readonly parallelism?: number | 'auto' | undefined;
+  readonly memory?: MemoryEntry | undefined;
+  readonly durable?: boolean | DurableEntry | undefined;
+  readonly queue?: number | undefined;
+  readonly stays?: 'edge' | 'cloud' | 'anywhere' | undefined;
+}
+
 /** The connector and its options are the one key that is not named here. */
-export interface SourceEntry {
+export interface SourceEntry extends RunEntry {
   readonly schema?: Readonly<Record<string, ColumnEntry>> | undefined;
   readonly time?: TimeEntry | undefined;
   readonly attach?: readonly string[] | undefined;
   readonly orderBy?: string | undefined;
   readonly speed?: number | 'max' | undefined;
   readonly onError?: ErrorPolicy | undefined;
+  readonly journal?: boolean | undefined;
   readonly location?: 'any' | 'fixed' | undefined;
   readonly [connector: string]: unknown;
 }
 
-export interface OperatorEntry {
+export interface OperatorEntry extends RunEntry {
   readonly from: From;
   readonly filter?: ExpressionText | undefined;
   readonly window?: { readonly tumbling: bigint } | undefined;
@@ -55,6 +76,7 @@ export interface OperatorEntry {
 /** The connector and its options are the one key that is not named here. */
 export interface SinkEntry {
   readonly from: string | readonly string[];
+  readonly delivery?: 'exactly-once' | 'at-least-once' | undefined;
   readonly location?: 'any' | 'fixed' | undefined;
   readonly [connector: string]: unknown;
 }
@@ -62,9 +84,15 @@ export interface SinkEntry {
 export interface PlacementEntry {
   readonly site?: string | undefined;
   readonly tier?: 'edge' | 'cloud' | undefined;
+  /** Labels that the agent has; a label without a value is one with the value `''`. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly device?: 'cpu' | 'gpu' | 'fpga' | undefined;
   /** A tier or a label: runs once on every site that matches. */
   readonly each?: string | undefined;
+  /** Nodes that no agent may run beside this one; its own name: its own partitions. */
+  readonly apart?: readonly string[] | undefined;
+  /** May go on elsewhere from the last checkpoint when its site cannot be reached. */
+  readonly rebuild?: boolean | undefined;
 }
 
 export interface Objectives {
@@ -85,6 +113,7 @@ export interface Objectives {
 export interface Checkpoint {
   readonly every: bigint;
   readonly keep?: number | undefined;
+  readonly mode?: 'exactly-once' | 'at-least-once' | undefined;
 }
 
 export interface Metadata {

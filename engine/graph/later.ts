@@ -6,7 +6,7 @@ import type { Path } from './tree.ts';
 
 /** Kinds and options by the section of the graph they stand in. */
 const OPERATOR_KINDS = ['join', 'top', 'dedupe', 'over', 'route', 'command', 'model', 'kernel', 'sql'];
-const OPERATOR_OPTIONS = ['emit', 'ttl', 'until', 'within', 'durable', 'stays'];
+const OPERATOR_OPTIONS = ['emit', 'ttl', 'until', 'within'];
 const WINDOW_KINDS = ['hopping', 'session', 'count'];
 const WINDOW_OPTIONS = ['every', 'timezone'];
 
@@ -28,8 +28,6 @@ export function laterKey(path: Path, key: string): Later | undefined {
     if (WINDOW_KINDS.includes(key)) return { what: `a ${key} window`, option: false };
     if (WINDOW_OPTIONS.includes(key)) return { what: `"${key}" of a window`, option: true };
   }
-  if (section === 'sources' && path.length === 3 && key === 'journal') return { what: '"journal"', option: false };
-  if (section === 'sinks' && path.length === 3 && key === 'delivery') return { what: '"delivery"', option: false };
   return undefined;
 }
 

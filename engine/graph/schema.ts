@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { type DataType, parseType } from '../batch/types.ts';
 import type { GraphDocument, OperatorEntry, SinkEntry, SourceEntry } from './document.ts';
-import { durationType, positiveDurationType, rateType, speedType } from './units.ts';
+import { durationType, positiveDurationType, rateType, sizeType, speedType } from './units.ts';
 
 export const NAME_PATTERN: RegExp = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -69,6 +69,48 @@ const onError = z
   .enum(['fail', 'skip', 'divert'])
   .optional()
   .describe('What becomes of a row that cannot be read or computed; diverted rows come out of NAME.errors.');
+
+const parallelism = z
+  .union([z.int().min(1).max(128), z.literal('auto')])
+  .optional()
+  .describe(
+    'Partitions that it runs in, on worker threads and agents; auto: as many as there are workers. One unless given.',
+  );
+const onLimit = z
+  .enum(['fail', 'evict'])
+  .optional()
+  .describe('At the limit: fail, naming the largest keys (the default), or emit the earliest windows and count.');
+const memory = z
+  .union([
+    sizeType.transform((limit) => ({ limit }) as { limit: number; onLimit?: 'fail' | 'evict' | undefined }),
+    z.strictObject({ limit: sizeType.describe('How much, such as 64MiB.'), onLimit }),
+  ])
+  .optional()
+  .describe('How much its state may take: 64MiB, or { limit: 64MiB, onLimit: evict }.');
+const durable = z
+  .union([
+    z.boolean(),
+    z.strictObject({
+      maxBytes: sizeType.optional().describe('How much may be kept for readers that are away; 256MiB unless given.'),
+      onFull: z
+        .enum(['block', 'dropOldest'])
+        .optional()
+        .describe('At that bound: what yields it waits (the default), or the oldest rows are dropped and counted.'),
+    }),
+  ])
+  .optional()
+  .describe('Its streams outlive it, kept by JetStream on its side of a link; they end its checkpoint region.');
+const queue = sizeType
+  .optional()
+  .describe('How much of its streams may be under way to each reader on another worker.');
+const stays = z
+  .enum(['edge', 'cloud', 'anywhere'])
+  .optional()
+  .describe(
+    'The tier that its rows, and all that is made of them, must not leave; anywhere: what it yields may leave again.',
+  );
+const run = { parallelism, memory, durable, queue, stays };
+
 const location = z.enum(['any', 'fixed']).optional().describe('Whether it may move to another site.');
 const streams = z.array(z.string()).min(1);
 
@@ -80,6 +122,11 @@ const source = z
     orderBy: z.string().optional().describe('Reads a bounded source whole and puts it in order of this column.'),
     speed: speedType.optional().describe('Replays by time: 60x is an hour in a minute. As fast as it goes: max.'),
     onError,
+    journal: z
+      .boolean()
+      .optional()
+      .describe('Writes rows down before they are acknowledged, for a source that cannot replay.'),
+    ...run,
     location,
   })
   .describe('Where rows come from; the connector is the key, its options stand below it.');
@@ -97,7 +144,9 @@ const operator = z
     groupBy: z
       .union([z.array(expression), expressions])
       .optional()
-      .describe('The keys of the aggregate: a list of columns, or a map of names to SQL expressions.'),
+      .describe(
+        'The keys of the aggregate: a list of columns, or a map of names to SQL expressions. Of a component: columns by which its rows may be dealt to partitions.',
+      ),
     aggregate: expressions.optional().describe('Columns computed of each group: count, sum, avg, min or max.'),
     late: z
       .enum(['drop', 'divert'])
@@ -109,12 +158,19 @@ const operator = z
     with: expressions.optional().describe('Adds columns, each an SQL expression.'),
     select: expressions.optional().describe('Names all columns of the result, each an SQL expression.'),
     onError,
+    ...run,
   })
   .describe('filter, then one kind (aggregate or component), then having, then with or select.');
 
 const sink = z
   .looseObject({
     from: z.union([z.string(), streams]).describe('What it reads: a name, or a list (their union).'),
+    delivery: z
+      .enum(['exactly-once', 'at-least-once'])
+      .optional()
+      .describe(
+        'Insists on a guarantee: exactly-once is refused where it cannot be given; at-least-once writes at once.',
+      ),
     location,
   })
   .describe('Where rows go; the connector is the key, its options stand below it.');
@@ -124,8 +180,24 @@ const labels = z.record(z.string(), z.string()).optional();
 const placement = z.strictObject({
   site: name.optional(),
   tier: z.enum(['edge', 'cloud']).optional(),
+  labels: labels.describe('Labels that the agent must have.'),
   device: z.enum(['cpu', 'gpu', 'fpga']).optional(),
-  each: z.string().optional().describe('A tier or a label: runs once on every site that matches.'),
+  each: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A tier, a label or a label=value: runs once on every site that matches, rows of a source carrying site.',
+    ),
+  apart: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Nodes that no agent may run beside it; its own name: its partitions.'),
+  rebuild: z
+    .boolean()
+    .optional()
+    .describe('May go on elsewhere from the last checkpoint when its site cannot be reached.'),
 });
 
 const latency = z.strictObject({
@@ -144,6 +216,10 @@ const objectives = z.strictObject({
 const checkpoint = z.strictObject({
   every: positiveDurationType,
   keep: z.int().min(1).max(1000).optional().describe('How many of the latest are kept.'),
+  mode: z
+    .enum(['exactly-once', 'at-least-once'])
+    .optional()
+    .describe('at-least-once does not hold channels back for barriers; rows may count twice after a recovery.'),
 });
 
 const document = z.strictObject({
@@ -159,7 +235,10 @@ const document = z.strictObject({
     sources: z.record(name, source),
     operators: z.record(name, operator).optional(),
     sinks: z.record(name, sink).optional(),
-    placement: z.record(z.string(), placement).optional().describe('Where sources, operators and sinks run.'),
+    placement: z
+      .record(z.string(), placement)
+      .optional()
+      .describe('Where sources, operators and sinks run, by name; "*" for all that are not named.'),
     objectives: objectives.optional(),
     checkpoint: checkpoint.optional(),
   }),

@@ -69,7 +69,7 @@ export function aggregate(
 }
 
 /** `groupBy`: a list of columns, or a map of names to expressions. */
-function keysOf(entry: OperatorEntry, path: Path, scope: Scope, build: Build): Key[] | undefined {
+export function keysOf(entry: OperatorEntry, path: Path, scope: Scope, build: Build): Key[] | undefined {
   const { groupBy = [] } = entry;
   const named = Array.isArray(groupBy)
     ? groupBy.map((_, index) => ({ at: [...path, index] as Path, name: undefined }))

@@ -29,6 +29,11 @@ export function carriedColumn(field: Field, index: number, place: Place): Projec
   return { name, text: name, expr: { node: 'column', index, name, type: readAs(field.type), nullable, span }, place };
 }
 
+/** The schema after every column has been carried through an operator. */
+export function widened(schema: Schema): Schema {
+  return { ...schema, fields: schema.fields.map((field) => ({ ...field, type: readAs(field.type) })) };
+}
+
 /** As `engine/expression/ir.ts` says: narrow integers read as int32, unsigned 32 and 64 bits as int64. */
 function readAs(type: DataType): DataType {
   switch (type.kind) {

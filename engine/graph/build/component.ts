@@ -1,12 +1,16 @@
 /** A component of a user's own, or a standard one: its path, its inputs, and the outputs that it declares. */
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import type { Schema } from '../../batch/types.ts';
 import { CloudskinError } from '../../errors.ts';
+import type { ColumnExpr } from '../../expression/ir.ts';
+import { resolveComponent } from '../component-name.ts';
 import type { OperatorEntry } from '../document.ts';
 import type { ComponentStep } from '../plan.ts';
 import type { Path } from '../tree.ts';
+import { keysOf } from './aggregate.ts';
 import { checkCellColumns } from './columns.ts';
 import type { Build } from './context.ts';
+import { scopeOf } from './expressions.ts';
 import type { Stream } from './stream.ts';
 import type { Input } from './union.ts';
 
@@ -24,7 +28,8 @@ export async function describe(
 ): Promise<Described | undefined> {
   const operator = String(path.at(-1));
   for (const schema of inputs.values()) if (!checkCellColumns(schema, operator, path, build)) return undefined;
-  const component = locate(entry.component ?? '', build.places.file);
+  const { file } = build.places;
+  const component = resolveComponent(entry.component ?? '', file.startsWith('<') ? '.' : dirname(file));
   const config = entry.config ?? {};
   const at = [...path, 'component'];
   let found: ReadonlyMap<string, Schema>;
@@ -38,7 +43,15 @@ export async function describe(
   if (!checkPorts(found, operator, at, build)) return undefined;
   const outputs = new Map([...found].map(([port, schema]) => [port, streamOf(schema, operator)]));
   const schemas = new Map([...outputs].map(([port, stream]) => [port, stream.schema]));
-  const step: ComponentStep = { kind: 'component', component, config, outputs: schemas, place: build.place(at) };
+  const keys = componentKeys(entry, path, inputs, build);
+  const step: ComponentStep = {
+    kind: 'component',
+    component,
+    config,
+    outputs: schemas,
+    ...(keys === undefined ? {} : { keys }),
+    place: build.place(at),
+  };
   return { step, outputs };
 }
 
@@ -48,11 +61,29 @@ export function componentInputs(inputs: readonly Input[], union: Stream | undefi
   return new Map(inputs.map(({ reference, stream }) => [reference.alias ?? '', stream.schema]));
 }
 
-/** A path counts from the graph file; a bare name is a standard operator's. */
-function locate(component: string, file: string): string {
-  const isPath = /\.(wasm|cell)$/.test(component) || /^\.{0,2}[\\/]/.test(component) || isAbsolute(component);
-  if (!isPath) return component;
-  return resolve(file.startsWith('<') ? '.' : dirname(file), component);
+/** `groupBy` of a component: columns of its one input by which its rows may be dealt to partitions. */
+function componentKeys(
+  entry: OperatorEntry,
+  path: Path,
+  inputs: ReadonlyMap<string, Schema>,
+  build: Build,
+): readonly ColumnExpr[] | undefined {
+  if (entry.groupBy === undefined) return undefined;
+  const at = [...path, 'groupBy'];
+  const [schema, ...others] = inputs.values();
+  if (schema === undefined || others.length > 0) {
+    build.atKey(at, 'graph.several-inputs', 'rows of several inputs cannot be dealt by one list of columns');
+    return undefined;
+  }
+  const columns: ColumnExpr[] = [];
+  for (const { expr, text, path: where } of keysOf(entry, at, scopeOf(schema), build) ?? []) {
+    if (expr.node === 'column') columns.push(expr);
+    else {
+      const hint = 'compute it by `with` in an operator before this one';
+      build.atValue(where, 'graph.key-type', `rows of a component are dealt by columns, and "${text}" is none`, hint);
+    }
+  }
+  return columns.length === 0 ? undefined : columns;
 }
 
 function checkPorts(outputs: ReadonlyMap<string, Schema>, operator: string, at: Path, build: Build): boolean {

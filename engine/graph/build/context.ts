@@ -3,6 +3,7 @@ import type { Schema } from '../../batch/types.ts';
 import type { Place, Problem } from '../../errors.ts';
 import type { Span } from '../../expression/ir.ts';
 import type { Connector } from '../connector.ts';
+import type { PlacementEntry } from '../document.ts';
 import type { Findings } from '../findings.ts';
 import { problem } from '../issues.ts';
 import type { Places } from '../places.ts';
@@ -40,11 +41,18 @@ export class Build {
   /** In the order in which they were found. */
   readonly ends: End[] = [];
   readonly places: Places;
+  readonly placement: Readonly<Record<string, PlacementEntry>> | undefined;
   readonly #findings: Findings;
 
-  constructor(context: PlanContext, places: Places, findings: Findings) {
+  constructor(
+    context: PlanContext,
+    places: Places,
+    findings: Findings,
+    placement?: Readonly<Record<string, PlacementEntry>>,
+  ) {
     this.context = context;
     this.places = places;
+    this.placement = placement;
     this.#findings = findings;
   }
 

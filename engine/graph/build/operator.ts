@@ -6,6 +6,7 @@ import { OPERATOR_KEYS } from '../schema.ts';
 import { Chain } from './chain.ts';
 import { checkCellColumns } from './columns.ts';
 import type { Build } from './context.ts';
+import { checkOperatorPolicy, memoryOf, policyOf } from './policy.ts';
 import { checkShape } from './shape.ts';
 import { outputs as mainAndErrors, type Outputs, type Stream } from './stream.ts';
 import { type Input, unionOf } from './union.ts';
@@ -78,6 +79,7 @@ function finish(
   const outputs = mainAndErrors(stream, value.onError);
   for (const [port, further] of chain.further) outputs.set(port, further);
   if (diverts) outputs.set('late', union);
+  checkOperatorPolicy(value, chain.steps, path, build);
   if (chain.failed) return { outputs };
   const named = inputs.length > 1 && inputs[0]?.reference.alias !== undefined;
   const node: OperatorNode = {
@@ -89,6 +91,8 @@ function finish(
     steps: chain.steps,
     outputs: new Map([...outputs].map(([port, each]) => [port, each.schema])),
     onError: value.onError ?? 'fail',
+    ...policyOf(value),
+    ...memoryOf(value),
     place: build.place(path),
   };
   return { node, outputs };

@@ -5,9 +5,10 @@ import { loadParser } from '../../expression/check.ts';
 import type { GraphDocument } from '../document.ts';
 import { Findings } from '../findings.ts';
 import type { ParsedGraph } from '../parse.ts';
-import type { LogicalPlan } from '../plan.ts';
+import { type LogicalPlan, PLAN_VERSION } from '../plan.ts';
 import { Build, type PlanContext } from './context.ts';
-import { type Nodes, Planner } from './planner.ts';
+import type { Nodes } from './nodes.ts';
+import { Planner } from './planner.ts';
 
 export interface PlanResult {
   /** Present when there are no errors. */
@@ -25,7 +26,7 @@ export async function buildPlan(parsed: ParsedGraph, context: PlanContext): Prom
   findings.addAll(parsed.problems);
   findings.nextStage();
   for (const place of parsed.unresolved) findings.silence(place);
-  const build = new Build(context, parsed.places, findings);
+  const build = new Build(context, parsed.places, findings, parsed.document?.spec.placement);
   if (parsed.places.root === undefined) return { problems: findings.sorted() };
   await loadParser();
   const planner = new Planner(parsed, build);
@@ -38,6 +39,7 @@ export async function buildPlan(parsed: ParsedGraph, context: PlanContext): Prom
 function toPlan(document: GraphDocument, file: string, nodes: Nodes, warnings: readonly Problem[]): LogicalPlan {
   const { metadata, spec } = document;
   return {
+    planVersion: PLAN_VERSION,
     name: metadata.name,
     namespace: metadata.namespace ?? 'default',
     file: file.startsWith('<') ? file : resolve(file),

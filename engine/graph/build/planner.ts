@@ -1,25 +1,21 @@
 /** Walks the graph in the order of its data: sources, operators each after what it reads, sinks. */
 import type { OperatorEntry, SinkEntry } from '../document.ts';
 import type { Entry, ParsedGraph } from '../parse.ts';
-import type { OperatorNode, SinkNode, SourceNode } from '../plan.ts';
-import { didYouMean } from '../suggest.ts';
+import type { OperatorNode, SourceNode } from '../plan.ts';
 import { checkConflicts } from './conflicts.ts';
 import type { Build } from './context.ts';
+import { checkDelivery, checkDurable } from './guarantees.ts';
 import { collectNames, type Names } from './names.ts';
+import type { Nodes } from './nodes.ts';
 import { buildOperator } from './operator.ts';
 import { orderOperators } from './order.ts';
+import { checkEach, checkPlacementNames, checkStays } from './placing.ts';
 import { checkAliases, checkName, type Reference, referencesOf, streamOf } from './reference.ts';
 import { buildSink } from './sink.ts';
 import { buildSource } from './source.ts';
 import type { Outputs } from './stream.ts';
 import type { Input } from './union.ts';
 import { warnUnused } from './unused.ts';
-
-export interface Nodes {
-  readonly sources: readonly SourceNode[];
-  readonly operators: readonly OperatorNode[];
-  readonly sinks: readonly SinkNode[];
-}
 
 export class Planner {
   readonly #parsed: ParsedGraph;
@@ -42,7 +38,7 @@ export class Planner {
   /** The nodes without errors, and everything that is wrong reported. */
   async run(): Promise<Nodes> {
     this.#checkNotEmpty();
-    this.#checkPlacement();
+    checkPlacementNames(this.#names, this.#build);
     for (const entry of [...this.#parsed.operators, ...this.#parsed.sinks]) this.#resolve(entry);
     const order = orderOperators(this.#operatorInputs());
     for (const cycle of order.cycles) this.#reportCycle(cycle);
@@ -51,7 +47,12 @@ export class Planner {
     const sinks = this.#parsed.sinks.flatMap((entry) => buildSink(entry, this.#inputsOf(entry), this.#build) ?? []);
     await checkConflicts(this.#parsed.file, this.#build);
     this.#warnUnused();
-    return { sources, operators, sinks };
+    const nodes = { sources, operators, sinks };
+    checkEach(nodes, this.#build);
+    checkStays(nodes, this.#build);
+    checkDurable(nodes, this.#build);
+    checkDelivery(nodes, this.#parsed.document?.spec.checkpoint, this.#build);
+    return nodes;
   }
 
   #checkNotEmpty(): void {
@@ -68,15 +69,6 @@ export class Planner {
         'the graph has no sink',
         'sinks: { table: { from: ..., console: {} } }',
       );
-    }
-  }
-
-  #checkPlacement(): void {
-    for (const name of this.#build.places.keys(['spec', 'placement'])) {
-      if (this.#names.has(name)) continue;
-      const message = `placement names "${name}", which is no source, operator or sink`;
-      const hint = didYouMean(name, this.#names.keys());
-      this.#build.atKey(['spec', 'placement', name], 'graph.unknown-name', message, hint);
     }
   }
 

@@ -7,10 +7,20 @@ import type { Build } from './context.ts';
 
 /** Keys that mean something only beside another: what they belong to, and the sentence that says so. */
 const COMPANIONS = [
-  { key: 'window', needs: 'aggregate', message: 'a window belongs to an aggregate, and there is none' },
-  { key: 'groupBy', needs: 'aggregate', message: 'groupBy belongs to an aggregate, and there is none' },
-  { key: 'late', needs: 'aggregate', message: 'late belongs to a windowed aggregate, and there is none' },
-  { key: 'config', needs: 'component', message: 'config belongs to a component, and there is none' },
+  { key: 'window', needs: 'aggregate', or: undefined, message: 'a window belongs to an aggregate, and there is none' },
+  {
+    key: 'groupBy',
+    needs: 'aggregate',
+    or: 'component',
+    message: 'groupBy belongs to an aggregate, and there is none',
+  },
+  {
+    key: 'late',
+    needs: 'aggregate',
+    or: undefined,
+    message: 'late belongs to a windowed aggregate, and there is none',
+  },
+  { key: 'config', needs: 'component', or: undefined, message: 'config belongs to a component, and there is none' },
 ] as const;
 
 /** True where the keys fit together. Keys that were wrong in themselves count as there: they have been reported. */
@@ -24,8 +34,9 @@ export function checkShape({ value, path, dropped }: Entry<OperatorEntry>, build
     build.atKey([...path, key], code, message, hint);
     fits = false;
   };
-  for (const { key, needs, message } of COMPANIONS) {
-    if (has(key) && !has(needs) && !kindUnknown) wrong(key, 'graph.without-kind', message);
+  for (const { key, needs, or, message } of COMPANIONS) {
+    const isThere = has(needs) || (or !== undefined && has(or));
+    if (has(key) && !isThere && !kindUnknown) wrong(key, 'graph.without-kind', message);
   }
   if (has('aggregate') && has('component')) {
     wrong(

@@ -21,12 +21,15 @@ export function buildSink(
   const chosen = chooseConnector(path, Object.keys(value), SIDE, build);
   const stream = inputs === undefined ? undefined : unionOf(inputs, build);
   if (chosen === undefined || stream === undefined || inputs === undefined || dropped.size > 0) return undefined;
+  const promises = chosen.connector.sink?.delivery?.(chosen.options);
   return {
     name: entry.name,
     inputs: inputs.map(({ reference }) => reference.ref),
     input: stream.schema,
     connector: chosen.connector.name,
     options: chosen.options,
+    ...(promises === undefined ? {} : { promises }),
+    ...(value.delivery === undefined ? {} : { delivery: value.delivery }),
     place: build.place(path),
   };
 }

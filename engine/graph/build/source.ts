@@ -6,8 +6,11 @@ import type { Entry } from '../parse.ts';
 import type { SourceNode } from '../plan.ts';
 import { OPERATOR_KEYS, SOURCE_KEYS } from '../schema.ts';
 import { didYouMean } from '../suggest.ts';
+import type { Path } from '../tree.ts';
+import { checkCellColumns, widened } from './columns.ts';
 import { type Chosen, chooseConnector } from './connector-key.ts';
 import type { Build } from './context.ts';
+import { checkSourcePolicy, eachOf, memoryOf, policyOf } from './policy.ts';
 import { sourceStream, timePolicy } from './source-time.ts';
 import { type Outputs, outputs } from './stream.ts';
 
@@ -27,11 +30,15 @@ export async function buildSource(entry: Entry<SourceEntry>, build: Build): Prom
   const data = dropped.has('schema') ? undefined : await dataSchema(entry, value, chosen, build);
   if (data === undefined) return { outputs: undefined };
   const attached = chosen === undefined ? [] : attachedFields(entry, value, data, chosen, build);
-  const untimed: Schema = { fields: [...data.fields, ...attached] };
+  const isSited = eachOf(entry.name, build) !== undefined;
+  const untimed: Schema = {
+    fields: [...data.fields, ...attached, ...(isSited ? siteField(entry, data, attached, build) : [])],
+  };
   const time = value.time === undefined ? undefined : timePolicy(path, value.time, untimed, build);
   const schema = time === undefined ? untimed : { ...untimed, time: time.column };
   checkOrder(entry, value, schema, build);
-  const known = outputs(sourceStream(entry, schema), value.onError);
+  checkSourcePolicy(value, path, build);
+  const known = outputs(sourceStream(entry, isSited ? widened(schema) : schema), value.onError);
   // Without the connector, or with a time column that is wrong, nothing more can be said of what reads it.
   const readable = chosen !== undefined || (value.attach ?? []).length === 0;
   const timeless = (value.time !== undefined || dropped.has('time')) && time === undefined;
@@ -48,6 +55,10 @@ export async function buildSource(entry: Entry<SourceEntry>, build: Build): Prom
     onError: value.onError ?? 'fail',
     ...(value.orderBy === undefined ? {} : { orderBy: value.orderBy }),
     ...(typeof value.speed === 'number' ? { speed: value.speed } : {}),
+    ...replay(value, chosen, path, build),
+    ...policyOf(value),
+    ...memoryOf(value),
+    ...(isSited ? { site: true as const } : {}),
     place: build.place(path),
   };
   return { node, outputs: known };
@@ -109,6 +120,38 @@ function attachedFields(
     }
   }
   return fields;
+}
+
+/** The column that says on which site a row was read, behind all others. */
+function siteField(
+  { path, name }: Entry<SourceEntry>,
+  data: Schema,
+  attached: readonly Field[],
+  build: Build,
+): Field[] {
+  const all = [...data.fields, ...attached];
+  if (all.some((field) => field.name === 'site')) {
+    const message = `"${name}" runs on each site and its rows carry the column "site", which there is already`;
+    build.atKey(path, 'graph.duplicate-column', message, 'name the column otherwise in schema');
+    return [];
+  }
+  checkCellColumns({ fields: all }, name, path, build);
+  return [{ name: 'site', type: { kind: 'utf8' }, nullable: false }];
+}
+
+/** Whether the source can be read again, or is to be written down instead. */
+function replay(
+  { journal }: SourceEntry,
+  { connector, options }: Chosen,
+  path: Path,
+  build: Build,
+): Pick<SourceNode, 'replayable' | 'journal'> {
+  const replayable = connector.source?.replayable?.(options) ?? false;
+  if (journal === true && replayable) {
+    const message = `"${connector.name}" can be read again from where it was, so that a journal is of no use`;
+    build.warnAtKey([...path, 'journal'], 'graph.needless-journal', message);
+  }
+  return { ...(replayable ? { replayable } : {}), ...(journal === true && !replayable ? { journal } : {}) };
 }
 
 /** `orderBy` must name a column that has an order; `speed` needs a time to pace by. */

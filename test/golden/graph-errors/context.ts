@@ -24,8 +24,11 @@ const nested: Schema = {
   ],
 };
 
+/** A few of them, so that reports do not change whenever there is one more. */
+const known = ['file', 'nats', 'jetstream', 'postgres', 'generate', 'console'];
+
 export const testContext: PlanContext = {
-  connectors: [...connectors, opaque],
+  connectors: [...connectors.filter(({ name }) => known.includes(name)), opaque],
   inferSchema(_source, _connector, options) {
     const { path } = options as { path: string };
     if (path === 'nested.arrow') return Promise.resolve(nested);

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { formatType, type Schema } from '../../../engine/batch/types.ts';
 import { buildPlan, formatDuration, formatProblems, parseGraph } from '../../../engine/graph/index.ts';
-import type { LogicalPlan, Step } from '../../../engine/graph/plan.ts';
+import type { LogicalPlan, OperatorNode, SinkNode, SourceNode, Step } from '../../../engine/graph/plan.ts';
 import { testContext } from '../graph-errors/context.ts';
 
 const directory = import.meta.dirname;
@@ -42,9 +42,19 @@ function describePlan(plan: LogicalPlan): string {
   for (const sink of plan.sinks) {
     lines.push(`sink ${sink.name} <- ${sink.inputs.map(({ node, port }) => `${node}.${port}`).join(' ')}: ${sink.connector}`, `  ${columns(sink.input)}`);
   }
+  for (const node of [...plan.sources, ...plan.operators, ...plan.sinks]) {
+    const said = saidOf(node);
+    if (said !== '{}') lines.push(`${node.name} runs ${said}`);
+  }
   const { placement, objectives, checkpoint } = plan;
   lines.push(JSON.stringify({ placement, objectives, checkpoint }, (_, value: unknown) => (typeof value === 'bigint' ? formatDuration(value) : value)));
   return `${lines.join('\n')}\n`;
+}
+
+/** What a node says of how it runs, where it says anything. */
+function saidOf(node: SourceNode | OperatorNode | SinkNode): string {
+  const keys = ['parallelism', 'memory', 'durable', 'queue', 'stays', 'journal', 'site', 'delivery'];
+  return JSON.stringify(Object.fromEntries(Object.entries(node).filter(([key]) => keys.includes(key))));
 }
 
 function describeStep(step: Step): string {
@@ -54,7 +64,7 @@ function describeStep(step: Step): string {
     case 'project':
       return `project ${step.columns.map(({ name, text }) => `${name}=${JSON.stringify(text)}`).join(' ')}`;
     case 'component':
-      return `component ${step.component.split('/').at(-1)} ${JSON.stringify(step.config)}`;
+      return `component ${step.component.split('/').at(-1)} ${JSON.stringify(step.config)}${step.keys === undefined ? '' : ` by ${step.keys.map(({ name }) => name).join(' ')}`}`;
     case 'aggregate': {
       const keys = step.keys.map(({ name, expr }) => `${name} ${formatType(expr.type)}`).join(', ');
       const calls = step.aggregates.map(({ name, fn, arg }) => `${name}=${fn}(${arg === undefined ? '*' : formatType(arg.type)})`);

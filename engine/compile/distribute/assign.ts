@@ -1,0 +1,219 @@
+/**
+ * The placement that holds where no planner says better: sources and sinks where the graph puts them, operators beside what they read, everything
+ * that is put nowhere in one place. Deterministic: the same graph and the same agents give the same hosts.
+ */
+import { type Problem, throwProblems } from '../../errors.ts';
+import { placementOf } from '../../graph/placement.ts';
+import type { LogicalPlan, OperatorNode, SinkNode, SourceNode } from '../../graph/plan.ts';
+import { stayBounds, stayProof } from '../../graph/stays.ts';
+import { type Assignment, type Host, KEY_GROUPS } from '../fragment-plan.ts';
+import type { AgentInfo } from './agent-info.ts';
+import { type ApartNode, apartPairs, separate, smallestClash } from './apart.ts';
+import { conflict, type Demand, demandsOf } from './constraints.ts';
+import { sameHost } from './links.ts';
+import { keepsState } from './site-owned.ts';
+import { firstWorker, nearest, slotsOf } from './slots.ts';
+
+type Node = SourceNode | OperatorNode | SinkNode;
+type Hosts = ReadonlyMap<string, readonly Host[]>;
+
+/**
+ * Hosts for every source, operator and sink. Nodes of `keep` stay where they are where that is still allowed. Throws `placement.…` with a problem for
+ * every node that finds no place, and why: the fewest demands that exclude each other.
+ */
+export function assign(plan: LogicalPlan, agents: readonly AgentInfo[], keep: Hosts = new Map()): Assignment {
+  return new Assigning(plan, agents, keep).run();
+}
+
+class Assigning {
+  readonly #plan: LogicalPlan;
+  readonly #agents: readonly AgentInfo[];
+  readonly #keep: Hosts;
+  readonly #first: number;
+  readonly #demands: ReadonlyMap<string, readonly Demand[]>;
+  readonly #pairs: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #problems: Problem[] = [];
+  readonly #hosts = new Map<string, readonly Host[]>();
+  #separated: ReadonlyMap<string, AgentInfo> = new Map();
+
+  constructor(plan: LogicalPlan, agents: readonly AgentInfo[], keep: Hosts) {
+    this.#plan = plan;
+    this.#agents = agents;
+    this.#keep = keep;
+    this.#first = firstWorker(`${plan.namespace}/${plan.name}`);
+    const { nodes } = stayBounds(plan);
+    this.#demands = new Map(
+      this.#nodes.map(({ name }) => {
+        const [stays] = nodes.get(name) ?? [];
+        const bound = stays === undefined ? undefined : { tier: stays.tier, why: stayProof(stays) };
+        return [name, demandsOf(placementOf(name, plan.placement), bound)];
+      }),
+    );
+    this.#pairs = apartPairs(
+      new Map(this.#nodes.map(({ name }) => [name, placementOf(name, plan.placement)?.apart ?? []])),
+    );
+  }
+
+  get #nodes(): readonly Node[] {
+    return [...this.#plan.sources, ...this.#plan.operators, ...this.#plan.sinks];
+  }
+
+  run(): Assignment {
+    if (this.#agents.length === 0)
+      this.#report(undefined, 'placement.no-agent', 'there is no agent', 'start one: cloudskin agent --site NAME');
+    else {
+      this.#separate();
+      for (const node of this.#nodes) this.#place(node);
+    }
+    throwProblems(this.#problems);
+    return { nodes: this.#hosts };
+  }
+
+  #place(node: Node): void {
+    const candidates = this.#candidates(node);
+    if (candidates.length === 0) return;
+    const kept = this.#kept(node, candidates);
+    const hosts =
+      kept ??
+      (placementOf(node.name, this.#plan.placement)?.each === undefined
+        ? this.#hostsOf(node, candidates)
+        : this.#each(node, candidates));
+    if (hosts.length > 0) this.#hosts.set(node.name, hosts);
+  }
+
+  /** Agents that the node may run on; reports where there is none. */
+  #candidates(node: Node): readonly AgentInfo[] {
+    const demands = this.#demands.get(node.name) ?? [];
+    const allowed = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
+    const only = this.#separated.get(node.name);
+    if (allowed.length === 0) this.#reportConflict(node, demands);
+    return only === undefined ? allowed : allowed.filter((agent) => agent === only);
+  }
+
+  /** Where it was, if it still may be there. */
+  #kept(node: Node, candidates: readonly AgentInfo[]): readonly Host[] | undefined {
+    const before = this.#keep.get(node.name);
+    const wanted = 'parallelism' in node ? node.parallelism : undefined;
+    if (before === undefined || wanted === 'auto' || before.length !== (wanted ?? before.length)) return undefined;
+    const isAllowed = ({ site, agent, worker }: Host): boolean =>
+      candidates.some((one) => one.site === site && one.agent === agent && worker < Math.max(1, one.workers));
+    return before.every(isAllowed) ? before : undefined;
+  }
+
+  /** One host a site, beside what it reads. */
+  #each(node: Node, candidates: readonly AgentInfo[]): readonly Host[] {
+    const inputs = 'inputs' in node ? node.inputs.map(({ node: from }) => this.#hosts.get(from) ?? []) : [];
+    const sites = [...new Set(candidates.map(({ site }) => site))].sort();
+    const wrong = inputs.find((hosts) => hosts.map(({ site }) => site).join() !== sites.join());
+    if (wrong !== undefined && wrong.length > 0) {
+      const message = `"${node.name}" runs on each of ${sites.join(', ')}, but what it reads runs on ${wrong.map(({ site }) => site).join(', ')}`;
+      this.#report(node, 'placement.each', message, 'place what it reads by the same `each`');
+      return [];
+    }
+    return sites.flatMap((site) => {
+      const own = candidates.filter((agent) => agent.site === site);
+      const near = inputs.flat().filter((host) => host.site === site);
+      return this.#slots(own, near)[0] ?? [];
+    });
+  }
+
+  #hostsOf(node: Node, candidates: readonly AgentInfo[]): readonly Host[] {
+    const inputs = 'inputs' in node ? node.inputs.map(({ node: from }) => this.#hosts.get(from) ?? []) : [];
+    const allowed = (host: Host): boolean =>
+      candidates.some((one) => one.site === host.site && one.agent === host.agent);
+    const [first = []] = inputs;
+    const isShared = first.length > 0 && inputs.every((hosts) => sameHosts(hosts, first)) && first.every(allowed);
+    const wanted = 'parallelism' in node ? node.parallelism : undefined;
+    if (isShared && (wanted === first.length || (wanted === undefined && (first.length === 1 || follows(node)))))
+      return first;
+    const near = this.#near(inputs.flat(), candidates);
+    if (wanted === undefined) return this.#slots(candidates, near).slice(0, 1);
+    return this.#partitions(node, wanted, candidates, near);
+  }
+
+  /** What is read on several sites comes together in the cloud, where there is one. */
+  #near(inputs: readonly Host[], candidates: readonly AgentInfo[]): readonly Host[] {
+    const sites = new Set(inputs.map(({ site }) => site));
+    return sites.size > 1 && candidates.some(({ tier }) => tier === 'cloud') ? [] : inputs;
+  }
+
+  #partitions(
+    node: Node,
+    wanted: number | 'auto',
+    candidates: readonly AgentInfo[],
+    near: readonly Host[],
+  ): readonly Host[] {
+    const isPlaced = (this.#demands.get(node.name) ?? []).length > 0;
+    const [closest] = nearest(candidates, near);
+    const within = isPlaced ? candidates : candidates.filter(({ site }) => site === closest?.site);
+    const apart = placementOf(node.name, this.#plan.placement)?.apart?.includes(node.name) === true;
+    const slots = apart ? within.flatMap((agent) => this.#slots([agent], near).slice(0, 1)) : this.#slots(within, near);
+    const count = wanted === 'auto' ? Math.min(slots.length, KEY_GROUPS) : wanted;
+    if (apart && count > slots.length) {
+      const message = `the ${count} partitions of "${node.name}" are to be apart, and only ${slots.length} agents may run them`;
+      this.#report(node, 'placement.apart', message, 'give it fewer partitions, or add agents');
+      return [];
+    }
+    return Array.from({ length: count }, (_, index) => slots[index % slots.length]).filter(
+      (host) => host !== undefined,
+    );
+  }
+
+  /** The workers of the candidates, the nearest first: the very thread that something read runs in, if that is there. */
+  #slots(candidates: readonly AgentInfo[], near: readonly Host[]): readonly Host[] {
+    const slots = slotsOf(nearest(candidates, near), this.#first);
+    const same = slots.filter((slot) => near.some((host) => sameHost(host, slot)));
+    return [...same, ...slots.filter((slot) => !same.includes(slot))];
+  }
+
+  /** Agents for all that must not be together, before anything else is placed. */
+  #separate(): void {
+    const nodes = this.#nodes.flatMap(({ name }): ApartNode[] => {
+      if (!this.#pairs.has(name)) return [];
+      const demands = this.#demands.get(name) ?? [];
+      const allowed = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
+      return allowed.length === 0 ? [] : [{ name, candidates: nearest(allowed, this.#keep.get(name) ?? []) }];
+    });
+    const found = separate(nodes, this.#pairs);
+    if (found !== undefined) {
+      this.#separated = found;
+      return;
+    }
+    const clash = smallestClash(nodes, this.#pairs);
+    const names = clash.map(({ name }) => `"${name}"`).join(' and ');
+    const agents = [
+      ...new Set(clash.flatMap(({ candidates }) => candidates.map(({ site, agent }) => `${site}/${agent}`))),
+    ];
+    const message = `${names} are to be apart, and the agents that may run them are ${agents.join(', ')}`;
+    const node = this.#nodes.find(({ name }) => name === clash[0]?.name);
+    this.#report(
+      node,
+      'placement.apart',
+      message,
+      'add an agent, or loosen `apart` or what else is said of their places',
+    );
+  }
+
+  #reportConflict(node: Node, demands: readonly Demand[]): void {
+    const [first, ...rest] = conflict(demands, this.#agents);
+    if (first === undefined) return;
+    const words = [first, ...rest].map(({ words: each }) => each).join(' and ');
+    const message = `no agent ${words}, as "${node.name}" needs`;
+    const shown = rest.length === 0 ? first.instead(this.#agents) : 'each alone can be met, all together cannot';
+    this.#report(node, 'placement.no-agent', message, shown);
+  }
+
+  #report(node: Node | undefined, code: string, message: string, hint: string): void {
+    const place = node === undefined ? {} : { place: node.place };
+    this.#problems.push({ severity: 'error', code, message, ...place, hint });
+  }
+}
+
+/** What keeps no state may run partition by partition beside what it reads; a sink is one. */
+function follows(node: Node): boolean {
+  return 'steps' in node && !keepsState(node);
+}
+
+function sameHosts(some: readonly Host[], others: readonly Host[]): boolean {
+  return some.length === others.length && some.every((host, index) => sameHost(host, others[index]));
+}

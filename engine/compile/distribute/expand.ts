@@ -1,0 +1,180 @@
+/**
+ * The graph as it is distributed: components alone, site columns, and for every operator in several partitions what is done in front of
+ * the exchange that deals its rows: a partial aggregate where that is exact, else its filter and its keys.
+ *
+ *     minutes: filter, aggregate by lower(m)   ->   minutes/partial: filter, partial   ══by key══>   minutes: final
+ *                                              or   minutes/keys: filter, + lower(m)   ══by key══>   minutes: aggregate by that column
+ */
+import type { DataType, Field, Schema } from '../../batch/types.ts';
+import { userError } from '../../errors.ts';
+import type { ColumnExpr } from '../../expression/ir.ts';
+import { carriedColumn, widened } from '../../graph/build/columns.ts';
+import type { AggregateStep, LogicalPlan, OperatorNode, Step, StreamRef } from '../../graph/plan.ts';
+import type { Assignment, Host } from '../fragment-plan.ts';
+import { columnOf, partialKeys, preAggregate } from '../pre-aggregate.ts';
+import { addSiteColumns } from '../site-column.ts';
+import { replaceOperators, splitComponents } from '../split.ts';
+import { wholeName } from './names.ts';
+
+export interface Expanded {
+  readonly plan: LogicalPlan;
+  /** Of every source, operator, part and sink. */
+  readonly hosts: ReadonlyMap<string, readonly Host[]>;
+  /** Columns by which an operator's input is dealt to its partitions. */
+  readonly keys: ReadonlyMap<string, readonly ColumnExpr[]>;
+}
+
+interface Parts {
+  readonly operators: readonly OperatorNode[];
+  readonly hosts: ReadonlyMap<string, readonly Host[]>;
+  readonly keys: readonly ColumnExpr[];
+}
+
+/** `alone`: nodes whose partitions are each a site's own, so that nothing is dealt. */
+export function expand(logical: LogicalPlan, { nodes }: Assignment, alone: ReadonlySet<string>): Expanded {
+  const plan = splitComponents(addSiteColumns(logical));
+  const hosts = new Map<string, readonly Host[]>();
+  for (const { name } of [...plan.sources, ...plan.operators, ...plan.sinks]) {
+    const own = nodes.get(wholeName(name));
+    if (own === undefined || own.length === 0) {
+      throw userError('placement.unplaced', `nothing says where "${wholeName(name)}" runs`);
+    }
+    hosts.set(name, own);
+  }
+  const keys = new Map<string, readonly ColumnExpr[]>();
+  const parts = new Map<string, readonly OperatorNode[]>();
+  for (const operator of plan.operators) {
+    if ((hosts.get(operator.name)?.length ?? 1) === 1 || alone.has(wholeName(operator.name))) continue;
+    const made = partsOf(operator, plan, hosts);
+    if (made === undefined) continue;
+    if (made.operators.length > 1) parts.set(operator.name, made.operators);
+    for (const [name, own] of made.hosts) hosts.set(name, own);
+    keys.set(operator.name, made.keys);
+  }
+  return { plan: replaceOperators(plan, parts), hosts, keys };
+}
+
+/** Undefined where rows need no dealing by key. */
+function partsOf(
+  operator: OperatorNode,
+  plan: LogicalPlan,
+  hosts: ReadonlyMap<string, readonly Host[]>,
+): Parts | undefined {
+  const aggregate = operator.steps.find((step) => step.kind === 'aggregate');
+  if (aggregate !== undefined) return aggregateParts(operator, aggregate, inputGroups(operator, hosts));
+  return componentParts(operator, plan);
+}
+
+/** The part of a component's operator that reads what is outside of it takes the rows that are dealt. */
+function componentParts(operator: OperatorNode, { operators }: LogicalPlan): Parts | undefined {
+  const whole = wholeName(operator.name);
+  if (operator.inputs.some(({ node }) => wholeName(node) === whole && node !== operator.name)) return undefined;
+  const family = operators.filter(({ name }) => wholeName(name) === whole);
+  const component = family.flatMap(({ steps }) => steps).find((step) => step.kind === 'component');
+  if (component === undefined) return undefined;
+  if (component.keys !== undefined) return { operators: [operator], hosts: new Map(), keys: component.keys };
+  throw userError('placement.component-partitions', `the component of "${whole}" cannot run in several partitions`, {
+    hint: 'say in groupBy by which columns its rows may be dealt, or place it once',
+  });
+}
+
+function aggregateParts(
+  operator: OperatorNode,
+  step: AggregateStep,
+  groups: readonly { readonly inputs: readonly StreamRef[]; readonly hosts: readonly Host[] }[],
+): Parts {
+  if (step.keys.length === 0) {
+    throw userError(
+      'placement.no-keys',
+      `"${operator.name}" has no keys to deal its rows by, and is to run in several partitions`,
+      {
+        hint: 'add groupBy, or run it in one partition',
+      },
+    );
+  }
+  const halves = preAggregate(operator) ?? keyHalves(operator, step);
+  if (halves === undefined)
+    return { operators: [operator], hosts: new Map(), keys: columns(step.keys.map(({ expr }) => expr)) };
+  const [front, back] = halves;
+  const fronts = groups.map(({ inputs }, index) => {
+    return { ...front, name: index === 0 ? front.name : `${front.name}-${index + 1}`, inputs };
+  });
+  const dealt = back.steps.find((each) => each.kind === 'aggregate') ?? step;
+  const partial = front.steps.find((each) => each.kind === 'aggregate');
+  return {
+    operators: [...fronts, { ...back, inputs: fronts.map(({ name }) => ({ node: name, port: '' })) }],
+    hosts: new Map(fronts.map(({ name }, index) => [name, groups[index]?.hosts ?? []])),
+    keys: partial === undefined ? columns(dealt.keys.map(({ expr }) => expr)) : partialKeys(partial),
+  };
+}
+
+function columns(keys: readonly { readonly node: string }[]): ColumnExpr[] {
+  return keys.filter((key): key is ColumnExpr => key.node === 'column');
+}
+
+/** Inputs that run in the same places are read by one part. */
+function inputGroups({ inputs }: OperatorNode, hosts: ReadonlyMap<string, readonly Host[]>) {
+  const groups = new Map<string, { readonly inputs: StreamRef[]; readonly hosts: readonly Host[] }>();
+  for (const ref of inputs) {
+    const own = hosts.get(ref.node) ?? [];
+    const key = JSON.stringify(own);
+    const group = groups.get(key) ?? { inputs: [], hosts: own };
+    group.inputs.push(ref);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+/** Filters in front of the aggregate, and its keys as columns; undefined where it has no filter and all keys are columns. */
+function keyHalves(operator: OperatorNode, step: AggregateStep): readonly [OperatorNode, OperatorNode] | undefined {
+  const at = operator.steps.indexOf(step);
+  const before = operator.steps.slice(0, at);
+  const computed = step.keys.filter(({ expr }) => expr.node !== 'column');
+  if (before.length === 0 && computed.length === 0) return undefined;
+  const name = `${operator.name}/keys`;
+  const errors = [...operator.outputs].filter(([port]) => port === 'errors');
+  const extended =
+    computed.length === 0 ? { step, steps: before, schema: step.input } : withKeys(operator, step, before);
+  const front = { ...operator, name, steps: extended.steps, outputs: new Map([['', extended.schema], ...errors]) };
+  const back = {
+    ...operator,
+    inputs: [{ node: name, port: '' }],
+    input: extended.schema,
+    steps: [extended.step, ...operator.steps.slice(at + 1)],
+  };
+  return [front, back];
+}
+
+function withKeys(operator: OperatorNode, step: AggregateStep, before: readonly Step[]) {
+  if (step.late === 'divert') {
+    throw userError(
+      'placement.late-key',
+      `"${operator.name}" diverts late rows and has keys that are computed: its rows cannot be dealt`,
+      {
+        hint: 'compute the key in an operator of its own before it, by `with`',
+      },
+    );
+  }
+  const plain = widened(step.input);
+  const fields: Field[] = [];
+  const keys = step.keys.map((key) => {
+    if (key.expr.node === 'column') return { ...key, expr: columnOf(plain, key.expr.index) };
+    const field = { name: freeName(key.name, plain), type: key.expr.type as DataType, nullable: key.expr.nullable };
+    const index = plain.fields.length + fields.push(field) - 1;
+    const schema: Schema = { fields: [...plain.fields, ...fields] };
+    return { ...key, expr: columnOf(schema, index) };
+  });
+  const schema: Schema = { ...plain, fields: [...plain.fields, ...fields] };
+  const place = step.place;
+  const carried = step.input.fields.map((field, index) => carriedColumn(field, index, place));
+  const computed = step.keys.filter(({ expr }) => expr.node !== 'column');
+  const made = computed.map(({ text, expr }, index) => ({ name: fields[index]?.name ?? '', text, expr, place }));
+  const project: Step = { kind: 'project', columns: [...carried, ...made], output: schema };
+  return { step: { ...step, keys, input: schema, whole: step }, steps: [...before, project], schema };
+}
+
+function freeName(name: string, { fields }: Schema): string {
+  let free = `${name}/key`;
+  while (fields.some((field) => field.name === free)) free += "'";
+  return free;
+}
