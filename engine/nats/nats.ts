@@ -53,6 +53,11 @@ export interface Nats {
   readonly connected: boolean;
   /** At most once; while disconnected the message is dropped (the protocols above repeat). Throws `nats.payload-too-large`, `nats.closed`. */
   publish(subject: string, data: Uint8Array, options?: PublishOptions): void;
+  /**
+   * As `publish`, for bytes that stay as they are until `written` is called, once, when they have been written or dropped: large ones are then written
+   * from where they lie. Absent where nothing is saved by it.
+   */
+  publishKept?(subject: string, data: Uint8Array, written: () => void): void;
   /** Bytes published and not yet written to the connection: who publishes much waits for `flush` when it grows. */
   readonly pendingBytes: number;
   /** Handlers are called one after the other, in the order of arrival; an error thrown by one goes to `onError`. */

@@ -2,6 +2,7 @@
  * One connection to a NATS server or cluster, by nats.js. It reconnects for ever; calls that wait for an answer fail at once with
  * `nats.disconnected` when the connection is lost, and while it is: what became of them is not known.
  */
+import type { Socket } from 'node:net';
 import type { NatsConnectionImpl } from '@nats-io/nats-core/internal';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { externalError } from '../../errors.ts';
@@ -13,6 +14,11 @@ import { headersOf, ReceivedMessage } from './messages.ts';
 
 /** The class behind the interface too: how much is buffered, and writing it, are not in the interface. */
 export type LiveConnection = NatsConnection & NatsConnectionImpl;
+
+/** The socket is not part of the type of a transport. */
+interface SocketTransport {
+  readonly socket?: Socket;
+}
 
 /** Payloads below are copied at once and written together; larger ones are written at once, which copies them too. */
 const COPY_BELOW = 16 * 1024;
@@ -50,9 +56,7 @@ export class Connection implements Omit<Nats, 'jetstream'> {
 
   get pendingBytes(): number {
     const { outbound, transport } = this.nc.protocol;
-    // the socket's own queue is not part of the type of a transport
-    const socket = (transport as { socket?: { writableLength?: number } }).socket;
-    return outbound.size() + (socket?.writableLength ?? 0);
+    return outbound.size() + ((transport as SocketTransport).socket?.writableLength ?? 0);
   }
 
   publish(subject: string, data: Uint8Array, options: PublishOptions = {}): void {
@@ -69,6 +73,25 @@ export class Connection implements Omit<Nats, 'jetstream'> {
       throw natsError(error, `publishing ${data.length} bytes to ${subject}`);
     }
     this.given(data);
+  }
+
+  publishKept(subject: string, data: Uint8Array, written: () => void): void {
+    const { protocol } = this.nc;
+    const { socket } = protocol.transport as SocketTransport;
+    if (data.length < COPY_BELOW || data.length > this.#info.maxPayload || socket === undefined || !this.connected) {
+      this.publish(subject, data);
+      written();
+      return;
+    }
+    checkSubject(subject);
+    // nats.js would copy it into fresh memory, which costs more than all else; what it has buffered goes first
+    (protocol as unknown as { flushPending(): void }).flushPending();
+    socket.cork();
+    socket.write(`PUB ${subject} ${data.length}\r\n`);
+    // called with an error where the connection is lost, which the protocol notices by itself
+    socket.write(data, () => written());
+    socket.write('\r\n');
+    socket.uncork();
   }
 
   /** What may be handed to nats.js instead of bytes that the caller uses again; `given` must follow in the same turn. */
