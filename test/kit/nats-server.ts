@@ -64,7 +64,10 @@ export class NatsServer {
     const directory = await mkdtemp(join(tmpdir(), 'cs-nats-'));
     const server = new NatsServer(binary, await freePort(), directory, options);
     await writeFile(server.#file, server.#config());
-    await server.restart();
+    await server.restart().catch(async (error: unknown) => {
+      await server.stop();
+      throw error;
+    });
     return server;
   }
 
