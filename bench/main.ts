@@ -11,9 +11,13 @@ const benchmarks: readonly {
   readonly load: () => Promise<{ readonly benchmark: Benchmark }>;
 }[] = [
   { name: 'call', load: () => import('./call.ts') },
+  { name: 'checkpoint', load: () => import('./checkpoint.ts') },
   { name: 'csv', load: () => import('./csv.ts') },
   { name: 'ipc', load: () => import('./ipc.ts') },
+  { name: 'nats', load: () => import('./nats.ts') },
   { name: 'pipeline', load: () => import('./pipeline.ts') },
+  { name: 'recovery', load: () => import('./recovery.ts') },
+  { name: 'scale', load: () => import('./scale.ts') },
   { name: 'startup', load: () => import('./startup.ts') },
 ];
 

@@ -91,10 +91,17 @@ export class NatsPort implements DatagramPort {
     return Math.min(this.#pace.nats.info.maxPayload, this.#options.maxPayload ?? Number.POSITIVE_INFINITY);
   }
 
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, written?: () => void): void {
+    const { nats } = this.#pace;
     try {
-      this.#pace.nats.publish(this.#options.says, bytes);
+      if (written !== undefined && nats.publishKept !== undefined) {
+        nats.publishKept(this.#options.says, bytes, written);
+        return;
+      }
+      nats.publish(this.#options.says, bytes);
+      written?.();
     } catch (error) {
+      written?.();
       // closed, or connected a moment ago to a server that takes less: lost like any other, and cut anew when it is asked for again
       const { code } = error instanceof CloudskinError ? error : { code: '' };
       if (code !== 'nats.closed' && code !== 'nats.payload-too-large') throw error;

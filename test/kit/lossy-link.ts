@@ -42,9 +42,10 @@ class Side implements DatagramPort {
     return this.#link.maxBytes;
   }
 
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, written?: () => void): void {
     if (bytes.length > this.maxBytes) throw new Error(`a datagram of ${bytes.length} bytes; ${this.maxBytes} may go`);
     this.#link.carry(bytes, this.#toSender);
+    written?.();
   }
 
   onMessage(handler: (bytes: Uint8Array) => void): void {

@@ -27,6 +27,7 @@ export class Assembly {
   }
 
   clear(): void {
+    if (this.#length === 0) return;
     this.#bytes = new Uint8Array(0);
     this.#length = 0;
   }

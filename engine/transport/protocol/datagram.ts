@@ -3,8 +3,11 @@
  * repeat them, and change their order where it has connected anew. `nats.ts` is one; tests have one that does all of that on purpose.
  */
 export interface DatagramPort {
-  /** Takes the bytes before it returns. Where it cannot send now, they are lost. */
-  send(bytes: Uint8Array): void;
+  /**
+   * Takes the bytes before it returns; with `written` they stay as they are until it is called, once, and need not be copied. Where it cannot send
+   * now, they are lost.
+   */
+  send(bytes: Uint8Array, written?: () => void): void;
   /** The bytes are the handler's. Called once, at the beginning. */
   onMessage(handler: (bytes: Uint8Array) => void): void;
   /** Called when the carrier knows of itself that it is cut off (with the reason), and when it is back (undefined). Called once, at the beginning. */
@@ -31,4 +34,4 @@ export interface Timing {
   readonly ask: number;
 }
 
-export const TIMING: Timing = { keepAlive: 1_000, silence: 3_500, acknowledge: 5, ask: 50 };
+export const TIMING: Timing = { keepAlive: 1_000, silence: 3_500, acknowledge: 20, ask: 50 };

@@ -15,7 +15,7 @@ const LARGE = 8 * 1024;
 const SLACK = 128;
 const GRAIN = 16 * 1024;
 /** Buffers kept free for what comes. */
-const FREE = 64;
+const FREE = 1024;
 
 export interface Kept {
   readonly bytes: Uint8Array;
@@ -24,6 +24,10 @@ export interface Kept {
   readonly at: number;
   readonly size: number;
   readonly cost: number;
+  /** Datagrams under way from this memory. */
+  writing: number;
+  /** One of them has been written. */
+  readonly written: () => void;
 }
 
 interface Memory {
@@ -44,7 +48,7 @@ export class KeptItems {
   /** `first`: the sequence of the item that comes first. */
   constructor(first: number, maxBytes: number) {
     this.#first = first;
-    this.#maxFree = maxBytes;
+    this.#maxFree = maxBytes * 1.5;
   }
 
   /** Sequence of the oldest item; of the next that will come, where there is none. */
@@ -75,7 +79,11 @@ export class KeptItems {
     writeRecord(item, memory.bytes, memory.view, at);
     const cost = costOf(size);
     this.#cost += cost;
-    this.#items.push({ ...memory, at, size, cost });
+    const kept: Kept = { bytes: memory.bytes, view: memory.view, at, size, cost, writing: 0, written };
+    function written(): void {
+      kept.writing -= 1;
+    }
+    this.#items.push(kept);
   }
 
   /** Lets go of the oldest item; what it cost. */
@@ -86,7 +94,8 @@ export class KeptItems {
     this.#head += 1;
     this.#first += 1;
     this.#cost -= item.cost;
-    if (item.at > 0) this.#give(item);
+    // a repetition that is still being written must not find other bytes there
+    if (item.at > 0 && item.writing === 0) this.#give(item);
     if (this.#head === this.#items.length) {
       this.#items.length = 0;
       this.#head = 0;

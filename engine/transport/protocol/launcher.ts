@@ -106,7 +106,9 @@ export class Launcher {
     this.#pass(item);
     const limit = Math.min(item.bytes.length, this.#context.port.maxBytes);
     const end = this.#gather(item.bytes, HEADER + item.size, limit, window);
-    this.#write(frame, item.bytes, item.view, end);
+    writeFrame(item.view, frame, end, this.#context.port.checked);
+    item.writing += 1;
+    this.#context.port.send(item.bytes.subarray(0, end), item.written);
   }
 
   #launchSmall(frame: Frame, limit: number, window: number): void {

@@ -153,11 +153,17 @@ export class ProtocolSender implements Sender {
   #head(kind: number): Frame {
     const frame = this.#launcher.frame;
     frame.kind = kind;
-    frame.flags = this.#drained.wanted || this.#kept.cost >= this.#options.maxBytes ? FLAG.hurry : 0;
+    frame.flags = this.#drained.wanted || this.#isShort() ? FLAG.hurry : 0;
     frame.senderEpoch = this.#options.epoch;
     frame.receiverEpoch = this.#receiverEpoch;
     frame.stamp = this.#context.ports.monotonic();
     return frame;
+  }
+
+  /** It keeps all that it may, and the receiver, whose window is much larger, would see no reason to acknowledge. */
+  #isShort(): boolean {
+    const { maxBytes } = this.#options;
+    return this.#kept.cost >= maxBytes && maxBytes * 2 < this.#window;
   }
 
   #ask(): void {
