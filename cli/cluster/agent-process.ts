@@ -12,7 +12,6 @@ import { agentLog } from './agent-log.ts';
 import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-options.ts';
 import { credentials, natsUrl } from './connect.ts';
 import { openDataDirectory } from './data-directory.ts';
-import { placement } from './placement.ts';
 
 /** Milliseconds between attempts to reach a server that is not there yet. */
 const RETRY = 1_000;
@@ -35,7 +34,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const agent = await Agent.start({
     ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
     ...{ disk, log, ...host },
-    ...{ place: placement, ...replicas },
+    ...replicas,
   });
   const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
   await Promise.race([stopping.promise, closed]);

@@ -1,7 +1,7 @@
 /** Finds nats-server and writes configurations for the central one and the edge's, a leaf node with a JetStream domain of its own. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { externalError } from '../../engine/errors.ts';
@@ -88,18 +88,30 @@ export function canSyncAlways(version: string): boolean {
   return major > 2 || (major === 2 && minor >= 10);
 }
 
-/** `wanted` where nothing listens there, else any free port. */
-export async function freePort(wanted: number): Promise<number> {
-  return (await tryPort(wanted)) ?? (await tryPort(0)) ?? wanted;
+/** Ports that nothing listens on now, all different: each of `wanted`, or any other where that is taken or 0. */
+export async function freePorts(wanted: readonly number[]): Promise<readonly number[]> {
+  const held: Server[] = [];
+  try {
+    for (const port of wanted) held.push((await hold(port)) ?? (await mustHold()));
+    return held.map((server) => {
+      const address = server.address();
+      return typeof address === 'object' && address !== null ? address.port : 0;
+    });
+  } finally {
+    await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
+  }
 }
 
-function tryPort(port: number): Promise<number | undefined> {
+async function mustHold(): Promise<Server> {
+  const server = await hold(0);
+  if (server === undefined) throw externalError('up.no-port', 'this machine has no free port on 127.0.0.1');
+  return server;
+}
+
+function hold(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
-    });
+    server.listen(port, '127.0.0.1', () => resolve(server));
   });
 }

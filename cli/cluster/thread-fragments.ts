@@ -13,12 +13,16 @@ import type { BlobStore } from '../../engine/state/blobs.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
 import { createSaver } from '../../engine/state/saver.ts';
 import { NatsTransport } from '../../engine/transport/nats.ts';
+import { ThreadTransport } from '../../engine/transport/thread.ts';
+import type { Transport } from '../../engine/transport/transport.ts';
 import { componentFile } from './component-files.ts';
 import { Stores } from './stores.ts';
 import type { WorkerLogEntry } from './worker-setup.ts';
 
 export interface ThreadFragmentsOptions {
   readonly nats: Nats;
+  /** To the other worker threads of the agent. */
+  readonly local: Transport;
   /** The agent's own directory. */
   readonly directory: string;
   readonly stdout: (text: string) => Promise<void>;
@@ -32,7 +36,7 @@ export async function openThreadFragments(options: ThreadFragmentsOptions): Prom
 class ThreadFragments implements FragmentHost {
   readonly #options: ThreadFragmentsOptions;
   readonly #stores: Stores;
-  readonly #transport: NatsTransport;
+  readonly #transports: Readonly<Record<'thread' | 'local' | 'nats', Transport>>;
   readonly #thread: ThreadHost;
   /** Opened for a start that is under way. */
   readonly #opened = new Map<FragmentStart, BlobStore>();
@@ -40,12 +44,15 @@ class ThreadFragments implements FragmentHost {
   constructor(options: ThreadFragmentsOptions, stores: Stores) {
     this.#options = options;
     this.#stores = stores;
-    this.#transport = new NatsTransport({ nats: options.nats, ports: realPorts });
+    this.#transports = {
+      thread: new ThreadTransport(),
+      local: options.local,
+      nats: new NatsTransport({ nats: options.nats, ports: realPorts }),
+    };
     this.#thread = new ThreadHost({
       runtime: (start) => this.#runtime(start),
       transport: ({ id, transport }) => {
-        // A subject of the server beside it also carries what stays on the agent.
-        if (transport !== 'durable') return this.#transport;
+        if (transport !== 'durable') return this.#transports[transport];
         throw internalError('runtime.no-transport', `nothing carries channel ${id}`);
       },
       store: (start) => this.#storeOf(start),
@@ -65,7 +72,7 @@ class ThreadFragments implements FragmentHost {
 
   async close(): Promise<void> {
     await this.#thread.close();
-    await this.#transport.close();
+    await Promise.all(Object.values(this.#transports).map((transport) => transport.close()));
   }
 
   #runtime({ plan, directory: wanted, epoch }: FragmentStart): RuntimeOptions {

@@ -8,7 +8,7 @@ import { externalError, userError } from '../../engine/errors.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import { withCluster } from './connect.ts';
 import { deleteUpState, home, readUpState, type UpState, writeUpState } from './home.ts';
-import { findNatsServer, freePort, hubConfig, leafConfig, type NatsServerBinary } from './nats-server.ts';
+import { findNatsServer, freePorts, hubConfig, leafConfig, type NatsServerBinary } from './nats-server.ts';
 import { endProcess, isRunning, type ProcessRecord, startDetached } from './processes.ts';
 import type { Progress } from './progress.ts';
 
@@ -72,15 +72,15 @@ class Continuum {
   async start(port: number, progress: Progress): Promise<void> {
     mkdirSync(this.#directory, { recursive: true });
     const { version } = this.#binary;
-    const leafPort = await freePort(0);
-    const hubPort = await freePort(port === 0 ? 0 : port);
+    const wanted = [port, port === 0 ? 0 : port + 1, 0];
+    const [hubPort = 0, edgePort = 0, leafPort = 0] = await freePorts(wanted);
     const common = { directory: this.#directory, version, leafPort };
     const hub = hubConfig({ ...common, port: hubPort });
     progress.step(`starting nats-server ${version} at ${hub.url}`);
     this.state = { ...this.state, hub: hub.url };
     this.#keep(startDetached('nats-hub', this.#binary.path, ['-c', hub.config], this.#log('nats-hub')));
     await this.#ready(hub.url);
-    const leaf = leafConfig({ ...common, port: await freePort(hubPort + 1) });
+    const leaf = leafConfig({ ...common, port: edgePort });
     progress.step(`starting its leaf node at ${leaf.url}`);
     this.state = { ...this.state, leaf: leaf.url };
     this.#keep(startDetached('nats-edge', this.#binary.path, ['-c', leaf.config], this.#log('nats-edge')));

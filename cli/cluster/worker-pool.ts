@@ -6,8 +6,9 @@ import { realPorts } from '../../engine/ports.ts';
 import type { FragmentEvents, FragmentHandle, FragmentStart } from '../../engine/runtime/fragment-handle.ts';
 import { startThread } from '../../engine/runtime/workers/node-thread.ts';
 import { WorkerHost, type WorkerThread } from '../../engine/runtime/workers/worker-host.ts';
+import { LocalBroker } from '../../engine/transport/local.ts';
 import { keepComponent } from './component-files.ts';
-import type { WorkerLogEntry, WorkerSetup } from './worker-setup.ts';
+import type { WorkerData, WorkerLogEntry, WorkerSetup } from './worker-setup.ts';
 
 interface Worker {
   readonly host: WorkerHost;
@@ -18,6 +19,7 @@ export class WorkerPool implements AgentFragmentHost {
   readonly #count: number;
   readonly #setup: WorkerSetup;
   readonly #log: Log;
+  readonly #broker = new LocalBroker();
   readonly #workers = new Map<number, Worker>();
   #closed = false;
 
@@ -42,6 +44,7 @@ export class WorkerPool implements AgentFragmentHost {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#workers.values()].map(({ host }) => host.close()));
+    this.#broker.close();
   }
 
   #workerOf(number: number): Worker {
@@ -49,7 +52,9 @@ export class WorkerPool implements AgentFragmentHost {
     const known = this.#workers.get(index);
     if (known !== undefined) return known;
     const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
-    const thread = startThread(entry);
+    const port = this.#broker.connect();
+    const workerData: WorkerData = { port };
+    const thread = startThread(entry, { workerData, transferList: [port] });
     thread.onExit((reason) => {
       this.#workers.delete(index);
       const why = reason === undefined ? '' : `: ${reason.message}`;

@@ -1,4 +1,5 @@
 /** What an agent's main thread tells a worker thread when it starts it, and what the worker says back for the log. */
+import type { MessagePort } from 'node:worker_threads';
 import type { LogFields, LogLevel } from '../../engine/cluster/log.ts';
 
 export interface WorkerSetup {
@@ -8,6 +9,11 @@ export interface WorkerSetup {
   readonly name: string;
   /** The agent's own directory. */
   readonly directory: string;
+}
+
+/** Given to the thread as it starts: the way to the other worker threads. */
+export interface WorkerData {
+  readonly port: MessagePort;
 }
 
 export interface WorkerLogEntry {

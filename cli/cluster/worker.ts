@@ -1,16 +1,19 @@
 /** A worker thread of an agent: runs fragments, with a NATS connection of its own. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { connectNats } from '../../engine/nats/client.ts';
 import { realPorts } from '../../engine/ports.ts';
 import type { FragmentHost } from '../../engine/runtime/fragment-handle.ts';
 import { serveFragments, type WorkerOutlets } from '../../engine/runtime/workers/serve.ts';
+import { LocalTransport } from '../../engine/transport/local.ts';
 import { openThreadFragments } from './thread-fragments.ts';
-import type { WorkerSetup } from './worker-setup.ts';
+import type { WorkerData, WorkerSetup } from './worker-setup.ts';
 
 async function open(given: unknown, { stdout, log }: WorkerOutlets): Promise<FragmentHost> {
   const { servers, credentials, name, directory } = given as WorkerSetup;
   const nats = await connectNats({ servers, name, ...(credentials === undefined ? {} : { credentials }) });
-  const fragments = await openThreadFragments({ nats, directory, stdout, log });
+  const { port } = workerData as WorkerData;
+  const local = new LocalTransport(port);
+  const fragments = await openThreadFragments({ nats, local, directory, stdout, log });
   return {
     start: (start, events) => fragments.start(start, events),
     close: async () => {

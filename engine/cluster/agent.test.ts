@@ -191,4 +191,29 @@ describe.skipIf(!has)(has ? 'agents' : `agents: ${NO_NATS.installed}`, () => {
     expect(performance.now() - began).toBeLessThan(5_000);
     expect(edge.host.last.calls).toEqual(['barrier 1', 'commit 1', 'stop discard']);
   });
+
+  it('believe their own disks and not a server that was restored from an older one', async () => {
+    await cluster.agent({ site: 'hub', tier: 'cloud' });
+    const edge = await cluster.agent({ site: 'plant', tier: 'edge', agent: 'e' });
+    await cluster.client.deploy({ plan: cluster.plan('shop', 50), parameters: [] });
+    await cluster.until(([region]) => (region?.checkpoint ?? 0) > 0);
+    const older = await server.backup();
+    const first = edge.host.last.start;
+    const { revision } = await cluster.client.deploy({ plan: cluster.plan('shop', 50), parameters: [] });
+    await cluster.until(([region]) => region?.deployed === revision && region.checkpoint > 40);
+    const second = edge.host.last.start;
+    expect(second.epoch).toBeGreaterThan(first.epoch);
+    await server.restore(older);
+    const name = { namespace: 'default', app: 'shop' };
+    await cluster.eventually(async () => {
+      const [app, assignment] = await Promise.all([cluster.client.app(name), cluster.client.assignment(name)]);
+      return app?.deployed === revision && assignment?.deployed === revision;
+    });
+    // Nobody noticed; and when something fails, it goes on from where it was.
+    expect(edge.host.last.start).toBe(second);
+    edge.host.last.fail();
+    await cluster.until(([region]) => region?.phase === 'running' && region.restarts > 0);
+    expect(edge.host.last.start.epoch).toBe(second.epoch + 1);
+    expect(edge.host.last.start.checkpoint).toBeGreaterThan(40);
+  });
 });

@@ -20,7 +20,7 @@ import type { Wish } from './messages.ts';
 import { wishSubject } from './names.ts';
 import { Neighbours } from './neighbours.ts';
 import { pause, settledWithin } from './patience.ts';
-import type { Place } from './place.ts';
+import { type Place, placement } from './place.ts';
 import type { RegionContext } from './region-context.ts';
 import { RegionRecords } from './region-records.ts';
 import { type AgentFragmentHost, messageOf } from './slot.ts';
@@ -41,7 +41,7 @@ export interface AgentOptions extends AgentName {
   readonly log?: Log;
   readonly checkpoints: RegionContext['checkpoints'];
   readonly dropState: RegionContext['dropState'];
-  /** Decides where fragments run; only where the agent is of the cloud. */
+  /** Decides where fragments run, where the agent is of the cloud and coordinates; the compiler's unless given. */
   readonly place?: Place;
   /** Copies of the control documents, on a cluster of servers. */
   readonly replicas?: number;
@@ -97,9 +97,11 @@ export class Agent {
       ...{ ports, name: this.name, disk, log: this.#log },
       documents: () => this.#control.documents(),
       follow: (assignment) => this.#follow(assignment),
+      giveBack: async ({ distributed }) => {
+        if (distributed !== '') await plans.giveBack(distributed);
+      },
     });
-    if (options.place !== undefined && tier === 'cloud')
-      this.#coordinator = this.#makeCoordinator(plans, options.place);
+    if (tier === 'cloud') this.#coordinator = this.#makeCoordinator(plans, options.place ?? placement);
   }
 
   /** Resolves when the agent is there for others; what it ran before is taken up in the background. */

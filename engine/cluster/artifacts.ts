@@ -9,6 +9,7 @@ import type { LogicalPlan } from '../graph/plan.ts';
 import { parseValue, stringifyValue } from '../json.ts';
 import type { Objects } from '../nats/nats.ts';
 import type { AgentDisk } from './agent-disk.ts';
+import { shippedIn } from './components.ts';
 import { componentObject, planObject } from './names.ts';
 
 /** Plans kept in memory. */
@@ -55,6 +56,20 @@ export class Plans {
     await (await this.#objects()).put(planObject(digest), bytes);
     this.#remember(digest, plan);
     return digest;
+  }
+
+  /** Puts a plan, its logical plan and its components back where the store has lost them and this agent has them. */
+  async giveBack(digest: string): Promise<void> {
+    const plan = await this.distributed(digest);
+    const objects = await this.#objects();
+    for (const { digest: own, bytes } of [encodePlan(plan), encodePlan(plan.logical)]) {
+      if ((await objects.get(planObject(own))) === undefined) await objects.put(planObject(own), bytes);
+    }
+    for (const component of new Set(plan.fragments.flatMap(shippedIn))) {
+      const kept = await this.#disk?.artifact(componentObject(component));
+      const name = componentObject(component);
+      if (kept !== undefined && (await objects.get(name)) === undefined) await objects.put(name, kept);
+    }
   }
 
   component(digest: string): Promise<Uint8Array> {

@@ -12,6 +12,7 @@ import {
   type Trouble,
   versioned,
 } from './documents.ts';
+import type { AgentView } from './place.ts';
 
 /** Taken where the graph says nothing. */
 const CHECKPOINT: CheckpointPolicy = { every: 10_000, keep: 3 };
@@ -26,7 +27,7 @@ export function emptyAssignment({ namespace, app }: AppDocument): AssignmentDocu
   return {
     ...versioned,
     ...{ namespace, app, revision: 0, deployed: 0, wanted: 'stopped', term: 0, plan: '', distributed: '' },
-    ...{ checkpoint: CHECKPOINT, regions: {}, fragments: {}, nodes: {}, troubles: [] },
+    ...{ checkpoint: CHECKPOINT, regions: {}, fragments: {}, agents: [], nodes: {}, troubles: [] },
   };
 }
 
@@ -37,13 +38,29 @@ export function withWish(assignment: AssignmentDocument, app: AppDocument, term:
   return { ...rest, revision: app.revision, wanted: app.wanted, ...drain, term };
 }
 
+/** What an assignment says of the app document that it was made of; for a server that has lost the document and not the assignment. */
+export function appOf(assignment: AssignmentDocument, known: AppDocument | undefined, now: number): AppDocument {
+  const { namespace, app, revision, deployed, wanted, plan, drain, restore, fresh } = assignment;
+  return {
+    ...(known ?? { ...versioned, parameters: [] }),
+    ...{ namespace, app, revision, deployed, wanted, plan, changed: now },
+    ...(drain === undefined ? {} : { drain }),
+    ...(restore === undefined ? {} : { restore }),
+    ...(fresh === undefined ? {} : { fresh }),
+  };
+}
+
 export interface Planned {
   readonly app: AppDocument;
   readonly plan: LogicalPlan;
   readonly distributed: DistributedPlan;
   readonly digest: string;
   readonly nodes: ReadonlyMap<string, readonly Host[]>;
+  /** Those that it may have been given to. */
+  readonly agents: readonly AgentView[];
   readonly epoch: number;
+  /** Every region gets the new epoch. */
+  readonly anew: boolean;
   readonly term: number;
   readonly before: AssignmentDocument;
   /** Where a region's record and checkpoints are to be. */
@@ -53,7 +70,7 @@ export interface Planned {
 
 /** The assignment of a plan that was placed: regions whose fragments stay as they are keep their epoch, unless it is a new deployment. */
 export function assignmentOf(planned: Planned): AssignmentDocument {
-  const { app, plan, distributed, digest, nodes, term, before } = planned;
+  const { app, plan, distributed, digest, nodes, term, before, agents } = planned;
   const fragments = Object.fromEntries(
     distributed.fragments.map(({ name, region, host }) => [name, { region, host: hostOf(host) }]),
   );
@@ -66,18 +83,19 @@ export function assignmentOf(planned: Planned): AssignmentDocument {
     ...(fresh === undefined ? {} : { fresh }),
     ...{ term, plan: app.plan, distributed: digest, checkpoint: checkpointPolicy(plan), fragments, troubles: [] },
     regions: regionsOf(planned),
+    agents: agents.filter((agent) => distributed.fragments.some(({ host }) => sameAgent(host, agent))),
     nodes: Object.fromEntries([...nodes].map(([node, hosts]) => [node, hosts.map(hostOf)])),
   };
 }
 
 function regionsOf(planned: Planned): Readonly<Record<string, RegionAssignment>> {
-  const { app, distributed, before, epoch } = planned;
+  const { app, distributed, before, epoch, anew } = planned;
   const names = new Set(distributed.fragments.map(({ region }) => region));
   const regions: Record<string, RegionAssignment> = {};
   for (const name of names) {
     const members = distributed.fragments.filter(({ region }) => region === name);
     const known = before.regions[name];
-    const same = known !== undefined && before.deployed === app.deployed && sameHosts(name, planned);
+    const same = known !== undefined && !anew && before.deployed === app.deployed && sameHosts(name, planned);
     regions[name] = same
       ? known
       : newRegion(

@@ -1,15 +1,24 @@
 /**
  * The assignments that concern an agent: from its own disk first, so that it can go on alone, then as KV has them and changes them. An
- * assignment that is older than what the agent has already followed is another server's past and is left alone.
+ * assignment that is older than what the agent has already followed is another server's past: it is not followed, and what the server has
+ * lost is given back to it.
  */
 
 import type { KeyValue, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import type { AgentDisk } from './agent-disk.ts';
-import { type AgentName, type AssignmentDocument, assignmentDocument, decodeDocument, sameAgent } from './documents.ts';
+import {
+  type AgentName,
+  type AssignmentDocument,
+  assignmentDocument,
+  decodeDocument,
+  encodeDocument,
+  sameAgent,
+} from './documents.ts';
 import type { Log } from './log.ts';
 import { Loop } from './loop.ts';
-import { appLabel } from './names.ts';
+import { appLabel, assignmentKey } from './names.ts';
+import { isWrongRevision } from './region-records.ts';
 import { messageOf } from './slot.ts';
 
 /** Milliseconds to wait for the control documents before what is on disk is gone by. */
@@ -22,6 +31,8 @@ export interface AssignmentsOptions {
   readonly log: Log;
   readonly documents: () => Promise<KeyValue>;
   readonly follow: (assignment: AssignmentDocument) => void;
+  /** Puts plans and components of an assignment back among the artifacts, where this agent has them. */
+  readonly giveBack: (assignment: AssignmentDocument) => Promise<void>;
 }
 
 export class Assignments {
@@ -30,6 +41,8 @@ export class Assignments {
   readonly #followed = new Map<string, AssignmentDocument>();
   /** As they were when the agent started. */
   readonly #onDisk = new Map<string, AssignmentDocument>();
+  /** Keys that KV has said something of. */
+  readonly #served = new Set<string>();
   #watch: Subscription | undefined;
   #stopped = false;
 
@@ -67,7 +80,14 @@ export class Assignments {
     const bucket = await this.#options.documents();
     const watch = await bucket.watch('assignments.>', {
       change: ({ key, value }) => {
-        if (value !== undefined) this.#read(key, value);
+        this.#served.add(key);
+        if (value === undefined) this.#isGone(key);
+        else this.#read(key, value);
+      },
+      current: () => {
+        for (const assignment of this.#known()) {
+          if (!this.#served.has(assignmentKey(assignment))) this.#giveBack(assignment);
+        }
       },
     });
     if (this.#stopped) watch.close();
@@ -86,13 +106,56 @@ export class Assignments {
     if (this.#stopped) return;
     const label = appLabel(assignment);
     const before = this.#followed.get(label) ?? this.#onDisk.get(label);
-    if (before !== undefined && isOlder(assignment, before)) return;
+    if (before !== undefined && isOlder(assignment, before)) {
+      this.#giveBack(before);
+      return;
+    }
     this.#followed.set(label, assignment);
     for (const { epoch } of Object.values(assignment.regions)) this.#options.disk.heardOf(epoch);
     this.#options.follow(assignment);
     this.#keep(assignment, before).catch((error: unknown) => {
       this.#options.log('error', `the assignment of ${label} cannot be kept on disk: ${messageOf(error)}`);
     });
+  }
+
+  *#known(): Iterable<AssignmentDocument> {
+    yield* this.#followed.values();
+    for (const [label, assignment] of this.#onDisk) if (!this.#followed.has(label)) yield assignment;
+  }
+
+  /** Assignments are never deleted: the server has lost it. */
+  #isGone(key: string): void {
+    for (const assignment of this.#known()) if (assignmentKey(assignment) === key) this.#giveBack(assignment);
+  }
+
+  #giveBack(assignment: AssignmentDocument): void {
+    if (!this.#concerns(assignment)) return;
+    const { namespace, app, revision } = assignment;
+    const where = { namespace, app, revision, code: 'cluster.server-went-back' };
+    this.#options.log(
+      'warn',
+      'the server has an older assignment than this agent: it was restored, or replaced',
+      where,
+    );
+    this.#write(assignment).catch((error: unknown) => {
+      this.#options.log('warn', `the assignment could not be given back: ${messageOf(error)}`, where);
+    });
+  }
+
+  async #write(assignment: AssignmentDocument): Promise<void> {
+    const bucket = await this.#options.documents();
+    await this.#options.giveBack(assignment);
+    const key = assignmentKey(assignment);
+    const entry = await bucket.get(key);
+    const there = entry === undefined ? undefined : decodeDocument(assignmentDocument, entry.value, key);
+    if (there !== undefined && !isOlder(there, assignment)) return;
+    const bytes = encodeDocument(assignment);
+    try {
+      await (entry === undefined ? bucket.create(key, bytes) : bucket.update(key, bytes, entry.revision));
+    } catch (error) {
+      // Another agent was first; its change comes by the watch.
+      if (!isWrongRevision(error)) throw error;
+    }
   }
 
   async #keep(assignment: AssignmentDocument, before: AssignmentDocument | undefined): Promise<void> {

@@ -6,11 +6,12 @@ import type { Host } from '../compile/fragment-plan.ts';
 import type { KeyValue } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import type { Plans } from './artifacts.ts';
-import { assignmentOf, emptyAssignment, replaceLost, troublesOf, withWish } from './assign.ts';
+import { appOf, assignmentOf, emptyAssignment, replaceLost, troublesOf, withWish } from './assign.ts';
 import {
   type AgentName,
   type AppDocument,
   type AssignmentDocument,
+  agentLabel,
   appDocument,
   assignmentDocument,
   type SiteDocument,
@@ -22,7 +23,7 @@ import { nextStep, stepOf } from './epochs.ts';
 import { Lease, TEND } from './lease.ts';
 import type { Log } from './log.ts';
 import { Loop } from './loop.ts';
-import { appLabel, assignmentKey, siteKey } from './names.ts';
+import { appKey, appLabel, assignmentKey, siteKey } from './names.ts';
 import { LOST_AFTER, type Neighbours } from './neighbours.ts';
 import type { AgentView, Place } from './place.ts';
 import { isWrongRevision } from './region-records.ts';
@@ -45,6 +46,8 @@ export interface CoordinatorOptions {
 
 /** Milliseconds that a new leader listens before it takes anybody's silence for a loss. */
 const LISTEN = LOST_AFTER + 500;
+/** Milliseconds that agents have to give back what a server has lost. */
+const GIVE_BACK = 3_000;
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
@@ -53,6 +56,7 @@ export class Coordinator {
   readonly #apps: DocumentsCache<AppDocument>;
   readonly #assignments: DocumentsCache<AssignmentDocument>;
   readonly #sites: DocumentsCache<SiteDocument>;
+  readonly #wentBackSince = new Map<string, number>();
   #leadsSince: number | undefined;
   #domain = '';
 
@@ -101,7 +105,8 @@ export class Coordinator {
       return TEND;
     }
     if (this.#leadsSince === undefined) await this.#becomeLeader();
-    for (const [, { document }] of this.#apps.all) await this.#reconcile(document);
+    for (const [, { document }] of [...this.#assignments.all]) await this.#recall(document);
+    for (const [, { document }] of [...this.#apps.all]) await this.#reconcile(document);
     await this.#rejoin();
     return TEND;
   }
@@ -123,6 +128,19 @@ export class Coordinator {
     for (const cache of [this.#apps, this.#assignments, this.#sites]) cache.close();
     this.#options.log('warn', 'this agent is no longer the coordinator');
     this.#options.changed();
+  }
+
+  /** An app document older than the assignment that was made of it is a server's past: agents have given the assignment back. */
+  async #recall(assignment: AssignmentDocument): Promise<void> {
+    const key = appKey(assignment);
+    const app = this.#apps.get(key)?.document;
+    if (app !== undefined && app.revision >= assignment.revision) return;
+    if (!this.#lease.held || assignment.plan === '') return;
+    await this.#apps.write(key, appOf(assignment, app, this.#options.ports.now()));
+    this.#options.log('warn', `the server had lost what ${appLabel(assignment)} is to be`, {
+      ...{ namespace: assignment.namespace, app: assignment.app, revision: assignment.revision },
+      code: 'cluster.server-went-back',
+    });
   }
 
   async #reconcile(app: AppDocument): Promise<void> {
@@ -158,7 +176,7 @@ export class Coordinator {
     if (this.#listened && this.#mustLeave(before)) return this.#placed(app, before, undefined);
     const nodes = this.#listened ? this.#moved(before) : undefined;
     if (nodes !== undefined) return this.#placed(app, before, nodes);
-    if (this.#wentBack(before)) return this.#placed(app, before, new Map(Object.entries(before.nodes)));
+    if (this.#hasGoneBack(before)) return this.#placed(app, before, new Map(Object.entries(before.nodes)), true);
     return before.revision < app.revision ? withWish(before, app, term) : undefined;
   }
 
@@ -171,17 +189,20 @@ export class Coordinator {
     app: AppDocument,
     known: AssignmentDocument | undefined,
     nodes: ReadonlyMap<string, readonly Host[]> | undefined,
+    anew = false,
   ): Promise<AssignmentDocument | undefined> {
     const before = known ?? emptyAssignment(app);
     const { place, plans } = this.#options;
     try {
       const plan = await plans.logical(app.plan);
-      const assignment = nodes === undefined ? place.assign(plan, this.#agents()) : { nodes };
+      const agents = this.#agents(before);
+      const keep = new Map(Object.entries(before.nodes));
+      const assignment = nodes === undefined ? place.assign(plan, agents, keep) : { nodes };
       const distributed = place.distribute(plan, assignment, app.deployed);
       const digest = await plans.keep(distributed);
       return assignmentOf({
-        ...{ app, plan, distributed, digest, nodes: assignment.nodes, before, term: this.#lease.term },
-        epoch: this.#nextEpoch(before),
+        ...{ app, plan, distributed, digest, agents, nodes: assignment.nodes, before, term: this.#lease.term },
+        ...{ epoch: this.#nextEpoch(before), anew },
         domainOf: (leader, sites) => this.#domainOf(leader, sites),
         isAlive: (agent) => this.#options.neighbours.isAlive(agent),
       });
@@ -200,15 +221,24 @@ export class Coordinator {
     return same ? undefined : { ...before, revision: app.revision, term: this.#lease.term, troubles };
   }
 
-  #agents(): readonly AgentView[] {
-    const views: AgentView[] = [];
+  /** Agents that may be given work: those that are there, and those that have some already, though they may be silent. */
+  #agents(before?: AssignmentDocument): readonly AgentView[] {
+    const views = new Map<string, AgentView>();
+    for (const view of before?.agents ?? []) views.set(agentLabel(view), view);
     for (const { status } of this.#options.neighbours.all) {
       const { site, agent, tier, labels, devices, workers } = status;
-      const said = this.#sites.get(siteKey(site))?.document;
-      if (!this.#options.neighbours.isAlive(status) || said?.forgotten === true || said?.draining === true) continue;
-      views.push({ site, agent, tier, labels, devices, workers });
+      const view = { site, agent, tier, labels, devices, workers };
+      if (this.#options.neighbours.isAlive(status)) views.set(agentLabel(status), view);
     }
-    return views.sort((a, b) => `${a.site}/${a.agent}`.localeCompare(`${b.site}/${b.agent}`));
+    return [...views.values()]
+      .filter(({ site }) => !this.#isLeft(site))
+      .sort((a, b) => (agentLabel(a) < agentLabel(b) ? -1 : 1));
+  }
+
+  /** Whether the user wants nothing on a site. */
+  #isLeft(site: string): boolean {
+    const said = this.#sites.get(siteKey(site))?.document;
+    return said?.forgotten === true || said?.draining === true;
   }
 
   /** Other hosts for what lost agents ran, where their site has some or was forgotten; undefined where everything stays. */
@@ -220,10 +250,7 @@ export class Coordinator {
 
   /** Whether it has something on a site that the user wants empty. */
   #mustLeave({ fragments }: AssignmentDocument): boolean {
-    return Object.values(fragments).some(({ host }) => {
-      const said = this.#sites.get(siteKey(host.site))?.document;
-      return said?.forgotten === true || said?.draining === true;
-    });
+    return Object.values(fragments).some(({ host }) => this.#isLeft(host.site));
   }
 
   /** A forgotten site whose agents are back, with nothing left of what they ran, is a site like any other. */
@@ -239,6 +266,15 @@ export class Coordinator {
       await this.#sites.write(key, { ...document, forgotten: false, changed: this.#options.ports.now() });
       this.#options.log('info', `site ${document.site} is back`);
     }
+  }
+
+  /** For so long that no agent can be about to give the assignment back. */
+  #hasGoneBack(assignment: AssignmentDocument): boolean {
+    const label = appLabel(assignment);
+    const now = this.#options.ports.monotonic();
+    if (!this.#wentBack(assignment)) this.#wentBackSince.delete(label);
+    else if (!this.#wentBackSince.has(label)) this.#wentBackSince.set(label, now);
+    return now - (this.#wentBackSince.get(label) ?? now) >= GIVE_BACK;
   }
 
   /** Whether an agent has been given a later epoch than the assignment has: the server has gone back. */

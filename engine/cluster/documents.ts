@@ -2,10 +2,11 @@
  * The documents of the control plane, each a JSON value in KV or in a message. Each says the format it is written in and the oldest that
  * can read it; members that a version does not know are kept when it writes the document again.
  */
+import type { AgentInfo } from '../compile/distribute.ts';
 import type { Host } from '../compile/fragment-plan.ts';
 import { externalError } from '../errors.ts';
 import { parseValue, stringifyValue } from '../json.ts';
-import { flag, list, oneOf, optional, type Read, record, shape, text, whole } from './shape.ts';
+import { flag, list, oneOf, oneOfOr, optional, type Read, record, shape, text, whole } from './shape.ts';
 
 /** Rises where a document gains a meaning that older versions must not overlook. */
 export const FORMAT = 1;
@@ -89,6 +90,8 @@ export interface AssignmentDocument extends Versioned {
   readonly checkpoint: CheckpointPolicy;
   readonly regions: Readonly<Record<string, RegionAssignment>>;
   readonly fragments: Readonly<Record<string, FragmentAssignment>>;
+  /** The agents that have something of it, as they were then: what is known of one that is silent. */
+  readonly agents: readonly AgentInfo[];
   /** Where the partitions of each node run. */
   readonly nodes: Readonly<Record<string, readonly Host[]>>;
   /** Why the app document could not be followed, wholly or in part. */
@@ -175,6 +178,12 @@ export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocu
   checkpoint: shape<CheckpointPolicy>({ every: whole, keep: whole }),
   regions: record(shape<RegionAssignment>({ epoch: whole, leader: agentName, domain: optional(text), handover: flag })),
   fragments: record(shape<FragmentAssignment>({ region: text, host })),
+  agents: list(
+    shape<AgentInfo>({
+      ...{ site: text, agent: text, tier: oneOfOr<AgentInfo['tier']>('edge', 'cloud') },
+      ...{ labels: list(text), devices: list(text), workers: whole },
+    }),
+  ),
   nodes: record(list(host)),
   troubles: list(trouble),
 });

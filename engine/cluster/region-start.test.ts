@@ -17,7 +17,14 @@ const assignment: AssignmentDocument = {
     plan: '',
     distributed: '',
   },
-  ...{ checkpoint: { every: 1_000, keep: 3 }, regions: { main: region }, fragments: {}, nodes: {}, troubles: [] },
+  ...{
+    checkpoint: { every: 1_000, keep: 3 },
+    regions: { main: region },
+    fragments: {},
+    agents: [],
+    nodes: {},
+    troubles: [],
+  },
 };
 const record: RegionRecord = {
   ...versioned,

@@ -105,9 +105,14 @@ export class Cluster {
   }
 
   /** Resolves when `test` is true. */
-  async when(test: () => boolean, within = 10_000): Promise<void> {
+  when(test: () => boolean, within = 10_000): Promise<void> {
+    return this.eventually(() => Promise.resolve(test()), within);
+  }
+
+  /** Resolves when `test` resolves to true; that it rejects is no matter. */
+  async eventually(test: () => Promise<boolean>, within = 10_000): Promise<void> {
     const end = performance.now() + within;
-    while (!test()) {
+    while (!(await test().catch(() => false))) {
       if (performance.now() > end) throw new Error(`not within ${within} ms: ${test}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

@@ -117,4 +117,20 @@ describe.skipIf(!has)(has ? 'a continuum of processes' : `a continuum of process
     edge.start();
     await mustBeWhole();
   });
+
+  it('starts again what a site runs by itself, though the cloud is out of reach', async () => {
+    const hub = continuum.agent({ site: 'hub', tier: 'cloud' });
+    const edge = continuum.agent({ site: 'plant', tier: 'edge' });
+    await continuum.ready(2);
+    await deploy();
+    await until(({ checkpoint }) => checkpoint > 1);
+    await hub.end('SIGKILL');
+    await continuum.hub.kill();
+    await edge.end('SIGKILL');
+    edge.start();
+    await continuum.until(async () => (edge.log.includes('region finished') ? true : undefined));
+    await continuum.hub.restart();
+    hub.start();
+    await mustBeWhole();
+  });
 });

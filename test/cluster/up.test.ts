@@ -1,0 +1,105 @@
+/** `cloudskin up` and `down`, as a stranger would use them. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { UpState } from '../../cli/cluster/home.ts';
+import { isRunning } from '../../cli/cluster/processes.ts';
+import { cliPath, type Ended } from '../cli/command.ts';
+import { hasNats, NO_NATS } from '../kit/nats-server.ts';
+
+const has = hasNats('installed');
+
+describe('up', () => {
+  let home: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'cs-up-'));
+  });
+  afterEach(async () => {
+    await run('down');
+    rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+  });
+
+  function run(...args: string[]): Promise<Ended> {
+    const { CLOUDSKIN_NATS: _, ...environment } = process.env;
+    const child = spawn(process.execPath, [cliPath, ...args], {
+      env: { ...environment, NO_COLOR: '1', CLOUDSKIN_HOME: home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (status) => resolve({ status, stdout, stderr }));
+    });
+  }
+
+  const state = (): UpState => JSON.parse(readFileSync(join(home, 'up.json'), 'utf8')) as UpState;
+
+  it.skipIf(!has)(has ? 'runs a graph across two sites, and down leaves nothing' : NO_NATS.installed, async () => {
+    expect(await run('up', '--port', '0', '--workers', '1')).toMatchObject({ status: 0 });
+    const graph = join(home, 'graph.yaml');
+    writeFileSync(
+      graph,
+      `apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: numbers }
+spec:
+  sources: { rows: { generate: { rows: 2000, columns: { id: { sequence: {} } } }, schema: { id: int64 } } }
+  sinks: { out: { from: rows, file: { path: out.csv } } }
+  placement: { rows: { tier: edge }, out: { tier: cloud } }
+`,
+    );
+    const deployed = await run('deploy', graph);
+    expect(deployed).toMatchObject({ status: 0, stdout: expect.stringContaining('2 fragments on edge, cloud') });
+    expect((await run('status', 'numbers')).stdout).toContain('nats');
+    expect(await run('up')).toMatchObject({ status: 2, stderr: expect.stringContaining('up.already') });
+    expect(await run('undeploy', 'numbers')).toMatchObject({ status: 0 });
+    expect(readFileSync(join(home, 'out-00001.csv'), 'utf8').trimEnd().split('\n')).toHaveLength(2_001);
+    const { processes } = state();
+    expect(processes.filter(isRunning)).toHaveLength(4);
+    expect(await run('down')).toMatchObject({ status: 0, stdout: 'stopped 4 processes\n' });
+    expect(processes.filter(isRunning)).toEqual([]);
+  });
+
+  it.skipIf(!has)(
+    has ? 'is taken down after some of it was killed, and nothing else is' : NO_NATS.installed,
+    async () => {
+      await run('up', '--port', '0', '--workers', '1');
+      const { processes } = state();
+      const bystander = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+      for (const { name, pid } of processes)
+        if (name === 'nats-hub' || name === 'agent-edge') process.kill(pid, 'SIGKILL');
+      // A number that the system has given to somebody else meanwhile.
+      const stolen = processes.map((record) =>
+        record.name === 'nats-hub' ? { ...record, pid: bystander.pid ?? 0 } : record,
+      );
+      writeFileSync(join(home, 'up.json'), JSON.stringify({ ...state(), processes: stolen }));
+      expect(await run('down')).toMatchObject({ status: 0, stdout: 'stopped 2 processes\n' });
+      expect(processes.filter(isRunning)).toEqual([]);
+      expect(bystander.exitCode).toBeNull();
+      bystander.kill('SIGKILL');
+    },
+  );
+
+  it('says what to install where nats-server is missing', async () => {
+    const { status, stderr } = await run('up', '--nats-server', join(home, 'nowhere'));
+    expect(status).toBe(1);
+    expect(stderr).toContain('up.no-nats-server');
+    expect(stderr).toContain('apt-get install nats-server');
+  });
+
+  it('is suggested where nothing answers', async () => {
+    const { status, stderr } = await run('list', '--nats', 'nats://127.0.0.1:1');
+    expect(status).toBe(1);
+    expect(stderr).toContain('cloudskin up');
+  });
+});
