@@ -79,6 +79,8 @@ export interface SinkContext extends ConnectorContext {
   readonly identity?: string;
   /** True where checkpoints are taken: `prepare` and `commit` will be called. */
   readonly checkpointed?: boolean;
+  /** What the graph asks for. With `at-least-once` a sink that can may write at once, instead of holding output back for a checkpoint. */
+  readonly delivery?: 'exactly-once' | 'at-least-once';
   /** The sink goes on from a complete checkpoint: it commits what was prepared (it may be committed already) and discards what was written after. */
   readonly restored?: RestoredSink;
 }

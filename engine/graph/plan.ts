@@ -190,7 +190,7 @@ export interface SinkNode {
   readonly options: unknown;
   /** What the connector promises with these options; absent: at least once. */
   readonly promises?: Delivery;
-  /** What the graph insists on. `at-least-once`: output is written at once and not held for a checkpoint. */
+  /** What the graph insists on. `at-least-once`: output need not be held for a checkpoint. */
   readonly delivery?: 'exactly-once' | 'at-least-once';
   readonly place: Place;
 }

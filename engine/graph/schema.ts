@@ -169,7 +169,7 @@ const sink = z
       .enum(['exactly-once', 'at-least-once'])
       .optional()
       .describe(
-        'Insists on a guarantee: exactly-once is refused where it cannot be given; at-least-once writes at once.',
+        'Insists on a guarantee: exactly-once is refused where it cannot be given; at-least-once may write at once.',
       ),
     location,
   })

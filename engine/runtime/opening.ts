@@ -8,8 +8,8 @@ import type { CellPlan } from '../compile/cell-plan.ts';
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import { internalError, userError } from '../errors.ts';
 import type { SinkContext } from '../graph/connector.ts';
-import type { SinkNode as SinkPlan, SourceNode as SourcePlan } from '../graph/plan.ts';
-import { resolveSecrets } from '../graph/secrets.ts';
+import type { SinkNode as SinkPlan, SourceNode as SourcePlan, Step } from '../graph/plan.ts';
+import { resolveSecrets, type SecretLookup } from '../graph/secrets.ts';
 import type { RecordLog } from '../state/log.ts';
 import { CellNode } from './cell-node.ts';
 import type { Channels } from './channels.ts';
@@ -161,7 +161,7 @@ export class Opening {
     const cells = new Map<string, Cell>();
     for (const plan of this.#plan.cells) {
       try {
-        const cell = this.#options.runtime.openCell(plan);
+        const cell = this.#options.runtime.openCell(withSecrets(plan, secretsOf(this.#options.runtime)));
         cells.set(plan.name, cell instanceof Promise ? await cell : cell);
       } catch (error) {
         this.#control.failNode('cell', plan.name, error);
@@ -212,7 +212,7 @@ export class Opening {
     const spec = connectorNamed(runtime, plan.connector).sink;
     if (spec === undefined) throw internalError('runtime.no-sink', `connector ${plan.connector} has no sink`);
     const { context, quiet } = this.#sinkContext(plan);
-    const opening = spec.open(plan.options, plan.input, context);
+    const opening = spec.open(resolveSecrets(plan.options, secretsOf(runtime)), plan.input, context);
     const sink = await this.#control.orDiscard(opening, (late) => late.abort());
     if (sink === undefined) return undefined;
     return new SinkNode(plan, sink, this.#control, { quiet, queueBytes: runtime.queueBytes ?? QUEUE_BYTES });
@@ -237,6 +237,7 @@ export class Opening {
       width: runtime.width ?? 120,
       identity: this.#identity(plan.name),
       ...(checkpointed ? { checkpointed } : {}),
+      ...(plan.delivery === undefined ? {} : { delivery: plan.delivery }),
       ...(restored === undefined || state === undefined
         ? {}
         : { restored: { checkpoint: restored.checkpoint, prepared: { state: state.prepared, frozen: state.frozen } } }),
@@ -255,6 +256,17 @@ export class Opening {
     }
     for (const sink of sinks) await bounded(sink.abort(PATIENCE), PATIENCE, this.#control);
   }
+}
+
+/** The plan with the secrets in the configuration of its component, if it is one. */
+function withSecrets(plan: CellPlan, lookup: SecretLookup): CellPlan {
+  if (plan.kind !== 'component') return plan;
+  const resolved = (step: Step): Step =>
+    step.kind === 'component' ? { ...step, config: resolveSecrets(step.config, lookup) as typeof step.config } : step;
+  return {
+    ...plan,
+    operators: plan.operators.map((operator) => ({ ...operator, steps: operator.steps.map(resolved) })),
+  };
 }
 
 function noState(plan: CellPlan): Error {

@@ -3,9 +3,10 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CloudskinError, externalError, userError } from '../../errors.ts';
+import { isStandardName, resolveComponent } from '../../graph/component-name.ts';
 import { binaryKind, MalformedBinary } from './binary.ts';
 import { type ComponentParts, readComponent } from './component-binary.ts';
 import { decodePrepared, encodePrepared, isPrepared, type PreparedOperator } from './prepared.ts';
@@ -145,8 +146,6 @@ async function readOperatorFile(path: string): Promise<Uint8Array> {
   }
 }
 
-const STANDARD_NAME = /^[a-z][a-z0-9-]*$/;
-
 /** The standard operators; `operators/README.md` says what each does. */
 export const STANDARD_OPERATORS: readonly string[] = ['anomaly'];
 
@@ -162,8 +161,7 @@ function standardPath(name: string): string {
 
 /** The absolute path of what a graph calls a component: a standard operator's name, or a path relative to `directory`. */
 export function locateComponent(component: string, directory: string): string {
-  if (STANDARD_NAME.test(component)) return standardPath(component);
-  return isAbsolute(component) ? component : resolve(directory, component);
+  return isStandardName(component) ? standardPath(component) : resolveComponent(component, directory);
 }
 
 /**
@@ -175,6 +173,6 @@ export function locateComponent(component: string, directory: string): string {
  */
 export async function prepare(source: string | Uint8Array, options: PrepareOptions = {}): Promise<PreparedOperator> {
   if (typeof source !== 'string') return prepareBytes(source, 'the component', options);
-  const path = STANDARD_NAME.test(source) ? standardPath(source) : resolve(source);
+  const path = locateComponent(source, '.');
   return prepareBytes(await readOperatorFile(path), path, options);
 }
