@@ -73,7 +73,7 @@ interface Drawn {
   readonly reads: readonly number[];
 }
 
-const STEPS: Readonly<Record<Drawn['kind'], readonly Step[]>> = {
+export const STEPS: Readonly<Record<Drawn['kind'], readonly Step[]>> = {
   filter: [filter],
   sum: [sum, back],
   'filtered-sum': [filter, sum, back],

@@ -1,0 +1,146 @@
+/** A graph dealt to threads at random gives the rows that one thread gives. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Schema } from '../../engine/batch/types.ts';
+import { openCell } from '../../engine/cell/open.ts';
+import { distribute } from '../../engine/compile/distribute.ts';
+import type { Host } from '../../engine/compile/fragment-plan.ts';
+import { fuse } from '../../engine/compile/fuse.ts';
+import type { LogicalPlan } from '../../engine/graph/plan.ts';
+import { Deployment } from '../../engine/runtime/deployment.ts';
+import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
+import { RegionRun } from '../../engine/runtime/region-run.ts';
+import { ThreadHost } from '../../engine/runtime/thread-host.ts';
+import { Ledger } from '../kit/ledger.ts';
+import type { Row } from '../kit/memory-connector.ts';
+import { MemoryTransport } from '../kit/memory-transport.ts';
+import { build } from '../kit/tables.ts';
+
+const SCHEMA: Schema = {
+  fields: [
+    { name: 'machine', type: { kind: 'utf8' }, nullable: true },
+    { name: 'at', type: { kind: 'timestamp', unit: 'ms' }, nullable: true },
+    { name: 'value', type: { kind: 'int64' }, nullable: true },
+    { name: 'weight', type: { kind: 'float64' }, nullable: true },
+  ],
+  time: 1,
+};
+
+const SOURCE =
+  '{ ledger: {}, schema: { machine: utf8, at: "timestamp[ms]", value: int64, weight: float64 }, time: { column: at } }';
+
+const GRAPH = `
+apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: dealt }
+spec:
+  sources:
+    readings: ${SOURCE}
+    others: ${SOURCE}
+  operators:
+    valid: { from: readings, filter: "value <> 13" }
+    both: { from: [valid, others], with: { inverse: "1000 / (value - 7)" }, onError: divert }
+    exact:
+      from: [valid, others]
+      filter: "value > 3"
+      window: { tumbling: 10s }
+      groupBy: { m: upper(machine), even: "value % 2 = 0" }
+      aggregate: { total: sum(value), rows: count(*), least: min(weight) }
+    floats:
+      from: both
+      filter: "value > 0"
+      window: { tumbling: 10s }
+      groupBy: { m: lower(machine) }
+      aggregate: { heavy: max(weight), mean: avg(value) }
+    kept:
+      from: readings
+      window: { tumbling: 5s }
+      groupBy: [machine]
+      aggregate: { last: max(at), mean: avg(weight) }
+      late: divert
+    again:
+      from: exact
+      window: { tumbling: 1m }
+      groupBy: [m]
+      aggregate: { total: sum(total), windows: count(*) }
+      having: "windows > 0"
+  sinks:
+    a: { from: both, ledger: {} }
+    b: { from: exact, ledger: {} }
+    c: { from: floats, ledger: {} }
+    d: { from: kept, ledger: {} }
+    e: { from: again, ledger: {} }
+    f: { from: both.errors, ledger: {} }
+    g: { from: [kept.late, readings], ledger: {} }
+`;
+
+const SINKS = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+const START = 1_700_000_000_000;
+
+/** One row a machine and window of five seconds, so that no mean of floats depends on an order. */
+function readings(count: number, seed: number): Row[] {
+  return Array.from({ length: count }, (_, row): Row => {
+    const machine = (row * 31 + seed) % 11;
+    const time = START + Math.floor(row / 11) * 5_000 + seed;
+    return [machine === 4 ? null : `m${machine}`, BigInt(time), BigInt((row * 17 + seed) % 40), (row * 29) % 97];
+  });
+}
+
+function ledger(): Ledger {
+  const tables = (seeds: readonly number[]) => seeds.map((seed) => build(SCHEMA, readings(220, seed)));
+  return new Ledger({
+    readings: { partitions: tables([1, 2]), rows: 40 },
+    others: { partitions: tables([5]), rows: 70 },
+  });
+}
+
+async function planned(of: Ledger): Promise<LogicalPlan> {
+  return planOrThrow(await prepareText(GRAPH, 'graph.yaml', { connectors: [of.connector], environment: {} }));
+}
+
+/** Positions and times of errors are not of the data. */
+const sorted = (of: Ledger): unknown =>
+  SINKS.map((sink) =>
+    of
+      .rows(sink)
+      .map((row) => String(sink === 'f' ? row.slice(1, 4) : row))
+      .sort(),
+  );
+
+async function whole(): Promise<unknown> {
+  const own = ledger();
+  await new Deployment(fuse(await planned(own)), {
+    connectors: [own.connector],
+    openCell: (cell) => openCell(cell),
+  }).run();
+  return sorted(own);
+}
+
+const hosts: fc.Arbitrary<readonly Host[]> = fc
+  .uniqueArray(fc.nat(3), { minLength: 1, maxLength: 3 })
+  .map((workers) => workers.map((worker) => ({ site: 'here', agent: 'a', worker })));
+
+describe('a graph that is dealt to threads', () => {
+  it('gives the rows that it gives in one', async () => {
+    const expected = await whole();
+    expect((expected as unknown[][]).map((rows) => rows.length > 10)).toEqual(SINKS.map(() => true));
+    await fc.assert(
+      fc.asyncProperty(fc.array(hosts, { minLength: 8, maxLength: 8 }), async (choices) => {
+        const own = ledger();
+        const plan = await planned(own);
+        const nodes = new Map([
+          ...[...plan.sources, ...plan.operators].map(({ name }, index) => [name, choices[index] ?? []] as const),
+          ...plan.sinks.map(({ name }) => [name, (choices[0] ?? []).slice(0, 1)] as const),
+        ]);
+        const transport = new MemoryTransport();
+        const host = new ThreadHost({
+          runtime: () => ({ connectors: [own.connector], openCell: (cell) => openCell(cell) }),
+          transport: () => transport,
+        });
+        await new RegionRun(distribute(plan, { nodes }, { revision: 1 }), { host }).run();
+        expect(sorted(own)).toEqual(expected);
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
