@@ -17,7 +17,7 @@ export interface AgentHostOptions {
 export type AgentHost = Pick<AgentOptions, 'host' | 'checkpoints' | 'dropState'>;
 
 export async function openAgentHost({ nats, workers, setup, log }: AgentHostOptions): Promise<AgentHost> {
-  const stores = await Stores.open(nats, setup.directory);
+  const stores = await Stores.open(nats, setup.directory, setup.keyFile);
   return {
     host: new WorkerPool(workers, setup, log),
     checkpoints: async (region, domain, keep) =>

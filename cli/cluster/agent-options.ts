@@ -12,6 +12,7 @@ export interface AgentFlags {
   readonly workers?: string;
   readonly data?: string;
   readonly replicas?: string;
+  readonly keyFile?: string;
   readonly logLevel: string;
 }
 

@@ -1,4 +1,5 @@
 /** The process behind `cloudskin agent`: connects, runs until it is told to stop, and is gone within five seconds then. */
+import { resolve } from 'node:path';
 import process from 'node:process';
 import { Agent } from '../../engine/cluster/agent.ts';
 import type { Log } from '../../engine/cluster/log.ts';
@@ -22,6 +23,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   if (flags.name !== undefined) checkName('name', flags.name);
   const workers = workersOf(flags.workers);
   const replicas = replicasOf(flags.replicas);
+  const keyFile = flags.keyFile === undefined ? {} : { keyFile: resolve(flags.keyFile) };
   const data = openDataDirectory(site, flags.data, flags.name);
   const log = agentLog(flags.logLevel, { site, agent: data.agent });
   const stopping = untilSignal(log);
@@ -29,7 +31,13 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   if (nats === undefined) return 0;
   const disk = await openDirectory(`${data.path}/disk`);
   const servers = natsUrl(flags).split(',');
-  const setup = { servers, name: `agent ${site}/${data.agent}`, directory: data.path, ...credentials(flags) };
+  const setup = {
+    servers,
+    name: `agent ${site}/${data.agent}`,
+    directory: data.path,
+    ...credentials(flags),
+    ...keyFile,
+  };
   const host = await openAgentHost({ nats, workers, setup, log });
   const agent = await Agent.start({
     ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },

@@ -1,29 +1,71 @@
-/** Where checkpoints lie: on the agent's own disk, and in the object store on the region's side of NATS. */
+/**
+ * Where an agent keeps state: checkpoints on its own disk and in the object store on the region's side of NATS, encrypted where there is a key;
+ * journals of sources on its own disk. Each thread opens its own.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CloudskinError, userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import type { BlobStore } from '../../engine/state/blobs.ts';
 import { openDirectory } from '../../engine/state/directory.ts';
+import { encryptedStore, parseKey } from '../../engine/state/encrypted.ts';
+import { openLog } from '../../engine/state/log/disk.ts';
+import type { RecordLog } from '../../engine/state/log.ts';
 import { objectsStore } from '../../engine/state/objects.ts';
 import { teeStore } from '../../engine/state/tee.ts';
 
+interface App {
+  readonly namespace: string;
+  readonly app: string;
+}
+
+/** Bytes that a journal may hold; then its source waits for a checkpoint. */
+const JOURNAL_BYTES = 256 * 1_048_576;
+
 export class Stores {
   readonly #nats: Nats;
+  readonly #directory: string;
   readonly #disk: BlobStore;
+  readonly #key: Uint8Array | undefined;
 
-  private constructor(nats: Nats, disk: BlobStore) {
+  private constructor(nats: Nats, directory: string, disk: BlobStore, key: Uint8Array | undefined) {
     this.#nats = nats;
+    this.#directory = directory;
     this.#disk = disk;
+    this.#key = key;
   }
 
-  /** `directory`: the agent's own. */
-  static async open(nats: Nats, directory: string): Promise<Stores> {
-    return new Stores(nats, await openDirectory(`${directory}/checkpoints`));
+  /** `directory`: the agent's own. Throws `state.key` where the key file cannot be used. */
+  static async open(nats: Nats, directory: string, keyFile: string | undefined): Promise<Stores> {
+    const key = keyFile === undefined ? undefined : await readKey(keyFile);
+    return new Stores(nats, directory, await openDirectory(join(directory, 'checkpoints')), key);
   }
 
   /** Of an app; `domain` is the JetStream domain, absent for that of the agent's own server. */
-  async of(app: { readonly namespace: string; readonly app: string }, domain: string | undefined): Promise<BlobStore> {
+  async of({ namespace, app }: App, domain: string | undefined): Promise<BlobStore> {
     const own = domain === undefined || domain === this.#nats.info.domain;
     const jetstream = own ? this.#nats.jetstream() : this.#nats.jetstream(domain);
-    const bucket = `cs-state-${app.namespace}-${app.app}`;
-    return teeStore([this.#disk, objectsStore(await jetstream.objects(bucket), bucket)]);
+    const bucket = `cs-state-${namespace}-${app}`;
+    const plain = teeStore([this.#disk, objectsStore(await jetstream.objects(bucket), bucket)]);
+    return this.#key === undefined ? plain : encryptedStore(plain, this.#key);
+  }
+
+  /** Of one partition of a source that cannot replay. */
+  journal({ namespace, app }: App, source: string, partition: string): Promise<RecordLog> {
+    // A partition may be called anything.
+    const name = createHash('sha256').update(partition).digest('hex').slice(0, 16);
+    const directory = join(this.#directory, 'journals', namespace, app, source, name);
+    return openLog({ directory, maxBytes: JOURNAL_BYTES });
+  }
+}
+
+async function readKey(path: string): Promise<Uint8Array> {
+  try {
+    return parseKey(await readFile(path), path);
+  } catch (error) {
+    if (error instanceof CloudskinError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw userError('state.key', `the key file cannot be read: ${reason}`, { cause: error });
   }
 }

@@ -25,12 +25,14 @@ export interface ThreadFragmentsOptions {
   readonly local: Transport;
   /** The agent's own directory. */
   readonly directory: string;
+  /** Of the key that checkpoints are encrypted with. */
+  readonly keyFile?: string;
   readonly stdout: (text: string) => Promise<void>;
   readonly log: (entry: WorkerLogEntry) => void;
 }
 
 export async function openThreadFragments(options: ThreadFragmentsOptions): Promise<FragmentHost> {
-  return new ThreadFragments(options, await Stores.open(options.nats, options.directory));
+  return new ThreadFragments(options, await Stores.open(options.nats, options.directory, options.keyFile));
 }
 
 class ThreadFragments implements FragmentHost {
@@ -97,16 +99,16 @@ class ThreadFragments implements FragmentHost {
   #storeOf(start: FragmentStart): FragmentStore {
     const store = this.#opened.get(start);
     if (store === undefined) throw internalError('state.not-open', 'the store of a fragment is opened with it');
-    const { namespace, app, region, name } = start.plan;
+    const { namespace, app, region } = start.plan;
     const checkpoints = openCheckpoints({ namespace, app, region, store });
     return {
       saver: createSaver({ namespace, app, region, store, ports: realPorts }),
+      journal: (source, partition) => this.#stores.journal({ namespace, app }, source, partition),
+      // All of them: nodes may have been in other fragments then.
       load: async (id) => {
         const manifest = (await checkpoints.list()).find((one) => one.id === id)?.manifest;
         if (manifest === undefined) throw externalError('state.no-checkpoint', `there is no checkpoint ${id}`);
-        const same = manifest.fragments.filter(({ fragment }) => fragment === name);
-        const from = same.length > 0 ? same : manifest.fragments;
-        return Promise.all(from.map(({ fragment }) => checkpoints.load(manifest, fragment)));
+        return Promise.all(manifest.fragments.map(({ fragment }) => checkpoints.load(manifest, fragment)));
       },
     };
   }

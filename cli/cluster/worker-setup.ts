@@ -9,6 +9,8 @@ export interface WorkerSetup {
   readonly name: string;
   /** The agent's own directory. */
   readonly directory: string;
+  /** Of the key that checkpoints are encrypted with. */
+  readonly keyFile?: string;
 }
 
 /** Given to the thread as it starts: the way to the other worker threads. */

@@ -9,11 +9,14 @@ import { openThreadFragments } from './thread-fragments.ts';
 import type { WorkerData, WorkerSetup } from './worker-setup.ts';
 
 async function open(given: unknown, { stdout, log }: WorkerOutlets): Promise<FragmentHost> {
-  const { servers, credentials, name, directory } = given as WorkerSetup;
+  const { servers, credentials, name, directory, keyFile } = given as WorkerSetup;
   const nats = await connectNats({ servers, name, ...(credentials === undefined ? {} : { credentials }) });
   const { port } = workerData as WorkerData;
   const local = new LocalTransport(port);
-  const fragments = await openThreadFragments({ nats, local, directory, stdout, log });
+  const fragments = await openThreadFragments({
+    ...{ nats, local, directory, stdout, log },
+    ...(keyFile === undefined ? {} : { keyFile }),
+  });
   return {
     start: (start, events) => fragments.start(start, events),
     close: async () => {

@@ -21,6 +21,7 @@ export const agent: CommandModule = {
       .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS')
       .option('--workers <n>', 'threads that run cells; one less than there are cores unless given')
       .option('--data <dir>', 'what it must remember; ~/.cloudskin/agents/SITE unless given')
+      .option('--key-file <file>', 'encrypt checkpoints with its key: 32 bytes, or as hexadecimal digits')
       .option('--replicas <n>', 'copies of the control documents, on a cluster of NATS servers')
       .addOption(
         new Option('--log-level <level>', 'the least that is logged')
