@@ -55,6 +55,7 @@ export class RegionCheckpoints {
 
   /** Milliseconds until something must be done by the clock. */
   get delay(): number {
+    if (this.isLastDone) return Number.POSITIVE_INFINITY;
     const now = this.#context.ports.monotonic();
     return Math.max(0, this.#round === undefined ? this.#due - now : SOON);
   }

@@ -151,7 +151,9 @@ export class RegionLeader {
     await this.#drive(run);
     if (this.#run !== run) return 0;
     const resend = this.#wishes?.send() ?? AGAIN;
-    return Math.min(resend, this.#checkpoints?.delay ?? AGAIN);
+    // elsewhere checkpoints that are due are not begun, and there is nothing to be done at once
+    const due = this.#phase === 'running' ? this.#checkpoints?.delay : undefined;
+    return Math.min(resend, due ?? AGAIN);
   }
 
   /** Nothing runs: starts it where that is wished. */
