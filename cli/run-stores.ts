@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { externalError } from '../engine/errors.ts';
 import { realPorts } from '../engine/ports.ts';
 import type { FragmentStart } from '../engine/runtime/fragment-handle.ts';
+import { snapshotsFor } from '../engine/runtime/restore.ts';
 import type { FragmentStore } from '../engine/runtime/thread-host.ts';
 import { openCheckpoints } from '../engine/state/checkpoint-store.ts';
 import type { Checkpoints } from '../engine/state/checkpoints.ts';
@@ -36,7 +37,7 @@ export async function openStores({ directory, key, region, keep }: StoreOptions)
   const plain = await openDirectory(join(directory, 'checkpoints'));
   const store = key === undefined ? plain : encryptedStore(plain, key);
   const checkpoints = openCheckpoints({ ...region, store, keep });
-  const storeOf = (): FragmentStore => ({
+  const storeOf = (start: FragmentStart): FragmentStore => ({
     saver: createSaver({ ...region, store, ports: realPorts }),
     journal: (source, partition) => {
       // A partition may be called anything.
@@ -46,7 +47,8 @@ export async function openStores({ directory, key, region, keep }: StoreOptions)
     load: async (id) => {
       const { manifest } = await checkpoints.newest(id);
       if (manifest?.id !== id) throw externalError('state.no-checkpoint', `there is no sound checkpoint ${id}`);
-      return await Promise.all(manifest.fragments.map(({ fragment }) => checkpoints.load(manifest, fragment)));
+      const names = manifest.fragments.map(({ fragment }) => fragment);
+      return await snapshotsFor(start.plan, names, (name) => checkpoints.load(manifest, name));
     },
   });
   return { checkpoints, storeOf };

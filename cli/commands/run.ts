@@ -100,16 +100,23 @@ async function deploymentOf(
   options: Omit<RegionOptions, 'state'>,
 ): Promise<{ readonly deployment: Run; readonly release: () => Promise<void> }> {
   const { onWarning: _warning, onRestored: _restored, ...rest } = options;
-  if (state === undefined) {
+  const done = (): Promise<void> => Promise.resolve();
+  if (state === undefined && !hasPartitions(loaded)) {
     const { deploy } = await import('../load.ts');
-    return { deployment: await deploy(loaded, rest), release: () => Promise.resolve() };
+    return { deployment: await deploy(loaded, rest), release: done };
   }
   const [{ openRunState }, { deployRegion }] = await Promise.all([
     import('../run-state.ts'),
     import('../run-region.ts'),
   ]);
+  if (state === undefined) return { deployment: deployRegion(loaded, options), release: done };
   const opened = await openRunState(loaded.plan.logical, { directory: state, keyFile, fresh: fresh === true });
   return { deployment: deployRegion(loaded, { ...options, state: opened }), release: opened.release };
+}
+
+/** Without loading what runs them. */
+function hasPartitions({ plan: { logical } }: LoadedGraph): boolean {
+  return [...logical.sources, ...logical.operators].some(({ parallelism = 1 }) => parallelism !== 1);
 }
 
 function mustHaveState({ state, keyFile, fresh }: RunOptions): void {

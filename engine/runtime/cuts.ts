@@ -109,6 +109,9 @@ export class Cuts {
       sinks: new Map(),
       counters: new Map(counted.map(({ counters }) => [`${counters.kind} ${counters.name}`, counters.counts()])),
       partition: [...this.#plan.shares.values()][0]?.partition ?? 0,
+      shares: new Map(
+        [...this.#plan.shares].map(([node, { partition, partitions }]) => [node, { partition, partitions }]),
+      ),
     };
   }
 }

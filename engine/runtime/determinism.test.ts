@@ -19,7 +19,7 @@ metadata: { name: determinism }
 spec:
   sources:
     readings:
-      memory: {}
+      scripted: {}
       schema: { machine: utf8, at: "timestamp[ms]", value: float64 }
       time: { column: at, maxDelay: 2s }
   operators:
@@ -41,11 +41,11 @@ spec:
       aggregate: { rows: count(*) }
       late: divert
   sinks:
-    shown: { from: tens, memory: {} }
-    summed: { from: minutes, memory: {} }
-    late: { from: tens.late, memory: {} }
-    rest: { from: again, memory: {} }
-    lost: { from: again.late, memory: {} }
+    shown: { from: tens, scripted: {} }
+    summed: { from: minutes, scripted: {} }
+    late: { from: tens.late, scripted: {} }
+    rest: { from: again, scripted: {} }
+    lost: { from: again.late, scripted: {} }
 `;
 
 const SINKS = ['shown', 'summed', 'late', 'rest', 'lost'] as const;

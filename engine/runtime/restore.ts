@@ -15,6 +15,34 @@ export interface Restored {
   readonly snapshots: readonly FragmentSnapshot[];
 }
 
+/**
+ * Of a checkpoint with the snapshots `fragments`, those that a fragment needs: its own where all its nodes were dealt as they are
+ * now, otherwise all, because its state may be spread over them.
+ */
+export async function snapshotsFor(
+  plan: FragmentPlan,
+  fragments: readonly string[],
+  load: (fragment: string) => Promise<FragmentSnapshot>,
+): Promise<readonly FragmentSnapshot[]> {
+  const own = fragments.includes(plan.name) ? await load(plan.name) : undefined;
+  if (own !== undefined && covers(own, plan)) return [own];
+  const others = await Promise.all(fragments.filter((name) => name !== plan.name).map(load));
+  return own === undefined ? others : [own, ...others];
+}
+
+function covers(snapshot: FragmentSnapshot, plan: FragmentPlan): boolean {
+  const cells = plan.cells.every(({ name }) => snapshot.cells.has(name));
+  const sources = plan.sources.every(({ name }) => snapshot.sources.has(name));
+  return cells && sources && [...plan.shares.keys()].every((node) => sameShare(snapshot, plan, node));
+}
+
+/** A node without a share is whole. */
+function sameShare({ shares }: FragmentSnapshot, plan: FragmentPlan, node: string): boolean {
+  const { partition = 0, partitions = 1 } = shares?.get(node) ?? {};
+  const now = plan.shares.get(node);
+  return partition === (now?.partition ?? 0) && partitions === (now?.partitions ?? 1);
+}
+
 /** Those that hold state of a node; of one that runs once a site, its own alone. */
 function snapshotsOf(restored: Restored | undefined, plan: FragmentPlan, node: string): readonly FragmentSnapshot[] {
   const all = restored?.snapshots ?? [];
@@ -56,13 +84,16 @@ export interface CellPast {
 
 /** Puts back the state of a cell that has just been opened. Throws `state.mismatch` where it does not fit. */
 export function restoreCell(restored: Restored, fragment: FragmentPlan, plan: CellPlan, cell: Cell): CellPast {
-  const found = snapshotsOf(restored, fragment, plan.operators[0]?.name ?? '').flatMap(({ fragment: name, cells }) =>
-    [...cells].flatMap(([key, snapshot]) => (shares(key, plan) ? [{ name, key, snapshot }] : [])),
+  const node = plan.operators[0]?.name ?? '';
+  const found = snapshotsOf(restored, fragment, node).flatMap((from) =>
+    [...from.cells].flatMap(([key, snapshot]) => (shares(key, plan) ? [{ from, key, snapshot }] : [])),
   );
-  const [only] = found;
-  if (only === undefined) return { watermark: undefined, ended: false };
-  const same = found.length === 1 && only.name === fragment.name && only.key === plan.name;
-  if (!(same && restoreImage(cell, only.snapshot))) restoreLogical(fragment, plan, cell, found);
+  if (found.length === 0) return { watermark: undefined, ended: false };
+  const same = found.find(({ from, key }) => key === plan.name && sameShare(from, fragment, node));
+  if (same !== undefined && restoreImage(cell, same.snapshot)) {
+    return { watermark: same.snapshot.watermark, ended: same.snapshot.ended === true };
+  }
+  restoreLogical(fragment, plan, cell, found);
   const marks = found.flatMap(({ snapshot }) => (snapshot.ended === true ? [] : [snapshot.watermark]));
   const known = marks.filter((mark) => mark !== undefined);
   return {

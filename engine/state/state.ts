@@ -81,4 +81,6 @@ export interface FragmentSnapshot {
   /** Rows counted so far, by node, so that totals go on. */
   readonly counters: ReadonlyMap<string, Readonly<Record<string, number>>>;
   readonly partition: number;
+  /** By node, which partition of how many was here: an image goes back only into the same. */
+  readonly shares?: ReadonlyMap<string, { readonly partition: number; readonly partitions: number }>;
 }

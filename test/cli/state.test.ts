@@ -1,9 +1,10 @@
 /** `run --state` from outside: killed at any moment, stopped, started over; what it wrote is what an undisturbed run writes. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cloudskin, type Ended, scratch, start } from './command.ts';
+import { checkpointIn } from './checkpoints.ts';
+import { cloudskin, scratch, start } from './command.ts';
 
 let directory = '';
 
@@ -51,23 +52,6 @@ function place(name: string): string {
 const outputOf = (path: string): string[] =>
   ['all.csv', 'seconds.csv'].map((file) => readFileSync(join(path, file), 'utf8'));
 
-/** Resolves when a checkpoint has been completed from now on; rejects when the run has ended before. */
-async function checkpointIn(cwd: string, ended: Promise<Ended>): Promise<void> {
-  const newest = (): string => {
-    const manifests = join(cwd, 'state/checkpoints/default/killed/all/manifest');
-    return existsSync(manifests) ? (readdirSync(manifests).toSorted().at(-1) ?? '') : '';
-  };
-  const before = newest();
-  let isOver = false;
-  void ended.then(() => {
-    isOver = true;
-  });
-  while (newest() <= before) {
-    if (isOver) throw new Error(`it ended before it took a checkpoint: ${(await ended).stderr}`);
-    await sleep(10);
-  }
-}
-
 const args = ['run', 'graph.json', '--state', 'state'];
 
 let undisturbed: string[] = [];
@@ -89,7 +73,7 @@ describe('run --state', () => {
     let restored = 0;
     for (const further of [0, 60, 110]) {
       const { child, ended } = start(args, { cwd });
-      await checkpointIn(cwd, ended);
+      await checkpointIn(cwd, 'killed', ended);
       await sleep(further);
       child.kill('SIGKILL');
       if ((await ended).stderr.includes('goes on from checkpoint')) restored += 1;
@@ -103,7 +87,7 @@ describe('run --state', () => {
   it('leaves off at a checkpoint on Ctrl-C, goes on from it, and refuses a second run meanwhile', async () => {
     const cwd = place('stopped');
     const { child, ended } = start(args, { cwd });
-    await checkpointIn(cwd, ended);
+    await checkpointIn(cwd, 'killed', ended);
     const second = await cloudskin(args, { cwd });
     expect(second).toMatchObject({ status: 2, stderr: expect.stringContaining('another run') });
     child.kill('SIGINT');
@@ -119,7 +103,7 @@ describe('run --state', () => {
     writeFileSync(join(cwd, 'key'), 'ab'.repeat(32));
     writeFileSync(join(cwd, 'other'), 'cd'.repeat(32));
     const { child, ended } = start([...args, '--key-file', 'key'], { cwd });
-    await checkpointIn(cwd, ended);
+    await checkpointIn(cwd, 'killed', ended);
     child.kill('SIGINT');
     await ended;
     const again = await cloudskin([...args, '--key-file', 'other', '--fresh'], { cwd });

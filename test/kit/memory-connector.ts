@@ -65,7 +65,7 @@ export class Memory {
 
   get connector(): Connector {
     return {
-      name: 'memory',
+      name: 'scripted',
       summary: 'sources and sinks of a test',
       example: '',
       source: {

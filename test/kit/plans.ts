@@ -1,4 +1,4 @@
-/** Logical plans written by hand, for tests of what runs them; the connector is `memory` throughout. */
+/** Logical plans written by hand, for tests of what runs them; the connector is `scripted` throughout. */
 import type { Schema } from '../../engine/batch/types.ts';
 import type { Place } from '../../engine/errors.ts';
 import {
@@ -41,7 +41,7 @@ export function planOf(draft: Draft): LogicalPlan {
   const sources = Object.entries(draft.sources).map(([name, source]): SourceNode => {
     schemas.set(name, source.schema).set(`${name}.errors`, ERRORS_SCHEMA);
     const { onError = 'fail', ...rest } = source;
-    return { name, connector: 'memory', options: {}, paths: new Map(), attach: [], onError, ...rest, place: PLACE };
+    return { name, connector: 'scripted', options: {}, paths: new Map(), attach: [], onError, ...rest, place: PLACE };
   });
   const schemaOf = (streams: readonly string[]): Schema => {
     const schema = schemas.get(streams[0] ?? '');
@@ -56,7 +56,7 @@ export function planOf(draft: Draft): LogicalPlan {
     return { name, inputs, input, steps: operator.steps ?? [], outputs, onError: 'fail' as const, place: PLACE };
   });
   const sinks = Object.entries(draft.sinks).map(([name, from]) => {
-    return { name, inputs: from.map(refOf), input: schemaOf(from), connector: 'memory', options: {}, place: PLACE };
+    return { name, inputs: from.map(refOf), input: schemaOf(from), connector: 'scripted', options: {}, place: PLACE };
   });
   return { name: 'test', namespace: 'default', file: '<object>', sources, operators, sinks, warnings: [] };
 }

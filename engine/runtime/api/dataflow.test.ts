@@ -26,7 +26,7 @@ const numbers = defineGraph({
 
 const streaming = defineGraph({
   ...header,
-  spec: { sources: { numbers: { memory: {}, schema: { id: 'int64', at: 'timestamp[us]' } } } },
+  spec: { sources: { numbers: { scripted: {}, schema: { id: 'int64', at: 'timestamp[us]' } } } },
 });
 
 async function rowsOf(batches: AsyncIterable<RecordBatch>): Promise<unknown[]> {
@@ -295,7 +295,7 @@ describe('a dataflow', () => {
 
   it('runs from sources to sinks with run', async () => {
     const { memory } = endless(3);
-    const graph = { ...streaming, spec: { ...streaming.spec, sinks: { out: { from: 'numbers', memory: {} } } } };
+    const graph = { ...streaming, spec: { ...streaming.spec, sinks: { out: { from: 'numbers', scripted: {} } } } };
     const summary = await run(graph, { connectors: [memory.connector] });
     expect(summary.sinks).toEqual([{ name: 'out', rows: 300, wrote: ['memory:out'] }]);
   });
