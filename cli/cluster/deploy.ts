@@ -25,7 +25,7 @@ export interface DeployFlags extends NatsOptions {
 export async function deployGraph(graph: string, flags: DeployFlags, terminal: Terminal): Promise<void> {
   const timeout = milliseconds('--timeout', flags.timeout);
   const { plan, directory } = await loadGraph(graph, flags.param, terminal, { warn: true });
-  const logical: LogicalPlan = { ...plan.logical, namespace: flags.namespace ?? plan.logical.namespace };
+  const logical: LogicalPlan = { ...plan.graph, namespace: flags.namespace ?? plan.graph.namespace };
   const progress = new Progress(terminal, flags.json);
   const began = performance.now();
   try {

@@ -31,6 +31,9 @@ export interface CellPlan {
 }
 
 export interface PhysicalPlan {
+  /** As the graph has it: what is deployed elsewhere. */
+  readonly graph: LogicalPlan;
+  /** Components alone in their operators, site columns put in. */
   readonly logical: LogicalPlan;
   /** In an order in which every cell comes after those it reads. */
   readonly cells: readonly CellPlan[];

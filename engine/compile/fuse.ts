@@ -11,7 +11,7 @@ import { splitComponents } from './split.ts';
 /** The physical plan of one process: every operator in exactly one cell, cells after those they read. */
 export function fuse(whole: LogicalPlan): PhysicalPlan {
   const plan = splitComponents(addSiteColumns(whole));
-  return { logical: plan, cells: fuseOperators(plan, []) };
+  return { graph: whole, logical: plan, cells: fuseOperators(plan, []) };
 }
 
 /** Cells of the plan's operators, components being alone in theirs. `reads`: streams that are read elsewhere, too. */
