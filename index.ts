@@ -34,14 +34,9 @@ export type {
   SourceSpec,
 } from './engine/graph/connector.ts';
 export type { LogicalPlan, StreamRef } from './engine/graph/plan.ts';
-export {
-  METRICS,
-  type MetricDefinition,
-  type MetricsSnapshot,
-  type NodeKind,
-  type NodeMetrics,
-  type RunState,
-} from './engine/metrics/snapshot.ts';
+export type { MetricsSnapshot, NodeKind, NodeMetrics, RunState } from './engine/metrics/snapshot.ts';
+export { METRICS, type MetricDefinition, type MetricSubject } from './engine/metrics/table.ts';
+export type { Ports, Timer } from './engine/ports.ts';
 export type { Chunk, CodeValue } from './engine/runtime/api/chunk.ts';
 export type { SourceInput } from './engine/runtime/api/code-source.ts';
 export type { Dataflow } from './engine/runtime/api/dataflow.ts';
@@ -55,7 +50,6 @@ export {
 export type { ObserveOptions, Overflow } from './engine/runtime/api/observer.ts';
 export type { GraphInput, OpenOptions } from './engine/runtime/api/open.ts';
 export type { SinkSummary, Summary } from './engine/runtime/deployment.ts';
-export type { Ports, Timer } from './engine/ports.ts';
 
 /**
  * Opens a graph: reads and checks it, all problems at once (`CloudskinError` with `problems`). Rows begin to flow when the first

@@ -14,6 +14,7 @@ export interface AgentFlags {
   readonly replicas?: string;
   readonly keyFile?: string;
   readonly logLevel: string;
+  readonly metrics?: string;
 }
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;

@@ -23,6 +23,7 @@ export const agent: CommandModule = {
       .option('--data <dir>', 'what it must remember; ~/.cloudskin/agents/SITE unless given')
       .option('--key-file <file>', 'encrypt checkpoints with its key: 32 bytes, or as hexadecimal digits')
       .option('--replicas <n>', 'copies of the control documents, on a cluster of NATS servers')
+      .option('--metrics <host:port>', 'where Prometheus may scrape, at /metrics; loopback where no host is given')
       .addOption(
         new Option('--log-level <level>', 'the least that is logged')
           .choices(['debug', 'info', 'warn', 'error'])

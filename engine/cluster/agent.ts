@@ -23,7 +23,7 @@ import { pause, settledWithin } from './patience.ts';
 import { type Place, placement } from './place.ts';
 import type { RegionContext } from './region-context.ts';
 import { RegionRecords } from './region-records.ts';
-import { type AgentFragmentHost, messageOf } from './slot.ts';
+import { type AgentFragmentHost, messageOf, type Slot } from './slot.ts';
 import type { AgentStatus } from './status.ts';
 
 export interface AgentOptions extends AgentName {
@@ -140,6 +140,11 @@ export class Agent {
       fragments: this.#hosting.figures(),
       regions: this.#leading.figures(),
     };
+  }
+
+  /** The fragments that it runs, or ran last. */
+  slots(): Iterable<Slot> {
+    return this.#hosting.slots();
   }
 
   /** Takes last checkpoints, lets go of everything, and says goodbye; within five seconds. */
