@@ -48,7 +48,7 @@ export class CellNode {
     const image = state?.image?.();
     const logical = image === undefined ? state?.exportLogical?.() : undefined;
     return {
-      ...(image === undefined ? {} : { image }),
+      ...(image === undefined ? {} : { image, plan: this.plan }),
       ...(logical === undefined ? {} : { logical }),
       ...(this.#handed === TIME_MIN ? {} : { watermark: this.#handed }),
       ...(this.#flushed ? { ended: true } : {}),

@@ -4,6 +4,7 @@
  */
 import { CloudskinError, externalError, internalError } from '../errors.ts';
 import type { NodeKind } from '../metrics/snapshot.ts';
+import type { Tracer } from '../metrics/trace.ts';
 import { WorkClock } from '../metrics/work-clock.ts';
 import type { Ports } from '../ports.ts';
 
@@ -52,6 +53,8 @@ export class Latch {
 
 export class Control {
   readonly ports: Ports;
+  /** Follows batches, where somebody wants that. */
+  readonly tracer: Tracer | undefined;
   /** Which node works. */
   readonly clock: WorkClock;
   /** Sources are to hand over nothing more. */

@@ -96,7 +96,7 @@ export class Opening {
     const parts: Parts = {
       sources: this.sources,
       inlets: this.#attempt(() => this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control))),
-      cells: this.#attempt(() => this.#restoredCells(cells)),
+      cells: await this.#restoredCells(cells),
       sinks,
       outlets: this.#attempt(() => senders.map(({ outlet, ends }) => new OutletNode(outlet, ends, this.#control))),
     };
@@ -170,19 +170,29 @@ export class Opening {
     return cells;
   }
 
-  #restoredCells(cells: ReadonlyMap<string, Cell>): CellNode[] {
-    return this.#plan.cells.map((plan) => {
+  /** Their state put back; none once the run has failed. */
+  async #restoredCells(cells: ReadonlyMap<string, Cell>): Promise<readonly CellNode[]> {
+    const nodes: CellNode[] = [];
+    for (const plan of this.#plan.cells) {
       const cell = cells.get(plan.name);
-      if (cell === undefined) throw internalError('runtime.no-cell', `cell ${plan.name} was not opened`);
-      if (this.#options.checkpointed && cell.state === undefined) throw noState(plan);
-      const node = new CellNode(plan, cell, this.#control);
-      const { restored } = this.#options;
-      if (restored !== undefined) {
-        const { watermark, ended } = restoreCell(restored, this.#plan, plan, cell);
-        node.restored(watermark, ended);
+      if (cell === undefined || this.#control.failure !== undefined) return [];
+      try {
+        nodes.push(await this.#restoredCell(plan, cell));
+      } catch (error) {
+        this.#control.failNode('cell', plan.name, error);
       }
-      return node;
-    });
+    }
+    return nodes;
+  }
+
+  async #restoredCell(plan: CellPlan, cell: Cell): Promise<CellNode> {
+    const { restored, runtime, checkpointed } = this.#options;
+    if (checkpointed && cell.state === undefined) throw noState(plan, cell);
+    const node = new CellNode(plan, cell, this.#control);
+    if (restored === undefined) return node;
+    const { watermark, ended } = await restoreCell(restored, this.#plan, { plan, cell }, runtime.openCell);
+    node.restored(watermark, ended);
+    return node;
   }
 
   #restoreCounters({ sources, cells, sinks }: Parts): void {
@@ -269,9 +279,13 @@ function withSecrets(plan: CellPlan, lookup: SecretLookup): CellPlan {
   };
 }
 
-function noState(plan: CellPlan): Error {
+function noState({ name }: CellPlan, { noState: why }: Cell): Error {
   const hint = 'leave `checkpoint` out of the graph, or use an operator whose state can be taken';
-  return userError('checkpoint.no-state', `the state of ${plan.name} cannot be taken, so that no checkpoint can be`, {
-    hint,
-  });
+  return userError(
+    'checkpoint.no-state',
+    `the state of ${name} cannot be taken, so that no checkpoint can be${why === undefined ? '' : `: ${why}`}`,
+    {
+      hint,
+    },
+  );
 }

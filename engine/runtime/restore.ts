@@ -5,9 +5,9 @@
 import type { Cell } from '../cell/cell.ts';
 import type { CellPlan } from '../compile/cell-plan.ts';
 import { type FragmentPlan, KEY_GROUPS } from '../compile/fragment-plan.ts';
-import { CloudskinError, internalError } from '../errors.ts';
+import { CloudskinError, externalError, internalError } from '../errors.ts';
 import { earlier } from '../progress/time.ts';
-import type { CellSnapshot, FragmentSnapshot, PartitionState, SinkSnapshot } from '../state/state.ts';
+import type { CellSnapshot, FragmentSnapshot, LogicalState, PartitionState, SinkSnapshot } from '../state/state.ts';
 
 export interface Restored {
   readonly checkpoint: number;
@@ -82,8 +82,16 @@ export interface CellPast {
   readonly ended: boolean;
 }
 
-/** Puts back the state of a cell that has just been opened. Throws `state.mismatch` where it does not fit. */
-export function restoreCell(restored: Restored, fragment: FragmentPlan, plan: CellPlan, cell: Cell): CellPast {
+/**
+ * Puts back the state of a cell that has just been opened; `open` opens former ones, for their logical form. Throws `state.mismatch`
+ * where it does not fit, `state.foreign-module` where an image is of code that is not made any more.
+ */
+export async function restoreCell(
+  restored: Restored,
+  fragment: FragmentPlan,
+  { plan, cell }: { readonly plan: CellPlan; readonly cell: Cell },
+  open: (plan: CellPlan) => Cell | Promise<Cell>,
+): Promise<CellPast> {
   const node = plan.operators[0]?.name ?? '';
   const found = snapshotsOf(restored, fragment, node).flatMap((from) =>
     [...from.cells].flatMap(([key, snapshot]) => (shares(key, plan) ? [{ from, key, snapshot }] : [])),
@@ -93,7 +101,7 @@ export function restoreCell(restored: Restored, fragment: FragmentPlan, plan: Ce
   if (same !== undefined && restoreImage(cell, same.snapshot)) {
     return { watermark: same.snapshot.watermark, ended: same.snapshot.ended === true };
   }
-  restoreLogical(fragment, plan, cell, found);
+  await restoreLogical(fragment, plan, cell, found, open);
   const marks = found.flatMap(({ snapshot }) => (snapshot.ended === true ? [] : [snapshot.watermark]));
   const known = marks.filter((mark) => mark !== undefined);
   return {
@@ -106,10 +114,20 @@ function least(a: bigint | undefined, b: bigint): bigint {
   return a === undefined ? b : earlier(a, b);
 }
 
+/** The first half of an aggregate done in two (engine/compile/pre-aggregate.ts). */
+const PARTIAL = '/partial';
+
 /** True where a cell that was had an operator of this one. */
 function shares(name: string, plan: CellPlan): boolean {
-  const operators = name.split('+');
-  return plan.operators.some((operator) => operators.includes(operator.name));
+  return name.split('+').some((operator) => ownerOf(operator, plan) !== undefined);
+}
+
+/** The operator of the cell that takes the state of one that was: itself; the whole aggregate that of its halves. */
+function ownerOf(former: string, { operators }: CellPlan): string | undefined {
+  if (operators.some(({ name }) => name === former)) return former;
+  const whole = operators.find(({ name }) => name + PARTIAL === former);
+  const isWhole = whole?.steps.every((step) => step.kind !== 'aggregate' || step.phase === undefined);
+  return isWhole === true ? whole?.name : undefined;
 }
 
 /** False where the image is of other code, or there is none. */
@@ -124,25 +142,56 @@ function restoreImage(cell: Cell, { image }: CellSnapshot): boolean {
   }
 }
 
-function restoreLogical(
+interface Found {
+  readonly key: string;
+  readonly snapshot: CellSnapshot;
+}
+
+async function restoreLogical(
   fragment: FragmentPlan,
   plan: CellPlan,
   cell: Cell,
-  found: readonly { readonly key: string; readonly snapshot: CellSnapshot }[],
-): void {
-  const names = plan.operators.map(({ name }) => name);
-  const lost = found.find(({ snapshot }) => snapshot.image !== undefined && snapshot.logical === undefined);
-  if (lost !== undefined) {
-    const message = `the state of ${lost.key} is an image of other code, and there is no logical form of it`;
-    throw internalError('state.foreign-module', message);
+  found: readonly Found[],
+  open: (plan: CellPlan) => Cell | Promise<Cell>,
+): Promise<void> {
+  const share = fragment.shares.get(plan.operators[0]?.name ?? '');
+  const groups = { first: share?.firstGroup ?? 0, last: share?.lastGroup ?? KEY_GROUPS - 1 };
+  const former: Cell[] = [];
+  try {
+    const states: LogicalState[] = [];
+    for (const one of found) states.push(...(one.snapshot.logical ?? (await logicalOf(one, open, former))));
+    const own = states.flatMap((state) => {
+      const operator = ownerOf(state.operator, plan);
+      return operator === undefined ? [] : [{ ...state, operator }];
+    });
+    if (own.length === 0) return;
+    if (cell.state?.importLogical === undefined) {
+      throw internalError('state.mismatch', `cell ${plan.name} cannot take state in its logical form`);
+    }
+    cell.state.importLogical(own, groups);
+  } finally {
+    for (const one of former) one.close();
   }
-  const states = found
-    .flatMap(({ snapshot }) => snapshot.logical ?? [])
-    .filter(({ operator }) => names.includes(operator));
-  if (states.length === 0) return;
-  if (cell.state?.importLogical === undefined) {
-    throw internalError('state.mismatch', `cell ${plan.name} cannot take state in its logical form`);
+}
+
+/** Has the cell that was export what its image holds; it stays open in `former` as long as its rows are needed. */
+async function logicalOf(
+  { key, snapshot: { image, plan } }: Found,
+  open: (plan: CellPlan) => Cell | Promise<Cell>,
+  former: Cell[],
+): Promise<readonly LogicalState[]> {
+  if (image === undefined) return [];
+  const cell = plan === undefined ? undefined : await open(plan as CellPlan);
+  if (cell !== undefined) former.push(cell);
+  if (cell?.state?.restoreImage === undefined || cell.state.exportLogical === undefined) {
+    throw externalError(
+      'state.foreign-module',
+      `the state of ${key} is an image that only the very same cell can take`,
+      {
+        hint: 'go on with the graph as it was, or begin anew',
+      },
+    );
   }
-  const share = fragment.shares.get(names[0] ?? '');
-  cell.state.importLogical(states, { first: share?.firstGroup ?? 0, last: share?.lastGroup ?? KEY_GROUPS - 1 });
+  cell.state.restoreImage(image);
+  return cell.state.exportLogical();
 }

@@ -62,6 +62,8 @@ export interface CellSnapshot {
   readonly watermark?: bigint;
   /** Its inputs had ended and it has been flushed. */
   readonly ended?: true;
+  /** With an image, the plan of its cell: with it the cell can be opened again to export the logical form, where no cell of now takes the image. */
+  readonly plan?: unknown;
 }
 
 export interface SinkSnapshot {
