@@ -8,6 +8,8 @@ import type { SeededRandom } from './random.ts';
 
 /** Where the virtual clock begins, milliseconds since the epoch. */
 export const EPOCH = 1_700_000_000_000;
+/** Milliseconds: Node has no shorter timer either. */
+const SHORTEST = 1;
 /** Milliseconds that a turn of the event loop takes at most. */
 const LONGEST_TURN = 0.05;
 
@@ -31,7 +33,7 @@ export class SimulatedNode {
     this.ports = {
       now: () => EPOCH + Math.floor(this.clock.now * this.rate + this.skew),
       monotonic: () => this.clock.now * this.rate,
-      after: (milliseconds, task) => this.after(milliseconds / this.rate, task),
+      after: (milliseconds, task) => this.after(Math.max(SHORTEST, milliseconds) / this.rate, task),
       random: () => this.random.next(),
       turn: () => new Promise((resolve) => this.after(this.random.next() * LONGEST_TURN, resolve)),
     };

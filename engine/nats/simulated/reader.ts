@@ -263,6 +263,8 @@ export async function openReader(js: JetStreamCalls, stream: string, options: Re
 export async function lastOfEach(js: JetStreamCalls, stream: string, filter: string): Promise<StoredMessage[]> {
   const found: StoredMessage[] = [];
   const done = Promise.withResolvers<void>();
+  // it may be settled before the reader is open, when nobody waits for it yet
+  done.promise.catch(() => undefined);
   const reader = await openReader(js, stream, {
     filter,
     lastOfSubject: true,

@@ -1,0 +1,140 @@
+/** Two servers with a link, two agents in the cloud and one at each of two sites of the edge, and the app deployed on them. */
+import { ClusterClient } from '../../../engine/cluster/client.ts';
+import type { RegionPhase } from '../../../engine/cluster/status.ts';
+import type { Nats } from '../../../engine/nats/nats.ts';
+import type { Link } from '../../../engine/nats/simulated/link.ts';
+import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
+import type { Stage } from '../stage.ts';
+import { appPlan, batchesOf, expectedRows, textOf } from './app.ts';
+import { Machine } from './machine.ts';
+import { Outside } from './outside.ts';
+import type { Planted } from './plants.ts';
+import { Overseer } from './watched-host.ts';
+
+/** Milliseconds between two attempts of the user to deploy. */
+const AGAIN = 500;
+
+export class ClusterContinuum {
+  readonly stage: Stage;
+  readonly hub: SimulatedServer;
+  readonly leaf: SimulatedServer;
+  readonly link: Link;
+  readonly machines: readonly Machine[];
+  readonly outside: Outside;
+  readonly overseer: Overseer;
+  deployed = false;
+
+  constructor(stage: Stage, planted: Planted) {
+    this.stage = stage;
+    this.hub = stage.network.server({ name: 'hub', domain: 'hub' });
+    this.leaf = stage.network.server({ name: 'leaf', domain: 'leaf' });
+    this.link = stage.network.link(this.leaf, this.hub);
+    const violate = (what: string): void => stage.violate(what);
+    const say = (what: string): void => stage.say(what);
+    this.overseer = new Overseer(violate, say);
+    this.outside = new Outside({
+      ...{ violate, say, batches: batchesOf },
+      handedOut: () => {
+        stage.batches += 1;
+      },
+    });
+    const { outside, overseer, hub, leaf } = this;
+    const common = { stage, outside, overseer, planted };
+    this.machines = [
+      new Machine({ ...common, site: 'centre', agent: 'c1', tier: 'cloud', server: hub }),
+      new Machine({ ...common, site: 'centre', agent: 'c2', tier: 'cloud', server: hub }),
+      new Machine({ ...common, site: 'north', agent: 'n1', tier: 'edge', server: leaf }),
+      new Machine({ ...common, site: 'south', agent: 's1', tier: 'edge', server: leaf }),
+    ];
+  }
+
+  get servers(): readonly SimulatedServer[] {
+    return [this.hub, this.leaf];
+  }
+
+  get alive(): readonly Machine[] {
+    return this.machines.filter(({ alive, connections }) => alive && connections.length > 0);
+  }
+
+  begin(): void {
+    for (const machine of this.machines) void machine.start();
+    void this.#deploy();
+  }
+
+  /** As a user who tries again until it is safe. */
+  async #deploy(): Promise<void> {
+    const node = this.stage.network.node('user');
+    const plan = await appPlan();
+    let nats: Nats | undefined;
+    for (;;) {
+      await new Promise<void>((resolve) => node.after(AGAIN, resolve));
+      try {
+        nats ??= await this.stage.network.connect(node, [this.hub]);
+        const client = new ClusterClient(nats, node.ports, 'hub');
+        if ((await client.app({ namespace: plan.namespace, app: plan.name })) === undefined) {
+          await client.deploy({ plan, parameters: [] });
+        }
+        this.deployed = true;
+        await nats.close(100);
+        return;
+      } catch (error) {
+        this.stage.say(`user: deploys again: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+
+  /** Of the region, as its leaders say. */
+  get phases(): readonly RegionPhase[] {
+    return this.machines.flatMap(({ agent, alive }) =>
+      alive && agent !== undefined ? agent.status().regions.map(({ phase }) => phase) : [],
+    );
+  }
+
+  get phase(): string {
+    const { phases, overseer } = this;
+    if (!this.deployed) return 'deploying';
+    if (phases.includes('running')) {
+      if (overseer.committing > 0) return 'committing';
+      if (overseer.cutting > 0) return 'cutting';
+      return overseer.ended > 0 ? 'ending' : 'running';
+    }
+    if (phases.includes('starting')) return 'starting';
+    return phases.includes('finished') ? 'finished' : 'recovering';
+  }
+
+  get finished(): boolean {
+    return this.phases.includes('finished');
+  }
+
+  /** In the end: nothing lost, nothing twice, in order by key. */
+  compare(): void {
+    const expected = expectedRows();
+    for (const sink of ['rows', 'totals'] as const) this.#compare(sink, expected[sink]);
+    this.#compareOrder();
+  }
+
+  #compare(sink: string, expected: readonly string[]): void {
+    const seen = new Map<string, number>();
+    for (const row of this.outside.rows(sink)) seen.set(row, (seen.get(row) ?? 0) + 1);
+    const wanted = new Set(expected);
+    const lost = expected.filter((row) => !seen.has(row));
+    const twice = [...seen].filter(([row, count]) => wanted.has(row) && count > 1).map(([row]) => row);
+    const strange = [...seen.keys()].filter((row) => !wanted.has(row));
+    for (const [what, rows] of Object.entries({ lost, twice, strange })) {
+      if (rows.length > 0) this.stage.violate(`${sink}: ${rows.length} rows ${what}: ${rows.slice(0, 3).join('; ')}`);
+    }
+  }
+
+  #compareOrder(): void {
+    const last = new Map<string, number>();
+    for (const row of this.outside.rows('rows')) {
+      const [key = '', , value] = row.split('|');
+      const before = last.get(key) ?? -1;
+      if (Number(value) < before) {
+        this.stage.violate(`rows: ${textOf([key, value])} came after ${before}`);
+        return;
+      }
+      last.set(key, Number(value));
+    }
+  }
+}

@@ -1,0 +1,150 @@
+/** What can happen to a cluster: to its agents, servers, link, connections, disks and clocks. */
+import type { Latency } from '../../../engine/nats/simulated/pipe.ts';
+import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
+import type { Disk } from '../../../engine/nats/simulated/server-streams.ts';
+import type { FaultKind } from '../stage.ts';
+import type { ClusterContinuum } from './continuum.ts';
+import type { Machine } from './machine.ts';
+
+type Begin = (continuum: ClusterContinuum) => (() => void) | undefined;
+
+const NOTHING = (): void => undefined;
+
+/** Without a continuum only the names mean something. */
+export function clusterFaults(continuum: ClusterContinuum | undefined): readonly FaultKind[] {
+  const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
+  return [
+    { kind: 'agent killed', lasts: [50, 6_000], begin: on(killAgent) },
+    { kind: 'agent frozen', lasts: [200, 30_000], begin: on(freezeAgent) },
+    { kind: 'server killed', lasts: [50, 5_000], begin: on(killServer) },
+    { kind: 'server frozen', lasts: [200, 10_000], begin: on(freezeServer) },
+    { kind: 'link cut', lasts: [100, 15_000], begin: on(cutLink) },
+    { kind: 'link held', lasts: [200, 8_000], begin: on(holdLink) },
+    { kind: 'connection cut', lasts: [50, 8_000], begin: on(cutConnection) },
+    { kind: 'partition', lasts: [500, 25_000], begin: on(partition) },
+    { kind: 'slow', lasts: [500, 6_000], begin: on(slow) },
+    { kind: 'disk full', lasts: [500, 6_000], begin: on(fillDisk) },
+    { kind: 'server disk full', lasts: [500, 6_000], begin: on(fillServer) },
+    { kind: 'blob damaged', lasts: [0, 0], begin: on(damage) },
+    { kind: 'clock jumps', lasts: [0, 0], begin: on(jump) },
+    { kind: 'coordinator killed', lasts: [500, 8_000], begin: on(killCoordinator) },
+  ];
+}
+
+function someone({ stage, alive }: ClusterContinuum): Machine | undefined {
+  return alive.length === 0 ? undefined : stage.random.pick(alive);
+}
+
+function kill(machine: Machine | undefined): (() => void) | undefined {
+  if (machine === undefined) return undefined;
+  machine.kill();
+  return () => void machine.start();
+}
+
+function killAgent(continuum: ClusterContinuum): (() => void) | undefined {
+  return kill(someone(continuum));
+}
+
+function killCoordinator({ alive }: ClusterContinuum): (() => void) | undefined {
+  return kill(alive.find(({ agent }) => agent?.status().coordinator === true));
+}
+
+function freezeAgent(continuum: ClusterContinuum): (() => void) | undefined {
+  const node = someone(continuum)?.node;
+  if (node === undefined || node.frozen) return undefined;
+  node.freeze();
+  return () => node.thaw();
+}
+
+function killServer({ stage, servers }: ClusterContinuum): (() => void) | undefined {
+  const server = stage.random.pick(servers);
+  if (!server.up) return undefined;
+  server.crash();
+  return () => server.start();
+}
+
+function freezeServer({ stage, servers }: ClusterContinuum): (() => void) | undefined {
+  const server = stage.random.pick(servers);
+  if (!server.up || server.frozen) return undefined;
+  stage.network.freeze(server);
+  return () => stage.network.thaw(server);
+}
+
+function cutLink({ link }: ClusterContinuum): (() => void) | undefined {
+  if (!link.up) return undefined;
+  link.cut();
+  return () => link.heal();
+}
+
+function holdLink({ link }: ClusterContinuum): (() => void) | undefined {
+  if (!link.up) return undefined;
+  link.hold();
+  return () => link.release();
+}
+
+function cutConnection(continuum: ClusterContinuum): (() => void) | undefined {
+  return onConnections(continuum, 'cut');
+}
+
+function partition(continuum: ClusterContinuum): (() => void) | undefined {
+  return onConnections(continuum, 'partition');
+}
+
+/** All of one process, or one of them. */
+function onConnections(continuum: ClusterContinuum, how: 'cut' | 'partition'): (() => void) | undefined {
+  const { stage } = continuum;
+  const machine = someone(continuum);
+  if (machine?.node === undefined) return undefined;
+  const { node, connections } = machine;
+  const hit = stage.random.chance(0.6) ? connections : [stage.random.pick(connections)];
+  for (const nats of hit) stage.network[how](nats);
+  return () => {
+    if (node.alive) for (const nats of hit) stage.network.heal(nats);
+  };
+}
+
+function slow(continuum: ClusterContinuum): (() => void) | undefined {
+  const { stage, link } = continuum;
+  const [nats] = someone(continuum)?.connections ?? [];
+  const latency: Latency = nats === undefined || stage.random.chance(0.5) ? link.latency : stage.network.latency(nats);
+  const before = { ...latency };
+  latency.min = 100;
+  latency.max = 1_500;
+  return () => Object.assign(latency, before);
+}
+
+function fillDisk({ stage, machines }: ClusterContinuum): () => void {
+  const { disk } = stage.random.pick(machines);
+  disk.full = true;
+  return () => {
+    disk.full = false;
+  };
+}
+
+function fillServer({ stage, servers }: ClusterContinuum): () => void {
+  const { streams } = stage.random.pick(servers);
+  streams.diskFull = true;
+  return () => {
+    streams.diskFull = false;
+  };
+}
+
+/** One of two copies: the other one is to be used. */
+function damage({ stage, machines }: ClusterContinuum): (() => void) | undefined {
+  const { disk } = stage.random.pick(machines);
+  const names = disk.names.filter((name) => name.startsWith('checkpoints/'));
+  return names.length > 0 && disk.corrupt(stage.random.pick(names), stage.random) ? NOTHING : undefined;
+}
+
+function jump(continuum: ClusterContinuum): (() => void) | undefined {
+  const node = someone(continuum)?.node;
+  if (node === undefined) return undefined;
+  node.skew += continuum.stage.random.between(-120_000, 120_000);
+  return NOTHING;
+}
+
+/** The server comes back with what its disk was some time ago; everybody is connected again by and by. */
+export function putBack(server: SimulatedServer, disk: Disk): void {
+  server.crash();
+  server.start(disk);
+}

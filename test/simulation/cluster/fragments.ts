@@ -1,0 +1,106 @@
+/** Runs the fragments of one simulated agent in the one thread there is, with everything real but the outside: cells, channels, checkpoints. */
+import { openKernelCell } from '../../../engine/compile/kernels/chain.ts';
+import { externalError, internalError } from '../../../engine/errors.ts';
+import type { Connector } from '../../../engine/graph/connector.ts';
+import type { Nats } from '../../../engine/nats/nats.ts';
+import type { Ports } from '../../../engine/ports.ts';
+import type { FragmentHost, FragmentStart } from '../../../engine/runtime/fragment-handle.ts';
+import { type FragmentStore, ThreadHost } from '../../../engine/runtime/thread-host.ts';
+import type { BlobStore } from '../../../engine/state/blobs.ts';
+import { type CheckpointStore, openCheckpoints } from '../../../engine/state/checkpoint-store.ts';
+import type { FragmentSaver } from '../../../engine/state/checkpoints.ts';
+import { objectsStore } from '../../../engine/state/objects.ts';
+import { createSaver } from '../../../engine/state/saver.ts';
+import { teeStore } from '../../../engine/state/tee.ts';
+import { NatsTransport } from '../../../engine/transport/nats.ts';
+import { ThreadTransport } from '../../../engine/transport/thread.ts';
+import type { Transport } from '../../../engine/transport/transport.ts';
+
+/** Where a planted bug may get in between. */
+export interface Seams {
+  store(store: BlobStore): BlobStore;
+  saver(saver: FragmentSaver): FragmentSaver;
+  checkpoints(store: CheckpointStore): CheckpointStore;
+  transport(transport: Transport): Transport;
+}
+
+export interface FragmentsOptions {
+  readonly nats: Nats;
+  readonly ports: Ports;
+  readonly disk: BlobStore;
+  readonly connector: Connector;
+  readonly seams: Seams;
+}
+
+interface App {
+  readonly namespace: string;
+  readonly app: string;
+}
+
+/** As cli/cluster/stores.ts: on the agent's own disk and in the object store on the region's side. */
+export async function stateStore(options: FragmentsOptions, app: App, domain: string | undefined): Promise<BlobStore> {
+  const { nats, disk, seams } = options;
+  const jetstream = domain === undefined || domain === nats.info.domain ? nats.jetstream() : nats.jetstream(domain);
+  const bucket = `cs-state-${app.namespace}-${app.app}`;
+  return seams.store(teeStore([disk, objectsStore(await jetstream.objects(bucket), bucket)]));
+}
+
+export class SimulatedFragments implements FragmentHost {
+  readonly #options: FragmentsOptions;
+  readonly #thread: ThreadHost;
+  readonly #opened = new Map<FragmentStart, BlobStore>();
+
+  constructor(options: FragmentsOptions) {
+    this.#options = options;
+    const { nats, ports, connector, seams } = options;
+    const carriers = {
+      thread: new ThreadTransport(),
+      nats: seams.transport(new NatsTransport({ nats, ports })),
+    };
+    this.#thread = new ThreadHost({
+      runtime: () => ({
+        connectors: [connector],
+        openCell: openKernelCell,
+        ports,
+        directory: '/',
+        secrets: () => undefined,
+      }),
+      transport: ({ id, transport }) => {
+        if (transport === 'thread' || transport === 'nats') return carriers[transport];
+        throw internalError('runtime.no-transport', `nothing carries channel ${id}`);
+      },
+      store: (start) => this.#storeOf(start),
+    });
+  }
+
+  async start(...[start, events]: Parameters<FragmentHost['start']>): ReturnType<FragmentHost['start']> {
+    this.#opened.set(start, await stateStore(this.#options, start.plan, start.domain));
+    try {
+      return await this.#thread.start(start, events);
+    } finally {
+      this.#opened.delete(start);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
+  #storeOf(start: FragmentStart): FragmentStore {
+    const store = this.#opened.get(start);
+    if (store === undefined) throw internalError('state.not-open', 'the store of a fragment is opened with it');
+    const { namespace, app, region, name } = start.plan;
+    const { ports, seams } = this.#options;
+    const checkpoints = seams.checkpoints(openCheckpoints({ namespace, app, region, store }));
+    return {
+      saver: seams.saver(createSaver({ namespace, app, region, store, ports })),
+      load: async (id) => {
+        const manifest = (await checkpoints.list()).find((one) => one.id === id)?.manifest;
+        if (manifest === undefined) throw externalError('state.no-checkpoint', `there is no checkpoint ${id}`);
+        const same = manifest.fragments.filter(({ fragment }) => fragment === name);
+        const from = same.length > 0 ? same : manifest.fragments;
+        return Promise.all(from.map(({ fragment }) => checkpoints.load(manifest, fragment)));
+      },
+    };
+  }
+}

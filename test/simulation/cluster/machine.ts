@@ -1,0 +1,123 @@
+/** A machine with an agent on it: the process is killed and started again, the disk stays. */
+import { Agent } from '../../../engine/cluster/agent.ts';
+import { placement } from '../../../engine/cluster/place.ts';
+import type { RegionName } from '../../../engine/cluster/region-context.ts';
+import type { Nats } from '../../../engine/nats/nats.ts';
+import type { SimulatedNode } from '../../../engine/nats/simulated/node.ts';
+import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
+import type { CheckpointStore } from '../../../engine/state/checkpoint-store.ts';
+import { openCheckpoints } from '../../../engine/state/checkpoint-store.ts';
+import { SimulatedDisk } from '../disk/disk.ts';
+import type { Stage } from '../stage.ts';
+import { type FragmentsOptions, SimulatedFragments, stateStore } from './fragments.ts';
+import { type Outside, outsideConnector } from './outside.ts';
+import type { Planted } from './plants.ts';
+import { type Overseer, WatchedHost } from './watched-host.ts';
+
+export interface MachineOptions {
+  readonly site: string;
+  readonly agent: string;
+  readonly tier: 'edge' | 'cloud';
+  readonly server: SimulatedServer;
+  readonly stage: Stage;
+  readonly outside: Outside;
+  readonly overseer: Overseer;
+  readonly planted: Planted;
+}
+
+/** Milliseconds after which an agent that found no server tries again. */
+const AGAIN = 300;
+
+export class Machine {
+  readonly options: MachineOptions;
+  readonly disk: SimulatedDisk;
+  agent: Agent | undefined;
+  node: SimulatedNode | undefined;
+  connections: readonly Nats[] = [];
+  #lives = 0;
+
+  constructor(options: MachineOptions) {
+    this.options = options;
+    this.disk = new SimulatedDisk(options.agent);
+  }
+
+  get name(): string {
+    return this.options.agent;
+  }
+
+  get alive(): boolean {
+    return this.node?.alive === true;
+  }
+
+  /** Resolves when the agent is there; tries until it can connect, or is killed. */
+  async start(): Promise<void> {
+    const { stage, agent } = this.options;
+    this.#lives += 1;
+    const life = this.#lives;
+    const node = stage.network.node(`${agent}#${life}`);
+    node.rate = 1 + (stage.random.next() - 0.5) * 0.004;
+    this.node = node;
+    for (;;) {
+      try {
+        await this.#begin(node);
+        return;
+      } catch (error) {
+        if (!node.alive) return;
+        stage.say(`${node.name}: could not start: ${error instanceof Error ? error.message : String(error)}`);
+        await new Promise<void>((resolve) => node.after(AGAIN, resolve));
+      }
+    }
+  }
+
+  kill(): void {
+    this.node?.kill();
+    this.agent = undefined;
+    this.connections = [];
+  }
+
+  async #begin(node: SimulatedNode): Promise<void> {
+    const { stage, server, planted, overseer, site, agent, tier } = this.options;
+    const connect = async (): Promise<Nats> => {
+      const nats = await stage.network.connect(node, [server]);
+      this.connections = [...this.connections, nats];
+      return planted.nats(nats);
+    };
+    for (const left of this.connections) await left.close(0);
+    this.connections = [];
+    const [nats, working] = [await connect(), await connect()];
+    const options = this.#fragmentsOptions(node, working);
+    const host = new WatchedHost(planted.host(new SimulatedFragments(options)), overseer, node.name);
+    const own = this.#fragmentsOptions(node, nats);
+    this.agent = await Agent.start({
+      ...{ nats, ports: node.ports, site, agent, tier, workers: 1, version: '0.0.0', place: placement, host },
+      disk: planted.disk(this.disk.open(node, 'agent')),
+      log: (level, message) => {
+        if (level !== 'debug') stage.say(`${node.name}: ${level}: ${message}`);
+      },
+      checkpoints: (region, domain, keep) => checkpointsOf(own, region, domain, keep),
+      dropState: async ({ namespace, app, region }, domain) => {
+        const store = await stateStore(own, { namespace, app }, domain);
+        for (const name of await store.list(`${namespace}/${app}/${region}/`)) await store.delete(name);
+      },
+    });
+    stage.say(`${node.name}: started`);
+  }
+
+  #fragmentsOptions(node: SimulatedNode, nats: Nats): FragmentsOptions {
+    const { outside, planted } = this.options;
+    return {
+      ...{ nats, ports: node.ports, disk: this.disk.open(node, 'checkpoints'), seams: planted },
+      connector: outsideConnector({ outside, node }),
+    };
+  }
+}
+
+async function checkpointsOf(
+  options: FragmentsOptions,
+  region: RegionName,
+  domain: string | undefined,
+  keep: number,
+): Promise<CheckpointStore> {
+  const store = await stateStore(options, region, domain);
+  return options.seams.checkpoints(openCheckpoints({ ...region, keep, store }));
+}

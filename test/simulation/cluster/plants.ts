@@ -1,0 +1,229 @@
+/**
+ * Bugs of the control plane, of checkpoints and of recovery, planted to see whether the simulation finds them. Each stands between two parts that
+ * talk through an interface, and does what a part with that bug would do; the parts themselves know nothing of it.
+ */
+import type { KeyValue, Nats } from '../../../engine/nats/nats.ts';
+import type {
+  FragmentEvents,
+  FragmentHandle,
+  FragmentHost,
+  FragmentStart,
+} from '../../../engine/runtime/fragment-handle.ts';
+import type { BlobStore } from '../../../engine/state/blobs.ts';
+import type { CheckpointStore } from '../../../engine/state/checkpoint-store.ts';
+import type { FragmentSaver } from '../../../engine/state/checkpoints.ts';
+import type { CellSnapshot, PartitionState, SinkSnapshot, SourceState } from '../../../engine/state/state.ts';
+import type { Item, Receiver, Transport } from '../../../engine/transport/transport.ts';
+import type { Plant } from '../scenario.ts';
+import type { Seams } from './fragments.ts';
+
+export interface Planted extends Seams {
+  nats(nats: Nats): Nats;
+  disk(disk: BlobStore): BlobStore;
+  host(host: FragmentHost): FragmentHost;
+}
+
+const same = <T>(value: T): T => value;
+const NOTHING: Planted = {
+  ...{ nats: same, disk: same, host: same, store: same, saver: same, checkpoints: same, transport: same },
+};
+
+interface Bug extends Plant {
+  readonly planted: Partial<Planted>;
+}
+
+/** An object with some of its members replaced; methods stay bound to it. */
+function altered<T extends object>(target: T, members: Partial<T>): T {
+  return new Proxy(target, {
+    get(inner, property) {
+      if (Object.hasOwn(members, property)) return Reflect.get(members, property);
+      const value: unknown = Reflect.get(inner, property, inner);
+      return typeof value === 'function' ? value.bind(inner) : value;
+    },
+  });
+}
+
+function alteredKeys(nats: Nats, change: (bucket: KeyValue) => Partial<KeyValue>): Nats {
+  return altered(nats, {
+    jetstream: (domain) => {
+      const inner = nats.jetstream(domain);
+      return altered(inner, {
+        keyValue: async (...call) => {
+          const bucket = await inner.keyValue(...call);
+          return altered(bucket, change(bucket));
+        },
+      });
+    },
+  });
+}
+
+type Start = (start: FragmentStart, events: FragmentEvents, inner: FragmentHost) => Promise<FragmentHandle>;
+
+function alteredHost(start: Start): Partial<Planted> {
+  return {
+    host: (inner) => ({ start: (given, events) => start(given, events, inner), close: () => inner.close() }),
+  };
+}
+
+function alteredSaver(
+  change: (snapshot: Parameters<FragmentSaver['save']>[1]) => Parameters<FragmentSaver['save']>[1],
+): Partial<Planted> {
+  return { saver: (inner) => ({ save: (id, snapshot, sinks) => inner.save(id, change(snapshot), sinks) }) };
+}
+
+const map = <T, U>(of: ReadonlyMap<string, T>, change: (value: T) => U): ReadonlyMap<string, U> =>
+  new Map([...of].map(([key, value]) => [key, change(value)]));
+
+const ahead = (partition: PartitionState): PartitionState =>
+  typeof partition.position === 'number' ? { ...partition, position: partition.position + 1 } : partition;
+
+/** Barriers are handed out in front of the batch before them. */
+function impatient(receiver: Receiver): Receiver {
+  const waiting: Item[] = [];
+  return altered(receiver, {
+    take: () => {
+      const kept = waiting.shift();
+      if (kept !== undefined) return kept;
+      const item = receiver.take();
+      if (item?.kind !== 'batch') return item;
+      const copy: Item = { ...item, payload: item.payload.slice() };
+      const next = receiver.take();
+      if (next === undefined) return copy;
+      const second: Item = next.kind === 'batch' ? { ...next, payload: next.payload.slice() } : next;
+      if (next.kind !== 'barrier') {
+        waiting.push(second);
+        return copy;
+      }
+      waiting.push(copy);
+      return second;
+    },
+    ready: () => (waiting.length > 0 ? Promise.resolve() : receiver.ready()),
+  });
+}
+
+const bugs: readonly Bug[] = [
+  {
+    name: 'commit-when-saved',
+    bug: 'sinks commit when their own fragment is saved, before the checkpoint is complete',
+    planted: alteredHost(async (start, events, inner) => {
+      let handle: FragmentHandle | undefined;
+      handle = await inner.start(start, {
+        saved: (id, receipt) => {
+          void handle?.commit(id).catch(() => undefined);
+          events.saved(id, receipt);
+        },
+        notSaved: (id, error) => events.notSaved(id, error),
+        ready: () => events.ready(),
+        ended: () => events.ended(),
+        over: (error) => events.over(error),
+      });
+      return handle;
+    }),
+  },
+  {
+    name: 'position-ahead',
+    bug: 'a checkpoint keeps positions of sources that are one batch ahead',
+    planted: alteredSaver((snapshot) => ({
+      ...snapshot,
+      sources: map(snapshot.sources, ({ partitions }): SourceState => ({ partitions: map(partitions, ahead) })),
+    })),
+  },
+  {
+    name: 'windows-forgotten',
+    bug: 'a checkpoint keeps no state of cells',
+    planted: alteredSaver((snapshot) => ({
+      ...snapshot,
+      cells: map(snapshot.cells, ({ logical: _, ...cell }): CellSnapshot => ({ ...cell, logical: [] })),
+    })),
+  },
+  {
+    name: 'output-not-frozen',
+    bug: 'a checkpoint does not keep the output that its sinks hold',
+    planted: {
+      saver: (inner) => ({
+        save: (id, snapshot, sinks) =>
+          inner.save(
+            id,
+            snapshot,
+            sinks?.then((all) =>
+              map(
+                all,
+                (sink): SinkSnapshot => ({ ...sink, frozen: sink.frozen.map(() => new TextEncoder().encode('[]')) }),
+              ),
+            ),
+          ),
+      }),
+    },
+  },
+  {
+    name: 'barrier-overtakes',
+    bug: 'a barrier overtakes the batch in front of it',
+    planted: {
+      transport: (inner): Transport =>
+        altered(inner, {
+          openReceiver: async (...call) => impatient(await inner.openReceiver(...call)),
+        }),
+    },
+  },
+  {
+    name: 'older-checkpoint',
+    bug: 'recovery takes the checkpoint before the newest',
+    planted: {
+      checkpoints: (inner): CheckpointStore =>
+        altered(inner, {
+          newest: async (id) => {
+            const newest = await inner.newest(id);
+            if (newest.manifest === undefined) return newest;
+            const before = await inner.newest(newest.manifest.id - 1);
+            return before.manifest === undefined ? newest : before;
+          },
+        }),
+    },
+  },
+  {
+    name: 'no-compare-and-set',
+    bug: 'documents are written without comparing their revision',
+    planted: {
+      nats: (inner) =>
+        alteredKeys(inner, (bucket) => ({
+          update: (key, value) => bucket.put(key, value),
+          create: (key, value) => bucket.put(key, value),
+        })),
+    },
+  },
+  {
+    name: 'epoch-not-kept',
+    bug: 'an agent forgets the epochs that it saw when it is started again',
+    planted: {
+      disk: (inner): BlobStore =>
+        altered(inner, {
+          put: (name, parts) => (name === 'epochs.json' ? Promise.resolve() : inner.put(name, parts)),
+        }),
+    },
+  },
+  {
+    name: 'saved-too-soon',
+    bug: 'a store says that a blob is safe before it is',
+    planted: {
+      store: (inner): BlobStore =>
+        altered(inner, {
+          put: (name, parts) => {
+            if (name.includes('/manifest/')) return inner.put(name, parts);
+            void inner
+              .put(
+                name,
+                parts.map((part) => part.slice()),
+              )
+              .catch(() => undefined);
+            return Promise.resolve();
+          },
+        }),
+    },
+  },
+];
+
+export const plants: readonly Plant[] = bugs.map(({ name, bug }) => ({ name, bug }));
+
+export function plantCluster(plant: string | undefined): Planted {
+  return { ...NOTHING, ...bugs.find(({ name }) => name === plant)?.planted };
+}

@@ -1,0 +1,48 @@
+/**
+ * A whole cluster under faults: agents with their coordinator, region leaders, fragments, channels and checkpoints, on two servers with a link. In the
+ * end every row must have come out once, in order by key, and the app must have finished.
+ */
+import type { Outcome, Scenario } from '../scenario.ts';
+import { Stage } from '../stage.ts';
+import { ClusterContinuum } from './continuum.ts';
+import { clusterFaults } from './faults.ts';
+import { plantCluster, plants } from './plants.ts';
+
+const PHASES = ['deploying', 'starting', 'running', 'cutting', 'committing', 'recovering', 'ending', 'finished'];
+/** Milliseconds in which faults begin, after the app has been deployed. */
+const TROUBLED = 12_000;
+/** All must be well so long after the last fault. */
+const CALM = 120_000;
+const LOOK = 100;
+
+export const cluster: Scenario = {
+  name: 'cluster',
+  kinds: clusterFaults(undefined).map(({ kind }) => kind),
+  phases: PHASES,
+  plants,
+  run,
+};
+
+async function run(seed: number, plant?: string): Promise<Outcome> {
+  const stage = new Stage(seed, plant);
+  const { clock } = stage.network;
+  const continuum = new ClusterContinuum(stage, plantCluster(plant));
+  continuum.begin();
+  await clock.run(() => stage.now > 400);
+  stage.plan(clusterFaults(continuum), stage.random.integer(3, 7), TROUBLED, () => continuum.phase);
+  let finished = false;
+  const look = (): void => {
+    finished = continuum.finished;
+    if (!finished) clock.after(LOOK, look);
+  };
+  look();
+  const over = (): boolean => stage.violations.length > 0;
+  await clock.run(over, stage.now + TROUBLED);
+  await clock.run(() => stage.under === 0 || over());
+  await clock.run(() => finished || over(), stage.now + CALM);
+  if (!over()) {
+    if (!finished) stage.violate(`not finished within ${CALM} ms of calm: ${continuum.phases.join(', ')}`);
+    else continuum.compare();
+  }
+  return stage.outcome('cluster');
+}
