@@ -1,15 +1,21 @@
-/** `cloudskin explain GRAPH`: which cells a graph becomes, what each does, how streams are carried, and the code of a cell. */
+/**
+ * `cloudskin explain GRAPH`: which cells a graph becomes, what each does, how streams are carried, what each path guarantees, and the code of a cell. With
+ * `--sites` also which fragments run where, and what goes between them.
+ */
 import type { Command } from 'commander';
 import type { PhysicalPlan } from '../../engine/compile/cell-plan.ts';
+import type { AgentInfo } from '../../engine/compile/distribute.ts';
 import { userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
+import { collectSites } from '../explain/sites.ts';
 
 interface ExplainOptions {
   readonly param: Parameters;
   readonly json?: boolean;
   readonly mermaid?: boolean;
   readonly wat?: string;
+  readonly sites: readonly AgentInfo[];
 }
 
 export const explain: CommandModule = {
@@ -19,6 +25,7 @@ export const explain: CommandModule = {
       .description('show the cells that a graph becomes and how its streams are carried')
       .option('--json', 'print one JSON object')
       .option('--mermaid', 'print a Mermaid flowchart')
+      .option('--sites <sites>', 'place it on these sites: name:edge, name:cloud:gpu:workers=4, ...', collectSites, [])
       .option('--wat <cell>', 'print the generated Wasm of a compiled cell, as text')
       .addHelpText(
         'after',
@@ -26,6 +33,7 @@ export const explain: CommandModule = {
           ['cloudskin explain graph.yaml', 'cells, steps, schemas, streams'],
           ['cloudskin explain graph.yaml --wat valid+minutes', 'the code of one cell'],
           ['cloudskin explain graph.yaml --mermaid', 'a diagram for Markdown'],
+          ['cloudskin explain graph.yaml --sites plant:edge,hub:cloud', 'where each part would run'],
         ),
       )
       .action(async (graph: string, options: ExplainOptions) => {
@@ -38,10 +46,17 @@ export const explain: CommandModule = {
 
 async function explanation(plan: PhysicalPlan, options: ExplainOptions, color: boolean): Promise<string> {
   if (options.wat !== undefined) return watOf(plan, options.wat);
-  const { describePlan } = await import('../explain/describe.ts');
-  const described = describePlan(plan);
+  const [{ describePlan }, { distributedOn }] = await Promise.all([
+    import('../explain/describe.ts'),
+    import('../explain/distributed.ts'),
+  ]);
+  const described = describePlan(plan, distributedOn(plan.graph, options.sites));
   if (options.json === true) return `${JSON.stringify(described)}\n`;
-  if (options.mermaid === true) return (await import('../explain/mermaid.ts')).mermaidChart(described);
+  if (options.mermaid === true) {
+    if (described.places !== undefined)
+      return (await import('../explain/mermaid-places.ts')).mermaidPlaces(described.places);
+    return (await import('../explain/mermaid.ts')).mermaidChart(described);
+  }
   return (await import('../explain/text.ts')).explanationText(described, color);
 }
 

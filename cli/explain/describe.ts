@@ -5,8 +5,13 @@
 
 import { formatType, type Schema } from '../../engine/batch/types.ts';
 import type { CellPlan, PhysicalPlan } from '../../engine/compile/cell-plan.ts';
-import type { SinkNode, SourceNode, Step, StreamRef } from '../../engine/graph/plan.ts';
+import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
+import type { PathGuarantee } from '../../engine/graph/guarantee.ts';
+import type { SourceNode, Step, StreamRef } from '../../engine/graph/plan.ts';
 import { formatDuration } from '../../engine/graph/units.ts';
+import { describeGuarantees, describeState, type StateDescription } from './describe-bounds.ts';
+import { describePlaces, type Places } from './describe-places.ts';
+import { streamName } from './stream-name.ts';
 
 export interface StreamDescription {
   readonly from: string;
@@ -41,9 +46,15 @@ export interface Explanation {
   readonly cells: readonly CellDescription[];
   readonly sinks: readonly { readonly name: string; readonly connector: string; readonly from: readonly string[] }[];
   readonly streams: readonly StreamDescription[];
+  /** By sink. */
+  readonly guarantees: readonly PathGuarantee[];
+  readonly state: readonly StateDescription[];
+  /** Where the graph runs, if sites are given. */
+  readonly places?: Places;
 }
 
-export function describePlan(plan: PhysicalPlan): Explanation {
+/** `distributed`: the graph on given sites. */
+export function describePlan(plan: PhysicalPlan, distributed?: DistributedPlan): Explanation {
   const { logical, cells } = plan;
   return {
     name: logical.name,
@@ -59,12 +70,11 @@ export function describePlan(plan: PhysicalPlan): Explanation {
       connector: sink.connector,
       from: sink.inputs.map(streamName),
     })),
-    streams: [...cells.flatMap(fusedStreams), ...localStreams(cells, logical.sinks)],
+    streams: [...cells.flatMap(fusedStreams), ...localStreams(plan)],
+    guarantees: describeGuarantees(plan.graph),
+    state: describeState(plan.graph),
+    ...(distributed === undefined ? {} : { places: describePlaces(distributed) }),
   };
-}
-
-export function streamName(ref: StreamRef): string {
-  return ref.port === '' ? ref.node : `${ref.node}.${ref.port}`;
 }
 
 export function schemaText(schema: Schema): string {
@@ -125,14 +135,19 @@ function fusedStreams(cell: CellPlan): StreamDescription[] {
   }));
 }
 
-function localStreams(cells: readonly CellPlan[], sinks: readonly SinkNode[]): StreamDescription[] {
-  const toCells = cells.flatMap((cell) =>
-    cell.inputs.map((input) => local(input, cell.operators[0]?.name ?? cell.name)),
+function localStreams({ graph, logical, cells }: PhysicalPlan): StreamDescription[] {
+  const { sinks } = logical;
+  const durable = new Set(
+    [...graph.sources, ...graph.operators].flatMap((node) => (node.durable === undefined ? [] : [node.name])),
   );
-  const toSinks = sinks.flatMap((sink) => sink.inputs.map((input) => local(input, sink.name)));
+  const toCells = cells.flatMap((cell) =>
+    cell.inputs.map((input) => local(input, cell.operators[0]?.name ?? cell.name, durable)),
+  );
+  const toSinks = sinks.flatMap((sink) => sink.inputs.map((input) => local(input, sink.name, durable)));
   return [...toCells, ...toSinks];
 }
 
-function local(from: StreamRef, to: string): StreamDescription {
-  return { from: streamName(from), to, transport: 'local', why: 'same process: a view is handed over' };
+function local(from: StreamRef, to: string, durable: ReadonlySet<string>): StreamDescription {
+  const kept = durable.has(from.node) ? '; deployed, it is durable: kept by JetStream' : '';
+  return { from: streamName(from), to, transport: 'local', why: `same process: a view is handed over${kept}` };
 }

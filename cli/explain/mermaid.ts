@@ -28,6 +28,6 @@ function id(name: string): string {
   return `n_${name.replaceAll('-', '_')}`;
 }
 
-function quote(text: string): string {
+export function quote(text: string): string {
   return `"${text.replaceAll('"', '#quot;')}"`;
 }

@@ -7,6 +7,7 @@ import {
   expectRegions,
   placedGraphs,
   ROWS,
+  STEPS,
 } from '../../test/kit/distributed-plans.ts';
 import { planOf } from '../../test/kit/plans.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
@@ -141,5 +142,39 @@ describe('distribute', () => {
       columns: [{ name: 'key' }, { name: 'at' }, { name: 'value' }, { name: 'site', text: "'field'" }],
     });
     expect(fragments[1]?.sources[0]?.schema).toEqual(ROWS);
+  });
+
+  it('aggregates in part behind a durable stream on the side of who reads it, by site where it comes from sites', () => {
+    const schema = {
+      ...ROWS,
+      fields: [...ROWS.fields, { name: 'site', type: { kind: 'utf8' as const }, nullable: false }],
+    };
+    const plain = planOf({
+      sources: { s: { schema } },
+      operators: { sum: { from: ['s'], steps: STEPS.sum, output: ROWS } },
+      sinks: { k: ['sum'] },
+    });
+    const sources = plain.sources.map((source) => {
+      return { ...source, site: true as const, durable: { maxBytes: 9, onFull: 'block' as const } };
+    });
+    const plan: LogicalPlan = { ...plain, sources, placement: { s: { each: 'edge' } } };
+    const nodes = new Map([
+      ['s', [here, { ...here, site: 'field' }]],
+      ['sum', [cloud, { ...cloud, worker: 1 }]],
+      ['k', [cloud]],
+    ]);
+    const { fragments } = distribute(plan, { nodes }, { revision: 1 });
+    expect(fragments.map(({ name, host: { site }, region }) => [name, site, region])).toEqual([
+      ['s_lab', 'lab', 's_lab'],
+      ['s_field', 'field', 's_field'],
+      ['sum__partial_lab', 'hub', 'sum__partial_lab'],
+      ['sum__partial_field', 'hub', 'sum__partial_lab'],
+      ['sum_0', 'hub', 'sum__partial_lab'],
+      ['sum_1', 'hub', 'sum__partial_lab'],
+      ['k', 'hub', 'sum__partial_lab'],
+    ]);
+    expect(fragments[1]?.outlets[0]?.channels.map(({ to, transport }) => [to, transport])).toEqual([
+      ['sum__partial_field', 'durable'],
+    ]);
   });
 });

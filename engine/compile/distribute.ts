@@ -16,7 +16,6 @@ import { type Grouping, groupFragments } from './distribute/grouping.ts';
 import { type Link, linksOf } from './distribute/links.ts';
 import { wholeName } from './distribute/names.ts';
 import { regionsOf } from './distribute/regions.ts';
-import { siteOwned } from './distribute/site-owned.ts';
 import { type Assignment, type DistributedPlan, type FragmentPlan, KEY_GROUPS, type Share } from './fragment-plan.ts';
 import { fuseOperators } from './fuse.ts';
 import { atSite } from './site-column.ts';
@@ -30,11 +29,10 @@ export function distribute(
   assignment: Assignment,
   { revision }: { readonly revision: number },
 ): DistributedPlan {
-  const alone = siteOwned(logical, assignment);
-  const expanded = expand(logical, assignment, alone);
+  const expanded = expand(logical, assignment);
   const { links, stages } = linksOf(logical, expanded);
   checkColumns(links);
-  const grouping = groupFragments(expanded, links, alone);
+  const grouping = groupFragments(expanded, links);
   const wired = wireChannels(links, grouping, (node) => expanded.hosts.get(node)?.length ?? 0);
   const channels = [...wired.outlets.values()].flatMap((outlets) => outlets.flatMap((outlet) => outlet.channels));
   const names = inOrder(expanded, grouping, stages);
@@ -42,7 +40,7 @@ export function distribute(
   const steps = new Map(logical.sources.map((source) => [source.name, cutStep(logical, source)]));
   const fragments = names.map((name) => {
     const nodes = nodesOf(name, expanded, grouping, wired);
-    return fragmentOf(name, nodes, { logical, grouping, wired, regions, steps, expanded, alone, revision });
+    return fragmentOf(name, nodes, { logical, grouping, wired, regions, steps, expanded, revision });
   });
   return { planVersion: PLAN_VERSION, logical, fragments };
 }
@@ -90,7 +88,6 @@ interface Whole {
   readonly wired: Wired;
   readonly regions: ReadonlyMap<string, string>;
   readonly steps: ReadonlyMap<string, bigint>;
-  readonly alone: ReadonlySet<string>;
   readonly revision: number;
 }
 
@@ -117,15 +114,14 @@ function fragmentOf(name: string, nodes: Nodes, whole: Whole): FragmentPlan {
   };
 }
 
-function sharesOf(fragment: string, nodes: Nodes, { expanded, grouping, alone }: Whole): ReadonlyMap<string, Share> {
+function sharesOf(fragment: string, nodes: Nodes, { expanded, grouping }: Whole): ReadonlyMap<string, Share> {
   const partition = grouping.partitions.get(fragment) ?? 0;
-  const site = grouping.hosts.get(fragment)?.site ?? '';
   const shares = new Map<string, Share>();
   for (const { name } of [...nodes.sources, ...nodes.operators, ...nodes.sinks]) {
     const partitions = expanded.hosts.get(name)?.length ?? 1;
-    const isAlone = alone.has(wholeName(name));
-    const [firstGroup, lastGroup] = isAlone ? [0, KEY_GROUPS - 1] : groupRange(partition, partitions);
-    shares.set(name, { partition, partitions, firstGroup, lastGroup, ...(isAlone ? { site } : {}) });
+    const site = expanded.sites.get(name)?.[partition];
+    const [firstGroup, lastGroup] = site === undefined ? groupRange(partition, partitions) : [0, KEY_GROUPS - 1];
+    shares.set(name, { partition, partitions, firstGroup, lastGroup, ...(site === undefined ? {} : { site }) });
   }
   return shares;
 }

@@ -60,6 +60,15 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
+/** The shortest text that `parseSize` reads back as the same: `64KiB`, `2MB`, `1234B`. */
+export function formatSize(bytes: number): string {
+  for (const unit of ['TiB', 'TB', 'GiB', 'GB', 'MiB', 'MB', 'KiB', 'kB']) {
+    const size = BYTES[unit] ?? 1;
+    if (bytes !== 0 && bytes % size === 0) return `${bytes / size}${unit}`;
+  }
+  return `${bytes}B`;
+}
+
 /** `60x` as 60, `max` as `'max'`; undefined when it is neither or not above zero. */
 export function parseSpeed(text: string): number | 'max' | undefined {
   if (text === 'max') return 'max';

@@ -127,6 +127,8 @@ describe('assign', () => {
     expect(new Set([nodes.s, nodes.filter]).size).toBe(2);
     expect(new Set([nodes.sum, nodes.out])).toEqual(new Set(['hub/a', 'hub/b']));
     expect(placed({ sum: { tier: 'cloud', apart: ['sum'] } }, { sum: { parallelism: 2 } }).sum).toBe('hub/a hub/b');
+    const spread = { sum: { tier: 'cloud', apart: ['out'] }, out: { site: 'hub' } } as const;
+    expect(placed(spread, { sum: { parallelism: 3 } })).toMatchObject({ out: 'hub/a', sum: 'hub/b hub/b hub/b' });
   });
 
   it('holds to the tier that data must not leave', () => {
@@ -175,6 +177,10 @@ describe('assign says of what finds no place', () => {
     const [message] = refusal(plan({ s: { site: 'field', apart: ['filter', 'sum', 'out'] }, sum: { site: 'field' } }));
     expect(message).toBe('"s" and "sum" are to be apart, and the agents that may run them are field/a');
     const [other] = refusal(plan({ sum: { tier: 'cloud', apart: ['sum'] } }, { sum: { parallelism: 3 } }));
-    expect(other).toBe('the 3 partitions of "sum" are to be apart, and only 2 agents may run them');
+    const taken = plan({ sum: { site: 'field', apart: ['out'] }, out: { site: 'field' } }, { sum: { parallelism: 2 } });
+    expect(refusal(taken)).toEqual([
+      '"sum" is to be apart from "out", which is on all agents that may run it: field/a',
+    ]);
+    expect(other).toBe('the 3 partitions of "sum" are to be apart, and there are 2 agents that may run them');
   });
 });

@@ -87,7 +87,28 @@ class Assigning {
     const allowed = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
     const only = this.#separated.get(node.name);
     if (allowed.length === 0) this.#reportConflict(node, demands);
-    return only === undefined ? allowed : allowed.filter((agent) => agent === only);
+    if (only !== undefined) return allowed.filter((agent) => agent === only);
+    const partners = [...(this.#pairs.get(node.name) ?? [])];
+    const free = allowed.filter((agent) => !partners.some((partner) => this.#isOn(partner, agent)));
+    if (free.length === 0 && allowed.length > 0) this.#reportTaken(node, partners, allowed);
+    return free;
+  }
+
+  #isOn(partner: string, { site, agent }: AgentInfo): boolean {
+    const separated = this.#separated.get(partner);
+    const hosts = separated === undefined ? (this.#hosts.get(partner) ?? []) : [separated];
+    return hosts.some((host) => host.site === site && host.agent === agent);
+  }
+
+  #reportTaken(node: Node, partners: readonly string[], allowed: readonly AgentInfo[]): void {
+    const others = partners.map((name) => `"${name}"`).join(' and ');
+    const message = `"${node.name}" is to be apart from ${others}, which ${partners.length === 1 ? 'is' : 'are'} on all agents that may run it: ${agentNames(allowed)}`;
+    this.#report(
+      node,
+      'placement.apart',
+      message,
+      'add an agent, or loosen `apart` or what else is said of their places',
+    );
   }
 
   /** Where it was, if it still may be there. */
@@ -143,20 +164,27 @@ class Assigning {
     candidates: readonly AgentInfo[],
     near: readonly Host[],
   ): readonly Host[] {
-    const isPlaced = (this.#demands.get(node.name) ?? []).length > 0;
-    const [closest] = nearest(candidates, near);
-    const within = isPlaced ? candidates : candidates.filter(({ site }) => site === closest?.site);
     const apart = placementOf(node.name, this.#plan.placement)?.apart?.includes(node.name) === true;
-    const slots = apart ? within.flatMap((agent) => this.#slots([agent], near).slice(0, 1)) : this.#slots(within, near);
+    const slots = apart
+      ? nearest(candidates, near).flatMap((agent) => this.#slots([agent], near).slice(0, 1))
+      : this.#slotsFor(wanted, candidates, near);
     const count = wanted === 'auto' ? Math.min(slots.length, KEY_GROUPS) : wanted;
     if (apart && count > slots.length) {
-      const message = `the ${count} partitions of "${node.name}" are to be apart, and only ${slots.length} agents may run them`;
+      const message = `the ${count} partitions of "${node.name}" are to be apart, and there are ${slots.length} agents that may run them`;
       this.#report(node, 'placement.apart', message, 'give it fewer partitions, or add agents');
       return [];
     }
     return Array.from({ length: count }, (_, index) => slots[index % slots.length]).filter(
       (host) => host !== undefined,
     );
+  }
+
+  /** Those of the nearest site where they suffice: partitions exchange rows, and links between sites are dear. */
+  #slotsFor(wanted: number | 'auto', candidates: readonly AgentInfo[], near: readonly Host[]): readonly Host[] {
+    const [closest] = nearest(candidates, near);
+    const together = candidates.filter(({ site }) => site === closest?.site);
+    const slots = this.#slots(together, near);
+    return wanted === 'auto' || wanted <= slots.length ? slots : this.#slots(candidates, near);
   }
 
   /** The workers of the candidates, the nearest first: the very thread that something read runs in, if that is there. */
@@ -166,10 +194,17 @@ class Assigning {
     return [...same, ...slots.filter((slot) => !same.includes(slot))];
   }
 
+  /** It takes what agents the others leave. */
+  #isSpread(node: Node): boolean {
+    const wanted = 'parallelism' in node ? node.parallelism : undefined;
+    return (wanted ?? 1) !== 1 || placementOf(node.name, this.#plan.placement)?.each !== undefined;
+  }
+
   /** Agents for all that must not be together, before anything else is placed. */
   #separate(): void {
-    const nodes = this.#nodes.flatMap(({ name }): ApartNode[] => {
-      if (!this.#pairs.has(name)) return [];
+    const nodes = this.#nodes.flatMap((node): ApartNode[] => {
+      const { name } = node;
+      if (!this.#pairs.has(name) || this.#isSpread(node)) return [];
       const demands = this.#demands.get(name) ?? [];
       const allowed = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
       return allowed.length === 0 ? [] : [{ name, candidates: nearest(allowed, this.#keep.get(name) ?? []) }];
@@ -212,6 +247,10 @@ class Assigning {
 /** What keeps no state may run partition by partition beside what it reads; a sink is one. */
 function follows(node: Node): boolean {
   return 'steps' in node && !keepsState(node);
+}
+
+function agentNames(agents: readonly AgentInfo[]): string {
+  return [...new Set(agents.map(({ site, agent }) => `${site}/${agent}`))].join(', ');
 }
 
 function sameHosts(some: readonly Host[], others: readonly Host[]): boolean {

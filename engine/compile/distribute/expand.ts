@@ -15,6 +15,7 @@ import { columnOf, partialKeys, preAggregate } from '../pre-aggregate.ts';
 import { addSiteColumns } from '../site-column.ts';
 import { replaceOperators, splitComponents } from '../split.ts';
 import { wholeName } from './names.ts';
+import { siteOwned } from './site-owned.ts';
 
 export interface Expanded {
   readonly plan: LogicalPlan;
@@ -22,16 +23,27 @@ export interface Expanded {
   readonly hosts: ReadonlyMap<string, readonly Host[]>;
   /** Columns by which an operator's input is dealt to its partitions. */
   readonly keys: ReadonlyMap<string, readonly ColumnExpr[]>;
+  /** Of sources, operators, parts and sinks whose partitions are each a site's own: the site of each. */
+  readonly sites: ReadonlyMap<string, readonly string[]>;
 }
 
 interface Parts {
   readonly operators: readonly OperatorNode[];
   readonly hosts: ReadonlyMap<string, readonly Host[]>;
+  readonly sites: ReadonlyMap<string, readonly string[]>;
   readonly keys: readonly ColumnExpr[];
 }
 
-/** `alone`: nodes whose partitions are each a site's own, so that nothing is dealt. */
-export function expand(logical: LogicalPlan, { nodes }: Assignment, alone: ReadonlySet<string>): Expanded {
+interface Known {
+  readonly hosts: ReadonlyMap<string, readonly Host[]>;
+  readonly sites: ReadonlyMap<string, readonly string[]>;
+  /** Nodes of the graph whose streams are durable. */
+  readonly durable: ReadonlySet<string>;
+}
+
+export function expand(logical: LogicalPlan, assignment: Assignment): Expanded {
+  const { nodes } = assignment;
+  const owned = siteOwned(logical, assignment);
   const plan = splitComponents(addSiteColumns(logical));
   const hosts = new Map<string, readonly Host[]>();
   for (const { name } of [...plan.sources, ...plan.operators, ...plan.sinks]) {
@@ -41,27 +53,34 @@ export function expand(logical: LogicalPlan, { nodes }: Assignment, alone: Reado
     }
     hosts.set(name, own);
   }
+  const sites = new Map<string, readonly string[]>();
+  for (const [name, own] of hosts)
+    if (owned.has(wholeName(name)))
+      sites.set(
+        name,
+        own.map(({ site }) => site),
+      );
+  const durable = new Set(
+    [...logical.sources, ...logical.operators].flatMap((node) => (node.durable === undefined ? [] : [node.name])),
+  );
   const keys = new Map<string, readonly ColumnExpr[]>();
   const parts = new Map<string, readonly OperatorNode[]>();
   for (const operator of plan.operators) {
-    if ((hosts.get(operator.name)?.length ?? 1) === 1 || alone.has(wholeName(operator.name))) continue;
-    const made = partsOf(operator, plan, hosts);
+    if ((hosts.get(operator.name)?.length ?? 1) === 1 || sites.has(operator.name)) continue;
+    const made = partsOf(operator, plan, { hosts, sites, durable });
     if (made === undefined) continue;
     if (made.operators.length > 1) parts.set(operator.name, made.operators);
     for (const [name, own] of made.hosts) hosts.set(name, own);
+    for (const [name, own] of made.sites) sites.set(name, own);
     keys.set(operator.name, made.keys);
   }
-  return { plan: replaceOperators(plan, parts), hosts, keys };
+  return { plan: replaceOperators(plan, parts), hosts, keys, sites };
 }
 
 /** Undefined where rows need no dealing by key. */
-function partsOf(
-  operator: OperatorNode,
-  plan: LogicalPlan,
-  hosts: ReadonlyMap<string, readonly Host[]>,
-): Parts | undefined {
+function partsOf(operator: OperatorNode, plan: LogicalPlan, known: Known): Parts | undefined {
   const aggregate = operator.steps.find((step) => step.kind === 'aggregate');
-  if (aggregate !== undefined) return aggregateParts(operator, aggregate, inputGroups(operator, hosts));
+  if (aggregate !== undefined) return aggregateParts(operator, aggregate, inputGroups(operator, known));
   return componentParts(operator, plan);
 }
 
@@ -72,17 +91,14 @@ function componentParts(operator: OperatorNode, { operators }: LogicalPlan): Par
   const family = operators.filter(({ name }) => wholeName(name) === whole);
   const component = family.flatMap(({ steps }) => steps).find((step) => step.kind === 'component');
   if (component === undefined) return undefined;
-  if (component.keys !== undefined) return { operators: [operator], hosts: new Map(), keys: component.keys };
+  if (component.keys !== undefined)
+    return { operators: [operator], hosts: new Map(), sites: new Map(), keys: component.keys };
   throw userError('placement.component-partitions', `the component of "${whole}" cannot run in several partitions`, {
     hint: 'say in groupBy by which columns its rows may be dealt, or place it once',
   });
 }
 
-function aggregateParts(
-  operator: OperatorNode,
-  step: AggregateStep,
-  groups: readonly { readonly inputs: readonly StreamRef[]; readonly hosts: readonly Host[] }[],
-): Parts {
+function aggregateParts(operator: OperatorNode, step: AggregateStep, groups: readonly InputGroup[]): Parts {
   if (step.keys.length === 0) {
     throw userError(
       'placement.no-keys',
@@ -94,7 +110,12 @@ function aggregateParts(
   }
   const halves = preAggregate(operator) ?? keyHalves(operator, step);
   if (halves === undefined)
-    return { operators: [operator], hosts: new Map(), keys: columns(step.keys.map(({ expr }) => expr)) };
+    return {
+      operators: [operator],
+      hosts: new Map(),
+      sites: new Map(),
+      keys: columns(step.keys.map(({ expr }) => expr)),
+    };
   const [front, back] = halves;
   const fronts = groups.map(({ inputs }, index) => {
     return { ...front, name: index === 0 ? front.name : `${front.name}-${index + 1}`, inputs };
@@ -104,6 +125,12 @@ function aggregateParts(
   return {
     operators: [...fronts, { ...back, inputs: fronts.map(({ name }) => ({ node: name, port: '' })) }],
     hosts: new Map(fronts.map(({ name }, index) => [name, groups[index]?.hosts ?? []])),
+    sites: new Map(
+      fronts.flatMap(({ name }, index) => {
+        const sites = groups[index]?.sites;
+        return sites === undefined ? [] : [[name, sites] as const];
+      }),
+    ),
     keys: partial === undefined ? columns(dealt.keys.map(({ expr }) => expr)) : partialKeys(partial),
   };
 }
@@ -112,13 +139,27 @@ function columns(keys: readonly { readonly node: string }[]): ColumnExpr[] {
   return keys.filter((key): key is ColumnExpr => key.node === 'column');
 }
 
-/** Inputs that run in the same places are read by one part. */
-function inputGroups({ inputs }: OperatorNode, hosts: ReadonlyMap<string, readonly Host[]>) {
-  const groups = new Map<string, { readonly inputs: StreamRef[]; readonly hosts: readonly Host[] }>();
+interface InputGroup {
+  readonly inputs: StreamRef[];
+  /** Where the part that reads them runs. */
+  readonly hosts: readonly Host[];
+  /** Of its partitions, where they are each a site's own. */
+  readonly sites: readonly string[] | undefined;
+}
+
+/**
+ * Inputs that run in the same places are read by one part, which runs there too. What is behind a durable stream stays on the side of
+ * who reads it: the link between may be down.
+ */
+function inputGroups({ name, inputs }: OperatorNode, { hosts, sites, durable }: Known): readonly InputGroup[] {
+  const groups = new Map<string, InputGroup>();
+  const readers = hosts.get(name) ?? [];
   for (const ref of inputs) {
-    const own = hosts.get(ref.node) ?? [];
-    const key = JSON.stringify(own);
-    const group = groups.get(key) ?? { inputs: [], hosts: own };
+    const before = hosts.get(ref.node) ?? [];
+    const isDurable = durable.has(wholeName(ref.node));
+    const own = isDurable ? before.flatMap((_, index) => readers[index % readers.length] ?? []) : before;
+    const key = JSON.stringify([isDurable, before]);
+    const group = groups.get(key) ?? { inputs: [], hosts: own, sites: sites.get(ref.node) };
     group.inputs.push(ref);
     groups.set(key, group);
   }

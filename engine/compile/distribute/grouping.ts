@@ -3,7 +3,7 @@ import { internalError } from '../../errors.ts';
 import type { Host } from '../fragment-plan.ts';
 import type { Expanded } from './expand.ts';
 import type { Link } from './links.ts';
-import { fragmentName, wholeName } from './names.ts';
+import { fragmentName } from './names.ts';
 
 export interface Grouping {
   /** The fragment of a partition of a node. */
@@ -14,11 +14,7 @@ export interface Grouping {
   readonly partitions: ReadonlyMap<string, number>;
 }
 
-export function groupFragments(
-  { plan, hosts }: Expanded,
-  links: readonly Link[],
-  alone: ReadonlySet<string>,
-): Grouping {
+export function groupFragments({ plan, hosts, sites }: Expanded, links: readonly Link[]): Grouping {
   const heads = headsOf(
     [...plan.sources, ...plan.operators, ...plan.sinks].map(({ name }) => name),
     links,
@@ -28,7 +24,8 @@ export function groupFragments(
   const names = new Map<string, string>();
   for (const [node, head] of heads) {
     for (const [partition, host] of (hosts.get(node) ?? []).entries()) {
-      const site = alone.has(wholeName(head)) ? { site: host.site } : {};
+      const own = sites.get(head)?.[partition];
+      const site = own === undefined ? {} : { site: own };
       const name = fragmentName(head, { partition, partitions: hosts.get(head)?.length ?? 1, ...site });
       names.set(`${node} ${partition}`, name);
       byFragment.set(name, host);
