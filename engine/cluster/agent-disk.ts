@@ -65,7 +65,8 @@ export class AgentDisk {
   async claim(app: AppName, region: string, epoch: number): Promise<boolean> {
     const label = regionLabel(app, region);
     if (this.#claimed.get(label) === epoch && this.#regions.get(label) === epoch) {
-      await this.#writing;
+      // a write that failed has not made it safe: the disk may take it now
+      await this.#writing.catch(() => this.#writeEpochs());
       return true;
     }
     if ((this.#regions.get(label) ?? 0) >= epoch) return false;

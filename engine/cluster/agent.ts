@@ -11,7 +11,7 @@ import { Plans } from './artifacts.ts';
 import { Assignments } from './assignments.ts';
 import { Control } from './control.ts';
 import { Coordinator } from './coordinator.ts';
-import { type AgentName, type AssignmentDocument, encodeDocument, versioned } from './documents.ts';
+import { type AgentName, type AssignmentDocument, encodeDocument, sameAgent, versioned } from './documents.ts';
 import { Hosting } from './hosting.ts';
 import { Leading } from './leading.ts';
 import { type Log, LogMemory } from './log.ts';
@@ -202,8 +202,8 @@ export class Agent {
     this.#announcer.touch();
   }
 
-  #send(wish: Wish, site: string, agent: string): void {
-    if (site === this.name.site && agent === this.name.agent) this.#hosting.take(wish);
+  #send(wish: Wish): void {
+    if (sameAgent(wish.host, this.name)) this.#hosting.take(wish);
     else this.#options.nats.publish(wishSubject(wish, wish.fragment), encodeDocument(wish));
   }
 
@@ -229,7 +229,7 @@ export class Agent {
       nats,
       {
         ...{ ports, name, incarnation, disk: this.#disk, records, log: this.#log, checkpoints, dropState },
-        send: (wish, host) => this.#send(wish, host.site, host.agent),
+        send: (wish) => this.#send(wish),
         // Who was never heard of may be out of earshot.
         isAlive: (other) => this.#neighbours.get(other) === undefined || this.#neighbours.isAlive(other),
       },

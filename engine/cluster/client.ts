@@ -132,7 +132,7 @@ export class ClusterClient {
     milliseconds: number,
     enough: (statuses: readonly AgentStatus[]) => boolean = () => false,
   ): Promise<readonly AgentStatus[]> {
-    const inbox = `_INBOX.cs-ctl.${Math.floor(this.#ports.random() * 0x1_0000_0000_0000).toString(36)}`;
+    const inbox = `${this.#nats.inboxPrefix ?? '_INBOX'}.cs-ctl.${Math.floor(this.#ports.random() * 0x1_0000_0000_0000).toString(36)}`;
     const statuses = new Map<string, AgentStatus>();
     return new Promise((resolve) => {
       const end = (): void => {

@@ -126,7 +126,8 @@ export class Hosting {
   }
 
   #heard({ data }: Message): void {
-    this.take(decodeWish(data));
+    const wish = decodeWish(data);
+    if (sameAgent(wish.host, this.#context.name)) this.take(wish);
   }
 
   #changed(slot: Slot): void {

@@ -21,6 +21,8 @@ export interface Wish {
   readonly region: string;
   readonly fragment: string;
   readonly leader: AgentName;
+  /** Who is meant: another agent may still listen for the fragment by an older assignment. */
+  readonly host: AgentName;
   readonly epoch: number;
   /** Rises with every wish of a leader. */
   readonly serial: number;
@@ -79,6 +81,7 @@ const wish: Read<Wish> = shape<Wish>({
   region: text,
   fragment: text,
   leader: agentName,
+  host: agentName,
   epoch: whole,
   serial: whole,
   distributed: text,

@@ -57,6 +57,11 @@ export function regionKey({ namespace, app }: AppName, region: string): string {
   return `regions.${namespace}.${app}.${region}`;
 }
 
+/** Objects of an app's checkpoints; names of namespaces and apps have no `_`, so that no two apps share one. */
+export function stateBucket({ namespace, app }: AppName): string {
+  return `cs-state-${namespace}_${app}`;
+}
+
 /** The object that holds a plan, or a component. */
 export function planObject(digest: string): string {
   return `plan/${digest}`;

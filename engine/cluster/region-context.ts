@@ -24,7 +24,7 @@ export interface RegionContext {
   /** Deletes all checkpoints of a region. */
   dropState(region: RegionName, domain: string | undefined): Promise<void>;
   /** To the agent of a fragment, which may be this one; may be lost. */
-  send(wish: Wish, host: AgentName): void;
+  send(wish: Wish): void;
   /** True while the agent was heard of lately. */
   isAlive(agent: AgentName): boolean;
 }

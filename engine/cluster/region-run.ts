@@ -97,12 +97,15 @@ export class RegionRun {
     return saved >= this.barrier && report.phase !== 'opening';
   }
 
-  wish(fragment: string, serial: number): Wish {
+  /** Undefined where the assignment does not know the fragment. */
+  wish(fragment: string, serial: number): Wish | undefined {
     const { assignment, region, assigned, checkpoint } = this.options;
     const { namespace, app, distributed } = assignment;
+    const host = assignment.fragments[fragment]?.host;
+    if (host === undefined) return undefined;
     return {
       ...{ namespace, app, region, fragment, leader: this.record.holder, epoch: this.epoch, serial, distributed },
-      goal: this.goal,
+      ...{ host: { site: host.site, agent: host.agent }, goal: this.goal },
       ...(checkpoint === undefined ? {} : { checkpoint }),
       ...(assigned.domain === undefined ? {} : { domain: assigned.domain }),
       checkpointed: true,

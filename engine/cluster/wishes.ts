@@ -30,8 +30,8 @@ export class Wishes {
         next = Math.min(next, pause - (now - last.at));
         continue;
       }
-      const host = this.#run.options.assignment.fragments[fragment]?.host;
-      if (host !== undefined) this.#context.send(this.#run.wish(fragment, ++this.#serial), host);
+      const wish = this.#run.wish(fragment, ++this.#serial);
+      if (wish !== undefined) this.#context.send(wish);
       this.#sent.set(fragment, { at: now, content });
       next = Math.min(next, pause);
     }

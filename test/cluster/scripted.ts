@@ -15,7 +15,7 @@ import type { BlobStore } from '../../engine/state/blobs.ts';
 import type { CheckpointHead, Checkpoints, FragmentReceipt, Manifest } from '../../engine/state/checkpoints.ts';
 import type { FragmentSnapshot } from '../../engine/state/state.ts';
 
-const NO_METRICS: FragmentStatus['metrics'] = {
+export const NO_METRICS: FragmentStatus['metrics'] = {
   ...{ at: 0, state: 'running', elapsed: 0, rowsIn: 0, rowsOut: 0, rowsPerSecond: 0, late: 0, errors: 0, bad: 0 },
   ...{ watermark: null, lag: null, memory: 0, nodes: [] },
 };
@@ -156,7 +156,8 @@ export class MemoryCheckpoints implements Checkpoints {
 
   complete(head: CheckpointHead, receipts: readonly FragmentReceipt[]): Promise<void> {
     const { namespace, app, region } = this.#region;
-    this.manifests.unshift({ ...head, format: 1, namespace, app, region, fragments: receipts });
+    this.manifests.push({ ...head, format: 1, namespace, app, region, fragments: receipts });
+    this.manifests.sort((one, other) => other.id - one.id);
     return Promise.resolve();
   }
 

@@ -1,0 +1,279 @@
+/**
+ * Which subjects a user of the continuum needs, and nothing more: for the agents of a site, the share of an app that a plan gives that site,
+ * the link of a leaf node, and the command line. Pure; `cli/auth` signs credentials that say it.
+ *
+ * What a NATS permission can tell apart is a subject. So buckets are read through API subjects that hold the key (direct gets, consumers with
+ * one filter), and whoever may not write a key cannot be made to by a stream of another's: only agents of the cloud make streams there.
+ */
+import type { Channel, DistributedPlan, FragmentPlan } from '../compile/fragment-plan.ts';
+import {
+  type AppName,
+  ARTIFACTS_BUCKET,
+  ASK_SUBJECT,
+  agentSubject,
+  assignmentKey,
+  CONTROL_BUCKET,
+  REGIONS_BUCKET,
+  regionKey,
+  reportSubject,
+  stateBucket,
+  WHERE_SUBJECT,
+  wishSubject,
+} from './names.ts';
+
+export interface Permissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+  /** Taken out of what `publish` allows. */
+  readonly denied?: readonly string[];
+}
+
+/** Where the agents of a site are. */
+export interface SitePlace {
+  readonly site: string;
+  readonly tier: 'edge' | 'cloud';
+  /** JetStream domains: of the server beside the site, and of the central one, where the control documents lie. */
+  readonly domain: string;
+  readonly hub: string;
+}
+
+const NONE: Permissions = { publish: [], subscribe: [] };
+
+export function merged(all: readonly Permissions[]): Permissions {
+  const union = (lists: readonly (readonly string[])[]): readonly string[] => [...new Set(lists.flat())].sort();
+  const denied = union(all.map((one) => one.denied ?? []));
+  return {
+    publish: union(all.map(({ publish }) => publish)),
+    subscribe: union(all.map(({ subscribe }) => subscribe)),
+    ...(denied.length === 0 ? {} : { denied }),
+  };
+}
+
+/** Where answers to a user come, nobody else's. */
+export function inboxOf(user: string): string {
+  return `_INBOX.${user}`;
+}
+
+/** What the agents of a site need whatever they run; `user` is whose answers these are. */
+export function agentPermissions(place: SitePlace, user: string): Permissions {
+  const { site, tier } = place;
+  const everyone = tier === 'cloud' ? '*' : site;
+  const heard = ['status', 'beat'].map((what) => agentSubject(everyone, '*', what));
+  const talk: Permissions = {
+    publish: [WHERE_SUBJECT, ...['status', 'beat'].map((what) => agentSubject(site, '*', what))],
+    subscribe: [`${inboxOf(user)}.>`, ASK_SUBJECT, agentSubject(site, '*', 'logs'), ...heard],
+  };
+  return merged([talk, tier === 'cloud' ? coordination(place) : edgeDocuments(place)]);
+}
+
+/** Agents of the cloud stand by as coordinator: all documents, all plans, records and streams of their own domain. */
+function coordination({ domain, hub }: SitePlace): Permissions {
+  const home = new Domain(domain, hub);
+  return {
+    publish: [
+      ...[`KV_${CONTROL_BUCKET}`, `KV_${REGIONS_BUCKET}`, `OBJ_${ARTIFACTS_BUCKET}`].flatMap((s) => home.makes(s)),
+      ...home.reads(`KV_${CONTROL_BUCKET}`, [`$KV.${CONTROL_BUCKET}.>`]),
+      ...home.reads(`KV_${REGIONS_BUCKET}`, [`$KV.${REGIONS_BUCKET}.>`]),
+      ...home.reads(`OBJ_${ARTIFACTS_BUCKET}`, [`$OBJ.${ARTIFACTS_BUCKET}.>`]),
+      ...home.writes([`$KV.${CONTROL_BUCKET}.>`, `$OBJ.${ARTIFACTS_BUCKET}.>`]),
+      home.purge(`OBJ_${ARTIFACTS_BUCKET}`),
+    ],
+    subscribe: [WHERE_SUBJECT],
+  };
+}
+
+/** Edges read plans of the hub, by their digest, and keep records of their own regions beside them. */
+function edgeDocuments({ domain, hub }: SitePlace): Permissions {
+  const far = new Domain(hub, domain);
+  const own = new Domain(domain, domain);
+  return {
+    publish: [
+      ...far.looks(`KV_${CONTROL_BUCKET}`),
+      ...far.looks(`KV_${REGIONS_BUCKET}`),
+      ...far.reads(`OBJ_${ARTIFACTS_BUCKET}`, [`$OBJ.${ARTIFACTS_BUCKET}.C.*`, `$OBJ.${ARTIFACTS_BUCKET}.M.*`]),
+      ...own.makes(`KV_${REGIONS_BUCKET}`),
+      // Where an agent of the cloud never answered, the documents may lie here.
+      ...own.looks(`KV_${CONTROL_BUCKET}`),
+    ],
+    subscribe: [],
+  };
+}
+
+/** The share of an app that a plan gives to a site: whatever its agents send, hear, read and write for it. */
+export function permissionsOf(plan: DistributedPlan, place: SitePlace): Permissions {
+  const { site } = place;
+  const here = plan.fragments.filter(({ host }) => host.site === site);
+  const regions = new Set(here.map(({ region }) => region));
+  const shares = [...regions].map((region) =>
+    regionShare(
+      plan.fragments.filter((fragment) => fragment.region === region),
+      region,
+      place,
+    ),
+  );
+  return merged([
+    assignmentShare({ namespace: plan.logical.namespace, app: plan.logical.name }, place, here.length > 0),
+    ...here.map(fragmentShare),
+    ...shares,
+  ]);
+}
+
+/** The documents that an edge reads of an app; agents of the cloud read all anyway. */
+function assignmentShare(app: AppName, { tier, domain, hub }: SitePlace, hosts: boolean): Permissions {
+  if (tier === 'cloud' || !hosts) return NONE;
+  const filter = `$KV.${CONTROL_BUCKET}.${assignmentKey(app)}`;
+  return { publish: new Domain(hub, domain).reads(`KV_${CONTROL_BUCKET}`, [filter]), subscribe: [] };
+}
+
+/** Its wishes, its reports, and both ways of each of its channels, but for the other ends. */
+function fragmentShare(fragment: FragmentPlan): Permissions {
+  const app = appOf(fragment);
+  const sent = channelsOf(fragment.outlets);
+  const received = channelsOf(fragment.inlets);
+  const channel = (id: string, way: 'data' | 'ack'): string => `cs.${app.namespace}.${app.app}.ch.${id}.${way}`;
+  return {
+    publish: [
+      reportSubject(app, fragment.region),
+      ...sent.map(({ id }) => channel(id, 'data')),
+      ...received.map(({ id }) => channel(id, 'ack')),
+    ],
+    subscribe: [
+      wishSubject(app, fragment.name),
+      ...sent.map(({ id }) => channel(id, 'ack')),
+      ...received.map(({ id }) => channel(id, 'data')),
+    ],
+  };
+}
+
+/** All but durable ones, which are streams: those within an agent may be between two after one was lost. */
+function channelsOf(ends: readonly { readonly channels: readonly Channel[] }[]): readonly Channel[] {
+  return ends.flatMap(({ channels }) => channels).filter(({ transport }) => transport !== 'durable');
+}
+
+/** Checkpoints of a region that has fragments here; its record and its fragments, where it may be led from here. */
+function regionShare(fragments: readonly FragmentPlan[], region: string, place: SitePlace): Permissions {
+  const [first] = fragments;
+  if (first === undefined) return NONE;
+  const app = appOf(first);
+  const alone = fragments.every(({ host }) => host.site === place.site);
+  const where = alone ? [place.domain, place.hub] : [place.hub];
+  const domains = [...new Set(where)].map((name) => new Domain(name, place.domain));
+  const leads = first.host.site === place.site;
+  const record = `$KV.${REGIONS_BUCKET}.${regionKey(app, region)}`;
+  const led: Permissions = {
+    publish: [
+      ...fragments.map(({ name }) => wishSubject(app, name)),
+      ...domains.flatMap((domain) => [...domain.writes([record]), ...domain.gets(`KV_${REGIONS_BUCKET}`, [record])]),
+    ],
+    subscribe: [reportSubject(app, region)],
+  };
+  return merged([
+    leads ? led : NONE,
+    { publish: domains.flatMap((domain) => domain.objects(stateBucket(app))), subscribe: [] },
+  ]);
+}
+
+function appOf({ namespace, app }: FragmentPlan): AppName {
+  return { namespace, app };
+}
+
+/** Any app, known or not: for a continuum whose user is its only one. Edges still write no documents. */
+export function anyApp(place: SitePlace): Permissions {
+  const subjects = ['cs.*.*.ch.*.*', 'cs.*.*.ctl.*', 'cs.*.*.lead.*'];
+  const domains = [...new Set([place.domain, place.hub])].map((name) => new Domain(name, place.domain));
+  const control = domains.flatMap((domain) =>
+    domain.hasOwn || place.tier === 'cloud' ? [] : [...domain.writes([`$KV.${CONTROL_BUCKET}.>`])],
+  );
+  const guarded = place.tier === 'cloud' ? [] : [`KV_${CONTROL_BUCKET}`, `OBJ_${ARTIFACTS_BUCKET}`];
+  return {
+    publish: [...subjects, ...domains.flatMap((domain) => domain.anything())],
+    subscribe: subjects,
+    denied: [
+      ...control,
+      ...domains.filter(({ hasOwn }) => !hasOwn).flatMap((domain) => guarded.flatMap((s) => domain.changes(s))),
+      ...domains
+        .filter(({ hasOwn }) => !hasOwn && place.tier === 'edge')
+        .flatMap((domain) => domain.writes([`$OBJ.${ARTIFACTS_BUCKET}.>`])),
+    ],
+  };
+}
+
+/** The command line: documents, plans and checkpoints of all apps and all domains, and what agents say; no channel. */
+export function adminPermissions(user: string): Permissions {
+  const buckets = [`$KV.${CONTROL_BUCKET}.>`, `$KV.${REGIONS_BUCKET}.>`, '$OBJ.>'];
+  return {
+    publish: [
+      ...['$JS.API.>', '$JS.*.API.>', ...buckets],
+      ...[ASK_SUBJECT, WHERE_SUBJECT, agentSubject('*', '*', 'logs')],
+    ],
+    subscribe: [`${inboxOf(user)}.>`],
+  };
+}
+
+/** Subjects of JetStream in one domain, as a user beside the server of another calls them. */
+class Domain {
+  readonly hasOwn: boolean;
+  readonly #api: string;
+  readonly #prefix: string;
+
+  constructor(name: string, own: string) {
+    this.hasOwn = name === own;
+    this.#api = this.hasOwn ? '$JS.API' : `$JS.${name}.API`;
+    this.#prefix = this.hasOwn ? '' : `${this.#api}.`;
+  }
+
+  /** Makes a stream, or brings it to another configuration. */
+  makes(stream: string): readonly string[] {
+    return [...this.looks(stream), `${this.#api}.STREAM.CREATE.${stream}`, `${this.#api}.STREAM.UPDATE.${stream}`];
+  }
+
+  looks(stream: string): readonly string[] {
+    return [`${this.#api}.STREAM.INFO.${stream}`];
+  }
+
+  /** The last message of subjects, by direct gets. */
+  gets(stream: string, subjects: readonly string[]): readonly string[] {
+    return [...this.looks(stream), ...subjects.map((subject) => `${this.#api}.DIRECT.GET.${stream}.${subject}`)];
+  }
+
+  /** Also in order, by pulls. */
+  reads(stream: string, filters: readonly string[]): readonly string[] {
+    const consumer = `${this.#api}.CONSUMER`;
+    return [
+      ...this.gets(stream, filters),
+      ...filters.map((filter) => `${consumer}.CREATE.${stream}.*.${filter}`),
+      ...['MSG.NEXT', 'INFO', 'DELETE'].map((what) => `${consumer}.${what}.${stream}.*`),
+    ];
+  }
+
+  writes(subjects: readonly string[]): readonly string[] {
+    return subjects.map((subject) => `${this.#prefix}${subject}`);
+  }
+
+  purge(stream: string): string {
+    return `${this.#api}.STREAM.PURGE.${stream}`;
+  }
+
+  /** A bucket of objects, read, written and deleted from; made only beside its server. */
+  objects(bucket: string): readonly string[] {
+    const subjects = [`$OBJ.${bucket}.C.*`, `$OBJ.${bucket}.M.*`];
+    const stream = `OBJ_${bucket}`;
+    return [
+      ...(this.hasOwn ? this.makes(stream) : []),
+      ...this.reads(stream, [...subjects, `$OBJ.${bucket}.M.>`]),
+      ...this.writes(subjects),
+      this.purge(stream),
+    ];
+  }
+
+  anything(): readonly string[] {
+    const api = ['STREAM.INFO.*', 'STREAM.CREATE.*', 'STREAM.UPDATE.*', 'STREAM.PURGE.*', 'DIRECT.GET.>', 'CONSUMER.>'];
+    return [...api.map((call) => `${this.#api}.${call}`), ...this.writes(['$KV.>', '$OBJ.>'])];
+  }
+
+  changes(stream: string): readonly string[] {
+    return ['CREATE', 'UPDATE', 'DELETE', 'PURGE', 'MSG.DELETE', 'RESTORE'].map(
+      (what) => `${this.#api}.STREAM.${what}.${stream}`,
+    );
+  }
+}
