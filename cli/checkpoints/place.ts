@@ -1,6 +1,7 @@
 /** Where the checkpoints are that a command is asked for: a directory, or the object stores of a cluster. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { stateBucket } from '../../engine/cluster/names.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import type { BlobStore } from '../../engine/state/blobs.ts';
@@ -98,7 +99,7 @@ async function objectStores(
   { namespace, app }: { readonly namespace: string; readonly app: string },
   domain: string | undefined,
 ): Promise<readonly BlobStore[]> {
-  const bucket = `cs-state-${namespace}-${app}`;
+  const bucket = stateBucket({ namespace, app });
   const { domains, problem } = domain === undefined ? await domainsOf(nats, namespace, app) : { domains: [domain] };
   const stores: BlobStore[] = [];
   for (const one of new Set(domains)) {

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stateBucket } from '../../engine/cluster/names.ts';
 import { CloudskinError, userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import type { BlobStore } from '../../engine/state/blobs.ts';
@@ -46,7 +47,7 @@ export class Stores {
   async of({ namespace, app }: App, domain: string | undefined): Promise<BlobStore> {
     const own = domain === undefined || domain === this.#nats.info.domain;
     const jetstream = own ? this.#nats.jetstream() : this.#nats.jetstream(domain);
-    const bucket = `cs-state-${namespace}-${app}`;
+    const bucket = stateBucket({ namespace, app });
     const plain = teeStore([this.#disk, objectsStore(await jetstream.objects(bucket), bucket)]);
     return this.#key === undefined ? plain : encryptedStore(plain, this.#key);
   }

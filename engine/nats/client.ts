@@ -7,6 +7,7 @@ import { unsupported } from './failures.ts';
 import { isOlder } from './features.ts';
 import type { JetStream, Nats } from './nats.ts';
 import { Connection } from './nats-js/connection.ts';
+import { claimsOf, readCredentials, refusalOf } from './nats-js/credentials.ts';
 import { natsError } from './nats-js/errors.ts';
 import { NatsJetStream } from './nats-js/jetstream.ts';
 import { connectionOptions, type NatsOptions } from './nats-js/options.ts';
@@ -32,8 +33,8 @@ class Client extends Connection implements Nats {
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
   const made = await connectionOptions(options);
-  const nc = await connect(made).catch((error: unknown) => {
-    throw connectError(error, made.servers);
+  const nc = await connect(made).catch(async (error: unknown) => {
+    throw await refused(connectError(error, made.servers), options);
   });
   if (!(nc instanceof NatsConnectionImpl)) throw new TypeError('nats.js made a connection of another kind');
   const version = nc.info?.version ?? '';
@@ -42,6 +43,20 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     throw unsupported(`connecting to ${nc.getServer()}`, version, OLDEST);
   }
   return new Client(nc, options.ports ?? realPorts);
+}
+
+/** Says of whom the credentials are that a server does not take, and why, where they tell. */
+async function refused(
+  error: CloudskinError,
+  { credentials, ports = realPorts }: NatsOptions,
+): Promise<CloudskinError> {
+  if (error.code !== 'nats.permission' || credentials === undefined) return error;
+  const claims = claimsOf(await readCredentials(credentials));
+  if (claims === undefined) return error;
+  return externalError(error.code, `${error.message}: ${refusalOf(claims, ports.now())}`, {
+    hint: 'cloudskin auth issues new ones; put them in the place of the old file',
+    cause: error,
+  });
 }
 
 function connectError(error: unknown, servers: string | string[] | undefined): CloudskinError {

@@ -51,6 +51,8 @@ export interface PublishOptions {
 export interface Nats {
   readonly info: ServerInfo;
   readonly connected: boolean;
+  /** In front of subjects on which this connection may hear answers; `_INBOX` where absent. */
+  readonly inboxPrefix?: string;
   /** At most once; while disconnected the message is dropped (the protocols above repeat). Throws `nats.payload-too-large`, `nats.closed`. */
   publish(subject: string, data: Uint8Array, options?: PublishOptions): void;
   /**

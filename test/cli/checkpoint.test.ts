@@ -91,7 +91,7 @@ describe('cloudskin checkpoint', () => {
     const server = await startNats();
     try {
       const nats = await connectNats({ servers: server.url });
-      const bucket = 'cs-state-plant-machine-health';
+      const bucket = 'cs-state-plant_machine-health';
       const store = objectsStore(await nats.jetstream().objects(bucket), bucket);
       const receipt = await createSaver({ ...goldenRegion, store, ports: new ManualPorts() }).save(
         5,

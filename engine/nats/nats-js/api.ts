@@ -164,6 +164,16 @@ export class JetStreamCalls {
   message(stream: string, query: { seq: number } | { last_by_subj: string }): Promise<StoredMsg | null> {
     return this.call(`reading ${stream}`, (manager) => manager.streams.getMessage(stream, query));
   }
+
+  /**
+   * The last message of a subject. A stream of one replica is asked directly: then the subject stands in that of the call, so that permissions can
+   * tell keys apart. With several a direct answer may come from one that lags, so the leader is asked.
+   */
+  lastOf({ config }: StreamInfo, subject: string): Promise<StoredMsg | null> {
+    const { name } = config;
+    if (config.num_replicas !== 1 || !config.allow_direct) return this.message(name, { last_by_subj: subject });
+    return this.call(`reading ${name}`, (manager) => manager.direct.getMessage(name, { last_by_subj: subject }));
+  }
 }
 
 interface PublishCall {

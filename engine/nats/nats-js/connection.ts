@@ -49,6 +49,10 @@ export class Connection implements Omit<Nats, 'jetstream'> {
     return this.#info;
   }
 
+  get inboxPrefix(): string {
+    return this.nc.options.inboxPrefix ?? '_INBOX';
+  }
+
   get connected(): boolean {
     // nats.js knows at once, the status follows some turns later
     return this.#connected && this.nc.protocol.connected;

@@ -2,7 +2,7 @@
  * Key-value buckets in NATS's own layout (ADR-8: a stream `KV_<bucket>` with one message a subject `$KV.<bucket>.<key>`), so that the
  * `nats` command sees the same. Reads go to the stream's leader, never to a replica that may lag: compare-and-set is built on them.
  */
-import { DiscardPolicy, StorageType, type StoredMsg } from '@nats-io/jetstream';
+import { DiscardPolicy, StorageType, type StoredMsg, type StreamInfo } from '@nats-io/jetstream';
 import { headers, type MsgHdrs, nanos } from '@nats-io/transport-node';
 import { CloudskinError, externalError } from '../../errors.ts';
 import { checkBucket, checkKey } from '../failures.ts';
@@ -17,8 +17,7 @@ const OPERATION = 'KV-Operation';
 
 export async function openKeyValue(calls: JetStreamCalls, bucket: string, options: KeyValueOptions): Promise<KeyValue> {
   checkBucket(bucket);
-  await calls.ensure(configOf(bucket, options));
-  return new Bucket(calls, bucket);
+  return new Bucket(calls, bucket, await calls.ensure(configOf(bucket, options)));
 }
 
 function configOf(bucket: string, options: KeyValueOptions): WantedConfig {
@@ -43,10 +42,12 @@ class Bucket implements KeyValue {
   readonly #bucket: string;
   readonly #stream: string;
   readonly #subject: string;
+  readonly #info: StreamInfo;
 
-  constructor(calls: JetStreamCalls, bucket: string) {
+  constructor(calls: JetStreamCalls, bucket: string, info: StreamInfo) {
     this.#calls = calls;
     this.#bucket = bucket;
+    this.#info = info;
     this.#stream = `KV_${bucket}`;
     this.#subject = `$KV.${bucket}.`;
   }
@@ -107,7 +108,7 @@ class Bucket implements KeyValue {
   }
 
   #last(key: string): Promise<StoredMsg | null> {
-    return this.#calls.message(this.#stream, { last_by_subj: `${this.#subject}${checkKey(key)}` });
+    return this.#calls.lastOf(this.#info, `${this.#subject}${checkKey(key)}`);
   }
 
   async #publish(key: string, value: Uint8Array, revision?: number, made?: MsgHdrs): Promise<number> {

@@ -6,7 +6,7 @@
  * would pile up.
  */
 import { createHash } from 'node:crypto';
-import { DiscardPolicy, StorageType } from '@nats-io/jetstream';
+import { DiscardPolicy, StorageType, type StreamInfo } from '@nats-io/jetstream';
 import { headers, nuid } from '@nats-io/transport-node';
 import { externalError, userError } from '../../errors.ts';
 import { checkBucket } from '../failures.ts';
@@ -33,8 +33,7 @@ interface ObjectInfo {
 
 export async function openObjects(calls: JetStreamCalls, bucket: string, options: ObjectsOptions): Promise<Objects> {
   checkBucket(bucket);
-  await calls.ensure(configOf(bucket, options));
-  return new ObjectBucket(calls, bucket);
+  return new ObjectBucket(calls, bucket, await calls.ensure(configOf(bucket, options)));
 }
 
 function configOf(bucket: string, options: ObjectsOptions): WantedConfig {
@@ -55,10 +54,12 @@ class ObjectBucket implements Objects {
   readonly #calls: JetStreamCalls;
   readonly #bucket: string;
   readonly #stream: string;
+  readonly #bucketInfo: StreamInfo;
 
-  constructor(calls: JetStreamCalls, bucket: string) {
+  constructor(calls: JetStreamCalls, bucket: string, info: StreamInfo) {
     this.#calls = calls;
     this.#bucket = bucket;
+    this.#bucketInfo = info;
     this.#stream = `OBJ_${bucket}`;
   }
 
@@ -177,7 +178,7 @@ class ObjectBucket implements Objects {
 
   async #info(name: string): Promise<ObjectInfo | undefined> {
     if (name === '') throw userError('nats.object', 'an object needs a name');
-    const message = await this.#calls.message(this.#stream, { last_by_subj: this.#meta(name) });
+    const message = await this.#calls.lastOf(this.#bucketInfo, this.#meta(name));
     return message === null ? undefined : parseInfo(message.data);
   }
 

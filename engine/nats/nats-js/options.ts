@@ -1,14 +1,13 @@
 /** How to reach and to convince a NATS server: our options as those of nats.js. Secrets are read here and kept nowhere else. */
-import { readFile } from 'node:fs/promises';
 import {
   type Authenticator,
   type ConnectionOptions,
-  credsAuthenticator,
   nkeyAuthenticator,
   type TlsOptions,
 } from '@nats-io/transport-node';
 import { userError } from '../../errors.ts';
 import { type Ports, realPorts } from '../../ports.ts';
+import { claimsOf, credentialsAuthenticator, readCredentials, secretFile } from './credentials.ts';
 
 export interface NatsTls {
   /** Each a path to a PEM file or PEM text itself. */
@@ -32,7 +31,7 @@ export interface NatsOptions {
   readonly password?: string;
   readonly token?: string;
   readonly tls?: NatsTls;
-  /** In front of the subjects that answers come to; `_INBOX` unless given. */
+  /** In front of the subjects that answers come to; the only one that the credentials permit, or `_INBOX`, unless given. */
   readonly inboxPrefix?: string;
   /** Milliseconds for one attempt to connect; 5,000 unless given. */
   readonly timeout?: number;
@@ -53,14 +52,16 @@ export async function connectionOptions(options: NatsOptions): Promise<Connectio
   const addresses = (typeof options.servers === 'string' ? [options.servers] : options.servers).map(parseAddress);
   if (addresses.length === 0) throw userError('nats.servers', 'no NATS server is given');
   const first = addresses[0];
-  const authenticator = await authenticate(options, first?.user, first?.password);
+  const credentials = options.credentials === undefined ? undefined : await readCredentials(options.credentials);
+  const authenticator = await authenticate(options, credentials, first);
+  const inboxPrefix = options.inboxPrefix ?? claimsOf(credentials ?? '')?.inbox;
   const secure = options.tls !== undefined || addresses.some((address) => address.secure);
   return {
     servers: addresses.map((address) => address.host),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(authenticator === undefined ? {} : { authenticator }),
     ...(secure ? { tls: await tlsOptions(options.tls ?? {}) } : {}),
-    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     timeout: options.timeout ?? 5_000,
     waitOnFirstConnect: options.wait ?? false,
     maxReconnectAttempts: -1,
@@ -116,31 +117,23 @@ function parseAddress(text: string): Address {
 
 async function authenticate(
   options: NatsOptions,
-  user: string | undefined,
-  password: string | undefined,
+  credentials: string | undefined,
+  first: Address | undefined,
 ): Promise<Authenticator | undefined> {
-  const { credentials, nkey } = options;
-  if (credentials !== undefined) {
-    const text = credentials.includes('BEGIN NATS USER JWT')
-      ? credentials
-      : await secretFile(credentials, 'credentials');
-    if (!text.includes('BEGIN NATS USER JWT') || !text.includes('SEED')) {
-      throw userError('nats.credentials', 'the credentials hold no user JWT with its seed', {
-        hint: 'use the .creds file that `cloudskin auth` or `nsc generate creds` wrote',
-      });
-    }
-    return credsAuthenticator(new TextEncoder().encode(text));
+  const { nkey } = options;
+  if (options.credentials !== undefined && credentials !== undefined) {
+    return credentialsAuthenticator(options.credentials, credentials);
   }
   if (nkey !== undefined) {
     const seed = /^SU[A-Z2-7]{56}$/.test(nkey) ? nkey : await seedFile(nkey);
     return nkeyAuthenticator(new TextEncoder().encode(seed));
   }
   if (options.token !== undefined) return () => ({ auth_token: options.token ?? '' });
-  const name = options.user ?? user;
+  const name = options.user ?? first?.user;
   if (name === undefined) return undefined;
   // an address with a name alone holds a token, as for other NATS clients
-  if (options.user === undefined && password === undefined) return () => ({ auth_token: name });
-  return () => ({ user: name, pass: options.password ?? password ?? '' });
+  if (options.user === undefined && first?.password === undefined) return () => ({ auth_token: name });
+  return () => ({ user: name, pass: options.password ?? first?.password ?? '' });
 }
 
 async function seedFile(path: string): Promise<string> {
@@ -163,13 +156,4 @@ async function tlsOptions({ ca, cert, key, handshakeFirst }: NatsTls): Promise<T
 
 async function pem(value: string, option: string): Promise<string> {
   return value.includes('-----BEGIN') ? value : await secretFile(value, `tls.${option}`);
-}
-
-async function secretFile(path: string, option: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'cannot be read';
-    throw userError('nats.credentials', `${option}: ${path} cannot be read (${reason})`, { cause });
-  }
 }

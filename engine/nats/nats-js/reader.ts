@@ -169,7 +169,7 @@ export class Reader implements StreamReader {
     const info = await this.#calls.streamInfo(this.#stream, [timeout]);
     if (this.#generation !== generation || this.#closed) return;
     this.#check(info);
-    const inbox = `${this.#connection.nc.options.inboxPrefix ?? '_INBOX'}.${nuid.next()}`;
+    const inbox = `${this.#connection.inboxPrefix}.${nuid.next()}`;
     const name = `cs-${nuid.next()}`;
     const made = await this.#calls.addConsumer(this.#stream, this.#config(name), timeout);
     if (this.#generation !== generation || this.#closed) {
