@@ -18,6 +18,8 @@ export class CellNode {
   readonly counters: NodeCounters;
   /** One for each of the plan's outputs, in their order. */
   readonly outputs: readonly Stream[];
+  /** Of its spans. */
+  readonly #label: string;
   readonly #cell: Cell;
   readonly #control: Control;
   readonly #progress: ProgressMinimum;
@@ -30,6 +32,7 @@ export class CellNode {
 
   constructor(plan: CellPlan, cell: Cell, control: Control) {
     this.plan = plan;
+    this.#label = `cell ${plan.name}`;
     this.counters = new NodeCounters(plan.name, 'cell');
     this.#cell = cell;
     this.#control = control;
@@ -105,7 +108,7 @@ export class CellNode {
 
   #take(input: number, batch: Batch): void {
     this.counters.takenIn(batch);
-    this.#guard(() => this.#cell.process(input, batch, this.#emit));
+    this.#guard(() => this.#cell.process(input, batch, this.#emit), batch.rows);
   }
 
   /** Hands the cell a risen watermark, then passes progress on; at the end flushes it. */
@@ -124,15 +127,19 @@ export class CellNode {
     for (const output of this.outputs) output.progress(this.#handed, idle);
   }
 
-  #guard(call: () => void): void {
-    const { clock } = this.#control;
+  #guard(call: () => void, rows = 0): void {
+    const { clock, tracer } = this.#control;
     const outer = clock.enter(this.counters);
+    const span = tracer?.part(this.#label, rows);
+    let failure: unknown;
     try {
       call();
     } catch (error) {
+      if (!(error instanceof Unwinding)) failure = error;
       this.#control.failNode('cell', this.plan.name, error);
       throw new Unwinding();
     } finally {
+      span?.end(failure);
       clock.leave(outer);
     }
   }

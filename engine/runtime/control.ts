@@ -69,8 +69,9 @@ export class Control {
   #failure: CloudskinError | undefined;
   #suppressed = 0;
 
-  constructor(ports: Ports) {
+  constructor(ports: Ports, tracer?: Tracer) {
     this.ports = ports;
+    this.tracer = tracer;
     this.clock = new WorkClock(() => ports.monotonic());
   }
 

@@ -11,7 +11,8 @@
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import { type CloudskinError, externalError, internalError } from '../errors.ts';
 import type { MetricsSnapshot, RunState } from '../metrics/snapshot.ts';
-import { realPorts } from '../ports.ts';
+import { Tracer } from '../metrics/trace.ts';
+import { type Ports, realPorts } from '../ports.ts';
 import type { FragmentSaver } from '../state/checkpoints.ts';
 import type { RecordLog } from '../state/log.ts';
 import { Alignment } from './alignment.ts';
@@ -43,6 +44,21 @@ export interface FragmentOptions {
 /** Milliseconds after which sources that have not heard that they are to stop are left behind. */
 const SOURCE_GRACE = 1_500;
 
+function tracerOf(plan: FragmentPlan, { runtime, channels }: FragmentOptions, ports: Ports): Tracer | undefined {
+  if (runtime.traces === undefined) return undefined;
+  const { namespace, app, name, region, revision, host } = plan;
+  return new Tracer(runtime.traces, ports, {
+    'cloudskin.namespace': namespace,
+    'cloudskin.app': app,
+    'cloudskin.fragment': name,
+    'cloudskin.region': region,
+    'cloudskin.site': host.site,
+    'cloudskin.agent': host.agent,
+    'cloudskin.revision': revision,
+    'cloudskin.epoch': channels?.epoch ?? 1,
+  });
+}
+
 export class Fragment implements FragmentHandle {
   readonly plan: FragmentPlan;
   readonly #options: FragmentOptions;
@@ -68,7 +84,8 @@ export class Fragment implements FragmentHandle {
   constructor(plan: FragmentPlan, options: FragmentOptions) {
     this.plan = plan;
     this.#options = options;
-    this.#control = new Control(options.runtime.ports ?? realPorts);
+    const { ports = realPorts } = options.runtime;
+    this.#control = new Control(ports, tracerOf(plan, options, ports));
     this.#channels = new Channels(options.channels ?? NO_CHANNELS, () => this.#becomeReady());
     const channels = plan.inlets.reduce((sum, inlet) => sum + inlet.channels.length, 0);
     this.#alignment = new Alignment(channels, (id) => this.#cut(id));

@@ -4,11 +4,12 @@
  */
 import { IpcDecoder } from '../batch/ipc.ts';
 import type { Inlet } from '../compile/fragment-plan.ts';
+import type { OpenSpan, Tracer } from '../metrics/trace.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import type { Item, Receiver } from '../transport/transport.ts';
 import type { Alignment } from './alignment.ts';
 import type { Control } from './control.ts';
-import { Stream, type Taker } from './stream.ts';
+import { Stream, streamName, type Taker } from './stream.ts';
 
 /** Milliseconds of work after which I/O, timers and signals get a turn. */
 const BREATHE_AFTER = 2;
@@ -63,7 +64,7 @@ export class InletNode {
   #accept(index: number, item: Item): void {
     switch (item.kind) {
       case 'batch':
-        this.stream.batch(this.#decoder.decode(item.payload));
+        this.#takeBatch(index, item);
         return;
       case 'watermark':
         if (this.#progress.update(index, item.time, item.idle)) this.#advance();
@@ -74,6 +75,27 @@ export class InletNode {
       case 'barrier':
         return;
     }
+  }
+
+  #takeBatch(index: number, { payload, rows, trace }: Extract<Item, { readonly kind: 'batch' }>): void {
+    const { tracer } = this.#control;
+    const span = tracer === undefined || trace === undefined ? undefined : this.#adopt(tracer, trace, index, rows);
+    try {
+      this.stream.batch(this.#decoder.decode(payload));
+    } finally {
+      span?.leave();
+    }
+  }
+
+  #adopt(tracer: Tracer, trace: string, index: number, rows: number): OpenSpan | undefined {
+    const { stream, channels } = this.plan;
+    const { id = '', from = '', transport = '' } = channels[index] ?? {};
+    return tracer.adopt(trace, `channel ${streamName(stream)}`, {
+      'cloudskin.rows': rows,
+      'cloudskin.channel': id,
+      'cloudskin.from': from,
+      'cloudskin.transport': transport,
+    });
   }
 
   #advance(): void {

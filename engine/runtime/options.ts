@@ -6,6 +6,7 @@ import type { CellPlan } from '../compile/cell-plan.ts';
 import { internalError } from '../errors.ts';
 import type { Connector } from '../graph/connector.ts';
 import { environmentSecrets, type SecretLookup } from '../graph/secrets.ts';
+import type { TraceOptions } from '../metrics/trace.ts';
 import type { Ports } from '../ports.ts';
 import { readSecret } from './secret-files.ts';
 
@@ -22,6 +23,8 @@ export interface RuntimeOptions {
   readonly stdout?: (text: string) => void | Promise<void>;
   readonly color?: boolean;
   readonly width?: number;
+  /** Follows some batches; none unless given. */
+  readonly traces?: TraceOptions;
   /** Bytes that may wait before each sink; 8 MiB unless given. */
   readonly queueBytes?: number;
   /** Bytes that `orderBy` may read into memory, a source; 512 MiB unless given. */

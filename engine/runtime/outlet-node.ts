@@ -5,9 +5,10 @@
 import type { Batch } from '../batch/batch.ts';
 import { IpcEncoder } from '../batch/ipc.ts';
 import type { Outlet } from '../compile/fragment-plan.ts';
+import type { Tracer } from '../metrics/trace.ts';
 import { Lasting } from '../metrics/work-clock.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
-import type { Sender } from '../transport/transport.ts';
+import type { Item, Sender } from '../transport/transport.ts';
 import type { Control } from './control.ts';
 import { type Deal, dealerOf } from './exchange.ts';
 import { type Receiver, streamName, type Taker } from './stream.ts';
@@ -21,11 +22,13 @@ export class OutletNode implements Taker {
   readonly #progress = new ProgressMinimum(1);
   readonly #full = new Lasting();
   readonly #now: () => number;
+  readonly #tracer: Tracer | undefined;
   #ended = false;
 
   /** `senders` in the order of the plan's channels. */
-  constructor(plan: Outlet, senders: readonly Sender[], { ports }: Control) {
+  constructor(plan: Outlet, senders: readonly Sender[], { ports, tracer }: Control) {
     this.plan = plan;
+    this.#tracer = tracer;
     this.#now = () => ports.monotonic();
     this.label = `the channel of ${streamName(plan.stream)}`;
     this.#senders = senders;
@@ -35,9 +38,13 @@ export class OutletNode implements Taker {
 
   get receiver(): Receiver {
     const send = (channel: number, batch: Batch): void => {
+      const { rows } = batch;
       const payload = this.#encoder.encode(batch);
-      if (channel >= 0) this.#senders[channel]?.send({ kind: 'batch', payload, rows: batch.rows });
-      else for (const sender of this.#senders) sender.send({ kind: 'batch', payload, rows: batch.rows });
+      const trace = this.#tracer?.header();
+      const item: Item =
+        trace === undefined ? { kind: 'batch', payload, rows } : { kind: 'batch', payload, rows, trace };
+      if (channel >= 0) this.#senders[channel]?.send(item);
+      else for (const sender of this.#senders) sender.send(item);
     };
     return {
       batch: (batch) => this.#deal(batch, send),

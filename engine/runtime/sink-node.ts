@@ -9,6 +9,7 @@ import type { Prepared, Sink, SinkReport } from '../graph/connector.ts';
 import type { SinkNode as SinkPlan } from '../graph/plan.ts';
 import { type Moment, NodeCounters, usedBytes } from '../metrics/counters.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
+import type { OpenSpan, TraceContext } from '../metrics/trace.ts';
 import { Lasting } from '../metrics/work-clock.ts';
 import type { Timer } from '../ports.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
@@ -29,7 +30,9 @@ interface Dropping {
 }
 
 /** A batch that waits, or a call that comes after those before it. */
-type Queued = { readonly batch: Batch; readonly bytes: number } | { readonly call: () => Promise<void> };
+type Queued =
+  | { readonly batch: Batch; readonly bytes: number; readonly trace: TraceContext | undefined }
+  | { readonly call: () => Promise<void> };
 
 export class SinkNode implements Taker {
   readonly plan: SinkPlan;
@@ -177,12 +180,12 @@ export class SinkNode implements Taker {
     if (this.#busy !== undefined) {
       const copy = copyBatch(batch);
       const bytes = usedBytes(copy);
-      this.#queue.push({ batch: copy, bytes });
+      this.#queue.push({ batch: copy, bytes, trace: this.#control.tracer?.current });
       this.#queuedBytes += bytes;
       if (this.#queuedBytes >= this.#options.queueBytes) this.#full.set(true, this.#control.ports.monotonic());
       return;
     }
-    const waits = this.#write(batch);
+    const waits = this.#write(batch, this.#control.tracer?.current);
     if (waits !== undefined) this.#busy = this.#drain(waits);
     else this.#watchQuiet();
   }
@@ -211,14 +214,19 @@ export class SinkNode implements Taker {
     };
   }
 
-  #write(batch: Batch): Promise<void> | undefined {
-    const { clock } = this.#control;
+  /** `trace`: of what the batch came with. */
+  #write(batch: Batch, trace: TraceContext | undefined): Promise<void> | undefined {
+    const { clock, tracer } = this.#control;
     const outer = clock.enter(this.counters);
+    const span = trace === undefined ? undefined : tracer?.part(this.label, batch.rows, trace);
     try {
       const result = this.#sink.write(batch);
       this.counters.handedOn(batch);
-      return result instanceof Promise ? result : undefined;
+      const waits = result instanceof Promise ? result : undefined;
+      if (span !== undefined) endWith(span, waits);
+      return waits;
     } catch (error) {
+      span?.end(error);
       this.#control.failNode('sink', this.plan.name, error);
       throw new Unwinding();
     } finally {
@@ -237,7 +245,7 @@ export class SinkNode implements Taker {
           continue;
         }
         this.#queuedBytes -= next.bytes;
-        const waits = this.#write(next.batch);
+        const waits = this.#write(next.batch, next.trace);
         this.#openGate();
         if (waits !== undefined) await waits;
       }
@@ -280,6 +288,13 @@ export class SinkNode implements Taker {
       this.#control.failNode('sink', this.plan.name, error);
     }
   }
+}
+
+/** Ends a span when the write that it is of has. */
+function endWith(span: OpenSpan, waits: Promise<void> | undefined): void {
+  span.leave();
+  if (waits === undefined) span.end();
+  else waits.then(() => span.end(), span.end);
 }
 
 /** Settles with `promise`, or quietly after `patience` milliseconds. */

@@ -164,12 +164,14 @@ export class SourceNode implements PartitionTarget {
   }
 
   accept(batch: Batch, take: (batch: Batch) => void): void {
-    const { clock } = this.#control;
+    const { clock, tracer } = this.#control;
     const outer = clock.enter(this.counters);
+    const span = tracer?.root(this.counters.batchesIn + 1, `source ${this.plan.name}`, batch.rows);
     try {
       this.#taken(batch);
       take(batch);
     } finally {
+      span?.end();
       clock.leave(outer);
     }
   }

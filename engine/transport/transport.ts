@@ -17,7 +17,7 @@ export interface ChannelAddress {
 }
 
 export type Item =
-  /** `payload`: one Arrow IPC record batch message, without its schema, as engine/batch/ipc.ts frames it; the schema is known to both ends. `trace`: a W3C traceparent. */
+  /** `payload`: one Arrow IPC record batch message, without its schema, as engine/batch/ipc.ts frames it; the schema is known to both ends. `trace`: what follows the batch, as engine/metrics/trace.ts writes it. */
   | { readonly kind: 'batch'; readonly payload: Uint8Array; readonly rows: number; readonly trace?: string }
   /** `time` in microseconds. */
   | { readonly kind: 'watermark'; readonly time: bigint; readonly idle: boolean }
