@@ -1,0 +1,33 @@
+/** What an agent's own disk must not lose, and not give up on. */
+import { describe, expect, it } from 'vitest';
+import { MemoryBlobs } from '../../test/cluster/scripted.ts';
+import { externalError } from '../errors.ts';
+import { AgentDisk } from './agent-disk.ts';
+
+const APP = { namespace: 'default', app: 'shop' };
+
+class FullBlobs extends MemoryBlobs {
+  full = false;
+
+  override put(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    return this.full ? Promise.reject(externalError('state.full', 'no space is left')) : super.put(name, parts);
+  }
+}
+
+describe('the disk of an agent', () => {
+  it('claims an epoch once the disk takes it, after it was full', async () => {
+    const blobs = new FullBlobs();
+    const disk = new AgentDisk(blobs);
+    await disk.open();
+    blobs.full = true;
+    await expect(disk.claim(APP, 'main', 65_537)).rejects.toMatchObject({ code: 'state.full' });
+    await expect(disk.claim(APP, 'main', 65_537)).rejects.toMatchObject({ code: 'state.full' });
+    blobs.full = false;
+    expect(await disk.claim(APP, 'main', 65_537)).toBe(true);
+    const again = new AgentDisk(blobs);
+    await again.open();
+    expect(again.epochOf(APP, 'main')).toBe(65_537);
+    expect(await again.claim(APP, 'main', 65_537)).toBe(false);
+    expect(await again.claim(APP, 'main', 65_538)).toBe(true);
+  });
+});
