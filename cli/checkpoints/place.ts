@@ -54,10 +54,10 @@ export async function withPlace(
   });
 }
 
-/** A directory of an agent has them in `checkpoints`. */
+/** The directory of an agent, or of a run, has them in `checkpoints`. */
 async function directoryOf(where: string): Promise<BlobStore> {
   const below = join(where, 'checkpoints');
-  return openDirectory(resolve(existsSync(below) && existsSync(join(where, 'agent.json')) ? below : where));
+  return openDirectory(resolve(existsSync(below) ? below : where));
 }
 
 function readKey(file: string): Uint8Array {

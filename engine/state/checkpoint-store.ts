@@ -12,6 +12,7 @@ import { checkpointOf, isManifest, isState, manifestName, type RegionName, regio
 import { reasonOf } from './names.ts';
 import { decodeTable } from './page-table.ts';
 import { PAGE } from './pages.ts';
+import { unneeded } from './retention.ts';
 import { decodeSnapshot, type StoredImage, type StoredSnapshot } from './snapshot-bytes.ts';
 import type { CellImage, CellSnapshot, FragmentSnapshot } from './state.ts';
 
@@ -21,8 +22,6 @@ export const CHECKPOINT_FORMAT = 1;
 const LARGEST_PIECE = 64 * 2 ** 20;
 /** Bytes of the memory of a cell: what Wasm has addresses for. */
 const LARGEST_MEMORY = 4 * 2 ** 30;
-/** The fewest that are kept: whoever completes one may die before anybody else knows of it. */
-const LEAST_KEPT = 2;
 
 export interface CheckpointOptions extends RegionName {
   readonly store: BlobStore;
@@ -198,28 +197,12 @@ class Store implements CheckpointStore {
     return unpacked;
   }
 
-  /**
-   * Keeps the newest manifests and what they need, and whatever may belong to a checkpoint under way. Where a later epoch has written, this
-   * is a former owner's word and nothing is deleted.
-   */
   async #forgetOld(newest: Manifest): Promise<void> {
-    const { store } = this.#options;
+    const { store, keep } = this.#options;
     const names = await store.list(`${this.#path}/`);
     const ids = names.flatMap((name) => (isManifest(name) ? (checkpointOf(name) ?? []) : []));
-    const read = await Promise.all(ids.sort((a, b) => b - a).map((id) => this.#read(id)));
-    if (read.some(({ manifest }) => (manifest?.epoch ?? 0) > newest.epoch)) return;
-    const listed = read.filter(({ id }) => id <= newest.id);
-    const keep = Math.max(LEAST_KEPT, this.#options.keep ?? 3);
-    const kept = listed.filter(({ manifest }) => manifest !== undefined).slice(0, keep);
-    const last = kept.at(-1)?.id ?? newest.id;
-    const needed = new Set(
-      read.flatMap(({ id, manifest }) => (id < last || manifest === undefined ? [] : blobsOf(manifest))),
-    );
-    for (const { id } of listed) if (id < last) await store.delete(`${this.#path}/${manifestName(id)}`);
-    for (const name of names) {
-      const of = checkpointOf(name);
-      if (of !== undefined && !isManifest(name) && of <= newest.id && !needed.has(name)) await store.delete(name);
-    }
+    const all = await Promise.all(ids.map((id) => this.#read(id)));
+    for (const name of unneeded(names, all, newest, keep ?? 3)) await store.delete(name);
   }
 }
 
@@ -227,10 +210,6 @@ interface PagesOfBlob {
   readonly blob: string;
   readonly pages: Uint8Array;
   readonly tables: ReadonlyMap<string, readonly (readonly [number, number])[]>;
-}
-
-function blobsOf({ fragments }: Manifest): readonly string[] {
-  return fragments.flatMap(({ blobs }) => blobs.map(({ name }) => name));
 }
 
 /** What an owner wrote who was not the owner any more: a later epoch had a complete checkpoint already. */
