@@ -13,13 +13,17 @@ export interface EndContext {
   readonly timing: Timing;
 }
 
-/** Another end has taken this one's place. */
-export function fenced({ namespace, app, channel }: ChannelAddress, who: string, epoch: number): CloudskinError {
-  return internalError('transport.fenced', `channel ${channel} of ${namespace}/${app}: ${who} has the epoch ${epoch}`);
+export function channelName({ namespace, app, channel }: ChannelAddress): string {
+  return `channel ${channel} of ${namespace}/${app}`;
 }
 
-export function protocolError({ namespace, app, channel }: ChannelAddress, what: string): CloudskinError {
-  return internalError('transport.protocol', `channel ${channel} of ${namespace}/${app}: ${what}`);
+/** Another end has taken this one's place. */
+export function fenced(address: ChannelAddress, who: string, epoch: number): CloudskinError {
+  return internalError('transport.fenced', `${channelName(address)}: ${who} has the epoch ${epoch}`);
+}
+
+export function protocolError(address: ChannelAddress, what: string): CloudskinError {
+  return internalError('transport.protocol', `${channelName(address)}: ${what}`);
 }
 
 export function otherVersion(address: ChannelAddress, version: number): CloudskinError {

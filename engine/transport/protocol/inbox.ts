@@ -10,6 +10,7 @@ const COPIED = 16 * 1024;
 export class Inbox {
   readonly #items: (Item | undefined)[] = [];
   readonly #costs: number[] = [];
+  readonly #numbers: number[] = [];
   #head = 0;
   #cost = 0;
   #taken: number;
@@ -38,10 +39,12 @@ export class Inbox {
     return this.#takenCost;
   }
 
-  put(item: Item, cost: number): void {
+  /** `number`: greater than that of any item before. */
+  put(item: Item, cost: number, number: number): void {
     const small = item.kind === 'batch' && item.payload.length < COPIED;
     this.#items.push(small ? { ...item, payload: new Uint8Array(item.payload) } : item);
     this.#costs.push(cost);
+    this.#numbers.push(number);
     this.#cost += cost;
   }
 
@@ -52,7 +55,7 @@ export class Inbox {
     this.#items[this.#head] = undefined;
     this.#takenCost = this.#costs[this.#head] ?? 0;
     this.#cost -= this.#takenCost;
-    this.#taken += 1;
+    this.#taken = this.#numbers[this.#head] ?? this.#taken;
     this.#head += 1;
     if (this.#head === this.#items.length) this.#compact(this.#head);
     else if (this.#head >= 1024 && this.#head * 2 > this.#items.length) this.#compact(this.#head);
@@ -69,6 +72,7 @@ export class Inbox {
   #compact(count: number): void {
     this.#items.splice(0, count);
     this.#costs.splice(0, count);
+    this.#numbers.splice(0, count);
     this.#head = 0;
   }
 

@@ -226,7 +226,7 @@ export class ProtocolReceiver implements Receiver {
     this.#received += 1;
     this.#asked = undefined;
     this.#assembly.clear();
-    this.#inbox.put(item, costOf(size));
+    this.#inbox.put(item, costOf(size), this.#received);
     this.#count.items += 1;
     if (item.kind === 'batch') {
       this.#count.bytes += item.payload.length;

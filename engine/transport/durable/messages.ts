@@ -1,0 +1,94 @@
+/**
+ * The messages of a durable channel's stream: datagrams of the protocol (frame.ts), `items` and `part`. Their `sequence` is our number of the first
+ * item, for good; the sender's epoch is the one in which the numbering began; in place of the receiver's epoch stands the oldest item that the sender still keeps: where what comes before it
+ * is missing, it was given up at the sender's bound, and is counted, not asked for.
+ *
+ * Within the stream numbers rise without a gap, since every publication names the stream's last sequence; what a server has lost is the only
+ * exception.
+ */
+import { emptyFrame, type Frame, HEADER, KIND, readFrame, VERSION, writeFrame } from '../protocol/frame.ts';
+import { recordEnd } from '../protocol/records.ts';
+
+/** Bytes up to which items are gathered into one message. */
+const GATHER = 256 * 1024;
+
+export interface Outgoing {
+  readonly bytes: Uint8Array;
+  /** First item, and the item (and byte of it) after this message. */
+  readonly first: number;
+  readonly next: number;
+  readonly offset: number;
+}
+
+/** The next message from an item, or from a byte of it on; undefined where the item cannot be read. */
+export async function nextMessage(
+  read: (item: number) => Promise<Uint8Array | undefined>,
+  from: { readonly item: number; readonly offset: number; readonly last: number },
+  frame: { readonly born: number; readonly oldest: number; readonly maxBytes: number },
+): Promise<Outgoing | undefined> {
+  const first = await read(from.item);
+  if (first === undefined) return undefined;
+  if (from.offset > 0 || HEADER + first.length > frame.maxBytes) return part(first, from, frame);
+  const records = [first];
+  let size = HEADER + first.length;
+  const limit = Math.min(GATHER, frame.maxBytes);
+  let item = from.item + 1;
+  for (; item <= from.last && size < limit; item++) {
+    const record = await read(item);
+    if (record === undefined || size + record.length > limit) break;
+    records.push(record);
+    size += record.length;
+  }
+  const bytes = new Uint8Array(size);
+  let at = HEADER;
+  for (const record of records) {
+    bytes.set(record, at);
+    at += record.length;
+  }
+  write(bytes, { kind: KIND.items, sequence: from.item, offset: 0, total: 0 }, frame);
+  return { bytes, first: from.item, next: item, offset: 0 };
+}
+
+function part(
+  record: Uint8Array,
+  { item, offset }: { readonly item: number; readonly offset: number },
+  frame: { readonly born: number; readonly oldest: number; readonly maxBytes: number },
+): Outgoing {
+  const length = Math.min(record.length - offset, (frame.maxBytes - HEADER) & ~7);
+  const bytes = new Uint8Array(HEADER + length);
+  bytes.set(record.subarray(offset, offset + length), HEADER);
+  write(bytes, { kind: KIND.part, sequence: item, offset, total: record.length }, frame);
+  const whole = offset + length >= record.length;
+  return { bytes, first: item, next: whole ? item + 1 : item, offset: whole ? 0 : offset + length };
+}
+
+function write(
+  bytes: Uint8Array,
+  what: Partial<Frame>,
+  frame: { readonly born: number; readonly oldest: number },
+): void {
+  const head = { ...emptyFrame(), ...what, senderEpoch: frame.born, receiverEpoch: frame.oldest };
+  // a disk is in between: damage is to be found
+  writeFrame(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), head, bytes.length, false);
+}
+
+/** What a stored message holds; undefined where it is damaged or none of ours. */
+export function readMessage(
+  bytes: Uint8Array,
+): (Frame & { readonly whole: boolean; readonly last: number }) | undefined {
+  const frame = emptyFrame();
+  if (!readFrame(bytes, frame, false) || frame.version !== VERSION) return undefined;
+  if (frame.kind === KIND.part) {
+    const whole = frame.offset + bytes.length - HEADER >= frame.total;
+    return { ...frame, whole, last: whole ? frame.sequence : frame.sequence - 1 };
+  }
+  if (frame.kind !== KIND.items) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let last = frame.sequence - 1;
+  for (let at = HEADER; at < bytes.length; last += 1) {
+    const end = recordEnd(bytes, view, at);
+    if (end === undefined) return undefined;
+    at = end;
+  }
+  return { ...frame, whole: true, last };
+}

@@ -1,0 +1,334 @@
+/**
+ * The receiving end of a durable channel: reads the near side's stream in the order of our numbers. What it has had is dropped; where a number
+ * is missing it stops and asks the sender to write the rest anew, and passes over only what the sender says it gave up.
+ */
+import { CloudskinError, externalError, internalError } from '../../errors.ts';
+import type { Json } from '../../json.ts';
+import type { JetStream, StreamReader } from '../../nats/nats.ts';
+import { Assembly } from '../protocol/assembly.ts';
+import { channelName, type EndContext, fenced, otherVersion, Signal } from '../protocol/end.ts';
+import {
+  ACKNOWLEDGEMENT,
+  emptyFrame,
+  FLAG,
+  type Frame,
+  HEADER,
+  KIND,
+  readFrame,
+  VERSION,
+  writeFrame,
+} from '../protocol/frame.ts';
+import { Heart } from '../protocol/heart.ts';
+import { Inbox } from '../protocol/inbox.ts';
+import { costOf, readRecord, recordEnd } from '../protocol/records.ts';
+import type { ChannelStats, Item } from '../transport.ts';
+import type { DurableReceiver, DurableReceiverOptions } from './durable.ts';
+import { readMessage } from './messages.ts';
+
+/** Of a snapshot. Throws TypeError where it is none. */
+function positionOf(snapshot: Json | undefined): { readonly born: number; readonly after: number } {
+  if (snapshot === undefined) return { born: 0, after: 0 };
+  const { born, after } = snapshot as { born?: unknown; after?: unknown };
+  if (Number.isSafeInteger(born) && Number.isSafeInteger(after)) return { born: Number(born), after: Number(after) };
+  throw new TypeError('no position of a durable channel');
+}
+
+const PAUSE = 250;
+const LONGEST_PAUSE = 5_000;
+/** What trying again does not mend. */
+const FINAL = /^nats\.(permission|closed|unsupported)$/;
+
+export class DurableReceiverEnd implements DurableReceiver {
+  readonly stats: ChannelStats;
+  readonly #context: EndContext;
+  readonly #options: DurableReceiverOptions;
+  readonly #jetstream: JetStream;
+  readonly #stream: string;
+  readonly #heart: Heart;
+  readonly #inbox: Inbox;
+  readonly #assembly = new Assembly();
+  readonly #ready = new Signal();
+  /** There is room again, or it is over. */
+  readonly #moved = new Signal();
+  /** The stream is worth another look, or it is over. */
+  readonly #wake = new Signal();
+  readonly #heard = emptyFrame();
+  readonly #answer = emptyFrame();
+  readonly #answerBytes = new Uint8Array(ACKNOWLEDGEMENT);
+  readonly #answerView = new DataView(this.#answerBytes.buffer);
+  #received: number;
+  #acknowledged: number;
+  /** The epoch in which the sender's numbering began; 0 while it is not known. */
+  #born: number;
+  #senderEpoch = 0;
+  /** The item that was found missing; the stream is read on, but nothing is taken in until it comes. */
+  #missing = 0;
+  #stamp = 0;
+  #stampedAt = 0;
+  #pause = PAUSE;
+  #reader: StreamReader | undefined;
+  #reading: Promise<void> = Promise.resolve();
+  #over = false;
+  lost = 0;
+  readonly #count = { items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0 };
+
+  constructor(context: EndContext, options: DurableReceiverOptions, jetstream: JetStream, stream: string) {
+    this.#context = context;
+    this.#options = options;
+    this.#jetstream = jetstream;
+    this.#stream = stream;
+    const { born, after } = positionOf(options.restored);
+    this.#born = born;
+    this.#received = after;
+    this.#acknowledged = after;
+    this.#inbox = new Inbox(after);
+    this.#heart = new Heart(context.ports, context.timing, {
+      beat: () => this.#say(),
+      connected: () => context.events.connected(),
+      disconnected: (reason) => context.events.disconnected(reason),
+    });
+    this.stats = this.#makeStats();
+  }
+
+  open(): this {
+    const { port } = this.#context;
+    port.onMessage((bytes) => this.#accept(bytes));
+    port.onStatus((down) => {
+      if (down === undefined) this.#say();
+      else this.#heart.lost(down);
+    });
+    this.#say();
+    this.#reading = this.#read();
+    return this;
+  }
+
+  get position(): number {
+    return this.#inbox.taken;
+  }
+
+  take(): Item | undefined {
+    if (this.#over) return undefined;
+    const item = this.#inbox.take();
+    if (this.#inbox.cost < this.#options.maxBytes) this.#moved.settle();
+    return item;
+  }
+
+  ready(): Promise<void> {
+    if (this.#over || this.#inbox.size > 0) return Promise.resolve();
+    return this.#ready.wait();
+  }
+
+  snapshot(): Json {
+    return { born: this.#born, after: this.position };
+  }
+
+  acknowledge(snapshot: Json): void {
+    const { born, after } = positionOf(snapshot);
+    if (born !== this.#born || after <= this.#acknowledged) return;
+    this.#acknowledged = Math.min(after, this.position);
+    this.#say();
+  }
+
+  async close(): Promise<void> {
+    this.#end();
+    this.#ready.settle();
+    this.#context.port.close();
+    await this.#reading;
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#heart.close();
+    this.#moved.settle();
+    this.#wake.settle();
+    this.#reader?.close();
+  }
+
+  #fail(error: CloudskinError): void {
+    if (this.#over) return;
+    this.#end();
+    this.#context.events.failed(error);
+  }
+
+  /** Reads for as long as the channel is open, from the stream's beginning whenever the stream is not what it was. */
+  async #read(): Promise<void> {
+    while (!this.#over) {
+      try {
+        this.#assembly.clear();
+        this.#reader = await this.#jetstream.read(this.#stream, { maxBytes: this.#options.maxBytes });
+        await this.#follow(this.#reader);
+      } catch (error) {
+        const known = error instanceof CloudskinError;
+        const other = known
+          ? error
+          : internalError('transport.durable', `reading ${this.#stream}: ${error}`, { cause: error });
+        if (other.domain !== 'external' || FINAL.test(other.code)) this.#fail(other);
+      }
+      this.#reader?.close();
+      this.#reader = undefined;
+      if (this.#over) return;
+      await this.#rest();
+    }
+  }
+
+  async #rest(): Promise<void> {
+    const { ports } = this.#context;
+    const timer = ports.after(this.#pause * (0.5 + ports.random()), () => this.#wake.settle());
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    await this.#wake.wait();
+    timer.cancel();
+  }
+
+  async #follow(reader: StreamReader): Promise<void> {
+    for (;;) {
+      while (this.#inbox.cost >= this.#options.maxBytes && !this.#over) await this.#moved.wait();
+      const message = this.#over ? undefined : await reader.next();
+      if (message === undefined || this.#over) return;
+      this.#pause = PAUSE;
+      this.#takeIn(message.data);
+    }
+  }
+
+  #takeIn(bytes: Uint8Array): void {
+    const message = readMessage(bytes);
+    if (message !== undefined && !this.#isOurs(message.senderEpoch)) return;
+    const next = this.#received + 1;
+    if (message !== undefined && message.sequence > next && message.receiverEpoch > next) {
+      this.#passOver(Math.min(message.sequence, message.receiverEpoch));
+    }
+    if (message === undefined || message.sequence > this.#received + 1) this.#miss();
+    else if (message.kind === KIND.part) this.#takePart(bytes, message);
+    else this.#takeItems(bytes, HEADER, message.sequence);
+    if (this.#inbox.size > 0) this.#ready.settle();
+  }
+
+  /** Messages of an earlier numbering may still be there; a later one has nothing to do with where this end is. */
+  #isOurs(born: number): boolean {
+    if (born > this.#born && this.#received === 0 && this.#acknowledged === 0) this.#born = born;
+    if (born > this.#born) {
+      const what = `the sender has begun anew, this end goes on after item ${this.#received} of the old numbering`;
+      this.#fail(
+        externalError('transport.durable-anew', `${channelName(this.#context.address)}: ${what}`, {
+          hint: 'deploy both sides anew, or restore the near side from its checkpoint',
+        }),
+      );
+    }
+    return born === this.#born;
+  }
+
+  /** The sender gave up, at its bound, what comes before this item. */
+  #passOver(item: number): void {
+    this.lost += item - 1 - this.#received;
+    this.#received = item - 1;
+    this.#assembly.clear();
+  }
+
+  /** Something is missing, or damaged: asked for until it comes. */
+  #miss(): void {
+    this.#count.dropped += 1;
+    if (this.#missing === this.#received + 1) return;
+    this.#missing = this.#received + 1;
+    this.#count.repeated += 1;
+    this.#say();
+  }
+
+  #takePart(bytes: Uint8Array, { sequence, offset, total }: Frame): void {
+    if (sequence <= this.#received) {
+      this.#count.dropped += 1;
+      return;
+    }
+    // a sender that went on after a failure begins an item again
+    if (offset === 0) this.#assembly.clear();
+    if (offset > this.#assembly.bytes) this.#miss();
+    else if (offset === this.#assembly.bytes) {
+      const whole = this.#assembly.add(bytes.subarray(HEADER), total);
+      if (whole !== undefined) this.#takeItems(whole, 0, sequence);
+    }
+  }
+
+  #takeItems(bytes: Uint8Array, from: number, first: number): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let number = first;
+    for (let at = from; at < bytes.length; number += 1) {
+      const end = recordEnd(bytes, view, at) ?? bytes.length;
+      if (number <= this.#received) this.#count.dropped += 1;
+      else this.#put(readRecord(bytes, view, at), costOf(end - at));
+      at = end;
+    }
+  }
+
+  #put(item: Item, cost: number): void {
+    this.#received += 1;
+    this.#assembly.clear();
+    this.#inbox.put(item, cost, this.#received);
+    this.#count.items += 1;
+    if (item.kind !== 'batch') return;
+    this.#count.bytes += item.payload.length;
+    this.#count.rows += item.rows;
+  }
+
+  #say(): void {
+    if (this.#over) return;
+    const { port, ports, timing } = this.#context;
+    const answer = this.#answer;
+    answer.kind = KIND.acknowledgement;
+    answer.flags = this.#missing === this.#received + 1 ? FLAG.again : 0;
+    answer.senderEpoch = this.#born;
+    answer.receiverEpoch = this.#options.epoch;
+    answer.sequence = this.#received;
+    answer.taken = this.#acknowledged;
+    answer.stamp = this.#stamp;
+    answer.held = ports.monotonic() - this.#stampedAt;
+    this.#stamp = 0;
+    writeFrame(this.#answerView, answer, ACKNOWLEDGEMENT, port.checked);
+    port.send(this.#answerBytes);
+    this.#heart.beatIn(this.#heart.connected ? timing.keepAlive : Math.min(timing.keepAlive, timing.ask * 4));
+  }
+
+  #accept(bytes: Uint8Array): void {
+    const frame = this.#heard;
+    const { address, port, ports } = this.#context;
+    if (this.#over || !readFrame(bytes, frame, port.checked)) return;
+    if (frame.version !== VERSION) this.#fail(otherVersion(address, frame.version));
+    else if (frame.receiverEpoch > this.#options.epoch)
+      this.#fail(fenced(address, 'a newer receiver', frame.receiverEpoch));
+    else if (frame.kind === KIND.probe && frame.senderEpoch >= this.#senderEpoch) {
+      this.#senderEpoch = frame.senderEpoch;
+      this.#stamp = frame.stamp;
+      this.#stampedAt = ports.monotonic();
+      const wasConnected = this.#heart.connected;
+      this.#heart.heard();
+      if (wasConnected) return;
+      this.#say();
+      this.#wake.settle();
+    }
+  }
+
+  #makeStats(): ChannelStats {
+    const [heart, count, inbox, assembly] = [this.#heart, this.#count, this.#inbox, this.#assembly];
+    return {
+      get connected() {
+        return heart.connected;
+      },
+      get items() {
+        return count.items;
+      },
+      get bytes() {
+        return count.bytes;
+      },
+      get rows() {
+        return count.rows;
+      },
+      get repeated() {
+        return count.repeated;
+      },
+      get dropped() {
+        return count.dropped;
+      },
+      get queued() {
+        return inbox.cost + assembly.bytes;
+      },
+      roundTrip: undefined,
+    };
+  }
+}

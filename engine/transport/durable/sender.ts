@@ -1,0 +1,226 @@
+/** The sending end of a durable channel: its log, its publisher, and its talk with the receiver. */
+import type { CloudskinError } from '../../errors.ts';
+import type { Json } from '../../json.ts';
+import { type EndContext, fenced, otherVersion, protocolError, Signal } from '../protocol/end.ts';
+import { emptyFrame, FLAG, HEADER, KIND, readFrame, VERSION, writeFrame } from '../protocol/frame.ts';
+import { Heart } from '../protocol/heart.ts';
+import { RoundTrip } from '../protocol/round-trip.ts';
+import type { ChannelStats, Item } from '../transport.ts';
+import type { DurableSender, DurableSenderOptions } from './durable.ts';
+import type { KeptLog } from './kept-log.ts';
+import { Numbers } from './numbers.ts';
+import type { Publisher } from './publisher.ts';
+
+/** Share of the bound that may wait to be written where the oldest is given up. */
+const UNSYNCED = 1 / 4;
+
+export class DurableSenderEnd implements DurableSender {
+  readonly stats: ChannelStats;
+  readonly #context: EndContext;
+  readonly #options: DurableSenderOptions;
+  readonly #kept: KeptLog;
+  readonly #publisher: Publisher;
+  readonly #heart: Heart;
+  readonly #roundTrip = new RoundTrip();
+  readonly #room = new Signal();
+  readonly #coveredSignal = new Signal();
+  readonly #heard = emptyFrame();
+  readonly #said = emptyFrame();
+  readonly #bytes = new Uint8Array(HEADER);
+  readonly #view = new DataView(this.#bytes.buffer);
+  #receiverEpoch = 0;
+  #over = false;
+  readonly #count = { items: 0, bytes: 0, rows: 0 };
+
+  /** `publisher` of the same log. */
+  constructor(context: EndContext, options: DurableSenderOptions, kept: KeptLog, publisher: Publisher) {
+    this.#context = context;
+    this.#options = options;
+    this.#kept = kept;
+    this.#publisher = publisher;
+    this.#heart = new Heart(context.ports, context.timing, {
+      beat: () => this.#say(),
+      connected: () => context.events.connected(),
+      disconnected: (reason) => context.events.disconnected(reason),
+    });
+    this.stats = this.#makeStats();
+  }
+
+  open(): this {
+    const { port } = this.#context;
+    port.onMessage((bytes) => this.#accept(bytes));
+    port.onStatus((down) => {
+      if (down === undefined) {
+        this.#say();
+        this.#publisher.wake();
+      } else this.#heart.lost(down);
+    });
+    this.#say();
+    return this;
+  }
+
+  get lost(): number {
+    return this.#kept.log.dropped;
+  }
+
+  send(item: Item): void {
+    if (this.#over || item.kind === 'barrier') return;
+    try {
+      this.#kept.add(item);
+    } catch (error) {
+      this.fail(error as CloudskinError);
+      return;
+    }
+    this.#count.items += 1;
+    if (item.kind !== 'batch') return;
+    this.#count.bytes += item.payload.length;
+    this.#count.rows += item.rows;
+  }
+
+  room(): Promise<void> | undefined {
+    if (this.#over) return undefined;
+    const { maxBytes, onFull } = this.#options;
+    try {
+      if (onFull !== 'dropOldest') return this.#kept.log.bytes >= maxBytes ? this.#room.wait() : this.#logRoom();
+      // only what is on the disk can be given up
+      return this.#kept.unsynced > maxBytes * UNSYNCED ? this.#sync() : this.#logRoom();
+    } catch (error) {
+      this.fail(error as CloudskinError);
+      return undefined;
+    }
+  }
+
+  async drained(): Promise<void> {
+    if (!this.#over) await this.#kept.sync();
+  }
+
+  prepare(): Promise<Json> {
+    return this.#kept.prepare();
+  }
+
+  commit(prepared: Json): void {
+    if (this.#over) return;
+    this.#kept.commit(Numbers.from(prepared).last);
+    this.#publisher.wake();
+  }
+
+  covered(): Promise<void> {
+    if (this.#over || this.#kept.covered >= this.#kept.committed) return Promise.resolve();
+    return this.#coveredSignal.wait();
+  }
+
+  async close(): Promise<void> {
+    this.#end();
+    this.#context.port.close();
+    await this.#publisher.close();
+    await this.#kept.close();
+  }
+
+  /** The channel cannot go on. */
+  fail(error: CloudskinError): void {
+    if (this.#over) return;
+    this.#end();
+    this.#context.events.failed(error);
+  }
+
+  /** Nothing is published now: the other end hears nothing new. */
+  stuck(reason: string | undefined): void {
+    if (reason !== undefined) this.#heart.lost(reason);
+  }
+
+  #logRoom(): Promise<void> | undefined {
+    return this.#kept.log.room(0)?.catch((error: CloudskinError) => this.fail(error));
+  }
+
+  #sync(): Promise<void> {
+    return this.#kept.sync().catch((error: CloudskinError) => this.fail(error));
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#heart.close();
+    this.#room.settle();
+    this.#coveredSignal.settle();
+  }
+
+  #say(): void {
+    if (this.#over) return;
+    const { port, ports, timing } = this.#context;
+    const said = this.#said;
+    said.kind = KIND.probe;
+    said.senderEpoch = this.#options.epoch;
+    said.receiverEpoch = this.#receiverEpoch;
+    said.sequence = this.#kept.committed + 1;
+    said.stamp = ports.monotonic();
+    writeFrame(this.#view, said, HEADER, port.checked);
+    port.send(this.#bytes);
+    this.#heart.beatIn(this.#heart.connected ? timing.keepAlive : Math.min(timing.keepAlive, timing.ask * 4));
+  }
+
+  #accept(bytes: Uint8Array): void {
+    const frame = this.#heard;
+    const { address, port, ports } = this.#context;
+    if (this.#over || !readFrame(bytes, frame, port.checked)) return;
+    if (frame.version !== VERSION) this.fail(otherVersion(address, frame.version));
+    else if (frame.senderEpoch > this.#kept.born) this.fail(fenced(address, 'a newer numbering', frame.senderEpoch));
+    else if (frame.kind === KIND.acknowledgement && frame.receiverEpoch >= this.#receiverEpoch) {
+      this.#receiverEpoch = frame.receiverEpoch;
+      if (frame.stamp > 0) this.#roundTrip.sample(ports.monotonic() - frame.stamp - frame.held);
+      this.#heart.heard();
+      // it has read nothing yet, or something of an earlier numbering
+      if (frame.senderEpoch < this.#kept.born) return;
+      this.#cover(frame.taken);
+      if ((frame.flags & FLAG.again) !== 0) this.#repair(frame.sequence);
+    }
+  }
+
+  /** The receiver has found a hole behind this item. */
+  #repair(item: number): void {
+    const { oldest } = this.#kept;
+    if (item + 1 >= oldest || this.#options.onFull === 'dropOldest') this.#publisher.refill();
+    else {
+      const what = `the receiver lacks items from ${item + 1} on, and those before ${oldest} are no longer kept`;
+      this.fail(protocolError(this.#context.address, what));
+    }
+  }
+
+  #cover(item: number): void {
+    if (item <= this.#kept.covered) return;
+    this.#publisher.forget(item);
+    this.#kept.cover(item).then(
+      () => {
+        this.#room.settle();
+        if (this.#kept.covered >= this.#kept.committed) this.#coveredSignal.settle();
+      },
+      (error: CloudskinError) => this.fail(error),
+    );
+  }
+
+  #makeStats(): ChannelStats {
+    const [heart, count, kept, roundTrip] = [this.#heart, this.#count, this.#kept, this.#roundTrip];
+    return {
+      get connected() {
+        return heart.connected;
+      },
+      get items() {
+        return count.items;
+      },
+      get bytes() {
+        return count.bytes;
+      },
+      get rows() {
+        return count.rows;
+      },
+      repeated: 0,
+      get dropped() {
+        return kept.log.dropped;
+      },
+      get queued() {
+        return kept.log.bytes;
+      },
+      get roundTrip() {
+        return roundTrip.milliseconds;
+      },
+    };
+  }
+}
