@@ -9,12 +9,18 @@ it('gives back what was written: JSON, bigints, bytes and maps', () => {
     fc.array(leaf),
     fc.array(fc.tuple(fc.string(), leaf)).map((entries) => new Map(entries)),
   );
-  const plain = (sample: unknown): boolean => !/"\$(bigint|bytes|map)"|__proto__|-0/.test(stringifyLoosely(sample));
+  const plain = (sample: unknown): boolean => !/"\$(bigint|number|bytes|map)"|__proto__/.test(stringifyLoosely(sample));
   fc.assert(
     fc.property(value.filter(plain), (sample) => {
       expect(parseValue(stringifyValue(sample))).toEqual(sample);
     }),
   );
+});
+
+it('gives back the numbers that JSON lacks', () => {
+  const numbers = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 1.5];
+  expect(parseValue(stringifyValue(numbers))).toEqual(numbers);
+  expect(Object.is((parseValue(stringifyValue({ value: -0 })) as { value: number }).value, -0)).toBe(true);
 });
 
 it('refuses an object that would be misread', () => {

@@ -1,12 +1,12 @@
 /**
  * JSON, and the one way in which values that JSON lacks travel in it: plans, checkpoints and commands hold bigints, bytes and maps.
- * `{"$bigint": "12"}`, `{"$bytes": "base64"}`, `{"$map": [[key, value]]}`; a plain object with one such key would be misread and is
+ * `{"$bigint": "12"}`, `{"$number": "NaN"}` (`Infinity`, `-Infinity`, `-0`), `{"$bytes": "base64"}`, `{"$map": [[key, value]]}`; a plain object with one such key would be misread and is
  * refused when it is written.
  */
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-const MARKS = ['$bigint', '$bytes', '$map'];
+const MARKS = ['$bigint', '$number', '$bytes', '$map'];
 
 /** The text of a value made of JSON, bigints, Uint8Arrays and Maps; undefined members are left out. */
 export function stringifyValue(value: unknown): string {
@@ -20,6 +20,9 @@ export function parseValue(text: string): unknown {
 
 function encode(value: unknown): unknown {
   if (typeof value === 'bigint') return { $bigint: value.toString() };
+  if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) {
+    return { $number: Object.is(value, -0) ? '-0' : String(value) };
+  }
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) {
     return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
@@ -41,6 +44,7 @@ function decode(value: unknown): unknown {
   if (entries.length === 1 && only !== undefined) {
     const [key, item] = only;
     if (key === '$bigint') return BigInt(String(item));
+    if (key === '$number') return Number(item);
     if (key === '$bytes') return new Uint8Array(Buffer.from(String(item), 'base64'));
     if (key === '$map') return new Map((item as [unknown, unknown][]).map(([k, v]) => [decode(k), decode(v)]));
   }

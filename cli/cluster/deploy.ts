@@ -1,6 +1,8 @@
 /** Hands a graph to the cluster and waits until it runs. */
 import type { AppDocument } from '../../engine/cluster/documents.ts';
 import type { RegionFigures } from '../../engine/cluster/status.ts';
+import { throwProblems } from '../../engine/errors.ts';
+import { deployProblems } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Parameters } from '../command.ts';
 import { plural } from '../figures.ts';
@@ -25,6 +27,7 @@ export interface DeployFlags extends NatsOptions {
 export async function deployGraph(graph: string, flags: DeployFlags, terminal: Terminal): Promise<void> {
   const timeout = milliseconds('--timeout', flags.timeout);
   const { plan, directory } = await loadGraph(graph, flags.param, terminal, { warn: true });
+  throwProblems(deployProblems(plan.graph));
   const logical: LogicalPlan = { ...plan.graph, namespace: flags.namespace ?? plan.graph.namespace };
   const progress = new Progress(terminal, flags.json);
   const began = performance.now();

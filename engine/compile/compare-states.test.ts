@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { testContext } from '../../test/golden/graph-errors/context.ts';
+import { buildPlan, parseGraph } from '../graph/index.ts';
+import type { LogicalPlan } from '../graph/plan.ts';
+import { compareStates } from './compare-states.ts';
+
+const GRAPH = `
+apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: g }
+spec:
+  sources:
+    readings: { file: { path: readings.csv }, schema: { machine: utf8, at: "timestamp[ms]", value: int32 }, time: { column: at } }
+    told: { nats: { subject: told }, schema: { machine: utf8 } }
+  operators:
+    hot: { from: readings, filter: value > 3 }
+    minutes: { from: hot, window: { tumbling: 1m }, groupBy: [machine], aggregate: { total: sum(value) } }
+    own: { from: readings, component: ./double.wasm, config: { a: 1 } }
+  sinks:
+    out: { from: minutes, console: {} }
+    more: { from: own, console: {} }
+    last: { from: told, console: {} }
+`;
+
+async function planOf(...changes: readonly (readonly [from: string, to: string])[]): Promise<LogicalPlan> {
+  let text = GRAPH;
+  for (const [from, to] of changes) {
+    expect(text).toContain(from);
+    text = text.replace(from, to);
+  }
+  const { plan, problems } = await buildPlan(parseGraph(text, { file: 'g.yaml', environment: {} }), testContext);
+  if (plan === undefined) throw new Error(problems.map(({ message }) => message).join('; '));
+  return plan;
+}
+
+async function droppedBy(...changes: readonly (readonly [from: string, to: string])[]): Promise<readonly string[]> {
+  const { dropped } = compareStates(await planOf(), await planOf(...changes));
+  return dropped.map(({ node, reason }) => `${node}: ${reason}`);
+}
+
+describe('a changed graph', () => {
+  it('keeps the state of what is the same, whatever else is changed around it', async () => {
+    const after = await planOf(
+      ['value > 3', 'value > 4'],
+      ['total: sum(value) }', 'total: sum(value) }, parallelism: 4'],
+      ['console: {}', 'file: { path: o.csv }'],
+    );
+    expect(compareStates(await planOf(), after)).toEqual({
+      changes: [
+        { kind: 'source', node: 'readings', change: 'kept' },
+        { kind: 'operator', node: 'own', change: 'kept' },
+        { kind: 'operator', node: 'minutes', change: 'kept' },
+      ],
+      dropped: [],
+    });
+  });
+
+  it('drops the state of an aggregate that means something else', async () => {
+    expect(await droppedBy(['tumbling: 1m', 'tumbling: 2m'])).toEqual([
+      'minutes: its windows are tumbling of 1m, not tumbling of 2m',
+    ]);
+    expect(await droppedBy(['sum(value)', 'sum(value + 1)'])).toEqual([
+      'minutes: its aggregate total is computed otherwise',
+    ]);
+    expect(await droppedBy(['groupBy: [machine]', 'groupBy: { machine: upper(machine) }'])).toEqual([
+      'minutes: its key machine is computed otherwise',
+    ]);
+  });
+
+  it('drops the state of a component that is another, or is configured or fed otherwise', async () => {
+    expect(await droppedBy(['config: { a: 1 }', 'config: { a: 2 }'])).toEqual([
+      'own: its component is configured otherwise',
+    ]);
+    const [other] = await droppedBy(['./double.wasm', './two.wasm']);
+    expect(other).toMatch(/^own: its component is another: .*two\.wasm$/);
+    expect(await droppedBy(['value: int32', 'value: int32, more: utf8'])).toEqual(['own: its input has other columns']);
+  });
+
+  it('drops the position of a source that reads something else', async () => {
+    expect(await droppedBy(['path: readings.csv', 'path: others.csv'])).toEqual([
+      'readings: the options of file are others: its positions are of something else',
+    ]);
+  });
+
+  it('names what is gone, and what is new', async () => {
+    const { changes } = compareStates(
+      await planOf(),
+      await planOf(['minutes:', 'hours:'], ['from: minutes', 'from: hours']),
+    );
+    expect(changes.map(({ node, change }) => [node, change])).toEqual([
+      ['readings', 'kept'],
+      ['own', 'kept'],
+      ['hours', 'new'],
+      ['minutes', 'dropped'],
+    ]);
+  });
+});

@@ -1,0 +1,106 @@
+/**
+ * What a changed graph keeps of the state of the one before: by name, and only where it still means the same. `deploy` and `run --state` ask before they
+ * replace a graph; what would be dropped needs the user's word.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { formatType, type Schema } from '../batch/types.ts';
+import type { ComponentStep, LogicalPlan, OperatorNode, SourceNode } from '../graph/plan.ts';
+import { stateMismatch, stateSchema } from './state/aggregate-state.ts';
+
+export interface StateChange {
+  readonly kind: 'source' | 'operator';
+  readonly node: string;
+  /** `new`: there was none. */
+  readonly change: 'kept' | 'new' | 'dropped';
+  /** Of what is dropped: why, as the end of `the state of "x" is dropped: …`. */
+  readonly reason?: string;
+}
+
+export interface StateComparison {
+  /** Every source and stateful operator of either graph: those of the new one in its order, then those that are gone. */
+  readonly changes: readonly StateChange[];
+  readonly dropped: readonly StateChange[];
+}
+
+/** Positions of sources and state of operators. Both plans as graphs have them, before anything is split. */
+export function compareStates(before: LogicalPlan, after: LogicalPlan): StateComparison {
+  const sources = compareAll('source', stateful(before.sources), stateful(after.sources), sourceDifference);
+  const operators = compareAll('operator', keeping(before), keeping(after), operatorDifference);
+  const changes = [...sources, ...operators];
+  return { changes, dropped: changes.filter(({ change }) => change === 'dropped') };
+}
+
+/** Sources that remember where they were. */
+function stateful(sources: readonly SourceNode[]): readonly SourceNode[] {
+  return sources.filter(({ replayable, journal }) => replayable === true || journal === true);
+}
+
+function keeping({ operators }: LogicalPlan): readonly OperatorNode[] {
+  return operators.filter((operator) => stateOf(operator) !== undefined);
+}
+
+function stateOf({
+  steps,
+}: OperatorNode): Extract<OperatorNode['steps'][number], { kind: 'aggregate' | 'component' }> | undefined {
+  for (const step of steps) if (step.kind === 'aggregate' || step.kind === 'component') return step;
+  return undefined;
+}
+
+function compareAll<Node extends { readonly name: string }>(
+  kind: StateChange['kind'],
+  before: readonly Node[],
+  after: readonly Node[],
+  difference: (before: Node, after: Node) => string | undefined,
+): StateChange[] {
+  const known = new Map(before.map((node) => [node.name, node]));
+  const names = new Set(after.map(({ name }) => name));
+  const kept = after.map((node): StateChange => {
+    const former = known.get(node.name);
+    if (former === undefined) return { kind, node: node.name, change: 'new' };
+    const reason = difference(former, node);
+    return reason === undefined
+      ? { kind, node: node.name, change: 'kept' }
+      : { kind, node: node.name, change: 'dropped', reason };
+  });
+  const gone = before.filter(({ name }) => !names.has(name));
+  return [
+    ...kept,
+    ...gone.map(
+      ({ name }): StateChange => ({ kind, node: name, change: 'dropped', reason: 'it is not in the graph any more' }),
+    ),
+  ];
+}
+
+function sourceDifference(before: SourceNode, after: SourceNode): string | undefined {
+  if (before.connector !== after.connector)
+    return `it reads by ${after.connector} and no longer by ${before.connector}`;
+  if (!isDeepStrictEqual(before.options, after.options))
+    return `the options of ${after.connector} are others: its positions are of something else`;
+  if ((before.site === true) !== (after.site === true)) return 'it runs once a site now, or no longer does';
+  return undefined;
+}
+
+function operatorDifference(before: OperatorNode, after: OperatorNode): string | undefined {
+  const [was, is] = [stateOf(before), stateOf(after)];
+  if (was === undefined || is === undefined) return undefined;
+  if (was.kind === 'aggregate' && is.kind === 'aggregate') return stateMismatch(is, stateSchema(was));
+  if (was.kind === 'component' && is.kind === 'component') return componentDifference([before, was], [after, is]);
+  return `it is ${article(is.kind)} and was ${article(was.kind)}`;
+}
+
+type Component = readonly [operator: OperatorNode, step: ComponentStep];
+
+function componentDifference([before, was]: Component, [after, is]: Component): string | undefined {
+  if (was.component !== is.component) return `its component is another: ${is.component}`;
+  if (!isDeepStrictEqual(was.config, is.config)) return 'its component is configured otherwise';
+  const inputs = ({ input, inputSchemas = [input] }: OperatorNode): string => inputSchemas.map(schemaText).join('; ');
+  return inputs(before) === inputs(after) ? undefined : 'its input has other columns';
+}
+
+function schemaText({ fields }: Schema): string {
+  return fields.map(({ name, type }) => `${name} ${formatType(type)}`).join(', ');
+}
+
+function article(kind: string): string {
+  return kind === 'aggregate' ? 'an aggregate' : 'a component';
+}
