@@ -3,6 +3,7 @@
  * that the seed decides.
  */
 import { SimulatedNetwork } from '../../engine/nats/simulated/network.ts';
+import type { Latency } from '../../engine/nats/simulated/pipe.ts';
 import type { SeededRandom } from '../../engine/nats/simulated/random.ts';
 import type { FaultRecord, Outcome } from './scenario.ts';
 
@@ -31,6 +32,7 @@ export class Stage {
   readonly #seed: number;
   readonly #plant: string | undefined;
   #under = 0;
+  readonly #slowed = new Map<Latency, { readonly before: Latency; times: number }>();
 
   constructor(seed: number, plant: string | undefined) {
     this.#seed = seed;
@@ -85,6 +87,21 @@ export class Stage {
       this.say(`fault over: ${kind.kind}`);
       end();
     });
+  }
+
+  /** Makes a connection slow, until the function is called that is returned; several may make it so at once. */
+  slowDown(latency: Latency, min: number, max: number): () => void {
+    const slowed = this.#slowed.get(latency) ?? { before: { ...latency }, times: 0 };
+    this.#slowed.set(latency, slowed);
+    slowed.times += 1;
+    latency.min = min;
+    latency.max = max;
+    return () => {
+      slowed.times -= 1;
+      if (slowed.times > 0) return;
+      Object.assign(latency, slowed.before);
+      this.#slowed.delete(latency);
+    };
   }
 
   outcome(scenario: string): Outcome {

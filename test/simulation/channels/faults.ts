@@ -68,10 +68,7 @@ function slow({ stage, alive, link }: Continuum): () => void {
     process === undefined || stage.random.chance(0.5)
       ? link.latency
       : stage.network.latency(stage.random.pick(alive).connection);
-  const before = { ...latency };
-  latency.min = 50;
-  latency.max = 800;
-  return () => Object.assign(latency, before);
+  return stage.slowDown(latency, 50, 800);
 }
 
 function killServer({ stage, servers }: Continuum): (() => void) | undefined {

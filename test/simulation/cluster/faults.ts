@@ -107,10 +107,7 @@ function slow(continuum: ClusterContinuum): (() => void) | undefined {
   const { stage, link } = continuum;
   const [nats] = someone(continuum)?.connections ?? [];
   const latency: Latency = nats === undefined || stage.random.chance(0.5) ? link.latency : stage.network.latency(nats);
-  const before = { ...latency };
-  latency.min = 100;
-  latency.max = 1_500;
-  return () => Object.assign(latency, before);
+  return stage.slowDown(latency, 100, 1_500);
 }
 
 function fillDisk({ stage, machines }: ClusterContinuum): () => void {
