@@ -1,6 +1,7 @@
 /** What an agent hands its fragments to, and what it leads regions with. */
 import type { AgentOptions } from '../../engine/cluster/agent.ts';
 import type { Log } from '../../engine/cluster/log.ts';
+import type { Span } from '../../engine/metrics/trace.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
 import { Stores } from './stores.ts';
@@ -12,14 +13,15 @@ export interface AgentHostOptions {
   readonly workers: number;
   readonly setup: WorkerSetup;
   readonly log: Log;
+  readonly emit?: (span: Span) => void;
 }
 
 export type AgentHost = Pick<AgentOptions, 'host' | 'checkpoints' | 'dropState'>;
 
-export async function openAgentHost({ nats, workers, setup, log }: AgentHostOptions): Promise<AgentHost> {
+export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHostOptions): Promise<AgentHost> {
   const stores = await Stores.open(nats, setup.directory, setup.keyFile);
   return {
-    host: new WorkerPool(workers, setup, log),
+    host: new WorkerPool(workers, setup, log, emit),
     checkpoints: async (region, domain, keep) =>
       openCheckpoints({ ...region, keep, store: await stores.of(region, domain) }),
     dropState: async (region, domain) => {

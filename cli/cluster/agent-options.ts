@@ -9,12 +9,15 @@ export interface AgentFlags {
   readonly label: readonly string[];
   readonly nats?: string;
   readonly creds?: string;
+  readonly ca?: string;
   readonly workers?: string;
   readonly data?: string;
   readonly replicas?: string;
   readonly keyFile?: string;
   readonly logLevel: string;
   readonly metrics?: string;
+  readonly traces?: string;
+  readonly traceEvery?: string;
 }
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;

@@ -2,14 +2,13 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { Agent } from '../../engine/cluster/agent.ts';
-import type { AgentName } from '../../engine/cluster/documents.ts';
 import type { Log } from '../../engine/cluster/log.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { openDirectory } from '../../engine/state/directory.ts';
-import type { AgentMetrics } from '../observe/agent-metrics.ts';
+import { observeAgent } from '../observe/agent-observing.ts';
 import { openAgentHost } from './agent-host.ts';
 import { agentLog } from './agent-log.ts';
 import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-options.ts';
@@ -28,11 +27,12 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const keyFile = flags.keyFile === undefined ? {} : { keyFile: resolve(flags.keyFile) };
   const data = openDataDirectory(site, flags.data, flags.name);
   const log = agentLog(flags.logLevel, { site, agent: data.agent });
-  const metrics = await openMetrics(flags.metrics, { site, agent: data.agent }, log);
+  const observing = await observeAgent(flags, { site, agent: data.agent }, version, log);
+  const { every: traceEvery, emit } = observing.traces ?? {};
   const stopping = untilSignal(log);
   const nats = await connect(flags, `agent ${site}/${data.agent}`, log, stopping.signal);
   if (nats === undefined) {
-    await metrics?.close();
+    await observing.close();
     return 0;
   }
   const disk = await openDirectory(`${data.path}/disk`);
@@ -41,21 +41,22 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     servers,
     name: `agent ${site}/${data.agent}`,
     directory: data.path,
-    ...credentials(flags),
+    access: credentials(flags),
     ...keyFile,
+    ...(traceEvery === undefined ? {} : { traceEvery }),
   };
-  const host = await openAgentHost({ nats, workers, setup, log });
+  const host = await openAgentHost({ nats, workers, setup, log, ...(emit === undefined ? {} : { emit }) });
   const agent = await Agent.start({
     ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
     ...{ disk, log, ...host },
     ...replicas,
   });
-  metrics?.observe(agent, () => nats.connected);
+  observing.watch(agent, () => nats.connected);
   const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
   await Promise.race([stopping.promise, closed]);
-  await metrics?.close();
   await agent.stop();
   await host.host.close();
+  await observing.close();
   await nats.close(500);
   data.release();
   return 0;
@@ -64,14 +65,6 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
 interface Stopping {
   readonly promise: Promise<void>;
   readonly signal: AbortSignal;
-}
-
-async function openMetrics(address: string | undefined, name: AgentName, log: Log): Promise<AgentMetrics | undefined> {
-  if (address === undefined) return undefined;
-  const { serveAgentMetrics } = await import('../observe/agent-metrics.ts');
-  const metrics = await serveAgentMetrics(address, name);
-  log('info', `metrics at ${metrics.url}`);
-  return metrics;
 }
 
 /** The first signal asks, the second one does not wait. */

@@ -11,13 +11,15 @@ import { readUpState } from './home.ts';
 export interface NatsOptions {
   readonly nats?: string;
   readonly creds?: string;
+  readonly ca?: string;
 }
 
 /** Options that every command which talks to a cluster has. */
 export function clusterCommand(command: Command): Command {
   return command
     .option('--nats <url>', 'the NATS server; CLOUDSKIN_NATS, or what `cloudskin up` started')
-    .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS');
+    .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS')
+    .option('--ca <file>', 'the authority behind its certificate; CLOUDSKIN_CA');
 }
 
 /** A command about one app. */
@@ -35,9 +37,19 @@ export function natsUrl({ nats }: NatsOptions): string {
   return nats ?? process.env.CLOUDSKIN_NATS ?? readUpState()?.hub ?? 'nats://127.0.0.1:4222';
 }
 
-export function credentials({ creds }: NatsOptions): { readonly credentials?: string } {
+/** How the server is convinced, and believed. */
+export interface NatsAccess {
+  readonly credentials?: string;
+  readonly tls?: { readonly ca: string };
+}
+
+export function credentials({ creds, ca }: NatsOptions): NatsAccess {
   const file = creds ?? process.env.CLOUDSKIN_CREDS;
-  return file === undefined ? {} : { credentials: file };
+  const authority = ca ?? process.env.CLOUDSKIN_CA;
+  return {
+    ...(file === undefined ? {} : { credentials: file }),
+    ...(authority === undefined ? {} : { tls: { ca: authority } }),
+  };
 }
 
 /** Connects for as long as `use` takes. */

@@ -66,8 +66,8 @@ function regionsOf(agents: readonly AgentStatus[], mine: (region: RegionFigures)
 
 /** One word for how an app is: what the user wants where all follows, else what stands in the way. */
 export function stateOf({ document, assignment, regions }: AppOverview): string {
-  if ((assignment?.troubles.length ?? 0) > 0) return 'not placed';
   if (assignment === undefined || assignment.revision < document.revision) return 'waiting';
+  if (assignment.troubles.length > 0 && assignment.deployed < document.deployed) return 'not placed';
   const names = Object.keys(assignment.regions);
   const phases = names.map((name) => regions.find(({ region }) => region === name)?.phase ?? 'unreachable');
   for (const phase of ['failed', 'unreachable', 'backoff', 'fenced', 'acquiring', 'starting', 'stopping'] as const) {

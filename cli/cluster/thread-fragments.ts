@@ -4,6 +4,7 @@ import { connectors } from '../../connectors/registry.ts';
 import { openCell } from '../../engine/cell/open.ts';
 import { withFiles } from '../../engine/cluster/components.ts';
 import { externalError, internalError } from '../../engine/errors.ts';
+import type { Span } from '../../engine/metrics/trace.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
 import type { FragmentHost, FragmentStart } from '../../engine/runtime/fragment-handle.ts';
@@ -17,7 +18,7 @@ import { ThreadTransport } from '../../engine/transport/thread.ts';
 import type { Transport } from '../../engine/transport/transport.ts';
 import { componentFile } from './component-files.ts';
 import { Stores } from './stores.ts';
-import type { WorkerLogEntry } from './worker-setup.ts';
+import type { WorkerEntry, WorkerLogEntry } from './worker-setup.ts';
 
 export interface ThreadFragmentsOptions {
   readonly nats: Nats;
@@ -28,7 +29,9 @@ export interface ThreadFragmentsOptions {
   /** Of the key that checkpoints are encrypted with. */
   readonly keyFile?: string;
   readonly stdout: (text: string) => Promise<void>;
-  readonly log: (entry: WorkerLogEntry) => void;
+  readonly say: (entry: WorkerEntry) => void;
+  /** One source batch in so many is followed; absent: none. */
+  readonly traceEvery?: number;
 }
 
 export async function openThreadFragments(options: ThreadFragmentsOptions): Promise<FragmentHost> {
@@ -80,8 +83,9 @@ class ThreadFragments implements FragmentHost {
   #runtime({ plan, directory: wanted, epoch }: FragmentStart): RuntimeOptions {
     const directory = wanted !== undefined && existsSync(wanted) ? wanted : this.#options.directory;
     const { namespace, app, name: fragment, revision } = plan;
+    const { say, traceEvery } = this.#options;
     const onLog = ({ operator, level, message }: { operator: string; level: string; message: string }): void => {
-      this.#options.log({
+      say({
         level: levelOf(level),
         message,
         fields: { namespace, app, fragment, revision, epoch, operator },
@@ -93,6 +97,7 @@ class ThreadFragments implements FragmentHost {
       openCell: (cell) => openCell(cell, { directory, onLog }),
       ports: realPorts,
       stdout: this.#options.stdout,
+      ...(traceEvery === undefined ? {} : { traces: { every: traceEvery, emit: (span: Span) => say({ span }) } }),
     };
   }
 

@@ -2,13 +2,14 @@
 
 import type { Log } from '../../engine/cluster/log.ts';
 import type { AgentFragmentHost } from '../../engine/cluster/slot.ts';
+import type { Span } from '../../engine/metrics/trace.ts';
 import { realPorts } from '../../engine/ports.ts';
 import type { FragmentEvents, FragmentHandle, FragmentStart } from '../../engine/runtime/fragment-handle.ts';
 import { startThread } from '../../engine/runtime/workers/node-thread.ts';
 import { WorkerHost, type WorkerThread } from '../../engine/runtime/workers/worker-host.ts';
 import { LocalBroker } from '../../engine/transport/local.ts';
 import { keepComponent } from './component-files.ts';
-import type { WorkerData, WorkerLogEntry, WorkerSetup } from './worker-setup.ts';
+import type { WorkerData, WorkerEntry, WorkerSetup } from './worker-setup.ts';
 
 interface Worker {
   readonly host: WorkerHost;
@@ -19,14 +20,17 @@ export class WorkerPool implements AgentFragmentHost {
   readonly #count: number;
   readonly #setup: WorkerSetup;
   readonly #log: Log;
+  readonly #emit: ((span: Span) => void) | undefined;
   readonly #broker = new LocalBroker();
   readonly #workers = new Map<number, Worker>();
   #closed = false;
 
-  constructor(count: number, setup: WorkerSetup, log: Log) {
+  /** `emit` takes spans, where `setup` asks for traces. */
+  constructor(count: number, setup: WorkerSetup, log: Log, emit?: (span: Span) => void) {
     this.#count = count;
     this.#setup = setup;
     this.#log = log;
+    this.#emit = emit;
   }
 
   start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
@@ -67,12 +71,16 @@ export class WorkerPool implements AgentFragmentHost {
         process.stdout.write(text);
       },
       onLog: (entry) => {
-        const { level, message, fields } = entry as WorkerLogEntry;
-        this.#log(level, message, { ...fields, worker: index });
+        this.#hear(entry as WorkerEntry, index);
       },
     });
     const worker = { host, thread };
     this.#workers.set(index, worker);
     return worker;
+  }
+
+  #hear(entry: WorkerEntry, worker: number): void {
+    if ('span' in entry) this.#emit?.(entry.span);
+    else this.#log(entry.level, entry.message, { ...entry.fields, worker });
   }
 }

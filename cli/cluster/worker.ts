@@ -8,13 +8,14 @@ import { LocalTransport } from '../../engine/transport/local.ts';
 import { openThreadFragments } from './thread-fragments.ts';
 import type { WorkerData, WorkerSetup } from './worker-setup.ts';
 
-async function open(given: unknown, { stdout, log }: WorkerOutlets): Promise<FragmentHost> {
-  const { servers, credentials, name, directory, keyFile } = given as WorkerSetup;
-  const nats = await connectNats({ servers, name, ...(credentials === undefined ? {} : { credentials }) });
+async function open(given: unknown, { stdout, log: say }: WorkerOutlets): Promise<FragmentHost> {
+  const { servers, access, name, directory, keyFile, traceEvery } = given as WorkerSetup;
+  const nats = await connectNats({ servers, name, ...access });
   const { port } = workerData as WorkerData;
   const local = new LocalTransport(port);
   const fragments = await openThreadFragments({
-    ...{ nats, local, directory, stdout, log },
+    ...{ nats, local, directory, stdout, say },
+    ...(traceEvery === undefined ? {} : { traceEvery }),
     ...(keyFile === undefined ? {} : { keyFile }),
   });
   return {

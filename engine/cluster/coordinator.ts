@@ -3,6 +3,7 @@
  * the cloud stands by; the one with the lease acts. It commands nobody, keeps nothing that is not in KV, and its loss stops nothing.
  */
 import type { Host } from '../compile/fragment-plan.ts';
+import { CloudskinError } from '../errors.ts';
 import type { KeyValue } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import type { Plans } from './artifacts.ts';
@@ -25,6 +26,7 @@ import type { Log } from './log.ts';
 import { Loop } from './loop.ts';
 import { appKey, appLabel, assignmentKey, siteKey } from './names.ts';
 import { LOST_AFTER, type Neighbours } from './neighbours.ts';
+import { within } from './patience.ts';
 import type { AgentView, Place } from './place.ts';
 import { isWrongRevision } from './region-records.ts';
 import { messageOf } from './slot.ts';
@@ -48,16 +50,21 @@ export interface CoordinatorOptions {
 const LISTEN = LOST_AFTER + 500;
 /** Milliseconds that agents have to give back what a server has lost. */
 const GIVE_BACK = 3_000;
+const OPENS = 10_000;
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #lease: Lease;
   readonly #loop: Loop;
+  /** Of its own: whatever holds up the work must not cost the lease. */
+  readonly #leading: Loop;
   readonly #apps: DocumentsCache<AppDocument>;
   readonly #assignments: DocumentsCache<AssignmentDocument>;
   readonly #sites: DocumentsCache<SiteDocument>;
   readonly #wentBackSince = new Map<string, number>();
   #leadsSince: number | undefined;
+  /** The lease could not be read when it was tried last. */
+  #unheard = false;
   #domain = '';
 
   constructor(options: CoordinatorOptions) {
@@ -76,6 +83,7 @@ export class Coordinator {
         if (!isWrongRevision(error)) log('warn', `the coordinator is held up: ${messageOf(error)}`);
       },
     );
+    this.#leading = new Loop(ports, () => this.#tend(), failed);
   }
 
   get leads(): boolean {
@@ -83,7 +91,7 @@ export class Coordinator {
   }
 
   start(): void {
-    this.#loop.kick();
+    this.#leading.kick();
   }
 
   agentsChanged(): void {
@@ -91,41 +99,76 @@ export class Coordinator {
   }
 
   async stop(): Promise<void> {
-    await this.#loop.stop();
-    for (const cache of [this.#apps, this.#assignments, this.#sites]) cache.close();
+    await Promise.all([this.#leading.stop(), this.#loop.stop()]);
+    for (const cache of this.#caches) cache.close();
     if (this.#leadsSince === undefined) return;
     await this.#lease.release().catch((error: unknown) => {
       this.#options.log('warn', `the lease could not be given back: ${messageOf(error)}`);
     });
   }
 
-  async #step(): Promise<number> {
-    if (!(await this.#lease.tend())) {
-      if (this.#leadsSince !== undefined) this.#becomeFollower();
-      return TEND;
+  /** Sees to the lease, every so often, come what may. */
+  async #tend(): Promise<number> {
+    try {
+      await this.#lease.tend();
+      this.#unheard = false;
+    } catch (error) {
+      if (!this.#unheard) this.#options.log('warn', `the lease cannot be seen to: ${messageOf(error)}`);
+      this.#unheard = true;
     }
+    if (!this.#lease.held && this.#leadsSince !== undefined) this.#becomeFollower();
+    if (this.#lease.held && this.#leadsSince === undefined) this.#loop.kick();
+    return TEND;
+  }
+
+  async #step(): Promise<number | undefined> {
+    if (!this.#lease.held) return undefined;
     if (this.#leadsSince === undefined) await this.#becomeLeader();
     for (const [, { document }] of [...this.#assignments.all]) await this.#recall(document);
-    for (const [, { document }] of [...this.#apps.all]) await this.#reconcile(document);
+    for (const [, { document }] of [...this.#apps.all]) await this.#apart(document);
     await this.#rejoin();
     return TEND;
   }
 
+  /** What is wrong with one app must not keep others waiting. */
+  async #apart(app: AppDocument): Promise<void> {
+    try {
+      await this.#reconcile(app);
+    } catch (error) {
+      if (isWrongRevision(error) || isOutside(error)) throw error;
+      const { namespace, app: name, revision } = app;
+      this.#options.log('error', messageOf(error), {
+        namespace,
+        app: name,
+        revision,
+        code: troublesOf(error)[0]?.code ?? '',
+      });
+    }
+  }
+
   async #becomeLeader(): Promise<void> {
-    const bucket = await this.#options.documents();
-    this.#domain = await this.#options.domain();
-    for (const cache of [this.#apps, this.#assignments, this.#sites]) await cache.open(bucket);
+    const { ports, documents, domain } = this.#options;
+    const bucket = await documents();
+    this.#domain = await domain();
+    for (const cache of this.#caches) {
+      cache.close();
+      await within(ports, OPENS, 'the control documents could not be read', cache.open(bucket));
+    }
     for (const [key, { document }] of [...this.#assignments.all]) {
       await this.#write(key, { ...document, term: this.#lease.term });
     }
-    this.#leadsSince = this.#options.ports.monotonic();
+    this.#leadsSince = ports.monotonic();
     this.#options.log('info', 'this agent is the coordinator now');
     this.#options.changed();
   }
 
+  get #caches(): readonly { open(bucket: KeyValue): Promise<void>; close(): void }[] {
+    return [this.#apps, this.#assignments, this.#sites];
+  }
+
   #becomeFollower(): void {
     this.#leadsSince = undefined;
-    for (const cache of [this.#apps, this.#assignments, this.#sites]) cache.close();
+    for (const cache of this.#caches) cache.close();
     this.#options.log('warn', 'this agent is no longer the coordinator');
     this.#options.changed();
   }
@@ -177,7 +220,9 @@ export class Coordinator {
     const nodes = this.#listened ? this.#moved(before) : undefined;
     if (nodes !== undefined) return this.#placed(app, before, nodes);
     if (this.#hasGoneBack(before)) return this.#placed(app, before, new Map(Object.entries(before.nodes)), true);
-    return before.revision < app.revision ? withWish(before, app, term) : undefined;
+    if (before.revision < app.revision) return withWish(before, app, term);
+    // What stood in the way does not any more.
+    return before.troubles.length > 0 ? { ...before, term, troubles: [] } : undefined;
   }
 
   get #listened(): boolean {
@@ -207,6 +252,7 @@ export class Coordinator {
         isAlive: (agent) => this.#options.neighbours.isAlive(agent),
       });
     } catch (error) {
+      if (isOutside(error)) throw error;
       if (!this.#listened) return undefined;
       return this.#troubled(before, app, troublesOf(error));
     }
@@ -218,7 +264,12 @@ export class Coordinator {
     troubles: readonly Trouble[],
   ): AssignmentDocument | undefined {
     const same = JSON.stringify(before.troubles) === JSON.stringify(troubles) && before.revision === app.revision;
-    return same ? undefined : { ...before, revision: app.revision, term: this.#lease.term, troubles };
+    if (same) return undefined;
+    // What runs already can still be paused or stopped.
+    const { term } = this.#lease;
+    const next =
+      before.deployed === app.deployed ? withWish(before, app, term) : { ...before, revision: app.revision, term };
+    return { ...next, troubles };
   }
 
   /** Agents that may be given work: those that are there, and those that have some already, though they may be silent. */
@@ -304,4 +355,9 @@ export class Coordinator {
     if (sites.size === 1 && status?.jetstream === true) return status.domain;
     return this.#domain === '' ? undefined : this.#domain;
   }
+}
+
+/** The world's, and not the app's: it is tried again. */
+function isOutside(error: unknown): boolean {
+  return error instanceof CloudskinError && error.domain === 'external' && !error.code.startsWith('cluster.');
 }

@@ -237,9 +237,7 @@ export class RegionLeader {
     const now = this.#context.ports.monotonic();
     const checkpoints = this.#checkpoints;
     if (this.#concluding === undefined) {
-      const next = this.#target.assignment.regions[this.name.region];
-      const urgent = next !== undefined && next.epoch !== run.options.assigned.epoch && !next.handover;
-      const worthwhile = this.#phase === 'running' && !urgent;
+      const worthwhile = this.#phase === 'running' && !this.#isUrgent(run);
       const checkpointUntil = worthwhile ? now + (this.#leaving ? LAST_CHECKPOINT / 3 : LAST_CHECKPOINT) : now;
       this.#concluding = { checkpointUntil, until: checkpointUntil + STOPPING, done: checkpoints?.done ?? 0 };
       checkpoints?.ask();
@@ -257,6 +255,15 @@ export class RegionLeader {
     await this.#save(run, { released: stopped });
     this.#run = undefined;
     this.#settle('stopped');
+  }
+
+  /** Whether a new assignment does not want the state as it is now: its owner is lost, or it goes back to an older checkpoint. */
+  #isUrgent({ options }: RegionRun): boolean {
+    const { assignment } = this.#target;
+    const next = assignment.regions[this.name.region];
+    if (next === undefined || next.epoch === options.assigned.epoch) return false;
+    const goesBack = assignment.restore !== undefined && assignment.deployed !== options.assignment.deployed;
+    return goesBack || !next.handover;
   }
 
   async #finish(run: RegionRun): Promise<void> {
