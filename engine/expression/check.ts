@@ -54,6 +54,11 @@ function checkWith(text: string, scope: Scope, finish: Finish): CheckedExpressio
     : { expr: fold(expr), problems: [] };
 }
 
+/** What can be said of an expression without knowing any column. */
+export function checkSyntax(text: string): readonly ExpressionProblem[] {
+  return parseExpression(text).problems;
+}
+
 /** One aggregate: `count(*)`, or count, sum, avg, min or max of a scalar expression. */
 export function checkAggregate(
   text: string,

@@ -74,6 +74,8 @@ export interface SourceNode extends NodePolicy {
   readonly speed?: number;
   /** What it reads can be read again from any position. */
   readonly replayable?: boolean;
+  /** It ends by itself, as its connector says of its options. */
+  readonly bounded?: true;
   /** It cannot, and is written down before it is acknowledged. */
   readonly journal?: true;
   /** It runs once a site, and the last column of its schema is that site: put in by the plan, not by the connector (engine/compile/site-column.ts). */

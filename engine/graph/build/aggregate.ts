@@ -129,7 +129,11 @@ function checkNames(keys: readonly Key[], entry: OperatorEntry, path: Path, buil
       const hint = 'a windowed aggregate gives window_start and window_end itself; choose another name, in a map';
       build.atKey(at, 'graph.reserved-column', `"${name}" is the name of a column of the window`, hint);
     } else if (seen.has(name)) {
-      build.atKey(at, 'graph.duplicate-column', `there is a column "${name}" already`, 'give it another name');
+      const twice = keys.some(
+        (key, index) => key.path === at && keys.slice(0, index).some((other) => other.text === key.text),
+      );
+      const message = twice ? `"${name}" is a key already` : `there is a column "${name}" already`;
+      build.atKey(at, 'graph.duplicate-column', message, twice ? 'remove one of the two' : 'give it another name');
     }
     distinct &&= !RESERVED.includes(name) && !seen.has(name);
     seen.add(name);

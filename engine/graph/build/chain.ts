@@ -36,6 +36,11 @@ export class Chain {
     return this.#failed;
   }
 
+  /** There is no operator to be made, though its columns are known. */
+  fail(): void {
+    this.#failed = true;
+  }
+
   /** From here on the columns are unknown, because something that makes them is wrong and has been reported. */
   lose(): void {
     this.#stream = undefined;

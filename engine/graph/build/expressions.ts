@@ -5,10 +5,12 @@ import {
   checkAggregate,
   checkExpression,
   checkPredicate,
+  checkSyntax,
   type ExpressionProblem,
   type Scope,
 } from '../../expression/check.ts';
 import type { Expr } from '../../expression/ir.ts';
+import type { OperatorEntry } from '../document.ts';
 import type { ProjectStep } from '../plan.ts';
 import type { Path } from '../tree.ts';
 import type { Build } from './context.ts';
@@ -55,6 +57,22 @@ export function aggregateAt(
   const { aggregate: call, problems } = checkAggregate(text, scope);
   report(problems, path, build);
   return call === undefined || problems.length > 0 ? undefined : { text, call };
+}
+
+/** Reports what is wrong with an expression whatever the columns are. */
+function syntaxAt(path: Path, build: Build): void {
+  const text = build.places.text(path);
+  if (text !== undefined) report(checkSyntax(text), path, build);
+}
+
+/** The same for all expressions of an operator, whose columns cannot be told because something else is wrong. */
+export function checkSyntaxOf(entry: OperatorEntry, path: Path, build: Build): void {
+  for (const key of ['filter', 'having'] as const) if (entry[key] !== undefined) syntaxAt([...path, key], build);
+  for (const key of ['groupBy', 'aggregate', 'with', 'select'] as const) {
+    const value = entry[key] ?? {};
+    const names = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
+    for (const name of names) syntaxAt([...path, key, name], build);
+  }
 }
 
 function report(problems: readonly ExpressionProblem[], path: Path, build: Build): void {

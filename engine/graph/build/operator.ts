@@ -6,6 +6,7 @@ import { OPERATOR_KEYS } from '../schema.ts';
 import { Chain } from './chain.ts';
 import { checkCellColumns } from './columns.ts';
 import type { Build } from './context.ts';
+import { checkSyntaxOf } from './expressions.ts';
 import { checkOperatorPolicy, memoryOf, policyOf } from './policy.ts';
 import { checkShape } from './shape.ts';
 import { outputs as mainAndErrors, type Outputs, type Stream } from './stream.ts';
@@ -23,8 +24,21 @@ const FAILED: BuiltOperator = { outputs: undefined };
 /** Keys that make the kind's result: with one of them wrong, its columns are unknown. */
 const KIND_KEYS = ['window', 'groupBy', 'aggregate', 'component', 'config'];
 
+/** Keys that change no column. */
+const HARMLESS_KEYS = ['filter', 'having', 'parallelism', 'memory', 'durable', 'queue', 'stays'];
+
 /** `inputs` is undefined where what it reads has errors: then only what does not depend on columns is checked. */
 export async function buildOperator(
+  entry: Entry<OperatorEntry>,
+  inputs: readonly Input[] | undefined,
+  build: Build,
+): Promise<BuiltOperator> {
+  const built = await withSteps(entry, inputs, build);
+  if (built.outputs === undefined && entry.value !== undefined) checkSyntaxOf(entry.value, entry.path, build);
+  return built;
+}
+
+async function withSteps(
   entry: Entry<OperatorEntry>,
   inputs: readonly Input[] | undefined,
   build: Build,
@@ -42,7 +56,8 @@ export async function buildOperator(
   if (!fits || [...dropped].some((key) => KIND_KEYS.includes(key) || !OPERATOR_KEYS.includes(key))) chain.lose();
   if (value.having !== undefined) chain.filter('having');
   chain.project(value);
-  if (dropped.size > 0) chain.lose();
+  if ([...dropped].some((key) => !HARMLESS_KEYS.includes(key))) chain.lose();
+  else if (dropped.size > 0) chain.fail();
   return finish(entry, value, inputs, union, chain, build);
 }
 

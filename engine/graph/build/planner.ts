@@ -101,7 +101,7 @@ export class Planner {
     const text = [...cycle, first].join(' -> ');
     const path = ['spec', 'operators', first, 'from'];
     const message = cycle.length === 1 ? `"${first}" reads itself` : `a cycle: ${text}`;
-    this.#build.atValue(path, 'graph.cycle', message, 'feedback goes through a stream outside, such as a NATS subject');
+    this.#build.atValue(path, 'graph.cycle', message, feedbackHint(first));
   }
 
   async #sources(): Promise<SourceNode[]> {
@@ -153,4 +153,9 @@ export class Planner {
       this.#build,
     );
   }
+}
+
+/** A NATS subject is outside of the graph: what goes in there may come back. */
+function feedbackHint(name: string): string {
+  return `let it go out and in again: a sink { from: ${name}, nats: { subject: feedback } } and a source { nats: { subject: feedback } } (jetstream, if no row may be lost)`;
 }

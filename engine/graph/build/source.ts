@@ -139,19 +139,24 @@ function siteField(
   return [{ name: 'site', type: { kind: 'utf8' }, nullable: false }];
 }
 
-/** Whether the source can be read again, or is to be written down instead. */
+/** Whether the source can be read again, or is to be written down instead, and whether it ends. */
 function replay(
   { journal }: SourceEntry,
   { connector, options }: Chosen,
   path: Path,
   build: Build,
-): Pick<SourceNode, 'replayable' | 'journal'> {
+): Pick<SourceNode, 'replayable' | 'journal' | 'bounded'> {
   const replayable = connector.source?.replayable?.(options) ?? false;
+  const bounded = connector.source?.bounded?.(options) ?? false;
   if (journal === true && replayable) {
     const message = `"${connector.name}" can be read again from where it was, so that a journal is of no use`;
     build.warnAtKey([...path, 'journal'], 'graph.needless-journal', message);
   }
-  return { ...(replayable ? { replayable } : {}), ...(journal === true && !replayable ? { journal } : {}) };
+  return {
+    ...(replayable ? { replayable } : {}),
+    ...(bounded ? { bounded } : {}),
+    ...(journal === true && !replayable ? { journal } : {}),
+  };
 }
 
 /** `orderBy` must name a column that has an order; `speed` needs a time to pace by. */
