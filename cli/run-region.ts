@@ -3,8 +3,6 @@
  * partition, otherwise like every run.
  */
 import { availableParallelism } from 'node:os';
-import { connectors } from '../connectors/registry.ts';
-import { withBounds } from '../engine/compile/bounds.ts';
 import { distribute } from '../engine/compile/distribute.ts';
 import type { Assignment, DistributedPlan, Host } from '../engine/compile/fragment-plan.ts';
 import type { LogicalPlan } from '../engine/graph/plan.ts';
@@ -57,8 +55,6 @@ function dealt(logical: LogicalPlan, workers: number): DistributedPlan {
     ),
     ...logical.sinks.map(({ name }) => [name, hosts.slice(0, 1)] as const),
   ]);
-  const plan = withBounds(distribute(logical, { nodes }, { revision: 1 }), (source) => {
-    return connectors.find(({ name }) => name === source.connector)?.source?.bounded?.(source.options) ?? false;
-  });
+  const plan = distribute(logical, { nodes }, { revision: 1 });
   return { ...plan, fragments: plan.fragments.map((fragment) => ({ ...fragment, region: 'all' })) };
 }

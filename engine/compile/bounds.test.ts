@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { planOf } from '../../test/kit/plans.ts';
 import { EVENTS } from '../../test/kit/runs.ts';
 import { withBounds } from './bounds.ts';
-import type { DistributedPlan, FragmentPlan } from './fragment-plan.ts';
+import type { FragmentPlan } from './fragment-plan.ts';
 
 const logical = planOf({ sources: { short: { schema: EVENTS }, endless: { schema: EVENTS } }, sinks: {} });
 
@@ -18,7 +18,9 @@ function fragment(name: string, sources: readonly string[], from: readonly strin
   return {
     ...{ namespace: 'default', app: 'test', revision: 1, name, region: 'all' },
     host: { site: 'local', agent: 'local', worker: 0 },
-    sources: logical.sources.filter((source) => sources.includes(source.name)),
+    sources: logical.sources
+      .filter((source) => sources.includes(source.name))
+      .map(({ bounded: _, ...source }) => (source.name === 'short' ? { ...source, bounded: true as const } : source)),
     ...{ cells: [], sinks: [], shares: new Map(), inlets, outlets: [] },
   };
 }
@@ -31,8 +33,7 @@ describe('bounds', () => {
       fragment('c', [], ['a']),
       fragment('d', [], ['c', 'b']),
     ];
-    const plan = { ...({ planVersion: 1 } as object), logical, fragments } as DistributedPlan;
-    const { fragments: bounded } = withBounds(plan, ({ name }) => name === 'short');
+    const bounded = withBounds(fragments);
     expect(bounded.map(({ name, inlets }) => [name, inlets.map((inlet) => inlet.bounded === true)])).toEqual([
       ['a', []],
       ['b', []],

@@ -1,10 +1,9 @@
 /** Which streams between fragments end by themselves: those behind which every source does. Sinks are told, wherever they run. */
-import type { SourceNode } from '../graph/plan.ts';
-import type { DistributedPlan, FragmentPlan, Inlet } from './fragment-plan.ts';
+import type { FragmentPlan, Inlet } from './fragment-plan.ts';
 
-/** The plan with `bounded` set on its inlets. Whether a source ends is its connector's to say. */
-export function withBounds(plan: DistributedPlan, isBounded: (source: SourceNode) => boolean): DistributedPlan {
-  const fragments = new Map(plan.fragments.map((fragment) => [fragment.name, fragment]));
+/** The fragments with `bounded` set on their inlets. */
+export function withBounds(plans: readonly FragmentPlan[]): readonly FragmentPlan[] {
+  const fragments = new Map(plans.map((fragment) => [fragment.name, fragment]));
   const known = new Map<string, boolean>();
   const ends = (name: string): boolean => {
     const before = known.get(name);
@@ -12,7 +11,7 @@ export function withBounds(plan: DistributedPlan, isBounded: (source: SourceNode
     // Fragments have no cycle; a wrong plan must not hang us.
     known.set(name, false);
     const { sources, inlets } = fragments.get(name) ?? { sources: [], inlets: [] };
-    const all = sources.every(isBounded) && inlets.every((inlet) => inletEnds(inlet, ends));
+    const all = sources.every((source) => source.bounded === true) && inlets.every((inlet) => inletEnds(inlet, ends));
     known.set(name, all);
     return all;
   };
@@ -20,7 +19,7 @@ export function withBounds(plan: DistributedPlan, isBounded: (source: SourceNode
     ...fragment,
     inlets: fragment.inlets.map((inlet) => (inletEnds(inlet, ends) ? { ...inlet, bounded: true } : inlet)),
   });
-  return { ...plan, fragments: plan.fragments.map(bounded) };
+  return plans.map(bounded);
 }
 
 function inletEnds({ channels }: Inlet, ends: (fragment: string) => boolean): boolean {

@@ -9,6 +9,7 @@
 import { CELL_KINDS, formatType } from '../batch/types.ts';
 import { userError } from '../errors.ts';
 import { type LogicalPlan, type OperatorNode, PLAN_VERSION, type SinkNode, type StreamRef } from '../graph/plan.ts';
+import { withBounds } from './bounds.ts';
 import { cutStep } from './cut-step.ts';
 import { groupRange, inputKey, type Wired, wireChannels } from './distribute/channels.ts';
 import { type Expanded, expand } from './distribute/expand.ts';
@@ -42,7 +43,7 @@ export function distribute(
     const nodes = nodesOf(name, expanded, grouping, wired);
     return fragmentOf(name, nodes, { logical, grouping, wired, regions, steps, expanded, revision });
   });
-  return { planVersion: PLAN_VERSION, logical, fragments };
+  return { planVersion: PLAN_VERSION, logical, fragments: withBounds(fragments) };
 }
 
 /** Fragments by stage, each after those it reads. */
