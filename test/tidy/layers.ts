@@ -43,7 +43,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'testkit',
     prefix: /^test\//,
-    mayImport: [...ENGINE, 'connectors', 'planner', 'api', 'cli', 'bench', 'tools'],
+    mayImport: [...ENGINE, 'connectors', 'planner', 'api', 'cli', 'examples', 'bench', 'tools'],
   },
 ];
 

@@ -1,5 +1,5 @@
 /**
- * For tests: two network namespaces with a link between them that is slow, lossy or down as told. Needs root, iproute2, a C compiler and
+ * Two network namespaces with a link between them that is slow, lossy or down as told. Needs root, iproute2, a C compiler and
  * /dev/net/tun; `networkMissing` says what is not there.
  *
  *     namespace a                         namespace b

@@ -1,6 +1,6 @@
 /*
  * A link between two network namespaces, as slow and as lossy as it is told to be: a TUN device in each, and this relay between.
- * For tests only: this kernel's netem does it where it is built in.
+ * Where the kernel has netem, that does it, too; this one works without.
  *
  *     relay NAMESPACE-A NAMESPACE-B
  *
