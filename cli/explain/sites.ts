@@ -29,6 +29,7 @@ function readSite(text: string): AgentInfo {
   for (const word of more) {
     const count = /^workers=(\d{1,3})$/.exec(word)?.[1];
     if (count !== undefined && Number(count) > 0) workers = Number(count);
+    else if (word.startsWith('workers=')) throw wrong(text, `${word}: expected a number from 1 to 999`);
     else if (DEVICES.includes(word)) devices.push(word);
     else if (LABEL.test(word)) labels.push(word);
     else throw wrong(text, `${word || 'nothing'} is no label, device or workers=N`);
