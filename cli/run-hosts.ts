@@ -2,6 +2,7 @@
 import { connectors } from '../connectors/registry.ts';
 import type { LogEntry } from '../engine/cell/component.ts';
 import { openCell } from '../engine/cell/open.ts';
+import type { Span } from '../engine/metrics/trace.ts';
 import { realPorts } from '../engine/ports.ts';
 import type { FragmentHost, FragmentStart } from '../engine/runtime/fragment-handle.ts';
 import type { RuntimeOptions } from '../engine/runtime/options.ts';
@@ -25,7 +26,12 @@ export interface RunWorkerSetup {
   readonly width: number;
   /** Present where checkpoints are taken. */
   readonly store: StoreOptions | undefined;
+  /** One source batch in so many is followed; absent: none. */
+  readonly traceEvery: number | undefined;
 }
+
+/** What it says back: what operators log, or a span of a trace. */
+export type RunWorkerEntry = LogEntry | { readonly span: Span };
 
 /** Everything in this thread. */
 export function threadHost(options: HostOptions, store?: (start: FragmentStart) => FragmentStore): FragmentHost {
@@ -42,8 +48,8 @@ export function threadHost(options: HostOptions, store?: (start: FragmentStart) 
 export function workerHosts(count: number, options: HostOptions, store: StoreOptions | undefined): FragmentHost {
   const broker = new LocalBroker();
   const entry = new URL(import.meta.url.endsWith('.ts') ? './run-worker.ts' : './run-worker.js', import.meta.url);
-  const { directory, execution = 'compiled', color = false, width = 120, stdout, onLog } = options;
-  const setup: RunWorkerSetup = { directory, execution, color, width, store };
+  const { directory, execution = 'compiled', color = false, width = 120, stdout, onLog, traces } = options;
+  const setup: RunWorkerSetup = { directory, execution, color, width, store, traceEvery: traces?.every };
   const hosts = Array.from({ length: count }, () => {
     const port = broker.connect();
     const thread = startThread(entry, { workerData: { port }, transferList: [port], name: 'cloudskin-run' });
@@ -51,7 +57,11 @@ export function workerHosts(count: number, options: HostOptions, store: StoreOpt
       ports: realPorts,
       setup,
       ...(stdout === undefined ? {} : { stdout }),
-      ...(onLog === undefined ? {} : { onLog: (logged: unknown) => onLog(logged as LogEntry) }),
+      onLog: (said: unknown) => {
+        const entry = said as RunWorkerEntry;
+        if ('span' in entry) traces?.emit(entry.span);
+        else onLog?.(entry);
+      },
     });
   });
   const all = spread(hosts);

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { type AgentFlags, collectLabel } from '../cluster/agent-options.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
+import { METRICS, TRACE_EVERY, TRACES } from '../observe/flags.ts';
 
 export const agent: CommandModule = {
   name: 'agent',
@@ -19,11 +20,14 @@ export const agent: CommandModule = {
       .option('--label <label>', 'what graphs may place by: name or name=value; may be repeated', collectLabel, [])
       .option('--nats <url>', 'the NATS server beside it, or several, separated by commas; CLOUDSKIN_NATS')
       .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS')
+      .option('--ca <file>', 'the authority behind its certificate; CLOUDSKIN_CA')
       .option('--workers <n>', 'threads that run cells; one less than there are cores unless given')
       .option('--data <dir>', 'what it must remember; ~/.cloudskin/agents/SITE unless given')
       .option('--key-file <file>', 'encrypt checkpoints with its key: 32 bytes, or as hexadecimal digits')
       .option('--replicas <n>', 'copies of the control documents, on a cluster of NATS servers')
-      .option('--metrics <host:port>', 'where Prometheus may scrape, at /metrics; loopback where no host is given')
+      .option(...METRICS)
+      .option(...TRACES)
+      .option(...TRACE_EVERY)
       .addOption(
         new Option('--log-level <level>', 'the least that is logged')
           .choices(['debug', 'info', 'warn', 'error'])

@@ -10,11 +10,14 @@ import type { Deployment, Summary } from '../../engine/runtime/deployment.ts';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
 import { LiveLine } from '../live-line.ts';
 import type { LoadedGraph } from '../load.ts';
+import { METRICS, TRACE_EVERY, TRACES } from '../observe/flags.ts';
+import type { ObserveFlags } from '../observe/observing.ts';
+import type { RunObserving } from '../observe/run-observing.ts';
 import type { RegionOptions } from '../run-region.ts';
 import { summaryText } from '../summary.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface RunOptions {
+interface RunOptions extends ObserveFlags {
   readonly param: Parameters;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -29,7 +32,7 @@ type Run = Pick<Deployment, 'run' | 'stop' | 'metrics'>;
 
 export const run: CommandModule = {
   name: 'run',
-  define(program: Command, { terminal }: Invocation): void {
+  define(program: Command, { terminal, version }: Invocation): void {
     graphCommand(program, 'run')
       .description('run a graph in this process')
       .option('--json', 'print the summary as one JSON object; what console sinks print goes to standard error')
@@ -37,6 +40,9 @@ export const run: CommandModule = {
       .option('--state <directory>', 'take checkpoints there, and go on from the newest; Ctrl-C leaves off at one')
       .option('--key-file <file>', 'encrypt the checkpoints with its key: 32 bytes, or as hexadecimal digits')
       .option('--fresh', 'forget what is in --state and begin anew')
+      .option(...METRICS)
+      .option(...TRACES)
+      .option(...TRACE_EVERY)
       .addOption(
         new Option('--execution <how>', 'Wasm cells, or the slower kernels that they are checked against')
           .choices(['compiled', 'kernels'])
@@ -51,11 +57,11 @@ export const run: CommandModule = {
           ['cloudskin run graph.yaml --json | jq .metrics', 'figures for programs'],
         ),
       )
-      .action((graph: string, options: RunOptions) => runGraph(graph, options, terminal));
+      .action((graph: string, options: RunOptions) => runGraph(graph, options, terminal, version));
   },
 };
 
-async function runGraph(graph: string, options: RunOptions, terminal: Terminal): Promise<void> {
+async function runGraph(graph: string, options: RunOptions, terminal: Terminal, version: string): Promise<void> {
   const { loadGraph } = await import('../load.ts');
   const json = options.json === true;
   mustHaveState(options);
@@ -65,7 +71,12 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal):
     line?.clear();
     terminal.err(text);
   };
-  const { deployment, release } = await deploymentOf(prepared, options, {
+  const { observeRun } = await import('../observe/run-observing.ts');
+  const { namespace, name: app } = prepared.plan.logical;
+  const observing = await observeRun(options, { namespace, app }, version, say);
+  let restored = false;
+  const opening = deploymentOf(prepared, options, {
+    ...(observing.traces === undefined ? {} : { traces: observing.traces }),
     execution: options.execution,
     stdout: (text) => {
       line?.clear();
@@ -77,20 +88,36 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal):
     },
     onWarning: (message) => say(`warning: ${message}\n`),
     onRestored: ({ id, completed }) => {
+      restored = true;
       const when = new Date(completed).toISOString();
       if (options.quiet !== true) say(`goes on from checkpoint ${id} of ${when}\n`);
     },
     color: terminal.outColor,
     width: terminal.width,
   });
+  const { deployment, release } = await orClose(opening, observing);
   try {
+    observing.watch(
+      () => deployment.metrics(),
+      () => restored,
+    );
     if (options.quiet !== true && !json) line = new LiveLine(terminal, () => deployment.metrics());
     const note = options.state === undefined ? 'draining' : 'leaving off at a checkpoint';
     const summary = await runToEnd(deployment, line, terminal, note);
     if (json) await terminal.out(`${JSON.stringify(summary)}\n`);
     else if (options.quiet !== true) terminal.err(summaryText(summary, prepared.directory, terminal.errColor));
   } finally {
+    await observing.close();
     await release();
+  }
+}
+
+async function orClose<T>(opening: Promise<T>, observing: Pick<RunObserving, 'close'>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    await observing.close();
+    throw error;
   }
 }
 

@@ -97,12 +97,13 @@ export class Continuum {
     return new Continuum(await connectNats({ servers: hub.url }), hub, leaf, stop);
   }
 
-  agent({ site, tier, name }: AgentDraft): AgentProcess {
+  /** `more`: further arguments of the command. */
+  agent({ site, tier, name }: AgentDraft, more: readonly string[] = []): AgentProcess {
     const data = join(this.directory, `agent-${site}-${name ?? '1'}`);
     const url = tier === 'cloud' ? this.hub.url : this.leaf.url;
     const own = name === undefined ? [] : ['--name', name];
     const where = ['--site', site, '--tier', tier, '--nats', url, '--data', data, '--workers', '1'];
-    const agent = new AgentProcess([...where, ...own]);
+    const agent = new AgentProcess([...where, ...own, ...more]);
     agent.start();
     this.#agents.push(agent);
     return agent;
