@@ -82,6 +82,8 @@ export class RingReader {
     if (this.#held === 0) return;
     const units = this.#held;
     this.#held = 0;
+    // the reader that has taken over goes on from what this one held
+    if (!this.current) return;
     Atomics.add(this.#memory.words, WORD.released, 1);
     this.#release(units);
   }

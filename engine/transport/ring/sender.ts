@@ -95,21 +95,21 @@ export class RingSender implements Sender {
   #watch(): void {
     if (this.#watching) return;
     this.#watching = true;
-    void this.#follow().finally(() => {
-      this.#watching = false;
-    });
+    void this.#follow();
   }
 
   async #follow(): Promise<void> {
     while (!this.#over) {
+      // seen before anything is tried: what the reader does from here on ends the wait below
+      const { used, taken } = this.#writer;
       this.#pump();
       if (this.#room.wanted && this.#hasRoom()) this.#room.settle();
       if (this.#drained.wanted && this.#isDrained()) this.#drained.settle();
-      if (this.#waiting.cost === 0 && !this.#room.wanted && !this.#drained.wanted) return;
-      const { used } = this.#writer;
-      const { taken } = this.#writer;
+      if (this.#waiting.cost === 0 && !this.#room.wanted && !this.#drained.wanted) break;
       await this.#writer.moved(() => this.#over || this.#writer.used !== used || this.#writer.taken !== taken);
     }
+    // in the same turn: whoever begins to wait from here on starts another
+    this.#watching = false;
   }
 
   #pump(): void {
