@@ -17,8 +17,16 @@ const SCHEMA: Schema = {
   time: 1,
 };
 
-/** Two sources at two sites of the edge; a filter, sums by key and window, and two sinks in the cloud. */
-const GRAPH = `
+/** `across`: sources at two sites of the edge, the rest in the cloud. `cloud`: all in the cloud, where any agent may take over from another. */
+export type Variant = 'across' | 'cloud';
+
+const SITES: Readonly<Record<Variant, string>> = {
+  across: 'north: { site: north }, south: { site: south }',
+  cloud: 'north: { tier: cloud }, south: { tier: cloud, apart: [north] }',
+};
+
+/** Two sources, a filter, sums by key and window, and two sinks. */
+const graph = (variant: Variant): string => `
 apiVersion: cloudskin.dev/v1
 kind: Dataflow
 metadata: { name: plant }
@@ -34,12 +42,7 @@ spec:
     rows: { from: valid, outside: {} }
     totals: { from: sums, outside: {} }
   placement:
-    north: { site: north }
-    south: { site: south }
-    valid: { tier: cloud }
-    sums: { tier: cloud }
-    rows: { tier: cloud }
-    totals: { tier: cloud }
+    { ${SITES[variant]}, valid: { tier: cloud }, sums: { tier: cloud }, rows: { tier: cloud }, totals: { tier: cloud } }
 `;
 
 export const SOURCES = ['north', 'south'] as const;
@@ -88,11 +91,13 @@ export function textOf(row: readonly unknown[]): string {
   return row.join('|');
 }
 
-let plan: Promise<LogicalPlan> | undefined;
+const plans = new Map<Variant, Promise<LogicalPlan>>();
 
-export function appPlan(): Promise<LogicalPlan> {
-  plan ??= prepareText(GRAPH, '<simulation>', { connectors: [outsideConnector(undefined)], environment: {} }).then(
-    planOrThrow,
-  );
+export function appPlan(variant: Variant): Promise<LogicalPlan> {
+  const connectors = [outsideConnector(undefined)];
+  const plan =
+    plans.get(variant) ??
+    prepareText(graph(variant), '<simulation>', { connectors, environment: {} }).then(planOrThrow);
+  plans.set(variant, plan);
   return plan;
 }

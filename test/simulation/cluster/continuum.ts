@@ -5,7 +5,7 @@ import type { Nats } from '../../../engine/nats/nats.ts';
 import type { Link } from '../../../engine/nats/simulated/link.ts';
 import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
 import type { Stage } from '../stage.ts';
-import { appPlan, batchesOf, expectedRows, textOf } from './app.ts';
+import { appPlan, batchesOf, expectedRows, textOf, type Variant } from './app.ts';
 import { Machine } from './machine.ts';
 import { Outside } from './outside.ts';
 import type { Planted } from './plants.ts';
@@ -22,10 +22,12 @@ export class ClusterContinuum {
   readonly machines: readonly Machine[];
   readonly outside: Outside;
   readonly overseer: Overseer;
+  readonly variant: Variant;
   deployed = false;
 
   constructor(stage: Stage, planted: Planted) {
     this.stage = stage;
+    this.variant = stage.random.pick(['across', 'across', 'cloud'] as const);
     this.hub = stage.network.server({ name: 'hub', domain: 'hub' });
     this.leaf = stage.network.server({ name: 'leaf', domain: 'leaf' });
     this.link = stage.network.link(this.leaf, this.hub);
@@ -64,7 +66,7 @@ export class ClusterContinuum {
   /** As a user who tries again until it is safe. */
   async #deploy(): Promise<void> {
     const node = this.stage.network.node('user');
-    const plan = await appPlan();
+    const plan = await appPlan(this.variant);
     let nats: Nats | undefined;
     for (;;) {
       await new Promise<void>((resolve) => node.after(AGAIN, resolve));

@@ -89,7 +89,7 @@ export class SimulatedFragments implements FragmentHost {
   #storeOf(start: FragmentStart): FragmentStore {
     const store = this.#opened.get(start);
     if (store === undefined) throw internalError('state.not-open', 'the store of a fragment is opened with it');
-    const { namespace, app, region, name } = start.plan;
+    const { namespace, app, region } = start.plan;
     const { ports, seams } = this.#options;
     const checkpoints = seams.checkpoints(openCheckpoints({ namespace, app, region, store }));
     return {
@@ -97,9 +97,8 @@ export class SimulatedFragments implements FragmentHost {
       load: async (id) => {
         const manifest = (await checkpoints.list()).find((one) => one.id === id)?.manifest;
         if (manifest === undefined) throw externalError('state.no-checkpoint', `there is no checkpoint ${id}`);
-        const same = manifest.fragments.filter(({ fragment }) => fragment === name);
-        const from = same.length > 0 ? same : manifest.fragments;
-        return Promise.all(from.map(({ fragment }) => checkpoints.load(manifest, fragment)));
+        // all of them: nodes may have been in other fragments then
+        return Promise.all(manifest.fragments.map(({ fragment }) => checkpoints.load(manifest, fragment)));
       },
     };
   }
