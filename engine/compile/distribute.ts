@@ -111,6 +111,7 @@ function fragmentOf(name: string, nodes: Nodes, whole: Whole): FragmentPlan {
     shares: sharesOf(name, nodes, whole),
     inlets: wired.inlets.get(name) ?? [],
     outlets,
+    ...(logical.checkpoint?.mode === undefined ? {} : { mode: logical.checkpoint.mode }),
     cutSteps: new Map(nodes.sources.map((source) => [source.name, steps.get(source.name) ?? 1n])),
   };
 }

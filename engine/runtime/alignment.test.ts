@@ -22,6 +22,16 @@ describe('alignment', () => {
     expect(held(alignment, 3)).toEqual([]);
   });
 
+  it('that does not hold cuts at the last barrier all the same, and lets all channels go on', () => {
+    const cuts: number[] = [];
+    const alignment = new Alignment(3, (id) => cuts.push(id), false);
+    alignment.barrier(0, 1);
+    alignment.barrier(2, 1);
+    expect([held(alignment, 3), cuts]).toEqual([[], []]);
+    alignment.barrier(1, 1);
+    expect(cuts).toEqual([1]);
+  });
+
   it('wakes who waited', async () => {
     const { alignment } = aligned(2);
     alignment.barrier(0, 1);

@@ -10,6 +10,7 @@
 export class Alignment {
   readonly #delivered: (number | 'ended')[];
   readonly #onAligned: (id: number) => void;
+  readonly #holds: boolean;
   /** The greatest barrier seen or asked for. */
   #id = 0;
   /** The greatest asked for while channels were open. */
@@ -18,8 +19,12 @@ export class Alignment {
   #cut = 0;
   #release: PromiseWithResolvers<void> | undefined;
 
-  /** `onAligned` is called between two items, with rising ids. */
-  constructor(channels: number, onAligned: (id: number) => void) {
+  /**
+   * `onAligned` is called between two items, with rising ids. Without `holds` no channel waits: rows behind its barrier get into the cut,
+   * too, and count twice after a recovery.
+   */
+  constructor(channels: number, onAligned: (id: number) => void, holds = true) {
+    this.#holds = holds;
     this.#delivered = new Array<number>(channels).fill(0);
     this.#onAligned = onAligned;
   }
@@ -51,6 +56,7 @@ export class Alignment {
   /** A promise while the channel is not to be read. */
   hold(channel: number): Promise<void> | undefined {
     const delivered = this.#delivered[channel];
+    if (!this.#holds) return undefined;
     if (delivered === 'ended' || delivered !== this.#id || this.#id === this.#cut) return undefined;
     this.#release ??= Promise.withResolvers();
     return this.#release.promise;

@@ -88,7 +88,7 @@ export class Fragment implements FragmentHandle {
     this.#control = new Control(ports, tracerOf(plan, options, ports));
     this.#channels = new Channels(options.channels ?? NO_CHANNELS, () => this.#becomeReady());
     const channels = plan.inlets.reduce((sum, inlet) => sum + inlet.channels.length, 0);
-    this.#alignment = new Alignment(channels, (id) => this.#cut(id));
+    this.#alignment = new Alignment(channels, (id) => this.#cut(id), plan.mode !== 'at-least-once');
     this.#opening = new Opening(plan, this.#openingOptions(), this.#control, this.#channels);
     this.#parts = { ...NO_PARTS, sources: this.#opening.sources };
   }
