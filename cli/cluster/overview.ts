@@ -1,6 +1,7 @@
 /** Everything that documents and agents say of a cluster, or of one app, as `status` and `list` show it. */
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument, AssignmentDocument, SiteDocument } from '../../engine/cluster/documents.ts';
+import type { AppName } from '../../engine/cluster/names.ts';
 import type { AgentStatus, FragmentFigures, RegionFigures } from '../../engine/cluster/status.ts';
 
 export interface AppOverview {
@@ -19,10 +20,11 @@ export interface Overview {
 /** Milliseconds that agents have to answer, where it is not known how many there are. */
 const ANSWERS = 400;
 
-export async function overviewOf(client: ClusterClient): Promise<Overview> {
+/** `nodes`: an app whose nodes are wanted, too. */
+export async function overviewOf(client: ClusterClient, nodes?: AppName): Promise<Overview> {
   const [documents, sites] = await Promise.all([client.apps(), client.sites()]);
   const assignments = await Promise.all(documents.map((document) => client.assignment(document)));
-  const agents = await client.ask(ANSWERS);
+  const agents = await client.ask(ANSWERS, undefined, nodes);
   const apps = documents.map((document, index) => appOverview(document, assignments[index], agents));
   return { agents, sites, apps };
 }

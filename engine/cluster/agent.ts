@@ -86,7 +86,7 @@ export class Agent {
     this.#control = this.#makeControl(known);
     const plans = new Plans(() => this.#control.artifacts(), disk);
     const identity = { ...this.name, incarnation: this.incarnation };
-    this.#announcer = new Announcer(nats, ports, identity, () => this.status());
+    this.#announcer = new Announcer(nats, ports, identity, (nodes) => this.status(nodes));
     const heard = (): void => this.#coordinator?.agentsChanged();
     this.#neighbours = new Neighbours(nats, ports, tier === 'cloud' ? undefined : site, heard, (error) =>
       this.#log('warn', messageOf(error)),
@@ -114,7 +114,8 @@ export class Agent {
     return agent;
   }
 
-  status(): AgentStatus {
+  /** `nodes`: an app whose nodes' figures are wanted, too, as `<namespace>/<app>`. */
+  status(nodes?: string): AgentStatus {
     const { nats, site, agent, tier, labels = [], devices = ['cpu'], workers, version } = this.#options;
     const { domain, jetstream } = nats.info;
     return {
@@ -137,7 +138,7 @@ export class Agent {
         coordinator: this.#coordinator?.leads ?? false,
         leaving: this.#leaving,
       },
-      fragments: this.#hosting.figures(),
+      fragments: this.#hosting.figures(nodes),
       regions: this.#leading.figures(),
     };
   }

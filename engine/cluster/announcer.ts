@@ -17,14 +17,20 @@ export class Announcer {
   readonly #nats: Nats;
   readonly #ports: Ports;
   readonly #name: AgentName;
-  readonly #status: () => AgentStatus;
+  readonly #status: (nodes?: string) => AgentStatus;
   readonly #beat: Uint8Array;
   #timer: Timer | undefined;
   #asking: Subscription | undefined;
   #dirty = true;
   #told = Number.NEGATIVE_INFINITY;
 
-  constructor(nats: Nats, ports: Ports, name: AgentName & { readonly incarnation: string }, status: () => AgentStatus) {
+  /** `status` is told what a question names: an app whose nodes are wanted, too. */
+  constructor(
+    nats: Nats,
+    ports: Ports,
+    name: AgentName & { readonly incarnation: string },
+    status: (nodes?: string) => AgentStatus,
+  ) {
     this.#nats = nats;
     this.#ports = ports;
     this.#name = name;
@@ -33,8 +39,10 @@ export class Announcer {
   }
 
   start(): void {
-    this.#asking = this.#nats.subscribe(ASK_SUBJECT, ({ reply }) => {
-      if (reply !== '') this.#nats.publish(reply, encodeDocument(this.#status()));
+    this.#asking = this.#nats.subscribe(ASK_SUBJECT, ({ reply, data }) => {
+      if (reply === '') return;
+      const nodes = data.length === 0 ? undefined : new TextDecoder().decode(data);
+      this.#nats.publish(reply, encodeDocument(this.#status(nodes)));
     });
     this.#tick();
   }

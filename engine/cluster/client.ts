@@ -127,10 +127,11 @@ export class ClusterClient {
     return logsAnswer(data);
   }
 
-  /** Status of every agent that answers within `milliseconds`, or until `enough` says so. */
+  /** Status of every agent that answers within `milliseconds`, or until `enough` says so; `nodes`: with those of this app's nodes. */
   ask(
     milliseconds: number,
     enough: (statuses: readonly AgentStatus[]) => boolean = () => false,
+    nodes?: AppName,
   ): Promise<readonly AgentStatus[]> {
     const inbox = `${this.#nats.inboxPrefix ?? '_INBOX'}.cs-ctl.${Math.floor(this.#ports.random() * 0x1_0000_0000_0000).toString(36)}`;
     const statuses = new Map<string, AgentStatus>();
@@ -148,7 +149,8 @@ export class ClusterClient {
         statuses.set(`${status.site}/${status.agent}`, status);
         if (enough([...statuses.values()])) end();
       });
-      this.#nats.publish(ASK_SUBJECT, new Uint8Array(0), { reply: inbox });
+      const wanted = nodes === undefined ? '' : appLabel(nodes);
+      this.#nats.publish(ASK_SUBJECT, new TextEncoder().encode(wanted), { reply: inbox });
     });
   }
 

@@ -1,9 +1,11 @@
-/** A fragment's status as heartbeats carry it. */
+/** A fragment's status as heartbeats carry it, and as it is told to those who ask for more. */
+import type { NodeMetrics } from '../metrics/snapshot.ts';
 import type { FragmentStatus } from '../runtime/fragment-handle.ts';
 import type { Slot } from './slot.ts';
-import type { ChannelFigures, FragmentFigures } from './status.ts';
+import type { ChannelFigures, FragmentFigures, NodeFigures } from './status.ts';
 
-export function fragmentFigures(slot: Slot): FragmentFigures {
+/** `nodes`: with those of its nodes. */
+export function fragmentFigures(slot: Slot, nodes = false): FragmentFigures {
   const { namespace, app, region, fragment } = slot.wish;
   const status = slot.handle?.status();
   const metrics = status?.metrics;
@@ -21,6 +23,21 @@ export function fragmentFigures(slot: Slot): FragmentFigures {
     ...(metrics === undefined || metrics.lag === null ? {} : { lag: metrics.lag }),
     memory: metrics?.memory ?? 0,
     ...(slot.trouble === undefined ? {} : { trouble: slot.trouble }),
+    ...(metrics === undefined ? {} : { at: metrics.at }),
+    ...(metrics === undefined || !nodes ? {} : { nodes: metrics.nodes.map(nodeFigures) }),
+  };
+}
+
+function nodeFigures(node: NodeMetrics): NodeFigures {
+  const { name, kind, rowsIn, rowsOut, late, errors, skipped, diverted, memory, queued } = node;
+  const { busyTime, blockedTime, idleTime, lag } = node;
+  const operators = node.operators.map(({ operator, keys, bytes }) =>
+    keys === null ? { operator, bytes } : { operator, keys, bytes },
+  );
+  return {
+    ...{ name, kind, rowsIn, rowsOut, late, errors: errors + skipped + diverted, memory, queued },
+    ...{ busyTime, blockedTime, idleTime, operators },
+    ...(lag === null ? {} : { lag }),
   };
 }
 

@@ -70,8 +70,9 @@ export class Hosting {
     else this.#report(slot.wish, slot.report());
   }
 
-  figures(): readonly FragmentFigures[] {
-    return [...this.#slots.values()].map(fragmentFigures);
+  /** `nodes`: an app whose nodes are wanted, too, as `<namespace>/<app>`. */
+  figures(nodes?: string): readonly FragmentFigures[] {
+    return [...this.#slots.values()].map((slot) => fragmentFigures(slot, appLabel(slot.wish) === nodes));
   }
 
   slots(): Iterable<Slot> {

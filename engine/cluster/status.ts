@@ -24,6 +24,23 @@ export interface ChannelFigures {
   readonly roundTrip?: number;
 }
 
+/** Of one source, cell or sink, for those who ask for nodes. Counts since the app's beginning; times in milliseconds. */
+export interface NodeFigures {
+  readonly name: string;
+  readonly kind: string;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  readonly late: number;
+  readonly errors: number;
+  readonly lag?: number;
+  readonly memory: number;
+  readonly queued: number;
+  readonly busyTime: number;
+  readonly blockedTime: number;
+  readonly idleTime: number;
+  readonly operators: readonly { readonly operator: string; readonly keys?: number; readonly bytes: number }[];
+}
+
 /** Of one fragment on this agent. */
 export interface FragmentFigures {
   readonly namespace: string;
@@ -45,6 +62,9 @@ export interface FragmentFigures {
   readonly lag?: number;
   readonly memory: number;
   readonly trouble?: Trouble;
+  /** Milliseconds since the epoch when the figures were taken. */
+  readonly at?: number;
+  readonly nodes?: readonly NodeFigures[];
 }
 
 export type RegionPhase =
@@ -103,6 +123,22 @@ export interface AgentStatus extends Versioned, AgentName {
 
 const trouble = shape<Trouble>({ code: text, message: text, hint: optional(text) });
 
+const nodeFigures = shape<NodeFigures>({
+  name: text,
+  kind: text,
+  rowsIn: figure,
+  rowsOut: figure,
+  late: figure,
+  errors: figure,
+  lag: optional(figure),
+  memory: figure,
+  queued: figure,
+  busyTime: figure,
+  blockedTime: figure,
+  idleTime: figure,
+  operators: list(shape<NodeFigures['operators'][number]>({ operator: text, keys: optional(figure), bytes: figure })),
+});
+
 const fragmentFigures = shape<FragmentFigures>({
   namespace: text,
   app: text,
@@ -141,6 +177,8 @@ const fragmentFigures = shape<FragmentFigures>({
   lag: optional(figure),
   memory: figure,
   trouble: optional(trouble),
+  at: optional(figure),
+  nodes: optional(list(nodeFigures)),
 });
 
 const regionFigures = shape<RegionFigures>({
