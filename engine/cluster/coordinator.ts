@@ -24,7 +24,7 @@ import { nextStep, stepOf } from './epochs.ts';
 import { Lease, TEND } from './lease.ts';
 import type { Log } from './log.ts';
 import { Loop } from './loop.ts';
-import { appKey, appLabel, assignmentKey, siteKey } from './names.ts';
+import { type AppName, appKey, appLabel, assignmentKey, siteKey } from './names.ts';
 import { LOST_AFTER, type Neighbours } from './neighbours.ts';
 import { within } from './patience.ts';
 import type { AgentView, Place } from './place.ts';
@@ -42,6 +42,8 @@ export interface CoordinatorOptions {
   readonly documents: () => Promise<KeyValue>;
   /** The domain that the documents are in; `''` for none. */
   readonly domain: () => Promise<string>;
+  /** Makes the streams of an app beside the documents. */
+  readonly prepare: (app: AppName) => Promise<void>;
   /** The agent has become, or ceased to be, the coordinator. */
   readonly changed: () => void;
 }
@@ -51,6 +53,8 @@ const LISTEN = LOST_AFTER + 500;
 /** Milliseconds that agents have to give back what a server has lost. */
 const GIVE_BACK = 3_000;
 const OPENS = 10_000;
+/** Milliseconds of silence after which an agent is given nothing new. */
+const PASSED_OVER = 5_000;
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
@@ -205,6 +209,7 @@ export class Coordinator {
   }
 
   async #write(key: string, document: AssignmentDocument): Promise<void> {
+    if (document.distributed !== '') await this.#options.prepare(document);
     if (this.#lease.held) await this.#assignments.write(key, document);
   }
 
@@ -276,10 +281,11 @@ export class Coordinator {
   #agents(before?: AssignmentDocument): readonly AgentView[] {
     const views = new Map<string, AgentView>();
     for (const view of before?.agents ?? []) views.set(agentLabel(view), view);
-    for (const { status } of this.#options.neighbours.all) {
+    for (const { status, heard } of this.#options.neighbours.all) {
       const { site, agent, tier, labels, devices, workers } = status;
       const view = { site, agent, tier, labels, devices, workers };
-      if (this.#options.neighbours.isAlive(status)) views.set(agentLabel(status), view);
+      // One that is silent for a moment is not passed over: should it be lost, what it was given moves.
+      if (!status.leaving && this.#options.ports.monotonic() - heard < PASSED_OVER) views.set(agentLabel(status), view);
     }
     return [...views.values()]
       .filter(({ site }) => !this.#isLeft(site))
@@ -296,7 +302,7 @@ export class Coordinator {
   #moved(before: AssignmentDocument): ReadonlyMap<string, readonly Host[]> | undefined {
     const agents = this.#agents();
     const isLost = (host: AgentName): boolean => !this.#options.neighbours.isAlive(host);
-    return replaceLost(before.nodes, isLost, (site) => agents.filter((agent) => agent.site === site));
+    return replaceLost(before.nodes, isLost, (site) => agents.filter((agent) => agent.site === site && !isLost(agent)));
   }
 
   /** Whether it has something on a site that the user wants empty. */

@@ -1,4 +1,4 @@
-/** A graph across two sites on real processes: every row comes out once, in order, whichever side is killed. */
+/** A graph across two sites on real processes: every row comes out once, in order, whatever is killed. */
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import type { RegionFigures } from '../../engine/cluster/status.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { type AgentProcess, Continuum } from './continuum.ts';
 
-const ROWS = 9_000;
+const ROWS = 36_000;
 const has = hasNats('installed');
 
 const GRAPH = `
@@ -15,7 +15,7 @@ kind: Dataflow
 metadata: { name: numbers }
 spec:
   sources:
-    rows: { generate: { rate: 3000, rows: ${ROWS}, columns: { id: { sequence: {} } } }, schema: { id: int64 } }
+    rows: { generate: { rate: 2500, rows: ${ROWS}, columns: { id: { sequence: {} } } }, schema: { id: int64 } }
   operators:
     twice: { from: rows, select: { id: id, twice: id * 2 } }
   sinks:
@@ -53,31 +53,24 @@ describe.skipIf(!has)(has ? 'a graph across two sites' : `a graph across two sit
     expect(numbers).toEqual(Array.from({ length: ROWS }, (_, index) => index + (numbers[0] ?? 0)));
   }
 
-  it('goes on after the agent with the sink, which does not lead, is killed and started again', async () => {
-    await hub.end('SIGKILL');
-    await sleep(300);
-    hub.start();
-    await mustBeWhole();
-  });
-
-  it('goes on after the agent with the source, which leads, is killed and started again', async () => {
-    await edge.end('SIGKILL');
-    await sleep(300);
-    edge.start();
-    await mustBeWhole();
-  });
-
-  it('goes on after the central NATS server is killed and started again', async () => {
-    await continuum.hub.kill();
-    await sleep(500);
-    await continuum.hub.restart();
-    await mustBeWhole();
-  });
-
-  it('goes on after an agent is frozen for a while', async () => {
-    hub.freeze();
-    await sleep(3_000);
-    hub.thaw();
+  it('comes out whole, whatever is killed or frozen on the way', async () => {
+    const steps: readonly (() => Promise<void>)[] = [
+      // The agent with the sink, which does not lead; the one with the source, which does.
+      () => hub.end('SIGKILL').then(() => hub.start()),
+      () => edge.end('SIGKILL').then(() => edge.start()),
+      () => continuum.hub.kill().then(() => continuum.hub.restart()),
+      async () => {
+        hub.freeze();
+        await sleep(2_000);
+        hub.thaw();
+      },
+    ];
+    for (const step of steps) {
+      const before = await until(({ phase }) => phase === 'running' || phase === 'finished');
+      expect(before.phase).toBe('running');
+      await step();
+      await until(({ phase, checkpoint }) => phase === 'running' && checkpoint > before.checkpoint);
+    }
     await mustBeWhole();
   });
 });

@@ -63,7 +63,7 @@ spec:
     expect((await run('status', 'numbers')).stdout).toContain('nats');
     expect(await run('up')).toMatchObject({ status: 2, stderr: expect.stringContaining('up.already') });
     expect(await run('undeploy', 'numbers')).toMatchObject({ status: 0 });
-    expect(readFileSync(join(home, 'out-00001.csv'), 'utf8').trimEnd().split('\n')).toHaveLength(2_001);
+    expect(readFileSync(join(home, 'out.csv'), 'utf8').trimEnd().split('\n')).toHaveLength(2_001);
     const { processes } = state();
     expect(processes.filter(isRunning)).toHaveLength(4);
     expect(await run('down')).toMatchObject({ status: 0, stdout: 'stopped 4 processes\n' });
