@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { CloudskinError } from '../engine/errors.ts';
 import { missingFeatures } from '../engine/nats/features.ts';
 import type { Nats } from '../engine/nats/nats.ts';
+import type { NatsAccess } from './cluster/connect.ts';
 import { findProgram } from './find-program.ts';
 
 export interface Finding {
@@ -39,24 +40,24 @@ function lacks(version: string): string {
     .join('');
 }
 
-export interface NatsAccess {
+export interface RunningServer {
   readonly nats: string;
-  readonly creds?: string;
+  readonly access: NatsAccess;
   readonly domain?: string;
 }
 
 /** Connects, measures, and asks JetStream. */
-export async function runningServer(access: NatsAccess): Promise<Finding[]> {
-  const shown = access.nats.replace(/\/\/.*@/, '//***@');
+export async function runningServer({ nats: url, access, domain }: RunningServer): Promise<Finding[]> {
+  const shown = url.replace(/\/\/.*@/, '//***@');
   const { connectNats } = await import('../engine/nats/client.ts');
   try {
     const nats = await connectNats({
-      servers: access.nats.split(','),
+      servers: url.split(','),
       name: 'cloudskin doctor',
-      ...(access.creds === undefined ? {} : { credentials: access.creds }),
+      ...access,
     });
     try {
-      return [await describe(nats, shown), await jetStream(nats, access.domain)];
+      return [await describe(nats, shown), await jetStream(nats, domain)];
     } finally {
       await nats.close();
     }

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { type CommandModule, EXIT_USAGE, type Invocation, statusOf } from './command.ts';
 import { agent } from './commands/agent.ts';
+import { auth } from './commands/auth.ts';
 import { checkpoint } from './commands/checkpoint.ts';
 import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
@@ -42,6 +43,7 @@ const commands: readonly CommandModule[] = [
   up,
   down,
   agent,
+  auth,
   deploy,
   status,
   list,

@@ -15,6 +15,7 @@ import { withCluster } from '../cluster/connect.ts';
 export interface CheckpointFlags {
   readonly nats?: string;
   readonly creds?: string;
+  readonly ca?: string;
   readonly namespace?: string;
   readonly region?: string;
   readonly domain?: string;

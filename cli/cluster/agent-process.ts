@@ -6,6 +6,7 @@ import type { Log } from '../../engine/cluster/log.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
+import { claimsOf, readCredentials } from '../../engine/nats/nats-js/credentials.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { openDirectory } from '../../engine/state/directory.ts';
 import { observeAgent } from '../observe/agent-observing.ts';
@@ -50,6 +51,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
     ...{ disk, log, ...host },
     ...replicas,
+    ...(await permittedApps(flags)),
   });
   observing.watch(agent, () => nats.connected);
   const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
@@ -81,6 +83,14 @@ function untilSignal(log: Log): Stopping {
     process.on('SIGINT', asked);
   });
   return { promise, signal: abort.signal };
+}
+
+/** The apps that the credentials name, where they name any: permission to read of others is not given. */
+async function permittedApps(flags: AgentFlags): Promise<{ readonly apps?: readonly string[] }> {
+  const { credentials: given } = credentials(flags);
+  const tags = given === undefined ? [] : (claimsOf(await readCredentials(given))?.tags ?? []);
+  if (!tags.includes('apps')) return {};
+  return { apps: tags.filter((tag) => tag.startsWith('app:')).map((tag) => tag.slice('app:'.length)) };
 }
 
 /** Waits for a server that is not there yet; undefined where the process is told to stop first. */

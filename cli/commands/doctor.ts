@@ -28,6 +28,7 @@ interface Options {
   readonly json?: boolean;
   readonly nats?: string;
   readonly creds?: string;
+  readonly ca?: string;
   readonly domain?: string;
 }
 
@@ -39,7 +40,8 @@ export const doctor: CommandModule = {
       .description('show what this machine offers and what is missing')
       .option('--json', 'print one JSON object')
       .option('--nats <url>', 'look at a running NATS server, too; several of a cluster joined by commas')
-      .option('--creds <file>', 'credentials for it')
+      .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS')
+      .option('--ca <file>', 'the authority behind its certificate; CLOUDSKIN_CA')
       .option('--domain <name>', 'the JetStream domain to ask there, instead of its own')
       .addHelpText(
         'after',
@@ -71,11 +73,13 @@ function inspect(): Finding[] {
   ];
 }
 
-async function running({ nats, creds, domain }: Options): Promise<Finding[]> {
+async function running(options: Options): Promise<Finding[]> {
+  const { nats, domain } = options;
   if (nats === undefined) return [];
+  const { credentials } = await import('../cluster/connect.ts');
   return await runningServer({
     nats,
-    ...(creds === undefined ? {} : { creds }),
+    access: credentials(options),
     ...(domain === undefined ? {} : { domain }),
   });
 }

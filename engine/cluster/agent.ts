@@ -45,6 +45,8 @@ export interface AgentOptions extends AgentName {
   readonly place?: Place;
   /** Copies of the control documents, on a cluster of servers. */
   readonly replicas?: number;
+  /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
+  readonly apps?: readonly string[];
 }
 
 /** Milliseconds that `stop` gives to last checkpoints, and to letting go. */
@@ -96,6 +98,7 @@ export class Agent {
     this.#assignments = new Assignments({
       ...{ ports, name: this.name, disk, log: this.#log },
       documents: () => this.#control.documents(),
+      ...(options.apps === undefined || tier === 'cloud' ? {} : { apps: options.apps }),
       follow: (assignment) => this.#follow(assignment),
       giveBack: async ({ distributed }) => {
         if (distributed !== '') await plans.giveBack(distributed);
@@ -254,6 +257,7 @@ export class Agent {
       ...{ ports, name, incarnation, log: this.#log, plans, place, neighbours: this.#neighbours },
       documents: () => this.#control.documents(),
       domain: () => this.#control.domain(),
+      prepare: (app) => this.#control.prepare(app),
       changed: () => this.#announcer.touch(),
     });
   }

@@ -30,6 +30,8 @@ export interface AssignmentsOptions {
   readonly disk: AgentDisk;
   readonly log: Log;
   readonly documents: () => Promise<KeyValue>;
+  /** Labels of the apps whose assignments may be read; all unless given. */
+  readonly apps?: readonly string[];
   readonly follow: (assignment: AssignmentDocument) => void;
   /** Puts plans and components of an assignment back among the artifacts, where this agent has them. */
   readonly giveBack: (assignment: AssignmentDocument) => Promise<void>;
@@ -43,7 +45,7 @@ export class Assignments {
   readonly #onDisk = new Map<string, AssignmentDocument>();
   /** Keys that KV has said something of. */
   readonly #served = new Set<string>();
-  #watch: Subscription | undefined;
+  #watches: readonly Subscription[] = [];
   #stopped = false;
 
   constructor(options: AssignmentsOptions) {
@@ -72,13 +74,20 @@ export class Assignments {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#watch?.close();
+    for (const watch of this.#watches) watch.close();
     await this.#loop.stop();
   }
 
   async #open(): Promise<undefined> {
     const bucket = await this.#options.documents();
-    const watch = await bucket.watch('assignments.>', {
+    const patterns = this.#options.apps?.map((label) => `assignments.${label.replace('/', '.')}`) ?? ['assignments.>'];
+    const watches = await Promise.all(patterns.map((pattern) => this.#watchOne(bucket, pattern)));
+    if (this.#stopped) for (const watch of watches) watch.close();
+    else this.#watches = watches;
+  }
+
+  #watchOne(bucket: KeyValue, pattern: string): Promise<Subscription> {
+    return bucket.watch(pattern, {
       change: ({ key, value }) => {
         this.#served.add(key);
         if (value === undefined) this.#isGone(key);
@@ -86,12 +95,12 @@ export class Assignments {
       },
       current: () => {
         for (const assignment of this.#known()) {
-          if (!this.#served.has(assignmentKey(assignment))) this.#giveBack(assignment);
+          const key = assignmentKey(assignment);
+          const asked = pattern === key || pattern.endsWith('>');
+          if (asked && !this.#served.has(key)) this.#giveBack(assignment);
         }
       },
     });
-    if (this.#stopped) watch.close();
-    else this.#watch = watch;
   }
 
   #read(key: string, value: Uint8Array): void {

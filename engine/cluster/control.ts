@@ -4,7 +4,7 @@
  */
 import { externalError } from '../errors.ts';
 import type { JetStream, KeyValue, Nats, Objects, Subscription } from '../nats/nats.ts';
-import { ARTIFACTS_BUCKET, CONTROL_BUCKET, REGIONS_BUCKET, WHERE_SUBJECT } from './names.ts';
+import { type AppName, ARTIFACTS_BUCKET, CONTROL_BUCKET, REGIONS_BUCKET, stateBucket, WHERE_SUBJECT } from './names.ts';
 
 export interface ControlOptions {
   readonly nats: Nats;
@@ -89,6 +89,14 @@ export class Control {
     return this.#open(REGIONS_BUCKET, domain ?? '', (jetstream, options) =>
       jetstream.keyValue(REGIONS_BUCKET, options),
     );
+  }
+
+  /** Makes what the agents of an app keep here, as edges are not permitted to make it: records of regions, checkpoints. */
+  async prepare(app: AppName): Promise<void> {
+    const { nats, replicas } = this.#options;
+    const jetstream = nats.jetstream();
+    await jetstream.keyValue(REGIONS_BUCKET, replicas === undefined ? {} : { replicas });
+    await jetstream.objects(stateBucket(app));
   }
 
   #open<T>(

@@ -118,9 +118,10 @@ export function permissionsOf(plan: DistributedPlan, place: SitePlace): Permissi
   ]);
 }
 
-/** The documents that an edge reads of an app; agents of the cloud read all anyway. */
+/** The documents that an edge reads of an app; agents of the cloud read all anyway, and make what edges keep beside them. */
 function assignmentShare(app: AppName, { tier, domain, hub }: SitePlace, hosts: boolean): Permissions {
-  if (tier === 'cloud' || !hosts) return NONE;
+  if (tier === 'cloud') return { publish: new Domain(domain, hub).makes(`OBJ_${stateBucket(app)}`), subscribe: [] };
+  if (!hosts) return NONE;
   const filter = `$KV.${CONTROL_BUCKET}.${assignmentKey(app)}`;
   return { publish: new Domain(hub, domain).reads(`KV_${CONTROL_BUCKET}`, [filter]), subscribe: [] };
 }
@@ -195,6 +196,27 @@ export function anyApp(place: SitePlace): Permissions {
         .filter(({ hasOwn }) => !hasOwn && place.tier === 'edge')
         .flatMap((domain) => domain.writes([`$OBJ.${ARTIFACTS_BUCKET}.>`])),
     ],
+  };
+}
+
+/**
+ * What passes the link from a leaf node to the central server, either way: of what the site's users may do, all but its own JetStream; answers
+ * to questions from elsewhere; `shared`, subjects of the user's own.
+ */
+export function linkPermissions(
+  users: Permissions,
+  { domain, hub }: SitePlace,
+  inboxes: readonly string[],
+  shared: readonly string[],
+): Permissions {
+  const passes = (subject: string): boolean => !/^\$(JS\.API|KV|OBJ)\./.test(subject) || domain === hub;
+  // Interest is passed on only where all of it is permitted, and the coordinator's is in agents of any site.
+  const heard = ['status', 'beat'].map((what) => agentSubject('*', '*', what));
+  return {
+    // The link itself is watched for loops by subjects of its own.
+    publish: [...users.publish.filter(passes), ...heard, '_INBOX.>', '$LDS.>', ...shared],
+    subscribe: [...users.subscribe, ...inboxes, '$LDS.>', ...shared],
+    ...(users.denied === undefined ? {} : { denied: users.denied }),
   };
 }
 

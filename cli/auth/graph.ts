@@ -1,0 +1,95 @@
+/** `cloudskin auth graph` and `revoke`: changes who may do what, and writes anew the credentials and servers' files that follow from it. */
+import { createUser } from '@nats-io/nkeys';
+import { appLabel } from '../../engine/cluster/names.ts';
+import { type Permissions, permissionsOf } from '../../engine/cluster/permissions.ts';
+import { type AgentInfo, assign, distribute } from '../../engine/compile/distribute.ts';
+import { userError } from '../../engine/errors.ts';
+import { suggest } from '../../engine/graph/suggest.ts';
+import type { Parameters } from '../command.ts';
+import { plural } from '../figures.ts';
+import { loadGraph } from '../load.ts';
+import type { Terminal } from '../terminal.ts';
+import { AuthDirectory, type Book, type Site } from './book.ts';
+import { agentUser, issueServers, issueUsers, placeOf, userNames } from './issue.ts';
+
+export interface GraphFlags {
+  readonly dir: string;
+  readonly param: Parameters;
+  readonly namespace?: string;
+  readonly agents: readonly string[];
+  readonly workers: string;
+  readonly remove?: boolean;
+}
+
+export async function authGraph(graph: string, flags: GraphFlags, terminal: Terminal): Promise<void> {
+  const directory = new AuthDirectory(flags.dir);
+  const book = directory.read();
+  const { plan } = await loadGraph(graph, flags.param, terminal, { warn: true });
+  const logical = { ...plan.logical, namespace: flags.namespace ?? plan.logical.namespace };
+  const label = appLabel({ namespace: logical.namespace, app: logical.name });
+  const { [label]: _, ...others } = book.apps;
+  if (flags.remove === true) {
+    await reissue(directory, { ...book, apps: others });
+    return terminal.out(`${label}: taken back; agents use their new credentials when they connect next\n`);
+  }
+  const agents = book.sites.flatMap((site) => agentsOf(site, flags));
+  const distributed = distribute(logical, assign(logical, agents), { revision: 1 });
+  const hosts = new Set(distributed.fragments.map(({ host }) => host.site));
+  const hosting = book.sites.filter(({ name, tier }) => tier === 'cloud' || hosts.has(name));
+  const shares = hosting.map((site): [string, Permissions] => [site.name, permissionsOf(distributed, placeOf(site))]);
+  await reissue(directory, { ...book, apps: { ...others, [label]: Object.fromEntries(shares) } });
+  const lines = shares.map(
+    ([site, { publish, subscribe }]) =>
+      `  ${agentUser(site)}: ${plural(publish.length, 'subject')} to publish, ${subscribe.length} to subscribe`,
+  );
+  const where = `issued anew in ${directory.path}/creds; bring them to the sites, servers need nothing`;
+  await terminal.out(`${label}:\n${lines.join('\n')}\n${where}\n`);
+}
+
+/** `plant=2`: agents of a site; labels are not known here, so that placement by labels needs them: `plant=2:gpu,rack=7`. */
+function agentsOf({ name, tier }: Site, { agents, workers }: GraphFlags): readonly AgentInfo[] {
+  const given = agents.find((text) => text.split('=')[0] === name)?.slice(name.length + 1);
+  const [count = '1', labels = ''] = given?.split(':') ?? [];
+  if (!/^\d{1,3}$/.test(count) || !/^\d{1,3}$/.test(workers)) {
+    throw userError('auth.bad-agents', `--agents ${name}=${given}: expected SITE=NUMBER or SITE=NUMBER:LABEL,LABEL`);
+  }
+  return Array.from({ length: Number(count) }, (_, index) => ({
+    ...{ site: name, agent: `${name}-${index + 1}`, tier, devices: ['cpu'], workers: Number(workers) },
+    labels: labels === '' ? [] : labels.split(','),
+  }));
+}
+
+async function reissue(directory: AuthDirectory, book: Book): Promise<void> {
+  await issueUsers(directory, book, Date.now());
+  directory.write(book);
+}
+
+export interface RevokeFlags {
+  readonly dir: string;
+  readonly renew?: boolean;
+}
+
+/** Credentials of a user that were issued until now are refused once the servers have read their new files. */
+export async function revokeUser(user: string, flags: RevokeFlags, terminal: Terminal): Promise<void> {
+  const directory = new AuthDirectory(flags.dir);
+  const book = directory.read();
+  const names = userNames(book);
+  if (!names.includes(user)) {
+    const near = suggest(user, names);
+    throw userError('auth.no-user', `there is no user ${user}`, {
+      hint: near === undefined ? `there are: ${names.join(', ')}` : `did you mean ${near}?`,
+    });
+  }
+  const key = directory.key(user).getPublicKey();
+  const revocations = { ...book.revocations, [key]: Math.floor(Date.now() / 1_000) };
+  const changed: Book = { ...book, revocations };
+  // A new key: what was issued in this very second is revoked, too.
+  if (flags.renew === true) directory.newKey(user, createUser());
+  if (flags.renew === true) await issueUsers(directory, changed, Date.now(), user);
+  await issueServers(directory, changed);
+  directory.write(changed);
+  const renewed = flags.renew === true ? `; its new ones are ${directory.credentials(user)}` : '';
+  await terminal.out(
+    `${user} is revoked${renewed}: restart the servers with their new files, or nats-server --signal reload\n`,
+  );
+}
