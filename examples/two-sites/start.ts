@@ -94,6 +94,9 @@ function sorted(path: string): string[] {
   return readFileSync(path, 'utf8').trimEnd().split('\n').sort();
 }
 
+/** States that an app does not leave by itself; while the link is down it is `unreachable`. */
+const OVER = new Set(['finished', 'failed', 'stopped']);
+
 interface Status {
   readonly agents: readonly { readonly coordinator: boolean }[];
   readonly apps: readonly { readonly state: string }[];
@@ -135,7 +138,7 @@ async function runAcross(sites: TwoSites): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   await sites.mend();
   say('the link is back');
-  await until(sites.cloud, hub, ({ apps }) => apps.every(({ state }) => state !== 'running'));
+  await until(sites.cloud, hub, ({ apps }) => apps.every(({ state }) => OVER.has(state)));
   say(await cloudskin(sites.cloud, 'status', 'two-sites', '--nats', hub));
 }
 
