@@ -1,4 +1,4 @@
-/** One measurement of `bench scale` in a process of its own: `child.ts ROWS KEYS THREADS` prints seconds and megabytes as JSON. */
+/** One measurement of `bench scale` in a process of its own: `child.ts ROWS KEYS THREADS` prints seconds, seconds of processors, and megabytes as JSON. */
 import process from 'node:process';
 import { distribute } from '../../engine/compile/distribute.ts';
 import type { Host } from '../../engine/compile/fragment-plan.ts';
@@ -64,9 +64,12 @@ const nodes = new Map([
 ]);
 const host = await startWorkers();
 const run = new RegionRun(distribute(logical, { nodes }, { revision: 1 }), { host });
+const before = process.cpuUsage();
 const summary = await run.run();
+const { user, system } = process.cpuUsage(before);
 const [{ wrote = [] } = {}] = summary.sinks;
 if (wrote[0] !== `counted ${rows}`) throw new Error(`${rows} rows went in; the groups stand for: ${wrote.join()}`);
 const { maxRSS } = process.resourceUsage();
-console.log(JSON.stringify({ seconds: summary.metrics.elapsed, megabytes: maxRSS / 1024 }));
+const cpu = (user + system) / 1e6;
+console.log(JSON.stringify({ seconds: summary.metrics.elapsed, cpu, megabytes: maxRSS / 1024 }));
 process.exit(0);
