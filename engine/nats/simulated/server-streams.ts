@@ -29,6 +29,10 @@ export class ServerStreams {
     return this.#home.now();
   }
 
+  get names(): readonly string[] {
+    return [...this.#streams.keys()];
+  }
+
   /** A copy of the disk. */
   disk(): Disk {
     return new Map([...this.#streams].map(([name, { stream }]) => [name, stream.image()]));

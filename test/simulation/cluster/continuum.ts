@@ -1,9 +1,9 @@
 /** Two servers with a link, two agents in the cloud and one at each of two sites of the edge, and the app deployed on them. */
 import { ClusterClient } from '../../../engine/cluster/client.ts';
 import type { RegionPhase } from '../../../engine/cluster/status.ts';
-import type { Nats } from '../../../engine/nats/nats.ts';
 import type { Link } from '../../../engine/nats/simulated/link.ts';
 import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
+import type { Disk } from '../../../engine/nats/simulated/server-streams.ts';
 import type { Stage } from '../stage.ts';
 import { appPlan, batchesOf, expectedRows, textOf, type Variant } from './app.ts';
 import { Machine } from './machine.ts';
@@ -13,6 +13,9 @@ import { Overseer } from './watched-host.ts';
 
 /** Milliseconds between two attempts of the user to deploy. */
 const AGAIN = 500;
+const LOOK_AGAIN = 5_000;
+/** Kept of each server's disk. */
+const BACKUPS = 3;
 
 export class ClusterContinuum {
   readonly stage: Stage;
@@ -24,6 +27,7 @@ export class ClusterContinuum {
   readonly overseer: Overseer;
   readonly variant: Variant;
   deployed = false;
+  readonly #backups = new Map<SimulatedServer, readonly Disk[]>();
 
   constructor(stage: Stage, planted: Planted) {
     this.stage = stage;
@@ -60,27 +64,41 @@ export class ClusterContinuum {
 
   begin(): void {
     for (const machine of this.machines) void machine.start();
+    for (const server of this.servers) this.#writeToDisk(server);
     void this.#deploy();
   }
 
-  /** As a user who tries again until it is safe. */
+  /** Older disks of a server, the latest last. */
+  backups(server: SimulatedServer): readonly Disk[] {
+    return this.#backups.get(server) ?? [];
+  }
+
+  /** Each stream comes to the disk at its own moments; now and then somebody copies all of it. */
+  #writeToDisk(server: SimulatedServer): void {
+    const { random, network } = this.stage;
+    if (server.up) {
+      for (const name of server.streams.names) if (random.chance(0.5)) server.streams.sync(name);
+      if (random.chance(0.3))
+        this.#backups.set(server, [...this.backups(server), server.streams.disk()].slice(-BACKUPS));
+    }
+    network.clock.after(random.between(200, 1_500), () => this.#writeToDisk(server));
+  }
+
+  /** As a user who tries until it is safe, and looks now and then whether the app is still there. */
   async #deploy(): Promise<void> {
-    const node = this.stage.network.node('user');
+    const { network } = this.stage;
+    const node = network.node('user');
     const plan = await appPlan(this.variant);
-    let nats: Nats | undefined;
+    const name = { namespace: plan.namespace, app: plan.name };
+    let client: ClusterClient | undefined;
     for (;;) {
-      await new Promise<void>((resolve) => node.after(AGAIN, resolve));
+      await new Promise<void>((resolve) => node.after(this.deployed ? LOOK_AGAIN : AGAIN, resolve));
       try {
-        nats ??= await this.stage.network.connect(node, [this.hub]);
-        const client = new ClusterClient(nats, node.ports, 'hub');
-        if ((await client.app({ namespace: plan.namespace, app: plan.name })) === undefined) {
-          await client.deploy({ plan, parameters: [] });
-        }
+        client ??= new ClusterClient(await network.connect(node, [this.hub]), node.ports, 'hub');
+        if ((await client.app(name)) === undefined) await client.deploy({ plan, parameters: [] });
         this.deployed = true;
-        await nats.close(100);
-        return;
       } catch (error) {
-        this.stage.say(`user: deploys again: ${error instanceof Error ? error.message : String(error)}`);
+        this.stage.say(`user: tries again: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
   }

@@ -1,7 +1,5 @@
 /** What can happen to a cluster: to its agents, servers, link, connections, disks and clocks. */
 import type { Latency } from '../../../engine/nats/simulated/pipe.ts';
-import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
-import type { Disk } from '../../../engine/nats/simulated/server-streams.ts';
 import type { FaultKind } from '../stage.ts';
 import type { ClusterContinuum } from './continuum.ts';
 import type { Machine } from './machine.ts';
@@ -28,6 +26,15 @@ export function clusterFaults(continuum: ClusterContinuum | undefined): readonly
     { kind: 'blob damaged', lasts: [0, 0], begin: on(damage) },
     { kind: 'clock jumps', lasts: [0, 0], begin: on(jump) },
     { kind: 'coordinator killed', lasts: [500, 8_000], begin: on(killCoordinator) },
+  ];
+}
+
+/** Of servers alone: they lose what they had acknowledged, while the disks of the agents stay. */
+export function forgetfulServers(continuum: ClusterContinuum | undefined): readonly FaultKind[] {
+  const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
+  return [
+    { kind: 'power lost', lasts: [50, 3_000], begin: on(losePower) },
+    { kind: 'older disk', lasts: [50, 3_000], begin: on(putBack) },
   ];
 }
 
@@ -61,6 +68,24 @@ function killServer({ stage, servers }: ClusterContinuum): (() => void) | undefi
   if (!server.up) return undefined;
   server.crash();
   return () => server.start();
+}
+
+/** What was acknowledged and not yet synced is gone. */
+function losePower({ stage, servers }: ClusterContinuum): (() => void) | undefined {
+  const server = stage.random.pick(servers);
+  if (!server.up) return undefined;
+  server.crash();
+  return () => server.start('unsynced-lost');
+}
+
+/** The server comes back with what its disk was some time ago. */
+function putBack(continuum: ClusterContinuum): (() => void) | undefined {
+  const { stage, servers } = continuum;
+  const server = stage.random.pick(servers);
+  const backups = continuum.backups(server);
+  if (!server.up || backups.length === 0) return undefined;
+  server.crash();
+  return () => server.start(stage.random.pick(backups));
 }
 
 function freezeServer({ stage, servers }: ClusterContinuum): (() => void) | undefined {
@@ -138,10 +163,4 @@ function jump(continuum: ClusterContinuum): (() => void) | undefined {
   if (node === undefined) return undefined;
   node.skew += continuum.stage.random.between(-120_000, 120_000);
   return NOTHING;
-}
-
-/** The server comes back with what its disk was some time ago; everybody is connected again by and by. */
-export function putBack(server: SimulatedServer, disk: Disk): void {
-  server.crash();
-  server.start(disk);
 }

@@ -3,9 +3,9 @@
  * end every row must have come out once, in order by key, and the app must have finished.
  */
 import type { Outcome, Scenario } from '../scenario.ts';
-import { Stage } from '../stage.ts';
+import { type FaultKind, Stage } from '../stage.ts';
 import { ClusterContinuum } from './continuum.ts';
-import { clusterFaults } from './faults.ts';
+import { clusterFaults, forgetfulServers } from './faults.ts';
 import { plantCluster, plants } from './plants.ts';
 
 const PHASES = ['deploying', 'starting', 'running', 'cutting', 'committing', 'recovering', 'ending', 'finished'];
@@ -20,16 +20,34 @@ export const cluster: Scenario = {
   kinds: clusterFaults(undefined).map(({ kind }) => kind),
   phases: PHASES,
   plants,
-  run,
+  run: (seed, plant) => run('cluster', seed, plant, clusterFaults),
 };
 
-async function run(seed: number, plant?: string): Promise<Outcome> {
+/** The same with servers that forget what they had acknowledged: of two copies of everything one is left, on the disks of the agents. */
+export const forgetful: Scenario = {
+  name: 'forgetful',
+  kinds: [...forgetfulServers(undefined), ...clusterFaults(undefined)].map(({ kind }) => kind),
+  phases: PHASES,
+  plants: [],
+  run: (seed, plant) =>
+    run('forgetful', seed, plant, (continuum) => {
+      const [forgets, faults] = [forgetfulServers(continuum), clusterFaults(continuum)];
+      return [...forgets, ...forgets, ...forgets, ...faults];
+    }),
+};
+
+async function run(
+  name: string,
+  seed: number,
+  plant: string | undefined,
+  faults: (continuum: ClusterContinuum) => readonly FaultKind[],
+): Promise<Outcome> {
   const stage = new Stage(seed, plant);
   const { clock } = stage.network;
   const continuum = new ClusterContinuum(stage, plantCluster(plant));
   continuum.begin();
   await clock.run(() => stage.now > 400);
-  stage.plan(clusterFaults(continuum), stage.random.integer(3, 7), TROUBLED, () => continuum.phase);
+  stage.plan(faults(continuum), stage.random.integer(3, 7), TROUBLED, () => continuum.phase);
   let finished = false;
   const look = (): void => {
     finished = continuum.finished;
@@ -44,5 +62,5 @@ async function run(seed: number, plant?: string): Promise<Outcome> {
     if (!finished) stage.violate(`not finished within ${CALM} ms of calm: ${continuum.phases.join(', ')}`);
     else continuum.compare();
   }
-  return stage.outcome('cluster');
+  return stage.outcome(name);
 }
