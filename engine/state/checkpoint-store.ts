@@ -2,7 +2,7 @@
  * The checkpoints of a region in a blob store, as checkpoints.ts says. A manifest is JSON with its own checksum; whatever it names is
  * checked by length and digest before it is used.
  */
-import { externalError } from '../errors.ts';
+import { CloudskinError, externalError } from '../errors.ts';
 import { parseValue, stringifyValue } from '../json.ts';
 import { type BlobStore, getSoundOf } from './blobs.ts';
 import { type Codec, checksum, unpack } from './bytes.ts';
@@ -42,6 +42,8 @@ export interface CheckpointStore extends Checkpoints {
 
 type Blob = FragmentReceipt['blobs'][number];
 type Listed = Awaited<ReturnType<Checkpoints['list']>>[number];
+/** `unread`: the store could not be read, which says nothing of the checkpoint. */
+type Entry = Listed & { readonly unread?: CloudskinError };
 
 export function openCheckpoints(options: CheckpointOptions): CheckpointStore {
   return new Store(options);
@@ -76,16 +78,16 @@ class Store implements CheckpointStore {
   }
 
   async list(): Promise<readonly Listed[]> {
-    const names = await this.#options.store.list(`${this.#path}/manifest/`);
-    const ids = names.flatMap((name) => checkpointOf(name) ?? []).sort((a, b) => b - a);
-    return this.#readAll(ids);
+    return (await this.#list()).map(({ unread: _, ...entry }) => entry);
   }
 
   async newest(most: number = Number.MAX_SAFE_INTEGER): ReturnType<Checkpoints['newest']> {
     const refused: { id: number; problem: string }[] = [];
-    for (const { id, manifest, problem } of await this.list()) {
+    for (const { id, manifest, problem, unread } of await this.#list()) {
       if (id > most) continue;
-      const found = problem ?? (manifest === undefined ? 'it is empty' : await this.verify(manifest));
+      // what cannot be read now may be sound: going back to an earlier one would repeat output
+      if (unread !== undefined) throw unread;
+      const found = problem ?? (manifest === undefined ? 'it is empty' : await this.#check(manifest));
       if (found === undefined && manifest !== undefined) return { manifest, refused };
       refused.push({ id, problem: found ?? '' });
     }
@@ -109,6 +111,21 @@ class Store implements CheckpointStore {
 
   async verify(manifest: Manifest): Promise<string | undefined> {
     try {
+      return await this.#check(manifest);
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  async #list(): Promise<readonly Entry[]> {
+    const names = await this.#options.store.list(`${this.#path}/manifest/`);
+    const ids = names.flatMap((name) => checkpointOf(name) ?? []).sort((a, b) => b - a);
+    return this.#readAll(ids);
+  }
+
+  /** As `verify`, but rejects where the store cannot be read. */
+  async #check(manifest: Manifest): Promise<string | undefined> {
+    try {
       for (const { fragment } of manifest.fragments) {
         const stored = await this.#state(manifest, fragment);
         for await (const { blob, pages, tables } of this.#pages(manifest, stored)) {
@@ -117,12 +134,13 @@ class Store implements CheckpointStore {
       }
       return undefined;
     } catch (error) {
+      if (isUnread(error)) throw error;
       return reasonOf(error);
     }
   }
 
   /** `known` counts only where nothing as late is there: what is damaged has not gone back. */
-  async #readAll(ids: readonly number[]): Promise<readonly Listed[]> {
+  async #readAll(ids: readonly number[]): Promise<readonly Entry[]> {
     const all = await Promise.all(ids.map((id) => this.#read(id)));
     const { known } = this.#options;
     if (known === undefined || (ids[0] ?? 0) >= known.id) return all.map((entry) => fenced(entry, known));
@@ -130,7 +148,7 @@ class Store implements CheckpointStore {
     return all.map((entry) => (entry.manifest === undefined ? entry : { id: entry.id, problem }));
   }
 
-  async #read(id: number): Promise<Listed> {
+  async #read(id: number): Promise<Entry> {
     const { store, namespace, app, region } = this.#options;
     const name = `${this.#path}/${manifestName(id)}`;
     try {
@@ -148,7 +166,7 @@ class Store implements CheckpointStore {
       }
       return { id, manifest };
     } catch (error) {
-      return { id, problem: reasonOf(error) };
+      return { id, problem: reasonOf(error), ...(isUnread(error) ? { unread: error } : {}) };
     }
   }
 
@@ -206,6 +224,10 @@ class Store implements CheckpointStore {
   }
 }
 
+function isUnread(error: unknown): error is CloudskinError {
+  return error instanceof CloudskinError && error.code === 'state.read';
+}
+
 interface PagesOfBlob {
   readonly blob: string;
   readonly pages: Uint8Array;
@@ -213,7 +235,7 @@ interface PagesOfBlob {
 }
 
 /** What an owner wrote who was not the owner any more: a later epoch had a complete checkpoint already. */
-function fenced(entry: Listed, known: CheckpointOptions['known']): Listed {
+function fenced(entry: Entry, known: CheckpointOptions['known']): Entry {
   const { id, manifest } = entry;
   if (manifest === undefined || known === undefined || id <= known.id || manifest.epoch >= known.epoch) return entry;
   return { id, problem: `it was written in epoch ${manifest.epoch}, after epoch ${known.epoch} had begun` };

@@ -54,7 +54,10 @@ export interface Checkpoints {
   complete(head: CheckpointHead, receipts: readonly FragmentReceipt[]): Promise<void>;
   /** The newest first; what is not sound says why. */
   list(): Promise<readonly { readonly manifest?: Manifest; readonly id: number; readonly problem?: string }[]>;
-  /** The newest sound one not later than `id`, checked whole, and those that were refused with the reason. */
+  /**
+   * The newest sound one not later than `id`, checked whole, and those that were refused with the reason. Rejects with `state.read` where a store cannot
+   * be read now: what is in it may be sound, and an earlier checkpoint would repeat output.
+   */
   newest(id?: number): Promise<{
     readonly manifest?: Manifest;
     readonly refused: readonly { readonly id: number; readonly problem: string }[];

@@ -13,20 +13,10 @@ export function teeStore(stores: readonly BlobStore[]): BlobStore {
       await Promise.all(stores.map((store) => store.put(name, parts)));
     },
     get: (name) => getFrom(stores, name, () => true),
+    // rejects where one of them does: what it alone has would be missing
     async list(prefix) {
-      const names = new Set<string>();
-      let failure: unknown;
-      let heard = 0;
-      for (const store of stores) {
-        try {
-          for (const name of await store.list(prefix)) names.add(name);
-          heard += 1;
-        } catch (error) {
-          failure = error;
-        }
-      }
-      if (heard === 0 && failure !== undefined) throw failure;
-      return [...names].sort();
+      const lists = await Promise.all(stores.map((store) => store.list(prefix)));
+      return [...new Set(lists.flat())].sort();
     },
     async delete(name) {
       await Promise.all(stores.map((store) => store.delete(name)));
@@ -52,6 +42,7 @@ async function getFrom(
       failure = error;
     }
   }
-  if (found === undefined && failure !== undefined) throw readFailed('no store', name, failure);
+  // the store that cannot be asked may be the one that has it
+  if (failure !== undefined) throw readFailed('no store', name, failure);
   return found;
 }
