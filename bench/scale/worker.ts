@@ -1,6 +1,6 @@
-/** A worker thread of `bench scale`. */
+/** A worker thread of `bench scale`; whatever compiles cells is loaded before the clock starts. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { openCell } from '../../engine/cell/open.ts';
+import { openCompiledCell } from '../../engine/cell/compiled.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { ThreadHost } from '../../engine/runtime/thread-host.ts';
 import { serveFragments } from '../../engine/runtime/workers/serve.ts';
@@ -14,7 +14,7 @@ serveFragments(parentPort, realPorts, async () => {
   const thread = new ThreadTransport();
   const local = new LocalTransport(port);
   return new ThreadHost({
-    runtime: () => ({ connectors: [scaleConnector], openCell: (plan) => openCell(plan) }),
+    runtime: () => ({ connectors: [scaleConnector], openCell: (plan) => openCompiledCell(plan) }),
     transport: ({ transport }) => (transport === 'thread' ? thread : local),
   });
 });

@@ -309,7 +309,7 @@ export class Fragment implements FragmentHandle {
   /** Sources, then sinks one after the other, so that a failing one leaves as many of the others unwritten as possible. */
   async #close(): Promise<readonly SinkSummary[]> {
     const { failed } = this.#control;
-    const { sources, sinks, cells } = this.#parts;
+    const { sources, sinks, cells, outlets } = this.#parts;
     await Promise.all(sources.map((source) => bounded(source.close(), PATIENCE, this.#control)));
     const reports: SinkSummary[] = [];
     for (const sink of sinks) {
@@ -318,6 +318,7 @@ export class Fragment implements FragmentHandle {
     }
     if (failed.tripped) await Promise.all(sinks.map((sink) => sink.abort(PATIENCE)));
     for (const cell of cells) cell.close();
+    for (const outlet of outlets) outlet.close();
     await bounded(this.#channels.close(), PATIENCE, this.#control).catch((error: unknown) => {
       this.#control.failNode('cell', this.plan.name, error);
     });

@@ -1,12 +1,14 @@
 /**
  * A stream that leaves the fragment over channels: rows are dealt as the exchange says and copied once, into Arrow's framing; progress,
- * barriers and the end go to all. Full channels make whoever pushes wait, like full sinks.
+ * barriers and the end go to all. Full channels make whoever pushes wait, like full sinks. Progress goes out once a turn of the event loop, or in front of
+ * whatever else is sent: where nothing comes between, only the last of many watermarks tells anything.
  */
 import type { Batch } from '../batch/batch.ts';
 import { IpcEncoder } from '../batch/ipc.ts';
 import type { Outlet } from '../compile/fragment-plan.ts';
 import type { Tracer } from '../metrics/trace.ts';
 import { Lasting } from '../metrics/work-clock.ts';
+import type { Ports } from '../ports.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
 import type { Item, Sender } from '../transport/transport.ts';
 import type { Control } from './control.ts';
@@ -21,7 +23,10 @@ export class OutletNode implements Taker {
   readonly #deal: Deal;
   readonly #progress = new ProgressMinimum(1);
   readonly #full = new Lasting();
-  readonly #now: () => number;
+  readonly #ports: Ports;
+  /** The progress has changed since it was sent. */
+  #untold = false;
+  #tellSet = false;
   readonly #tracer: Tracer | undefined;
   #ended = false;
 
@@ -29,7 +34,7 @@ export class OutletNode implements Taker {
   constructor(plan: Outlet, senders: readonly Sender[], { ports, tracer }: Control) {
     this.plan = plan;
     this.#tracer = tracer;
-    this.#now = () => ports.monotonic();
+    this.#ports = ports;
     this.label = `the channel of ${streamName(plan.stream)}`;
     this.#senders = senders;
     this.#encoder = new IpcEncoder(plan.schema);
@@ -38,6 +43,7 @@ export class OutletNode implements Taker {
 
   get receiver(): Receiver {
     const send = (channel: number, batch: Batch): void => {
+      this.#tell();
       const { rows } = batch;
       const payload = this.#encoder.encode(batch);
       const trace = this.#tracer?.header();
@@ -50,10 +56,11 @@ export class OutletNode implements Taker {
       batch: (batch) => this.#deal(batch, send),
       progress: (watermark, idle) => {
         if (!this.#progress.update(0, watermark, idle)) return;
-        const { watermark: time, idle: isIdle } = this.#progress;
-        for (const sender of this.#senders) sender.send({ kind: 'watermark', time, idle: isIdle });
+        this.#untold = true;
+        this.#tellSoon();
       },
       end: () => {
+        this.#tell();
         this.#ended = true;
         for (const sender of this.#senders) sender.send({ kind: 'end' });
       },
@@ -63,17 +70,39 @@ export class OutletNode implements Taker {
   /** After the end there is nothing to part. */
   barrier(checkpoint: number): void {
     if (this.#ended) return;
+    this.#tell();
     for (const sender of this.#senders) sender.send({ kind: 'barrier', checkpoint });
+  }
+
+  /** Nothing is sent any more. */
+  close(): void {
+    this.#ended = true;
+  }
+
+  #tellSoon(): void {
+    if (this.#tellSet) return;
+    this.#tellSet = true;
+    void this.#ports.turn().then(() => {
+      this.#tellSet = false;
+      this.#tell();
+    });
+  }
+
+  #tell(): void {
+    if (!this.#untold || this.#ended) return;
+    this.#untold = false;
+    const { watermark: time, idle } = this.#progress;
+    for (const sender of this.#senders) sender.send({ kind: 'watermark', time, idle });
   }
 
   room(): Promise<void> | undefined {
     for (const sender of this.#senders) {
       const room = sender.room();
       if (room === undefined) continue;
-      this.#full.set(true, this.#now());
+      this.#full.set(true, this.#ports.monotonic());
       return room;
     }
-    this.#full.set(false, this.#now());
+    this.#full.set(false, this.#ports.monotonic());
     return undefined;
   }
 
