@@ -114,20 +114,23 @@ function least(a: bigint | undefined, b: bigint): bigint {
   return a === undefined ? b : earlier(a, b);
 }
 
-/** The first half of an aggregate done in two (engine/compile/pre-aggregate.ts). */
-const PARTIAL = '/partial';
+/** What the first half of an aggregate done in two is called behind the aggregate's name (engine/compile/distribute/expand.ts). */
+const PARTIAL = /^\/partial(-\d+)?$/;
 
 /** True where a cell that was had an operator of this one. */
 function shares(name: string, plan: CellPlan): boolean {
   return name.split('+').some((operator) => ownerOf(operator, plan) !== undefined);
 }
 
-/** The operator of the cell that takes the state of one that was: itself; the whole aggregate that of its halves. */
+/** The operator of the cell that takes the state of one that was: itself; an aggregate that of first halves that are no more. */
 function ownerOf(former: string, { operators }: CellPlan): string | undefined {
   if (operators.some(({ name }) => name === former)) return former;
-  const whole = operators.find(({ name }) => name + PARTIAL === former);
-  const isWhole = whole?.steps.every((step) => step.kind !== 'aggregate' || step.phase === undefined);
-  return isWhole === true ? whole?.name : undefined;
+  const whole = operators.find(({ name, inputs }) => {
+    return (
+      PARTIAL.test(former.slice(name.length)) && former.startsWith(name) && !inputs.some(({ node }) => node === former)
+    );
+  });
+  return whole?.name;
 }
 
 /** False where the image is of other code, or there is none. */

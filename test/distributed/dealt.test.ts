@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Schema } from '../../engine/batch/types.ts';
 import { openCell } from '../../engine/cell/open.ts';
 import { distribute } from '../../engine/compile/distribute.ts';
-import type { Host } from '../../engine/compile/fragment-plan.ts';
+import type { DistributedPlan, Host } from '../../engine/compile/fragment-plan.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { Deployment } from '../../engine/runtime/deployment.ts';
@@ -12,6 +12,7 @@ import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
 import { RegionRun } from '../../engine/runtime/region-run.ts';
 import { ThreadHost } from '../../engine/runtime/thread-host.ts';
 import { Ledger } from '../kit/ledger.ts';
+import { MemoryCheckpoints } from '../kit/memory-checkpoints.ts';
 import type { Row } from '../kit/memory-connector.ts';
 import { MemoryTransport } from '../kit/memory-transport.ts';
 import { build } from '../kit/tables.ts';
@@ -120,27 +121,67 @@ const hosts: fc.Arbitrary<readonly Host[]> = fc
   .uniqueArray(fc.nat(3), { minLength: 1, maxLength: 3 })
   .map((workers) => workers.map((worker) => ({ site: 'here', agent: 'a', worker })));
 
+/** Eight choices of hosts, one a source or operator; sinks run where the first source does. */
+type Choices = readonly (readonly Host[])[];
+
+function placedOn(plan: LogicalPlan, choices: Choices): DistributedPlan {
+  const nodes = new Map([
+    ...[...plan.sources, ...plan.operators].map(({ name }, index) => [name, choices[index] ?? []] as const),
+    ...plan.sinks.map(({ name }) => [name, (choices[0] ?? []).slice(0, 1)] as const),
+  ]);
+  return distribute(plan, { nodes }, { revision: 1 });
+}
+
+function runOn(plan: DistributedPlan, own: Ledger, store?: MemoryCheckpoints): RegionRun {
+  const transport = new MemoryTransport();
+  const host = new ThreadHost({
+    runtime: () => ({ connectors: [own.connector], openCell: (cell) => openCell(cell) }),
+    transport: () => transport,
+    ...(store === undefined
+      ? {}
+      : { store: () => ({ saver: store.saver, load: async (id: number) => store.snapshots(id) }) }),
+  });
+  return new RegionRun(plan, {
+    host,
+    ...(store === undefined ? {} : { checkpoints: { store, every: 60_000 } }),
+  });
+}
+
+const anyHosts: fc.Arbitrary<Choices> = fc.array(hosts, { minLength: 8, maxLength: 8 });
+
 describe('a graph that is dealt to threads', () => {
   it('gives the rows that it gives in one', async () => {
     const expected = await whole();
     expect((expected as unknown[][]).map((rows) => rows.length > 10)).toEqual(SINKS.map(() => true));
     await fc.assert(
-      fc.asyncProperty(fc.array(hosts, { minLength: 8, maxLength: 8 }), async (choices) => {
+      fc.asyncProperty(anyHosts, async (choices) => {
         const own = ledger();
-        const plan = await planned(own);
-        const nodes = new Map([
-          ...[...plan.sources, ...plan.operators].map(({ name }, index) => [name, choices[index] ?? []] as const),
-          ...plan.sinks.map(({ name }) => [name, (choices[0] ?? []).slice(0, 1)] as const),
-        ]);
-        const transport = new MemoryTransport();
-        const host = new ThreadHost({
-          runtime: () => ({ connectors: [own.connector], openCell: (cell) => openCell(cell) }),
-          transport: () => transport,
-        });
-        await new RegionRun(distribute(plan, { nodes }, { revision: 1 }), { host }).run();
+        await runOn(placedOn(await planned(own), choices), own).run();
         expect(sorted(own)).toEqual(expected);
       }),
-      { numRuns: 15 },
+      { numRuns: 6 },
     );
   });
+
+  it('gives them also when it goes on from a checkpoint on other threads, in other partitions', async () => {
+    const expected = await whole();
+    await fc.assert(
+      fc.asyncProperty(anyHosts, anyHosts, fc.integer({ min: 1, max: 15 }), async (before, after, at) => {
+        const own = ledger();
+        const plan = await planned(own);
+        const store = new MemoryCheckpoints();
+        const first = runOn(placedOn(plan, before), own, store);
+        let batches = 0;
+        own.onBatch = () => {
+          batches += 1;
+          if (batches === at) first.stop();
+        };
+        await first.run();
+        own.onBatch = () => undefined;
+        await runOn(placedOn(plan, after), own, store).run();
+        expect(sorted(own)).toEqual(expected);
+      }),
+      { numRuns: 3 },
+    );
+  }, 60_000);
 });

@@ -48,6 +48,11 @@ export class MemoryCheckpoints implements Checkpoints {
     return this.snapshot(id, fragment);
   }
 
+  /** Of all fragments. */
+  snapshots(id: number): FragmentSnapshot[] {
+    return (this.#manifests.get(id)?.fragments ?? []).map(({ fragment }) => this.snapshot(id, fragment));
+  }
+
   snapshot(id: number, fragment: string): FragmentSnapshot {
     const found = this.#snapshots.get(`${id} ${fragment}`);
     if (found === undefined) throw new Error(`no checkpoint ${id} of ${fragment}`);
