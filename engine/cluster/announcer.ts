@@ -1,6 +1,6 @@
 /**
- * Says that an agent is there: its whole status when something has changed, at most every 250 ms, and every other second so that figures
- * stay fresh; otherwise a beat of a few bytes. Answers whoever asks.
+ * Says that an agent is there: its whole status when something has changed, at most every 250 ms, and every second so that figures
+ * stay fresh, and again and again at first, since what listens may come to hear of it late; otherwise a beat of a few bytes. Answers whoever asks.
  */
 
 import type { Nats, Subscription } from '../nats/nats.ts';
@@ -11,7 +11,9 @@ import type { AgentStatus } from './status.ts';
 
 /** Milliseconds. */
 export const BEAT = 250;
-const FRESH = 2_000;
+const FRESH = 1_000;
+/** In which every beat is a whole status. */
+const FIRST = 5_000;
 
 export class Announcer {
   readonly #nats: Nats;
@@ -22,6 +24,7 @@ export class Announcer {
   #timer: Timer | undefined;
   #asking: Subscription | undefined;
   #dirty = true;
+  #since = 0;
   #told = Number.NEGATIVE_INFINITY;
 
   /** `status` is told what a question names: an app whose nodes are wanted, too. */
@@ -39,6 +42,7 @@ export class Announcer {
   }
 
   start(): void {
+    this.#since = this.#ports.monotonic();
     this.#asking = this.#nats.subscribe(ASK_SUBJECT, ({ reply, data }) => {
       if (reply === '') return;
       const nodes = data.length === 0 ? undefined : new TextDecoder().decode(data);
@@ -72,7 +76,8 @@ export class Announcer {
       return;
     }
     const { site, agent } = this.#name;
-    if (this.#dirty || this.#ports.monotonic() - this.#told >= FRESH) this.tell();
+    const now = this.#ports.monotonic();
+    if (this.#dirty || now - this.#told >= FRESH || now - this.#since < FIRST) this.tell();
     else this.#nats.publish(agentSubject(site, agent, 'beat'), this.#beat);
   }
 }

@@ -6,7 +6,7 @@ import type { RegionFigures } from '../../engine/cluster/status.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { Continuum } from './continuum.ts';
 
-const ROWS = 6_000;
+const ROWS = 12_000;
 const RATE = 3_000;
 const has = hasNats('installed');
 
