@@ -244,7 +244,17 @@ export class Agent {
   #makeHosting(plans: Plans): Hosting {
     const { nats, ports, host } = this.#options;
     return new Hosting({
-      ...{ nats, ports, name: this.name, incarnation: this.incarnation, disk: this.#disk, plans, host, log: this.#log },
+      ...{
+        nats,
+        ports,
+        name: this.name,
+        tier: this.#options.tier,
+        incarnation: this.incarnation,
+        disk: this.#disk,
+        plans,
+        host,
+        log: this.#log,
+      },
       deliver: (wish, report) => this.#leading.deliver(wish, report),
       changed: () => this.#announcer.touch(),
     });

@@ -5,7 +5,7 @@
  */
 import { dirname } from 'node:path';
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
-import { CloudskinError, externalError } from '../errors.ts';
+import { CloudskinError, externalError, userError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import type { FragmentHandle, FragmentHost, FragmentStart } from '../runtime/fragment-handle.ts';
 import type { AgentDisk } from './agent-disk.ts';
@@ -28,6 +28,7 @@ export interface AgentFragmentHost extends FragmentHost {
 export interface SlotContext {
   readonly ports: Ports;
   readonly name: AgentName;
+  readonly tier: 'edge' | 'cloud';
   readonly incarnation: string;
   readonly disk: AgentDisk;
   readonly plans: Plans;
@@ -154,6 +155,7 @@ export class Slot {
     const plan = fragments.find(({ name }) => name === this.fragment);
     if (plan === undefined)
       throw externalError('cluster.no-fragment', `there is no fragment ${this.fragment} in the plan`);
+    mayRun(plan, this.#context.tier);
     await this.#context.host.provide?.(shippedIn(plan), (digest) => plans.component(digest));
     if (!(await disk.claim(wish, wish.region, wish.epoch))) return this.#enter(wish.epoch, 'absent');
     this.#plan = plan;
@@ -335,4 +337,12 @@ export function troubleOf(error: unknown): FragmentTrouble {
     return { code, message, domain, ...(hint === undefined ? {} : { hint }) };
   }
   return { code: 'internal.unexpected', message: messageOf(error), domain: 'internal' };
+}
+
+/** Data that must not leave its tier is refused here, whatever an assignment says. */
+function mayRun({ name, stays }: FragmentPlan, tier: 'edge' | 'cloud'): void {
+  if (stays === undefined || stays.tier === tier) return;
+  throw userError('placement.stays', `${name} may not run in tier ${tier}: ${stays.why}`, {
+    hint: 'place it in the other tier, or let an operator before it say stays: anywhere, if what it yields may leave',
+  });
 }

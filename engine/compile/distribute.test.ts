@@ -144,6 +144,34 @@ describe('distribute', () => {
     expect(fragments[1]?.sources[0]?.schema).toEqual(ROWS);
   });
 
+  it('says of every fragment which tier its data must not leave, and why', () => {
+    const plain = planOf({
+      sources: { s: { schema: ROWS } },
+      operators: {
+        filter: { from: ['s'], steps: STEPS.filter, output: ROWS },
+        sum: { from: ['filter'], steps: STEPS.sum, output: ROWS },
+      },
+      sinks: { k: ['sum'] },
+    });
+    const plan: LogicalPlan = {
+      ...plain,
+      sources: plain.sources.map((source) => ({ ...source, stays: 'edge' as const })),
+      operators: plain.operators.map((node) => (node.name === 'sum' ? { ...node, stays: 'anywhere' as const } : node)),
+    };
+    const nodes = new Map([
+      ['s', [here]],
+      ['filter', [here]],
+      ['sum', [{ ...here, worker: 1 }]],
+      ['k', [cloud]],
+    ]);
+    const { fragments } = distribute(plan, { nodes }, { revision: 1 });
+    expect(fragments.map(({ name, stays }) => [name, stays?.tier, stays?.why])).toEqual([
+      ['s', 'edge', '"s" stays in tier edge'],
+      ['sum', 'edge', '"s" stays in tier edge: s -> filter -> sum'],
+      ['k', undefined, undefined],
+    ]);
+  });
+
   it('aggregates in part behind a durable stream on the side of who reads it, by site where it comes from sites', () => {
     const schema = {
       ...ROWS,

@@ -9,6 +9,7 @@
 import { CELL_KINDS, formatType } from '../batch/types.ts';
 import { userError } from '../errors.ts';
 import { type LogicalPlan, type OperatorNode, PLAN_VERSION, type SinkNode, type StreamRef } from '../graph/plan.ts';
+import { type Bounds, stayBounds, stayProof } from '../graph/stays.ts';
 import { withBounds } from './bounds.ts';
 import { cutStep } from './cut-step.ts';
 import { groupRange, inputKey, type Wired, wireChannels } from './distribute/channels.ts';
@@ -39,9 +40,10 @@ export function distribute(
   const names = inOrder(expanded, grouping, stages);
   const regions = regionsOf(names, channels);
   const steps = new Map(logical.sources.map((source) => [source.name, cutStep(logical, source)]));
+  const { nodes: bounds } = stayBounds(logical);
   const fragments = names.map((name) => {
     const nodes = nodesOf(name, expanded, grouping, wired);
-    return fragmentOf(name, nodes, { logical, grouping, wired, regions, steps, expanded, revision });
+    return fragmentOf(name, nodes, { logical, grouping, wired, regions, steps, expanded, revision, bounds });
   });
   return { planVersion: PLAN_VERSION, logical, fragments: withBounds(fragments) };
 }
@@ -90,6 +92,7 @@ interface Whole {
   readonly regions: ReadonlyMap<string, string>;
   readonly steps: ReadonlyMap<string, bigint>;
   readonly revision: number;
+  readonly bounds: Bounds['nodes'];
 }
 
 function fragmentOf(name: string, nodes: Nodes, whole: Whole): FragmentPlan {
@@ -111,9 +114,16 @@ function fragmentOf(name: string, nodes: Nodes, whole: Whole): FragmentPlan {
     shares: sharesOf(name, nodes, whole),
     inlets: wired.inlets.get(name) ?? [],
     outlets,
+    ...stayOf(nodes, whole),
     ...(logical.checkpoint?.mode === undefined ? {} : { mode: logical.checkpoint.mode }),
     cutSteps: new Map(nodes.sources.map((source) => [source.name, steps.get(source.name) ?? 1n])),
   };
+}
+
+/** Where its nodes have to be; `assign` sees to it, and whoever hosts it looks again. */
+function stayOf({ sources, operators, sinks }: Nodes, { bounds }: Whole): Pick<FragmentPlan, 'stays'> {
+  const [staying] = [...sources, ...operators, ...sinks].flatMap(({ name }) => bounds.get(wholeName(name)) ?? []);
+  return staying === undefined ? {} : { stays: { tier: staying.tier, why: stayProof(staying) } };
 }
 
 function sharesOf(fragment: string, nodes: Nodes, { expanded, grouping }: Whole): ReadonlyMap<string, Share> {

@@ -58,6 +58,8 @@ export interface FragmentPlan {
   readonly shares: ReadonlyMap<string, Share>;
   readonly inlets: readonly Inlet[];
   readonly outlets: readonly Outlet[];
+  /** The tier that what it reads must not leave, with the proof in words: no agent of another tier runs it. */
+  readonly stays?: { readonly tier: 'edge' | 'cloud'; readonly why: string };
   /** Of its checkpoints; absent: `exactly-once`. With `at-least-once` no channel waits for the others' barriers. */
   readonly mode?: 'exactly-once' | 'at-least-once';
   /** By source, the step in which lateness counts downstream of it in the whole graph (`cutStep`); absent: the finest, which is right but cuts more often. */

@@ -27,6 +27,8 @@ export interface AgentDraft {
   readonly tier: 'edge' | 'cloud';
   readonly agent?: string;
   readonly disk?: MemoryBlobs;
+  /** `twoFragments` unless given. */
+  readonly place?: Place;
 }
 
 /** Two fragments in one region: `above` on an edge, `below` in the cloud. */
@@ -76,7 +78,12 @@ export class Cluster {
     const disk = draft.disk ?? new MemoryBlobs();
     const agent = await Agent.start({
       ...{ nats, ports: realPorts, site: draft.site, tier: draft.tier, disk, host },
-      ...{ agent: draft.agent ?? `a${++this.#counted}`, workers: 1, version: '0.0.0', place: twoFragments },
+      ...{
+        agent: draft.agent ?? `a${++this.#counted}`,
+        workers: 1,
+        version: '0.0.0',
+        place: draft.place ?? twoFragments,
+      },
       checkpoints: (region) => {
         const label = `${region.namespace}/${region.app}/${region.region}`;
         const known = this.checkpoints.get(label) ?? new MemoryCheckpoints(region);
