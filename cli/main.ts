@@ -25,6 +25,7 @@ import { site } from './commands/site.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
 import { test } from './commands/test.ts';
+import { top } from './commands/top.ts';
 import { undeploy } from './commands/undeploy.ts';
 import { up } from './commands/up.ts';
 import { validate } from './commands/validate.ts';
@@ -46,6 +47,7 @@ const commands: readonly CommandModule[] = [
   auth,
   deploy,
   status,
+  top,
   list,
   logs,
   pause,
