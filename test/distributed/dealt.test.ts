@@ -65,6 +65,7 @@ spec:
       groupBy: [m]
       aggregate: { total: sum(total), windows: count(*) }
       having: "windows > 0"
+    total: { from: [valid, others], window: { tumbling: 10s }, aggregate: { rows: count(*), most: max(value) } }
   sinks:
     a: { from: both, ledger: {} }
     b: { from: exact, ledger: {} }
@@ -73,9 +74,10 @@ spec:
     e: { from: again, ledger: {} }
     f: { from: both.errors, ledger: {} }
     g: { from: [kept.late, readings], ledger: {} }
+    h: { from: total, ledger: {} }
 `;
 
-const SINKS = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+const SINKS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 const START = 1_700_000_000_000;
 
 /** One row a machine and window of five seconds, so that no mean of floats depends on an order. */
@@ -126,7 +128,10 @@ type Choices = readonly (readonly Host[])[];
 
 function placedOn(plan: LogicalPlan, choices: Choices): DistributedPlan {
   const nodes = new Map([
-    ...[...plan.sources, ...plan.operators].map(({ name }, index) => [name, choices[index] ?? []] as const),
+    ...[...plan.sources, ...plan.operators].map(({ name }, index) => {
+      const own = choices[index % choices.length] ?? [];
+      return [name, name === 'total' ? own.slice(0, 1) : own] as const;
+    }),
     ...plan.sinks.map(({ name }) => [name, (choices[0] ?? []).slice(0, 1)] as const),
   ]);
   return distribute(plan, { nodes }, { revision: 1 });

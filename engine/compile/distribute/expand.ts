@@ -54,20 +54,18 @@ export function expand(logical: LogicalPlan, assignment: Assignment): Expanded {
     hosts.set(name, own);
   }
   const sites = new Map<string, readonly string[]>();
-  for (const [name, own] of hosts)
-    if (owned.has(wholeName(name)))
-      sites.set(
-        name,
-        own.map(({ site }) => site),
-      );
+  const siteOf = ({ site }: Host): string => site;
+  for (const [name, own] of hosts) if (owned.has(wholeName(name))) sites.set(name, own.map(siteOf));
   const durable = new Set(
     [...logical.sources, ...logical.operators].flatMap((node) => (node.durable === undefined ? [] : [node.name])),
   );
   const keys = new Map<string, readonly ColumnExpr[]>();
   const parts = new Map<string, readonly OperatorNode[]>();
   for (const operator of plan.operators) {
-    if ((hosts.get(operator.name)?.length ?? 1) === 1 || sites.has(operator.name)) continue;
-    const made = partsOf(operator, plan, { hosts, sites, durable });
+    if (sites.has(operator.name)) continue;
+    const known = { hosts, sites, durable };
+    const isSpread = (hosts.get(operator.name)?.length ?? 1) > 1;
+    const made = isSpread ? partsOf(operator, plan, known) : gathered(operator, known);
     if (made === undefined) continue;
     if (made.operators.length > 1) parts.set(operator.name, made.operators);
     for (const [name, own] of made.hosts) hosts.set(name, own);
@@ -82,6 +80,13 @@ function partsOf(operator: OperatorNode, plan: LogicalPlan, known: Known): Parts
   const aggregate = operator.steps.find((step) => step.kind === 'aggregate');
   if (aggregate !== undefined) return aggregateParts(operator, aggregate, inputGroups(operator, known));
   return componentParts(operator, plan);
+}
+
+/** An aggregate in one partition that takes rows of several takes their groups instead, where that is exact. */
+function gathered(operator: OperatorNode, known: Known): Parts | undefined {
+  const groups = inputGroups(operator, known);
+  const halves = groups.some(({ hosts }) => hosts.length > 1) ? preAggregate(operator) : undefined;
+  return halves === undefined ? undefined : split(halves, groups);
 }
 
 /** The part of a component's operator that reads what is outside of it takes the rows that are dealt. */
@@ -116,11 +121,15 @@ function aggregateParts(operator: OperatorNode, step: AggregateStep, groups: rea
       sites: new Map(),
       keys: columns(step.keys.map(({ expr }) => expr)),
     };
-  const [front, back] = halves;
+  return split(halves, groups);
+}
+
+/** A front for each group of inputs, and what reads them all. */
+function split([front, back]: readonly [OperatorNode, OperatorNode], groups: readonly InputGroup[]): Parts {
   const fronts = groups.map(({ inputs }, index) => {
     return { ...front, name: index === 0 ? front.name : `${front.name}-${index + 1}`, inputs };
   });
-  const dealt = back.steps.find((each) => each.kind === 'aggregate') ?? step;
+  const dealt = back.steps.find((each) => each.kind === 'aggregate');
   const partial = front.steps.find((each) => each.kind === 'aggregate');
   return {
     operators: [...fronts, { ...back, inputs: fronts.map(({ name }) => ({ node: name, port: '' })) }],
@@ -131,7 +140,7 @@ function aggregateParts(operator: OperatorNode, step: AggregateStep, groups: rea
         return sites === undefined ? [] : [[name, sites] as const];
       }),
     ),
-    keys: partial === undefined ? columns(dealt.keys.map(({ expr }) => expr)) : partialKeys(partial),
+    keys: partial === undefined ? columns(dealt?.keys.map(({ expr }) => expr) ?? []) : partialKeys(partial),
   };
 }
 
