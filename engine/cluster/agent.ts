@@ -82,7 +82,8 @@ export class Agent {
     this.#disk = disk;
     this.logs = new LogMemory(ports);
     this.#log = (level, message, fields) => {
-      this.logs.add(level, message, fields);
+      // what is said many times a second would push everything else out
+      if (level !== 'debug') this.logs.add(level, message, fields);
       options.log?.(level, message, fields);
     };
     this.#control = this.#makeControl(known);

@@ -66,7 +66,9 @@ export class RegionCheckpoints {
   }
 
   hear(report: FragmentReport): void {
+    const before = this.#round?.stage;
     this.#round?.hear(report);
+    if (before === 'gathering' && this.#round?.stage === 'completing') this.#tell('debug', this.#round, 'is saved');
   }
 
   /** Does what can be done now. Rejects where the record cannot be read or written: the run is in doubt then. */
@@ -96,6 +98,7 @@ export class RegionCheckpoints {
     const id = this.#nextId++;
     this.#round = new Round(id, ports.now(), run.fragments, last);
     run.barrier = id;
+    this.#tell('debug', this.#round, 'begins');
   }
 
   async #complete(round: Round): Promise<void> {
@@ -112,11 +115,13 @@ export class RegionCheckpoints {
           return round.giveUp(messageOf(error));
         }
         this.#manifest = round.id;
+        this.#tell('debug', round, 'has its manifest');
       }
       await this.#save({ checkpoint: round.id, reserved: Math.max(run.record.reserved, round.id + RESERVE) });
     }
     round.isComplete(ports.now());
     run.commit = round.id;
+    this.#tell('debug', round, 'is complete');
     const took = ports.now() - round.started;
     this.#figures = { checkpoint: round.id, completed: ports.now(), took, bytes: round.bytes };
   }
@@ -131,20 +136,25 @@ export class RegionCheckpoints {
   }
 
   #givenUp(round: Round): void {
-    const { namespace, app } = this.#run.options.assignment;
-    const where = { namespace, app, region: this.#run.options.region, epoch: this.#run.epoch, checkpoint: round.id };
-    this.#context.log('warn', `checkpoint ${round.id} was given up: ${round.reason}`, where);
+    this.#tell('warn', round, `was given up: ${round.reason}`);
     this.#round = undefined;
     this.#asked ||= round.last;
     this.#due = this.#context.ports.monotonic() + (round.last ? SOON : this.#every);
   }
 
   #finish(round: Round): void {
+    this.#tell('debug', round, 'is committed');
     this.#round = undefined;
     this.isLastDone = round.last;
     this.done += 1;
     // From beginning to beginning, unless it took longer than that.
     const late = this.#context.ports.now() - round.started;
     this.#due = this.#context.ports.monotonic() + Math.max(0, this.#every - late);
+  }
+
+  #tell(level: 'debug' | 'warn', round: Round, what: string): void {
+    const { namespace, app } = this.#run.options.assignment;
+    const where = { namespace, app, region: this.#run.options.region, epoch: this.#run.epoch, checkpoint: round.id };
+    this.#context.log(level, `checkpoint ${round.id} ${what}`, where);
   }
 }
