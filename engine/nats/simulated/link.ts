@@ -65,7 +65,11 @@ export class LinkEnd {
       back: (size, task) => {
         if (link.generation === generation) other.send(size, task);
       },
-      onLoss: (listener) => link.onLoss(listener),
+      onLoss: (listener) => {
+        // it may have been lost behind the answer's back
+        if (link.generation === generation) link.onLoss(listener);
+        else listener();
+      },
     };
     this.send(bytes, () => deliver(hop));
   }
