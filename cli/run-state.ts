@@ -8,6 +8,7 @@ import process from 'node:process';
 import { CloudskinError, externalError, userError } from '../engine/errors.ts';
 import type { LogicalPlan } from '../engine/graph/plan.ts';
 import { parseKey } from '../engine/state/encrypted.ts';
+import { keepGraph } from './kept-state.ts';
 import { forgetAll, openStores, type StoreOptions, type Stores } from './run-stores.ts';
 
 export interface StateOptions {
@@ -37,7 +38,10 @@ export async function openRunState(plan: LogicalPlan, given: StateOptions): Prom
   const release = await lock(directory);
   try {
     if (given.fresh) await forgetAll(options);
-    return { ...(await openStores(options)), options, release };
+    const stores = await openStores(options);
+    const { manifest } = await stores.checkpoints.newest();
+    await keepGraph({ directory, plan, hasState: manifest !== undefined });
+    return { ...stores, options, release };
   } catch (error) {
     await release();
     throw error;

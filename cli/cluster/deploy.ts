@@ -1,4 +1,6 @@
 /** Hands a graph to the cluster and waits until it runs. */
+import { encodePlan } from '../../engine/cluster/artifacts.ts';
+import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument } from '../../engine/cluster/documents.ts';
 import type { RegionFigures } from '../../engine/cluster/status.ts';
 import { throwProblems } from '../../engine/errors.ts';
@@ -6,6 +8,7 @@ import { deployProblems } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Parameters } from '../command.ts';
 import { plural } from '../figures.ts';
+import { mustKeepState } from '../kept-state.ts';
 import { loadGraph } from '../load.ts';
 import type { Terminal } from '../terminal.ts';
 import { awaitApp } from './await-app.ts';
@@ -34,8 +37,10 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
   try {
     await withCluster(flags, async ({ client }) => {
       progress.step(`deploying ${logical.name}`);
+      const shipped = await shipComponents(logical, directory, (bytes) => client.keepComponent(bytes));
+      if (flags.dropState !== true) await mustKeep(client, shipped);
       const document = await client.deploy({
-        plan: await shipComponents(logical, directory, (bytes) => client.keepComponent(bytes)),
+        plan: shipped,
         parameters: Object.keys(flags.param),
         ...(flags.dropState === true ? { fresh: true } : {}),
       });
@@ -48,6 +53,19 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
   } finally {
     progress.end();
   }
+}
+
+/** State of an app that was undeployed is gone; that of any other is kept or the deployment refused. */
+async function mustKeep(client: ClusterClient, plan: LogicalPlan): Promise<void> {
+  const before = await client.app({ namespace: plan.namespace, app: plan.name });
+  if (
+    before === undefined ||
+    before.plan === '' ||
+    before.wanted === 'undeployed' ||
+    before.plan === encodePlan(plan).digest
+  )
+    return;
+  mustKeepState(await client.logical(before.plan), plan, 'begin without any state: --drop-state');
 }
 
 export function runs(region: RegionFigures | undefined): boolean {

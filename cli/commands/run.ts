@@ -137,7 +137,7 @@ async function deploymentOf(
     import('../run-region.ts'),
   ]);
   if (state === undefined) return { deployment: deployRegion(loaded, options), release: done };
-  const opened = await openRunState(loaded.plan.logical, { directory: state, keyFile, fresh: fresh === true });
+  const opened = await openRunState(loaded.plan.graph, { directory: state, keyFile, fresh: fresh === true });
   return { deployment: deployRegion(loaded, { ...options, state: opened }), release: opened.release };
 }
 

@@ -79,6 +79,11 @@ export class ClusterClient {
     return this.#plans.distributed(digest);
   }
 
+  /** The plan of an app document. */
+  logical(digest: string): Promise<LogicalPlan> {
+    return this.#plans.logical(digest);
+  }
+
   /** Resolves to the digest under which a component can be named in a plan. */
   keepComponent(bytes: Uint8Array): Promise<string> {
     return this.#plans.keepComponent(bytes);

@@ -18,3 +18,16 @@ export function deployProblems({ sources, file }: LogicalPlan): readonly Problem
 export function isKnownVersion({ planVersion = 1 }: { readonly planVersion?: number }): boolean {
   return planVersion <= PLAN_VERSION;
 }
+
+/** The plan without what only apache-arrow in this process knows of foreign types: their names stay. */
+export function plainPlan(plan: LogicalPlan): LogicalPlan {
+  return plain(plan) as LogicalPlan;
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, plain(item)]));
+  if (Array.isArray(value)) return value.map(plain);
+  if ('kind' in value && value.kind === 'foreign') return { ...value, arrow: undefined };
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+}
