@@ -57,13 +57,19 @@ export async function runningServer({ nats: url, access, domain }: RunningServer
       ...access,
     });
     try {
-      return [await describe(nats, shown), await jetStream(nats, domain)];
+      return [await describe(nats, shown), ...(await expiring(access)), await jetStream(nats, domain)];
     } finally {
       await nats.close();
     }
   } catch (error) {
     return [{ name: `NATS at ${shown}`, status: 'missing', detail: explain(error) }];
   }
+}
+
+async function expiring({ credentials }: NatsAccess): Promise<Finding[]> {
+  const { expiryOf } = await import('./auth/troubles.ts');
+  const detail = await expiryOf(credentials, Date.now());
+  return detail === undefined ? [] : [{ name: 'Credentials', status: 'optional', detail }];
 }
 
 async function describe(nats: Nats, shown: string): Promise<Finding> {

@@ -47,6 +47,8 @@ export interface UserDraft {
   /** Seconds since the epoch. */
   readonly expires?: number;
   readonly tags?: readonly string[];
+  /** It joins servers, and is of no use to a client. */
+  readonly link?: boolean;
 }
 
 /** Nanoseconds in which a question may be answered. */
@@ -54,9 +56,10 @@ const ANSWER_WITHIN = 10e9;
 
 /** The text of a credentials file. */
 export async function credentialsOf(user: KeyPair, account: KeyPair, draft: UserDraft): Promise<string> {
-  const { name, permissions, answers, expires, tags = [] } = draft;
+  const { name, permissions, answers, expires, link, tags = [] } = draft;
   const claims: Partial<User> = {
     ...(permissions === undefined ? {} : rights(permissions)),
+    allowed_connection_types: [link === true ? 'LEAFNODE' : 'STANDARD'],
     ...(answers === true ? { resp: { max: 1, ttl: ANSWER_WITHIN } } : {}),
     ...(tags.length === 0 ? {} : { tags: [...tags] }),
   };

@@ -91,7 +91,11 @@ function linkUser(book: Book, site: Site): UserDraft {
   const users = [siteUser(book, site), ...(book.perApp ? appUsers(book, site) : [])];
   const rights: Permissions = merged(users.flatMap(({ permissions }) => permissions ?? []));
   const inboxes = users.map(({ name }) => `${inboxOf(name)}.>`);
-  return { name: `leaf-${site.name}`, permissions: linkPermissions(rights, placeOf(site), inboxes, book.shared) };
+  return {
+    name: `leaf-${site.name}`,
+    link: true,
+    permissions: linkPermissions(rights, placeOf(site), inboxes, book.shared),
+  };
 }
 
 /** The servers' files with what they are to trust. */

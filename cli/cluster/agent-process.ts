@@ -9,6 +9,7 @@ import type { Nats } from '../../engine/nats/nats.ts';
 import { claimsOf, readCredentials } from '../../engine/nats/nats-js/credentials.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { openDirectory } from '../../engine/state/directory.ts';
+import { expiryOf, logTroubles } from '../auth/troubles.ts';
 import { observeAgent } from '../observe/agent-observing.ts';
 import { openAgentHost } from './agent-host.ts';
 import { agentLog } from './agent-log.ts';
@@ -36,13 +37,17 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     await observing.close();
     return 0;
   }
+  const access = credentials(flags);
+  const troubles = logTroubles(nats, access.credentials, realPorts, log);
+  const expiry = await expiryOf(access.credentials, realPorts.now());
+  if (expiry !== undefined) log('warn', expiry, { code: 'nats.credentials' });
   const disk = await openDirectory(`${data.path}/disk`);
   const servers = natsUrl(flags).split(',');
   const setup = {
     servers,
     name: `agent ${site}/${data.agent}`,
     directory: data.path,
-    access: credentials(flags),
+    access,
     ...keyFile,
     ...(traceEvery === undefined ? {} : { traceEvery }),
   };
@@ -59,6 +64,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   await agent.stop();
   await host.host.close();
   await observing.close();
+  troubles.close();
   await nats.close(500);
   data.release();
   return 0;
