@@ -77,28 +77,26 @@ const map = <T, U>(of: ReadonlyMap<string, T>, change: (value: T) => U): Readonl
 const ahead = (partition: PartitionState): PartitionState =>
   typeof partition.position === 'number' ? { ...partition, position: partition.position + 1 } : partition;
 
-/** Barriers are handed out in front of the batch before them. */
-function impatient(receiver: Receiver): Receiver {
-  const waiting: Item[] = [];
-  return altered(receiver, {
-    take: () => {
-      const kept = waiting.shift();
-      if (kept !== undefined) return kept;
-      const item = receiver.take();
-      if (item?.kind !== 'batch') return item;
-      const copy: Item = { ...item, payload: item.payload.slice() };
-      const next = receiver.take();
-      if (next === undefined) return copy;
-      const second: Item = next.kind === 'batch' ? { ...next, payload: next.payload.slice() } : next;
-      if (next.kind !== 'barrier') {
-        waiting.push(second);
-        return copy;
-      }
-      waiting.push(copy);
-      return second;
-    },
-    ready: () => (waiting.length > 0 ? Promise.resolve() : receiver.ready()),
-  });
+/** As soon as a barrier has come in on one channel the others are taken to have brought it, too, with the next item at the latest. */
+function hasty(receiver: Receiver, seen: { barrier: number }): Receiver {
+  let mine = seen.barrier;
+  let kept: Item | undefined;
+  const take = (): Item | undefined => {
+    const item = kept ?? receiver.take();
+    kept = undefined;
+    if (item === undefined) return undefined;
+    if (item.kind !== 'barrier' && seen.barrier > mine) {
+      mine = seen.barrier;
+      kept = item;
+      return { kind: 'barrier', checkpoint: mine };
+    }
+    if (item.kind !== 'barrier') return item;
+    if (item.checkpoint <= mine) return take();
+    mine = item.checkpoint;
+    seen.barrier = Math.max(seen.barrier, mine);
+    return item;
+  };
+  return altered(receiver, { take, ready: () => (kept === undefined ? receiver.ready() : Promise.resolve()) });
 }
 
 const bugs: readonly Bug[] = [
@@ -156,13 +154,15 @@ const bugs: readonly Bug[] = [
     },
   },
   {
-    name: 'barrier-overtakes',
-    bug: 'a barrier overtakes the batch in front of it',
+    name: 'barrier-not-aligned',
+    bug: 'a fragment is cut when a barrier has come in on one channel, not on all',
     planted: {
-      transport: (inner): Transport =>
-        altered(inner, {
-          openReceiver: async (...call) => impatient(await inner.openReceiver(...call)),
-        }),
+      transport: (inner): Transport => {
+        const seen = { barrier: 0 };
+        return altered(inner, {
+          openReceiver: async (...call) => hasty(await inner.openReceiver(...call), seen),
+        });
+      },
     },
   },
   {
