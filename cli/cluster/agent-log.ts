@@ -6,7 +6,7 @@ import type { Log } from '../../engine/cluster/log.ts';
 export function agentLog(level: string, base: Readonly<Record<string, string>>): Log {
   // Synchronous, so that the last words of a process that dies are there, too; agents say little.
   const logger = pino(
-    { level, base, timestamp: pino.stdTimeFunctions.isoTime },
+    { level, base, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     pino.destination({ fd: 2, sync: true }),
   );
   return (kind, message, fields) => {
