@@ -1,7 +1,21 @@
 /** What `explain` tells of guarantees, and of what bounds the state of each operator. */
 import { guaranteeOf, type PathGuarantee } from '../../engine/graph/guarantee.ts';
 import type { LogicalPlan, MemoryLimit, OperatorNode } from '../../engine/graph/plan.ts';
+import { stayBounds, stayProof } from '../../engine/graph/stays.ts';
 import { formatDuration, formatSize } from '../../engine/graph/units.ts';
+
+/** A node whose place is bound, because of the data that it reads. */
+export interface StayDescription {
+  readonly node: string;
+  readonly tier: string;
+  readonly why: string;
+}
+
+export function describeStays(plan: LogicalPlan): readonly StayDescription[] {
+  return [...stayBounds(plan).nodes].flatMap(([node, [staying]]) =>
+    staying === undefined ? [] : [{ node, tier: staying.tier, why: stayProof(staying) }],
+  );
+}
 
 export interface StateDescription {
   readonly operator: string;

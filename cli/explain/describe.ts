@@ -9,7 +9,13 @@ import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
 import type { PathGuarantee } from '../../engine/graph/guarantee.ts';
 import type { SourceNode, Step, StreamRef } from '../../engine/graph/plan.ts';
 import { formatDuration } from '../../engine/graph/units.ts';
-import { describeGuarantees, describeState, type StateDescription } from './describe-bounds.ts';
+import {
+  describeGuarantees,
+  describeState,
+  describeStays,
+  type StateDescription,
+  type StayDescription,
+} from './describe-bounds.ts';
 import { describePlaces, type Places } from './describe-places.ts';
 import { streamName } from './stream-name.ts';
 
@@ -49,6 +55,8 @@ export interface Explanation {
   /** By sink. */
   readonly guarantees: readonly PathGuarantee[];
   readonly state: readonly StateDescription[];
+  /** Nodes that have to be in one tier, by `stays`. */
+  readonly stays: readonly StayDescription[];
   /** Where the graph runs, if sites are given. */
   readonly places?: Places;
 }
@@ -73,6 +81,7 @@ export function describePlan(plan: PhysicalPlan, distributed?: DistributedPlan):
     streams: [...cells.flatMap(fusedStreams), ...localStreams(plan)],
     guarantees: describeGuarantees(plan.graph),
     state: describeState(plan.graph),
+    stays: describeStays(plan.graph),
     ...(distributed === undefined ? {} : { places: describePlaces(distributed) }),
   };
 }

@@ -48,6 +48,14 @@ describe('explain', () => {
     ]);
   });
 
+  it('tells what is bound to a tier, with the proof', async () => {
+    const { stays } = await explained();
+    expect(stays).toEqual([
+      { node: 'readings', tier: 'edge', why: '"readings" stays in tier edge' },
+      { node: 'minutes', tier: 'edge', why: '"readings" stays in tier edge: readings -> minutes' },
+    ]);
+  });
+
   it('tells of places only where sites are named', async () => {
     expect((await explained()).places).toBeUndefined();
     expect(explanationText(await explained(), false)).not.toContain('regions');

@@ -24,6 +24,7 @@ export function explanationText(plan: Explanation, color: boolean): string {
   lines.push('', paint('guarantees, when the graph is deployed or run with --state', 'dim', color));
   for (const guarantee of plan.guarantees) lines.push(...guaranteeLines(guarantee));
   if (plan.state.length > 0) lines.push('', paint('state', 'dim', color), ...stateLines(plan));
+  if (plan.stays.length > 0) lines.push('', paint('bound to a tier', 'dim', color), ...stayLines(plan));
   if (plan.places !== undefined) lines.push(...placesText(plan.places, color));
   return `${lines.join('\n')}\n`;
 }
@@ -46,6 +47,10 @@ function stateLines({ state }: Explanation): string[] {
     `${INDENT}  keeps ${keeps}`,
     `${INDENT}  at most ${bound}`,
   ]);
+}
+
+function stayLines({ stays }: Explanation): string[] {
+  return stays.map(({ node, tier, why }) => `${INDENT}${node} to ${tier}: ${why}`);
 }
 
 function cellRest(cell: CellDescription): string {

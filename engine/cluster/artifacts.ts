@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { DistributedPlan } from '../compile/fragment-plan.ts';
 import { externalError } from '../errors.ts';
+import { isKnownVersion } from '../graph/deployable.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import { parseValue, stringifyValue } from '../json.ts';
 import type { Objects } from '../nats/nats.ts';
@@ -86,7 +87,16 @@ export class Plans {
     const known = this.#known.get(digest);
     if (known !== undefined) return known;
     const bytes = await this.#bytes(planObject(digest), digest);
-    const plan = parseValue(new TextDecoder().decode(bytes));
+    const plan = parseValue(new TextDecoder().decode(bytes)) as { readonly planVersion?: number };
+    if (!isKnownVersion(plan)) {
+      throw externalError(
+        'cluster.newer-plan',
+        `the plan ${digest.slice(0, 12)} was made by a version that this one cannot follow`,
+        {
+          hint: 'bring this agent or command to the version of the others',
+        },
+      );
+    }
     this.#remember(digest, plan);
     return plan;
   }

@@ -85,7 +85,7 @@ function explain(issue: Issue, path: Path, context: IssueContext): Problem {
       );
     case 'invalid_value':
       if (isMissing(path, context)) return missing(path, places);
-      return wrongValue(issue.values.map(String), path, places);
+      return wrongValue(issue, path, places);
     case 'invalid_key':
       return problem('graph.bad-name', `the name "${path.at(-1)}" ${keyMessage(issue)}`, places.key(path));
     case 'too_small':
@@ -113,12 +113,14 @@ function missing(path: Path, places: Places): Problem {
   return problem('graph.missing-key', `"${path.at(-1)}" is missing${inside(path.slice(0, -1))}`, places.key(path));
 }
 
-function wrongValue(values: readonly string[], path: Path, places: Places): Problem {
+function wrongValue(issue: Issue & { code: 'invalid_value' }, path: Path, places: Places): Problem {
+  const values = issue.values.map(String);
   const [first] = values;
   const list = values.length === 1 ? `"${first}"` : `one of ${values.join(', ')}`;
+  const expected = issue.message.startsWith('Invalid') ? `expected ${list}` : issue.message;
   const written = scalarAt(places, path);
   const hint = values.length > 1 && typeof written === 'string' ? didYouMean(written, values) : undefined;
-  const message = `expected ${list}, found ${describe(places, path)}`;
+  const message = `${expected}, found ${describe(places, path)}`;
   return problem('graph.bad-value', message, places.value(path), hint?.startsWith('did') ? hint : undefined);
 }
 

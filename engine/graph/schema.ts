@@ -71,7 +71,7 @@ const onError = z
   .describe('What becomes of a row that cannot be read or computed; diverted rows come out of NAME.errors.');
 
 const parallelism = z
-  .union([z.int().min(1).max(128), z.literal('auto')])
+  .union([z.int().min(1).max(128), z.literal('auto', { error: 'expected a number from 1 to 128, or auto' })])
   .optional()
   .describe(
     'Partitions that it runs in, on worker threads and agents; auto: as many as there are workers. One unless given.',
