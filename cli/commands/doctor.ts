@@ -22,6 +22,10 @@ const FEATURES: readonly { readonly name: string; readonly bytes: readonly numbe
 
 const OPTIONAL: readonly { readonly name: string; readonly purpose: string }[] = [
   { name: '@bytecodealliance/jco', purpose: 'preparing operators of your own from component files' },
+  ...['@opentelemetry/api', '@opentelemetry/sdk-trace', '@opentelemetry/exporter-trace-otlp-http'].map((name) => ({
+    name,
+    purpose: 'traces (--traces)',
+  })),
 ];
 
 interface Options {

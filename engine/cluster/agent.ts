@@ -23,7 +23,7 @@ import { pause, settledWithin } from './patience.ts';
 import { type Place, placement } from './place.ts';
 import type { RegionContext } from './region-context.ts';
 import { RegionRecords } from './region-records.ts';
-import { type AgentFragmentHost, messageOf, type Slot } from './slot.ts';
+import { type AgentFragmentHost, codeOf, messageOf, type Slot } from './slot.ts';
 import type { AgentStatus } from './status.ts';
 
 export interface AgentOptions extends AgentName {
@@ -92,7 +92,7 @@ export class Agent {
     this.#announcer = new Announcer(nats, ports, identity, (nodes) => this.status(nodes));
     const heard = (): void => this.#coordinator?.agentsChanged();
     this.#neighbours = new Neighbours(nats, ports, tier === 'cloud' ? undefined : site, heard, (error) =>
-      this.#log('warn', messageOf(error)),
+      this.#log('warn', messageOf(error), codeOf(error)),
     );
     this.#leading = this.#makeLeading();
     this.#hosting = this.#makeHosting(plans);
@@ -220,7 +220,7 @@ export class Agent {
       ...(replicas === undefined ? {} : { replicas }),
       found: (domain) => {
         this.#disk.keepArtifact(DOMAIN, new TextEncoder().encode(domain)).catch((error: unknown) => {
-          this.#log('warn', `where the cloud is cannot be kept on disk: ${messageOf(error)}`);
+          this.#log('warn', `where the cloud is cannot be kept on disk: ${messageOf(error)}`, codeOf(error));
         });
       },
     });

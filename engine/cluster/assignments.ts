@@ -19,7 +19,7 @@ import type { Log } from './log.ts';
 import { Loop } from './loop.ts';
 import { appLabel, assignmentKey } from './names.ts';
 import { isWrongRevision } from './region-records.ts';
-import { messageOf } from './slot.ts';
+import { codeOf, messageOf } from './slot.ts';
 
 /** Milliseconds to wait for the control documents before what is on disk is gone by. */
 const DISK_AFTER = 1_500;
@@ -53,7 +53,7 @@ export class Assignments {
     this.#loop = new Loop(
       options.ports,
       () => this.#open(),
-      (error) => options.log('warn', `control documents cannot be watched: ${messageOf(error)}`),
+      (error) => options.log('warn', `control documents cannot be watched: ${messageOf(error)}`, codeOf(error)),
     );
   }
 
@@ -107,7 +107,7 @@ export class Assignments {
     try {
       this.#take(decodeDocument(assignmentDocument, value, key));
     } catch (error) {
-      this.#options.log('error', messageOf(error));
+      this.#options.log('error', messageOf(error), codeOf(error));
     }
   }
 
@@ -123,7 +123,10 @@ export class Assignments {
     for (const { epoch } of Object.values(assignment.regions)) this.#options.disk.heardOf(epoch);
     this.#options.follow(assignment);
     this.#keep(assignment, before).catch((error: unknown) => {
-      this.#options.log('error', `the assignment of ${label} cannot be kept on disk: ${messageOf(error)}`);
+      this.#options.log('error', `the assignment of ${label} cannot be kept on disk: ${messageOf(error)}`, {
+        ...{ namespace: assignment.namespace, app: assignment.app, revision: assignment.revision },
+        ...codeOf(error),
+      });
     });
   }
 
@@ -147,7 +150,10 @@ export class Assignments {
       where,
     );
     this.#write(assignment).catch((error: unknown) => {
-      this.#options.log('warn', `the assignment could not be given back: ${messageOf(error)}`, where);
+      this.#options.log('warn', `the assignment could not be given back: ${messageOf(error)}`, {
+        ...where,
+        ...codeOf(error),
+      });
     });
   }
 

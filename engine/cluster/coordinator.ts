@@ -29,7 +29,7 @@ import { LOST_AFTER, type Neighbours } from './neighbours.ts';
 import { within } from './patience.ts';
 import type { AgentView, Place } from './place.ts';
 import { isWrongRevision } from './region-records.ts';
-import { messageOf } from './slot.ts';
+import { codeOf, messageOf } from './slot.ts';
 
 export interface CoordinatorOptions {
   readonly ports: Ports;
@@ -76,7 +76,7 @@ export class Coordinator {
     this.#options = options;
     this.#lease = new Lease(ports, documents, { ...name, incarnation });
     const kick = (): void => this.#loop.kick();
-    const failed = (error: unknown): void => log('error', messageOf(error));
+    const failed = (error: unknown): void => log('error', messageOf(error), codeOf(error));
     this.#apps = new DocumentsCache('apps', appDocument, kick, failed);
     this.#assignments = new DocumentsCache('assignments', assignmentDocument, kick, failed);
     this.#sites = new DocumentsCache('sites', siteDocument, kick, failed);
@@ -84,7 +84,7 @@ export class Coordinator {
       ports,
       () => this.#step(),
       (error) => {
-        if (!isWrongRevision(error)) log('warn', `the coordinator is held up: ${messageOf(error)}`);
+        if (!isWrongRevision(error)) log('warn', `the coordinator is held up: ${messageOf(error)}`, codeOf(error));
       },
     );
     this.#leading = new Loop(ports, () => this.#tend(), failed);
@@ -107,7 +107,7 @@ export class Coordinator {
     for (const cache of this.#caches) cache.close();
     if (this.#leadsSince === undefined) return;
     await this.#lease.release().catch((error: unknown) => {
-      this.#options.log('warn', `the lease could not be given back: ${messageOf(error)}`);
+      this.#options.log('warn', `the lease could not be given back: ${messageOf(error)}`, codeOf(error));
     });
   }
 
@@ -117,7 +117,7 @@ export class Coordinator {
       await this.#lease.tend();
       this.#unheard = false;
     } catch (error) {
-      if (!this.#unheard) this.#options.log('warn', `the lease cannot be seen to: ${messageOf(error)}`);
+      if (!this.#unheard) this.#options.log('warn', `the lease cannot be seen to: ${messageOf(error)}`, codeOf(error));
       this.#unheard = true;
     }
     if (!this.#lease.held && this.#leadsSince !== undefined) this.#becomeFollower();

@@ -303,7 +303,7 @@ export class Slot {
     const over = this.#phase === 'finished' || this.#phase === 'failed';
     if (!over) this.#phase = 'stopped';
     const stopped = handle.stop('discard').catch((error: unknown) => {
-      this.#log('warn', `did not stop cleanly: ${messageOf(error)}`);
+      this.#log('warn', `did not stop cleanly: ${messageOf(error)}`, codeOf(error));
     });
     while (!(await settledWithin(this.#context.ports, STOP_PATIENCE, stopped))) {
       this.#log('error', `has not let go for ${STOP_PATIENCE / 1000} s: its worker is ended`);
@@ -329,6 +329,11 @@ export class Slot {
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** For the log. */
+export function codeOf(error: unknown): { readonly code: string } {
+  return { code: troubleOf(error).code };
 }
 
 export function troubleOf(error: unknown): FragmentTrouble {
