@@ -62,13 +62,16 @@ export async function runningServer({ nats: url, access, domain }: RunningServer
       await nats.close();
     }
   } catch (error) {
-    return [{ name: `NATS at ${shown}`, status: 'missing', detail: explain(error) }];
+    const finding: Finding = { name: `NATS at ${shown}`, status: 'missing', detail: explain(error) };
+    // A server that has just let them in may notice then that their time is over.
+    return [finding, ...(finding.detail.includes('expired') ? [] : await expiring(access))];
   }
 }
 
 async function expiring({ credentials }: NatsAccess): Promise<Finding[]> {
   const { expiryOf } = await import('./auth/troubles.ts');
-  const detail = await expiryOf(credentials, Date.now());
+  // What cannot be read has been said already.
+  const detail = await expiryOf(credentials, Date.now()).catch(() => undefined);
   return detail === undefined ? [] : [{ name: 'Credentials', status: 'optional', detail }];
 }
 

@@ -43,9 +43,10 @@ export interface NatsAccess {
   readonly tls?: { readonly ca: string };
 }
 
-export function credentials({ creds, ca }: NatsOptions): NatsAccess {
-  const file = creds ?? process.env.CLOUDSKIN_CREDS;
-  const authority = ca ?? process.env.CLOUDSKIN_CA;
+export function credentials({ nats, creds, ca }: NatsOptions): NatsAccess {
+  const up = (nats ?? process.env.CLOUDSKIN_NATS) === undefined ? readUpState() : undefined;
+  const file = creds ?? process.env.CLOUDSKIN_CREDS ?? up?.creds;
+  const authority = ca ?? process.env.CLOUDSKIN_CA ?? up?.ca;
   return {
     ...(file === undefined ? {} : { credentials: file }),
     ...(authority === undefined ? {} : { tls: { ca: authority } }),

@@ -19,6 +19,9 @@ export interface UpState {
   /** Of the central server and of the edge's. */
   readonly hub: string;
   readonly leaf: string;
+  /** Of the command line, and the authority behind the servers' certificates, where it is secured. */
+  readonly creds?: string;
+  readonly ca?: string;
   readonly processes: readonly ProcessRecord[];
 }
 

@@ -6,9 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { externalError, userError } from '../../engine/errors.ts';
 import { connectNats } from '../../engine/nats/client.ts';
-import { withCluster } from './connect.ts';
+import { type LocalAuth, type LocalPorts, secureLocal } from '../auth/local.ts';
+import { credentials, withCluster } from './connect.ts';
 import { deleteUpState, home, readUpState, type UpState, writeUpState } from './home.ts';
-import { findNatsServer, freePorts, hubConfig, leafConfig, type NatsServerBinary } from './nats-server.ts';
+import {
+  findNatsServer,
+  freePorts,
+  hubConfig,
+  leafConfig,
+  type NatsServerBinary,
+  type ServerFiles,
+} from './nats-server.ts';
 import { endProcess, isRunning, type ProcessRecord, startDetached } from './processes.ts';
 import type { Progress } from './progress.ts';
 
@@ -16,6 +24,8 @@ export interface UpOptions {
   readonly natsServer?: string;
   readonly workers?: string;
   readonly port: string;
+  /** With credentials and TLS. */
+  readonly auth?: boolean;
 }
 
 /** Milliseconds. */
@@ -64,6 +74,8 @@ class Continuum {
   readonly #directory = join(home(), 'up');
   state: UpState = { format: 1, created: Date.now(), hub: '', leaf: '', processes: [] };
 
+  #auth: LocalAuth | undefined;
+
   constructor(binary: NatsServerBinary, options: UpOptions) {
     this.#binary = binary;
     this.#options = options;
@@ -74,13 +86,11 @@ class Continuum {
     const { version } = this.#binary;
     const wanted = [port, port === 0 ? 0 : port + 1, 0];
     const [hubPort = 0, edgePort = 0, leafPort = 0] = await freePorts(wanted);
-    const common = { directory: this.#directory, version, leafPort };
-    const hub = hubConfig({ ...common, port: hubPort });
+    const { hub, leaf } = await this.#servers({ hub: hubPort, edge: edgePort, leaf: leafPort });
     progress.step(`starting nats-server ${version} at ${hub.url}`);
     this.state = { ...this.state, hub: hub.url };
     this.#keep(startDetached('nats-hub', this.#binary.path, ['-c', hub.config], this.#log('nats-hub')));
     await this.#ready(hub.url);
-    const leaf = leafConfig({ ...common, port: edgePort });
     progress.step(`starting its leaf node at ${leaf.url}`);
     this.state = { ...this.state, leaf: leaf.url };
     this.#keep(startDetached('nats-edge', this.#binary.path, ['-c', leaf.config], this.#log('nats-edge')));
@@ -91,18 +101,35 @@ class Continuum {
     await this.#agentsReady(progress);
   }
 
+  /** Their configurations, and how they are reached. */
+  async #servers(ports: LocalPorts): Promise<{ readonly hub: ServerFiles; readonly leaf: ServerFiles }> {
+    const { version } = this.#binary;
+    if (this.#options.auth === true) {
+      this.#auth = await secureLocal(join(this.#directory, 'auth'), version, ports);
+      this.state = { ...this.state, creds: this.#auth.admin, ca: this.#auth.ca };
+      return this.#auth;
+    }
+    const common = { directory: this.#directory, version, leafPort: ports.leaf };
+    return { hub: hubConfig({ ...common, port: ports.hub }), leaf: leafConfig({ ...common, port: ports.edge }) };
+  }
+
   #agent(site: 'cloud' | 'edge', url: string): void {
     const { workers } = this.#options;
     const args = [
       ...['agent', '--site', site, '--tier', site, '--nats', url, '--data', join(this.#directory, `agent-${site}`)],
       ...(workers === undefined ? [] : ['--workers', workers]),
+      ...(this.#auth === undefined ? [] : ['--creds', this.#auth.agent(site), '--ca', this.#auth.ca]),
     ];
     // What the shell says of NATS is meant for other commands, not for these agents.
-    const { CLOUDSKIN_NATS: _url, CLOUDSKIN_CREDS: _creds, ...environment } = process.env;
+    const { CLOUDSKIN_NATS: _url, CLOUDSKIN_CREDS: _creds, CLOUDSKIN_CA: _ca, ...environment } = process.env;
     const name = `agent-${site}`;
     this.#keep(
       startDetached(name, process.execPath, [...process.execArgv, bin(), ...args], this.#log(name), environment),
     );
+  }
+
+  get #access(): { readonly creds?: string; readonly ca?: string } {
+    return this.#auth === undefined ? {} : { creds: this.#auth.admin, ca: this.#auth.ca };
   }
 
   #log(name: string): string {
@@ -124,7 +151,8 @@ class Continuum {
     for (;;) {
       this.#mustRun();
       try {
-        return await (await connectNats({ servers: url, name: 'cloudskin up', timeout: 1_000 })).close();
+        const access = credentials({ nats: url, ...this.#access });
+        return await (await connectNats({ servers: url, name: 'cloudskin up', timeout: 1_000, ...access })).close();
       } catch (cause) {
         if (performance.now() > until)
           throw externalError('up.no-server', `nats-server does not answer at ${url}`, { cause });
@@ -135,7 +163,7 @@ class Continuum {
 
   async #agentsReady(progress: Progress): Promise<void> {
     const until = performance.now() + AGENTS_READY;
-    await withCluster({ nats: this.state.hub }, async ({ client }) => {
+    await withCluster({ nats: this.state.hub, ...this.#access }, async ({ client }) => {
       for (;;) {
         this.#mustRun();
         const there = await client.ask(300, (all) => all.length === 2);

@@ -12,6 +12,7 @@ export const up: CommandModule = {
       .option('--nats-server <path>', 'the nats-server to use; CLOUDSKIN_NATS_SERVER, or the one on the path')
       .option('--port <n>', 'of the central server; another one where it is taken', '4222')
       .option('--workers <n>', 'threads of each agent')
+      .option('--auth', 'with credentials, permissions and TLS, as cloudskin auth makes them')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',

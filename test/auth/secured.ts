@@ -20,10 +20,11 @@ import type { RegionFigures } from '../../engine/cluster/status.ts';
 import { connectNats, type NatsOptions } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
-import { cliPath, type Ended } from '../cli/command.ts';
+import type { Ended } from '../cli/command.ts';
 import { AgentProcess } from '../cluster/continuum.ts';
 import { type NatsVersion, natsBinary } from '../kit/nats-binaries.ts';
 import { freePort } from '../kit/nats-server.ts';
+import { runCommand } from './commands.ts';
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -197,24 +198,7 @@ export class Secured {
 
   /** Runs a command with the credentials of the command line. */
   run(...args: string[]): Promise<Ended> {
-    const environment = { ...process.env, NO_COLOR: '1', CLOUDSKIN_HOME: this.path('home'), ...this.#environment() };
-    const child = spawn(process.execPath, [cliPath, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-    running.add(child);
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    return new Promise((resolve, reject) => {
-      child.on('error', reject);
-      child.on('close', (status) => {
-        running.delete(child);
-        resolve({ status, stdout, stderr });
-      });
-    });
+    return runCommand(args, { CLOUDSKIN_HOME: this.path('home'), ...this.#environment() });
   }
 
   #environment(): Readonly<Record<string, string>> {
