@@ -28,13 +28,24 @@ export interface AgentDraft {
   readonly name?: string;
 }
 
+export interface AgentStart {
+  /** Further arguments of the command. */
+  readonly more?: readonly string[];
+  /** Of Node, in front of the program. */
+  readonly node?: readonly string[];
+  /** Hears every line of its log. */
+  readonly hear?: (line: string) => void;
+}
+
 export class AgentProcess {
   readonly #args: readonly string[];
+  readonly #given: AgentStart;
   #child: ChildProcess | undefined;
   #log = '';
 
-  constructor(args: readonly string[]) {
+  constructor(args: readonly string[], given: AgentStart = {}) {
     this.#args = args;
+    this.#given = given;
   }
 
   /** Everything that it has logged, over all its lives. */
@@ -47,9 +58,16 @@ export class AgentProcess {
   }
 
   start(): void {
-    const child = spawn(process.execPath, [cliPath, 'agent', ...this.#args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const { node = [], more = [], hear } = this.#given;
+    const args = [...node, cliPath, 'agent', ...this.#args, ...more];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let rest = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text;
+      if (hear === undefined) return;
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) hear(line);
     });
     running.add(child);
     child.on('exit', () => running.delete(child));
@@ -64,6 +82,18 @@ export class AgentProcess {
     child.kill(signal);
     if (signal !== 'SIGSTOP') child.kill('SIGCONT');
     return await gone;
+  }
+
+  kill(): Promise<number | null> {
+    return this.end('SIGKILL');
+  }
+
+  restart(): void {
+    this.start();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
   }
 
   freeze(): void {
@@ -97,13 +127,12 @@ export class Continuum {
     return new Continuum(await connectNats({ servers: hub.url }), hub, leaf, stop);
   }
 
-  /** `more`: further arguments of the command. */
-  agent({ site, tier, name }: AgentDraft, more: readonly string[] = []): AgentProcess {
+  agent({ site, tier, name }: AgentDraft, given: AgentStart = {}): AgentProcess {
     const data = join(this.directory, `agent-${site}-${name ?? '1'}`);
     const url = tier === 'cloud' ? this.hub.url : this.leaf.url;
     const own = name === undefined ? [] : ['--name', name];
     const where = ['--site', site, '--tier', tier, '--nats', url, '--data', data, '--workers', '1'];
-    const agent = new AgentProcess([...where, ...own, ...more]);
+    const agent = new AgentProcess([...where, ...own], given);
     agent.start();
     this.#agents.push(agent);
     return agent;

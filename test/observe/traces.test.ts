@@ -67,7 +67,7 @@ describe.skipIf(!has)(has ? 'traces across sites' : `traces across sites: ${NO_N
   it('follow a batch from one agent over a channel into another', async () => {
     const continuum = await Continuum.start();
     try {
-      const observed = ['--traces', collector.url, '--trace-every', '50'];
+      const observed = { more: ['--traces', collector.url, '--trace-every', '50'] };
       continuum.agent({ site: 'hub', tier: 'cloud' }, observed);
       continuum.agent({ site: 'plant', tier: 'edge' }, observed);
       await continuum.ready(2);
