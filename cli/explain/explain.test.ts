@@ -69,7 +69,7 @@ describe('explain', () => {
         partition: 'site plant',
         sources: ['readings'],
         cells: ['readings/site+minutes'],
-        region: 'readings_plant',
+        region: 'main_plant',
       },
     ]);
     expect(places?.channels.find(({ from }) => from === 'readings_farm')).toMatchObject({

@@ -87,8 +87,8 @@ describe('distribute', () => {
     };
     const { fragments } = distribute(plan, { nodes: everywhere(plan, [here]) }, { revision: 1 });
     expect(fragments.map(({ name, region }) => [name, region])).toEqual([
-      ['s', 's'],
-      ['o', 'o'],
+      ['s', 'main'],
+      ['o', 'after_s'],
     ]);
     expect(fragments[0]?.outlets[0]?.channels).toMatchObject([
       { transport: 'durable', maxBytes: 5, onFull: 'dropOldest', from: 's', to: 'o' },
@@ -107,7 +107,7 @@ describe('distribute', () => {
     }));
     const plan = { ...plain, operators };
     expect(() => distribute(plan, { nodes: everywhere(plan, [here]) }, { revision: 1 })).toThrow(
-      /a durable stream ends the region of/,
+      /the durable stream "o" ends a checkpoint region/,
     );
   });
 
@@ -193,13 +193,13 @@ describe('distribute', () => {
     ]);
     const { fragments } = distribute(plan, { nodes }, { revision: 1 });
     expect(fragments.map(({ name, host: { site }, region }) => [name, site, region])).toEqual([
-      ['s_lab', 'lab', 's_lab'],
-      ['s_field', 'field', 's_field'],
-      ['sum__partial_lab', 'hub', 'sum__partial_lab'],
-      ['sum__partial_field', 'hub', 'sum__partial_lab'],
-      ['sum_0', 'hub', 'sum__partial_lab'],
-      ['sum_1', 'hub', 'sum__partial_lab'],
-      ['k', 'hub', 'sum__partial_lab'],
+      ['s_lab', 'lab', 'main_lab'],
+      ['s_field', 'field', 'main_field'],
+      ['sum__partial_lab', 'hub', 'after_s'],
+      ['sum__partial_field', 'hub', 'after_s'],
+      ['sum_0', 'hub', 'after_s'],
+      ['sum_1', 'hub', 'after_s'],
+      ['k', 'hub', 'after_s'],
     ]);
     expect(fragments[1]?.outlets[0]?.channels.map(({ to, transport }) => [to, transport])).toEqual([
       ['sum__partial_field', 'durable'],

@@ -36,14 +36,13 @@ export function distribute(
   checkColumns(links);
   const grouping = groupFragments(expanded, links);
   const wired = wireChannels(links, grouping, (node) => expanded.hosts.get(node)?.length ?? 0);
-  const channels = [...wired.outlets.values()].flatMap((outlets) => outlets.flatMap((outlet) => outlet.channels));
   const names = inOrder(expanded, grouping, stages);
-  const regions = regionsOf(names, channels);
+  const regionOf = regionsOf(logical, expanded.sites);
   const steps = new Map(logical.sources.map((source) => [source.name, cutStep(logical, source)]));
   const { nodes: bounds } = stayBounds(logical);
   const fragments = names.map((name) => {
     const nodes = nodesOf(name, expanded, grouping, wired);
-    return fragmentOf(name, nodes, { logical, grouping, wired, regions, steps, expanded, revision, bounds });
+    return fragmentOf(name, nodes, { logical, grouping, wired, regionOf, steps, expanded, revision, bounds });
   });
   return { planVersion: PLAN_VERSION, logical, fragments: withBounds(fragments) };
 }
@@ -89,14 +88,15 @@ interface Whole {
   readonly expanded: Expanded;
   readonly grouping: Grouping;
   readonly wired: Wired;
-  readonly regions: ReadonlyMap<string, string>;
+  readonly regionOf: (node: string, site: string) => string;
   readonly steps: ReadonlyMap<string, bigint>;
   readonly revision: number;
   readonly bounds: Bounds['nodes'];
 }
 
 function fragmentOf(name: string, nodes: Nodes, whole: Whole): FragmentPlan {
-  const { logical, grouping, wired, regions, steps, revision } = whole;
+  const { logical, grouping, wired, regionOf, steps, revision } = whole;
+  const [first] = [...nodes.sources, ...nodes.operators, ...nodes.sinks];
   const host = grouping.hosts.get(name);
   if (host === undefined) throw userError('placement.unplaced', `nothing says where "${name}" runs`);
   const outlets = wired.outlets.get(name) ?? [];
@@ -107,7 +107,7 @@ function fragmentOf(name: string, nodes: Nodes, whole: Whole): FragmentPlan {
     revision,
     name,
     host: { site: host.site, agent: host.agent, worker: host.worker },
-    region: regions.get(name) ?? name,
+    region: regionOf(wholeName(first?.name ?? name), host.site),
     sources: nodes.sources,
     cells: fuseOperators(nodes, reads),
     sinks: nodes.sinks,

@@ -2,35 +2,20 @@
 
 import type { Checkpoint } from '../document.ts';
 import { guaranteeOf } from '../guarantee.ts';
+import { graphRegions } from '../regions.ts';
 import type { Build } from './context.ts';
 import type { Nodes } from './nodes.ts';
 
 /** Every durable stream must part what is above it from what is below. */
-export function checkDurable({ sources, operators, sinks }: Nodes, build: Build): void {
-  const durable = new Set(
-    [...sources, ...operators].flatMap((node) => (node.durable === undefined ? [] : [node.name])),
-  );
-  if (durable.size === 0) return;
-  const regions = new Map([...sources, ...operators, ...sinks].map(({ name }) => [name, name]));
-  const readers = [...operators, ...sinks].flatMap((node) =>
-    node.inputs.map(({ node: from }) => ({ from, to: node.name })),
-  );
-  for (const { from, to } of readers) {
-    const [kept, left] = [regions.get(from), regions.get(to)];
-    if (durable.has(from) || kept === undefined || left === undefined) continue;
-    for (const [name, region] of regions) if (region === left) regions.set(name, kept);
-  }
-  for (const { from, to } of readers) {
-    if (!durable.has(from) || regions.get(from) !== regions.get(to)) continue;
-    const section = sources.some(({ name }) => name === from) ? 'sources' : 'operators';
+export function checkDurable(nodes: Nodes, build: Build): void {
+  const reported = new Set<string>();
+  for (const { from, to } of graphRegions(nodes).rounds) {
+    if (reported.has(from)) continue;
+    reported.add(from);
+    const section = nodes.sources.some(({ name }) => name === from) ? 'sources' : 'operators';
     const message = `the durable stream "${from}" ends a checkpoint region, but other streams lead round it to "${to}"`;
-    build.atKey(
-      ['spec', section, from, 'durable'],
-      'graph.durable',
-      message,
-      'make all streams between the two durable, or none',
-    );
-    return;
+    const hint = 'make all streams between the two durable, or none';
+    build.atKey(['spec', section, from, 'durable'], 'graph.durable', message, hint);
   }
 }
 
