@@ -151,6 +151,26 @@ describe('assign', () => {
     const { nodes } = assign(plan({ s: { tier: 'edge' } }), AGENTS, before);
     expect(agentsOf(nodes)).toMatchObject({ s: 'plant/a', sum: 'plant/a' });
     expect(agentsOf(assign(plan({ s: { tier: 'cloud' } }), AGENTS, before).nodes).s).toBe('hub/a');
+    const two = [
+      { site: 'hub', agent: 'b', worker: 0 },
+      { site: 'hub', agent: 'b', worker: 1 },
+    ];
+    const fewer = assign(
+      plan({ s: { site: 'plant' } }),
+      AGENTS,
+      new Map([
+        ['s', two],
+        ['filter', two],
+        ['sum', two],
+      ]),
+    );
+    expect(agentsOf(fewer.nodes)).toMatchObject({ s: 'plant/a', filter: 'plant/a', sum: 'plant/a' });
+    const more = assign(
+      plan({ s: { each: 'edge' } }),
+      AGENTS,
+      new Map([['s', [{ site: 'field', agent: 'a', worker: 0 }]]]),
+    );
+    expect(agentsOf(more.nodes).s).toBe('field/a plant/a');
   });
 });
 

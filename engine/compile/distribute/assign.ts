@@ -111,11 +111,13 @@ class Assigning {
     );
   }
 
-  /** Where it was, if it still may be there. */
+  /** Where it was, if it still may be there. What keeps no state goes where its input is, and sites may have come or gone. */
   #kept(node: Node, candidates: readonly AgentInfo[]): readonly Host[] | undefined {
     const before = this.#keep.get(node.name);
     const wanted = 'parallelism' in node ? node.parallelism : undefined;
-    if (before === undefined || wanted === 'auto' || before.length !== (wanted ?? before.length)) return undefined;
+    const isEach = placementOf(node.name, this.#plan.placement)?.each !== undefined;
+    if (before === undefined || isEach || (follows(node) && wanted === undefined)) return undefined;
+    if (wanted === 'auto' || before.length !== (wanted ?? 1)) return undefined;
     const isAllowed = ({ site, agent, worker }: Host): boolean =>
       candidates.some((one) => one.site === site && one.agent === agent && worker < Math.max(1, one.workers));
     return before.every(isAllowed) ? before : undefined;
