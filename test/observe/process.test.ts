@@ -55,7 +55,7 @@ describe.skipIf(!has)(has ? 'an agent that is observed' : `an agent that is obse
     process.env.CLOUDSKIN_SECRET_OBSERVED = SECRET;
     receiver = await startReceiver(paths);
     continuum = await Continuum.start();
-    agent = continuum.agent({ site: 'hub', tier: 'cloud' }, ['--metrics', '0', '--log-level', 'debug']);
+    agent = continuum.agent({ site: 'hub', tier: 'cloud' }, { more: ['--metrics', '0', '--log-level', 'debug'] });
     await continuum.ready(1);
     writeFileSync(join(continuum.directory, 'same.wasm'), await guestComponent());
     graph = continuum.graph('graph.yaml', graphOf((receiver.address() as AddressInfo).port));
