@@ -23,7 +23,7 @@ export const benchmark: Benchmark = {
   run: async (options) => {
     const version = hasNats('newest') ? 'newest' : 'installed';
     if (!hasNats(version)) throw new Error(NO_NATS[version]);
-    const server = await startNats({ version, jetstream: false });
+    const server = await startNats({ version, jetstream: false, config: 'max_pending: 1GB' });
     const pair = await Pair.start(server.url);
     try {
       return [...(await throughput(pair, options)), ...(await latency(pair))];

@@ -17,4 +17,4 @@ export type Answer =
   | { readonly kind: 'ready'; readonly id: number }
   | { readonly kind: 'done'; readonly id: number; readonly rows: number; readonly latencies?: readonly number[] };
 
-export const WINDOW: number = 8 * 1024 * 1024;
+export const WINDOW: number = 4 * 1024 * 1024;
