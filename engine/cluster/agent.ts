@@ -256,6 +256,7 @@ export class Agent {
         host,
         log: this.#log,
       },
+      tierOf: (app, site) => this.#assignments.tierOf(app, site),
       deliver: (wish, report) => this.#leading.deliver(wish, report),
       changed: () => this.#announcer.touch(),
     });

@@ -17,7 +17,7 @@ import {
 } from './documents.ts';
 import type { Log } from './log.ts';
 import { Loop } from './loop.ts';
-import { appLabel, assignmentKey } from './names.ts';
+import { type AppName, appLabel, assignmentKey } from './names.ts';
 import { isWrongRevision } from './region-records.ts';
 import { codeOf, messageOf } from './slot.ts';
 
@@ -70,6 +70,11 @@ export class Assignments {
 
   get all(): Iterable<AssignmentDocument> {
     return this.#followed.values();
+  }
+
+  /** Of a site that has something of an app. */
+  tierOf(app: AppName, site: string): 'edge' | 'cloud' | undefined {
+    return this.#followed.get(appLabel(app))?.agents.find((agent) => agent.site === site)?.tier;
   }
 
   async stop(): Promise<void> {

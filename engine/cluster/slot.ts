@@ -4,17 +4,19 @@
  * knows how far that process came.
  */
 import { dirname } from 'node:path';
-import type { FragmentPlan } from '../compile/fragment-plan.ts';
+import type { DistributedPlan, FragmentPlan } from '../compile/fragment-plan.ts';
 import { CloudskinError, externalError, userError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import type { FragmentHandle, FragmentHost, FragmentStart } from '../runtime/fragment-handle.ts';
 import type { AgentDisk } from './agent-disk.ts';
 import type { Plans } from './artifacts.ts';
+import { checkFragment } from './check-plan.ts';
 import { shippedIn } from './components.ts';
 import type { AgentName } from './documents.ts';
 import type { Log, LogFields } from './log.ts';
 import { Loop } from './loop.ts';
 import type { FragmentReport, FragmentTrouble, Wish } from './messages.ts';
+import type { AppName } from './names.ts';
 import { settledWithin } from './patience.ts';
 import type { FragmentPhase } from './status.ts';
 
@@ -34,6 +36,8 @@ export interface SlotContext {
   readonly plans: Plans;
   readonly host: AgentFragmentHost;
   readonly log: Log;
+  /** Of a site that has something of an app, where an assignment says so. */
+  readonly tierOf?: (app: AppName, site: string) => 'edge' | 'cloud' | undefined;
 }
 
 /** Milliseconds that letting go of a fragment may take before its worker is ended. */
@@ -151,17 +155,24 @@ export class Slot {
     await this.#stop();
     const { disk, plans } = this.#context;
     if (wish.goal === 'stopped') return this.#enter(wish.epoch, 'stopped');
-    const { fragments, logical } = await plans.distributed(wish.distributed);
+    const distributed = await plans.distributed(wish.distributed);
+    const { fragments, logical } = distributed;
     const plan = fragments.find(({ name }) => name === this.fragment);
     if (plan === undefined)
       throw externalError('cluster.no-fragment', `there is no fragment ${this.fragment} in the plan`);
     mayRun(plan, this.#context.tier);
+    this.#check(distributed, plan, wish);
     await this.#context.host.provide?.(shippedIn(plan), (digest) => plans.component(digest));
     if (!(await disk.claim(wish, wish.region, wish.epoch))) return this.#enter(wish.epoch, 'absent');
     this.#plan = plan;
     this.#enter(wish.epoch, 'opening');
     this.#log('info', `starts${wish.checkpoint === undefined ? '' : ` from checkpoint ${wish.checkpoint}`}`);
     await this.#start(plan, wish, logical.file);
+  }
+
+  #check(distributed: DistributedPlan, plan: FragmentPlan, app: Wish): void {
+    const { name, tier, tierOf } = this.#context;
+    checkFragment(distributed, plan, { app, agent: name, tier, tierOf: (site) => tierOf?.(app, site) });
   }
 
   #enter(epoch: number, phase: FragmentPhase): void {
