@@ -8,11 +8,13 @@ import type { Span } from '../../engine/metrics/trace.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
 import type { FragmentHost, FragmentStart } from '../../engine/runtime/fragment-handle.ts';
+import { neededFragments } from '../../engine/runtime/needed.ts';
 import type { RuntimeOptions } from '../../engine/runtime/options.ts';
 import { type FragmentStore, ThreadHost } from '../../engine/runtime/thread-host.ts';
 import type { BlobStore } from '../../engine/state/blobs.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
 import { createSaver } from '../../engine/state/saver.ts';
+import type { FragmentSnapshot } from '../../engine/state/state.ts';
 import { NatsTransport } from '../../engine/transport/nats.ts';
 import { ThreadTransport } from '../../engine/transport/thread.ts';
 import type { Transport } from '../../engine/transport/transport.ts';
@@ -105,16 +107,19 @@ class ThreadFragments implements FragmentHost {
     const store = this.#opened.get(start);
     if (store === undefined) throw internalError('state.not-open', 'the store of a fragment is opened with it');
     const { namespace, app, region } = start.plan;
-    const checkpoints = openCheckpoints({ namespace, app, region, store });
+    const load = async (of: string, from: BlobStore, id: number): Promise<readonly FragmentSnapshot[]> => {
+      const checkpoints = openCheckpoints({ namespace, app, region: of, store: from });
+      const manifest = (await checkpoints.list()).find((one) => one.id === id)?.manifest;
+      if (manifest === undefined) throw externalError('state.no-checkpoint', `${of} has no checkpoint ${id}`);
+      const fragments = neededFragments(manifest.fragments, start.plan);
+      return Promise.all(fragments.map((fragment) => checkpoints.load(manifest, fragment)));
+    };
     return {
       saver: createSaver({ namespace, app, region, store, ports: realPorts }),
       journal: (source, partition) => this.#stores.journal({ namespace, app }, source, partition),
-      // All of them: nodes may have been in other fragments then.
-      load: async (id) => {
-        const manifest = (await checkpoints.list()).find((one) => one.id === id)?.manifest;
-        if (manifest === undefined) throw externalError('state.no-checkpoint', `there is no checkpoint ${id}`);
-        return Promise.all(manifest.fragments.map(({ fragment }) => checkpoints.load(manifest, fragment)));
-      },
+      load: (id) => load(region, store, id),
+      loadFrom: async (origin) =>
+        load(origin.region, await this.#stores.of({ namespace, app }, origin.domain), origin.checkpoint),
     };
   }
 }

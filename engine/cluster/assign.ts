@@ -1,17 +1,20 @@
 /** What the coordinator makes of an app document, an assignment and the agents there are. Pure; writing it down is `coordinator.ts`'s. */
-import type { DistributedPlan, Host } from '../compile/fragment-plan.ts';
+import type { DistributedPlan, FragmentPlan, Host } from '../compile/fragment-plan.ts';
 import { CloudskinError } from '../errors.ts';
+import { placementOf } from '../graph/placement.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import {
   type AgentName,
   type AppDocument,
   type AssignmentDocument,
   type CheckpointPolicy,
+  type LeftBehind,
   type RegionAssignment,
   sameAgent,
   type Trouble,
   versioned,
 } from './documents.ts';
+import { type Ancestry, lineageOf } from './lineage.ts';
 import type { AgentView } from './place.ts';
 
 /** Taken where the graph says nothing. */
@@ -63,8 +66,11 @@ export interface Planned {
   readonly anew: boolean;
   readonly term: number;
   readonly before: AssignmentDocument;
-  /** Where a region's record and checkpoints are to be. */
-  readonly domainOf: (leader: AgentName, sites: ReadonlySet<string>) => string | undefined;
+  /** What has to stay where it is though its site is to be left. */
+  readonly left: readonly LeftBehind[];
+  readonly ancestry: Ancestry;
+  /** Where a region's record and checkpoints are to be. `shared`: not on a site's own side, which may be lost. */
+  readonly domainOf: (leader: AgentName, sites: ReadonlySet<string>, shared: boolean) => string | undefined;
   readonly isAlive: (agent: AgentName) => boolean;
 }
 
@@ -75,52 +81,54 @@ export function assignmentOf(planned: Planned): AssignmentDocument {
     distributed.fragments.map(({ name, region, host }) => [name, { region, host: hostOf(host) }]),
   );
   const { drain, restore, fresh } = app;
+  const { left: _, drain: __, restore: ___, fresh: ____, ...known } = before;
   return {
-    ...before,
+    ...known,
     ...{ namespace: app.namespace, app: app.app, revision: app.revision, deployed: app.deployed, wanted: app.wanted },
     ...(drain === undefined ? {} : { drain }),
     ...(restore === undefined ? {} : { restore }),
     ...(fresh === undefined ? {} : { fresh }),
     ...{ term, plan: app.plan, distributed: digest, checkpoint: checkpointPolicy(plan), fragments, troubles: [] },
     regions: regionsOf(planned),
+    ...(planned.left.length === 0 ? {} : { left: planned.left }),
     agents: agents.filter((agent) => distributed.fragments.some(({ host }) => sameAgent(host, agent))),
     nodes: Object.fromEntries([...nodes].map(([node, hosts]) => [node, hosts.map(hostOf)])),
   };
 }
 
 function regionsOf(planned: Planned): Readonly<Record<string, RegionAssignment>> {
-  const { app, distributed, before, epoch, anew } = planned;
+  const { app, distributed, before, anew } = planned;
   const names = new Set(distributed.fragments.map(({ region }) => region));
   const regions: Record<string, RegionAssignment> = {};
   for (const name of names) {
     const members = distributed.fragments.filter(({ region }) => region === name);
     const known = before.regions[name];
     const same = known !== undefined && !anew && before.deployed === app.deployed && sameHosts(name, planned);
-    regions[name] = same
-      ? known
-      : newRegion(
-          planned,
-          members.map(({ host }) => host),
-          known,
-          epoch,
-        );
+    regions[name] = same ? known : newRegion(name, members, planned);
   }
   return regions;
 }
 
-function newRegion(
-  { before, domainOf, isAlive }: Planned,
-  hosts: readonly Host[],
-  known: RegionAssignment | undefined,
-  epoch: number,
-): RegionAssignment {
+function newRegion(name: string, members: readonly FragmentPlan[], planned: Planned): RegionAssignment {
+  const { plan, before, domainOf, isAlive, epoch, ancestry } = planned;
+  const hosts = members.map(({ host }) => host);
   const [first] = hosts;
   if (first === undefined) throw new TypeError('a region has fragments');
   const leader = { site: first.site, agent: first.agent };
-  const domain = domainOf(leader, new Set(hosts.map(({ site }) => site)));
-  const former = Object.values(before.fragments).map(({ host }) => host);
-  const handover = known !== undefined && isAlive(known.leader) && former.every(isAlive);
-  return { epoch, leader, handover, ...(domain === undefined ? {} : { domain }) };
+  const domain = domainOf(leader, new Set(hosts.map(({ site }) => site)), members.some(mayBeRebuilt(plan)));
+  const lineage = lineageOf(name, domain, members, ancestry);
+  const formers = [name, ...(lineage.from ?? []).map(({ region }) => region)].flatMap(
+    (one) => before.regions[one] ?? [],
+  );
+  const runs = Object.values(before.fragments).map(({ host }) => host);
+  const handover = formers.length > 0 && formers.every((one) => isAlive(one.leader)) && runs.every(isAlive);
+  return { epoch, leader, handover, ...(domain === undefined ? {} : { domain }), ...lineage };
+}
+
+function mayBeRebuilt({ placement }: LogicalPlan): (fragment: FragmentPlan) => boolean {
+  const says = (name: string): boolean => placementOf(name.split('/')[0] ?? name, placement)?.rebuild === true;
+  return ({ sources, cells, sinks }) =>
+    [...sources, ...cells.flatMap(({ operators }) => operators), ...sinks].some(({ name }) => says(name));
 }
 
 function sameHosts(region: string, { distributed, before }: Planned): boolean {

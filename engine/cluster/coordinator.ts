@@ -15,6 +15,7 @@ import {
   agentLabel,
   appDocument,
   assignmentDocument,
+  type LeftBehind,
   type SiteDocument,
   siteDocument,
   type Trouble,
@@ -22,6 +23,8 @@ import {
 import { DocumentsCache } from './documents-cache.ts';
 import { nextStep, stepOf } from './epochs.ts';
 import { Lease, TEND } from './lease.ts';
+import { avoidance, rebuildable } from './leaving.ts';
+import { checkStreams } from './lineage.ts';
 import type { Log } from './log.ts';
 import { Loop } from './loop.ts';
 import { type AppName, appKey, appLabel, assignmentKey, siteKey } from './names.ts';
@@ -55,6 +58,10 @@ const GIVE_BACK = 3_000;
 const OPENS = 10_000;
 /** Milliseconds of silence after which an agent is given nothing new. */
 const PASSED_OVER = 5_000;
+/** Milliseconds of silence of a whole site after which what may be rebuilt goes on elsewhere. */
+const REBUILT_AFTER = 10_000;
+/** Milliseconds that agents have to be heard of before an app counts as impossible to place. */
+const UNPLACED = 1_500;
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
@@ -66,6 +73,8 @@ export class Coordinator {
   readonly #assignments: DocumentsCache<AssignmentDocument>;
   readonly #sites: DocumentsCache<SiteDocument>;
   readonly #wentBackSince = new Map<string, number>();
+  /** By app: since when it has not been possible to place what is wanted, as of which revision. */
+  readonly #unplaced = new Map<string, { readonly since: number; readonly revision: number }>();
   #leadsSince: number | undefined;
   /** The lease could not be read when it was tried last. */
   #unheard = false;
@@ -221,7 +230,9 @@ export class Coordinator {
       return withWish(before, app, term);
     }
     if (before === undefined || before.deployed < app.deployed) return this.#placed(app, before, undefined);
-    if (this.#listened && this.#mustLeave(before)) return this.#placed(app, before, undefined);
+    if (this.#listened && (this.#mustLeave(before) || (await this.#mayRebuild(app, before)))) {
+      return this.#placed(app, before, undefined);
+    }
     const nodes = this.#listened ? this.#moved(before) : undefined;
     if (nodes !== undefined) return this.#placed(app, before, nodes);
     if (this.#hasGoneBack(before)) return this.#placed(app, before, new Map(Object.entries(before.nodes)), true);
@@ -242,25 +253,70 @@ export class Coordinator {
     anew = false,
   ): Promise<AssignmentDocument | undefined> {
     const before = known ?? emptyAssignment(app);
-    const { place, plans } = this.#options;
     try {
-      const plan = await plans.logical(app.plan);
-      const agents = this.#agents(before);
-      const keep = new Map(Object.entries(before.nodes));
-      const assignment = nodes === undefined ? place.assign(plan, agents, keep) : { nodes };
-      const distributed = place.distribute(plan, assignment, app.deployed);
-      const digest = await plans.keep(distributed);
-      return assignmentOf({
-        ...{ app, plan, distributed, digest, agents, nodes: assignment.nodes, before, term: this.#lease.term },
-        ...{ epoch: this.#nextEpoch(before), anew },
-        domainOf: (leader, sites) => this.#domainOf(leader, sites),
-        isAlive: (agent) => this.#options.neighbours.isAlive(agent),
-      });
+      const next = await this.#assignment(app, before, nodes, anew);
+      this.#unplaced.delete(appLabel(app));
+      return next;
     } catch (error) {
       if (isOutside(error)) throw error;
-      if (!this.#listened) return undefined;
+      if (!this.#listened || !this.#isHopeless(app)) return undefined;
       return this.#troubled(before, app, troublesOf(error));
     }
+  }
+
+  async #assignment(
+    app: AppDocument,
+    before: AssignmentDocument,
+    given: ReadonlyMap<string, readonly Host[]> | undefined,
+    anew: boolean,
+  ): Promise<AssignmentDocument> {
+    const { place, plans, neighbours } = this.#options;
+    const plan = await plans.logical(app.plan);
+    const former = before.distributed === '' ? undefined : await plans.distributed(before.distributed);
+    const agents = this.#agents(before);
+    const leaving = { plan, before, former, draining: this.#draining, lost: this.#lost(before) };
+    const keep = new Map(Object.entries(before.nodes));
+    const { nodes, left = [] } =
+      given === undefined
+        ? place.assign(plan, agents, keep, avoidance(leaving))
+        : { nodes: given, left: before.left ?? [] };
+    const distributed = place.distribute(plan, { nodes }, app.deployed);
+    const isNew = before.deployed < app.deployed;
+    const fresh = isNew && app.fresh === true;
+    if (isNew && !fresh) checkStreams(former, distributed);
+    const digest = await plans.keep(distributed);
+    const epoch = this.#nextEpoch(before);
+    return assignmentOf({
+      ...{ app, plan, distributed, digest, agents, nodes, before, term: this.#lease.term, epoch, anew },
+      left: [...left, ...leftWithoutReason(nodes, left, leaving.draining)],
+      ancestry: {
+        ...{ before, former, fresh, epoch },
+        hasStarted: (region, since) => this.#hasStarted(app, region, since),
+        isForgotten: (site) => this.#isForgotten(site),
+      },
+      domainOf: (leader, sites, shared) => this.#domainOf(leader, sites, shared),
+      isAlive: (agent) => neighbours.isAlive(agent),
+    });
+  }
+
+  /** Whether it has been tried for so long that every agent must have been heard of: they are asked at first. */
+  #isHopeless({ namespace, app, revision }: AppDocument): boolean {
+    const label = appLabel({ namespace, app });
+    const now = this.#options.ports.monotonic();
+    const known = this.#unplaced.get(label);
+    if (known?.revision === revision) return now - known.since >= UNPLACED;
+    this.#unplaced.set(label, { since: now, revision });
+    this.#options.neighbours.ask();
+    return false;
+  }
+
+  #hasStarted({ namespace, app }: AppName, region: string, since: number): boolean {
+    return [...this.#options.neighbours.all].some(({ status }) =>
+      status.regions.some(
+        (one) =>
+          one.namespace === namespace && one.app === app && one.region === region && one.epoch >= Math.max(1, since),
+      ),
+    );
   }
 
   #troubled(
@@ -288,14 +344,52 @@ export class Coordinator {
       if (!status.leaving && this.#options.ports.monotonic() - heard < PASSED_OVER) views.set(agentLabel(status), view);
     }
     return [...views.values()]
-      .filter(({ site }) => !this.#isLeft(site))
+      .filter(({ site }) => !this.#isForgotten(site))
       .sort((a, b) => (agentLabel(a) < agentLabel(b) ? -1 : 1));
   }
 
-  /** Whether the user wants nothing on a site. */
-  #isLeft(site: string): boolean {
-    const said = this.#sites.get(siteKey(site))?.document;
-    return said?.forgotten === true || said?.draining === true;
+  #isForgotten(site: string): boolean {
+    return this.#sites.get(siteKey(site))?.document.forgotten === true;
+  }
+
+  /** Sites that the user wants left. */
+  get #draining(): ReadonlySet<string> {
+    return new Set([...this.#sites.all].flatMap(([, { document }]) => (document.draining ? [document.site] : [])));
+  }
+
+  /** Sites of an app that have been silent for so long that what may be rebuilt is. */
+  #lost({ nodes }: AssignmentDocument): ReadonlySet<string> {
+    const now = this.#options.ports.monotonic();
+    const heard = new Map<string, number>();
+    for (const { status, heard: at } of this.#options.neighbours.all) {
+      heard.set(status.site, Math.max(at, heard.get(status.site) ?? 0));
+    }
+    const sites = new Set(Object.values(nodes).flatMap((hosts) => hosts.map(({ site }) => site)));
+    const since = (site: string): number => Math.max(heard.get(site) ?? 0, this.#leadsSince ?? now);
+    return new Set([...sites].filter((site) => now - since(site) >= REBUILT_AFTER));
+  }
+
+  /** Whether something on a lost site may go on elsewhere, and there is somewhere. */
+  async #mayRebuild(app: AppDocument, before: AssignmentDocument): Promise<boolean> {
+    const lost = this.#lost(before);
+    if (lost.size === 0 || before.distributed === '') return false;
+    const { plans, place } = this.#options;
+    const [plan, former] = await Promise.all([plans.logical(app.plan), plans.distributed(before.distributed)]);
+    const leaving = { plan, before, former, draining: this.#draining, lost };
+    const nodes = rebuildable(leaving);
+    if (nodes.size === 0) return false;
+    try {
+      const { left = [] } = place.assign(
+        plan,
+        this.#agents(before),
+        new Map(Object.entries(before.nodes)),
+        avoidance(leaving),
+      );
+      return !left.some(({ node }) => nodes.has(node));
+    } catch {
+      // It stays as it is: there is no other place.
+      return false;
+    }
   }
 
   /** Other hosts for what lost agents ran, where their site has some or was forgotten; undefined where everything stays. */
@@ -305,9 +399,14 @@ export class Coordinator {
     return replaceLost(before.nodes, isLost, (site) => agents.filter((agent) => agent.site === site && !isLost(agent)));
   }
 
-  /** Whether it has something on a site that the user wants empty. */
-  #mustLeave({ fragments }: AssignmentDocument): boolean {
-    return Object.values(fragments).some(({ host }) => this.#isLeft(host.site));
+  /** Whether it has something on a site that the user wants empty, and that may leave as far as anybody knows. */
+  #mustLeave({ fragments, nodes, left = [] }: AssignmentDocument): boolean {
+    if (Object.values(fragments).some(({ host }) => this.#isForgotten(host.site))) return true;
+    const draining = this.#draining;
+    const stays = (node: string, site: string): boolean => left.some((one) => one.node === node && one.site === site);
+    return Object.entries(nodes).some(([node, hosts]) =>
+      hosts.some(({ site }) => draining.has(site) && !stays(node, site)),
+    );
   }
 
   /** A forgotten site whose agents are back, with nothing left of what they ran, is a site like any other. */
@@ -356,11 +455,26 @@ export class Coordinator {
   }
 
   /** On the site's own side where the region is all there and its server keeps streams; else beside the documents. */
-  #domainOf(leader: AgentName, sites: ReadonlySet<string>): string | undefined {
+  #domainOf(leader: AgentName, sites: ReadonlySet<string>, shared: boolean): string | undefined {
+    const own = this.#domain === '' ? undefined : this.#domain;
+    if (shared) return own;
     const status = this.#options.neighbours.get(leader)?.status;
     if (sites.size === 1 && status?.jetstream === true) return status.domain;
-    return this.#domain === '' ? undefined : this.#domain;
+    return own;
   }
+}
+
+/** What placement left at sites to be left though it names no reason. */
+function leftWithoutReason(
+  nodes: ReadonlyMap<string, readonly Host[]>,
+  left: readonly LeftBehind[],
+  draining: ReadonlySet<string>,
+): readonly LeftBehind[] {
+  return [...nodes].flatMap(([node, hosts]) => {
+    const there = hosts.find(({ site }) => draining.has(site));
+    if (there === undefined || left.some((one) => one.node === node)) return [];
+    return [{ node, site: there.site, why: 'placement gives it no other place' }];
+  });
 }
 
 /** The world's, and not the app's: it is tried again. */

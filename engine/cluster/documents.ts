@@ -6,6 +6,7 @@ import type { AgentInfo } from '../compile/distribute.ts';
 import type { Host } from '../compile/fragment-plan.ts';
 import { externalError } from '../errors.ts';
 import { parseValue, stringifyValue } from '../json.ts';
+import type { CheckpointOrigin } from '../runtime/fragment-handle.ts';
 import { flag, list, oneOf, oneOfOr, optional, type Read, record, shape, text, whole } from './shape.ts';
 
 /** Rises where a document gains a meaning that older versions must not overlook. */
@@ -63,6 +64,29 @@ export interface RegionAssignment {
   readonly domain?: string;
   /** The former leader is thought to live and ends its epoch with a checkpoint first. */
   readonly handover: boolean;
+  /** The record in this place counts from this epoch on: what is older is of another time. Absent: all of it. */
+  readonly since?: number;
+  /** Where its nodes' state is as long as no such record is here. */
+  readonly from?: readonly RegionOrigin[];
+}
+
+/** A region as it was assigned before, perhaps under another name or in another place. */
+export interface RegionOrigin {
+  readonly region: string;
+  readonly domain?: string;
+  readonly since: number;
+  /** Its site was given up: where it cannot be reached, nobody waits for it. */
+  readonly lost: boolean;
+  /** Where it would have gone on from, should it never have been started. */
+  readonly from: readonly RegionOrigin[];
+}
+
+/** Of a node that has to stay at a site which is to be left. */
+export interface LeftBehind {
+  readonly node: string;
+  readonly site: string;
+  /** As the end of `stays there: …`. */
+  readonly why: string;
 }
 
 export interface FragmentAssignment {
@@ -94,6 +118,8 @@ export interface AssignmentDocument extends Versioned {
   readonly agents: readonly AgentInfo[];
   /** Where the partitions of each node run. */
   readonly nodes: Readonly<Record<string, readonly Host[]>>;
+  /** What could not leave the sites that are drained, when it was placed. */
+  readonly left?: readonly LeftBehind[];
   /** Why the app document could not be followed, wholly or in part. */
   readonly troubles: readonly Trouble[];
 }
@@ -139,6 +165,8 @@ export interface RegionRecord extends Versioned {
   readonly checkpoint: number;
   /** Ids up to this one may have been used. */
   readonly reserved: number;
+  /** What it goes on from until a checkpoint of its own is complete. */
+  readonly from?: readonly CheckpointOrigin[];
 }
 
 const versions = { format: whole, oldest: whole };
@@ -146,6 +174,17 @@ const wanted = oneOf<Wanted>('running', 'paused', 'stopped', 'undeployed');
 const agentName = shape<AgentName>({ site: text, agent: text });
 const host = shape<Host>({ site: text, agent: text, worker: whole });
 const trouble = shape<Trouble>({ code: text, message: text, hint: optional(text) });
+const origin: Read<RegionOrigin> = shape<RegionOrigin>({
+  ...{ region: text, domain: optional(text), since: whole, lost: flag },
+  from: (value, path) => list(origin)(value, path),
+});
+const leftBehind = shape<LeftBehind>({ node: text, site: text, why: text });
+
+export const checkpointOrigin: Read<CheckpointOrigin> = shape<CheckpointOrigin>({
+  region: text,
+  domain: optional(text),
+  checkpoint: whole,
+});
 
 export const appDocument: Read<AppDocument> = shape<AppDocument>({
   ...versions,
@@ -176,7 +215,12 @@ export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocu
   plan: text,
   distributed: text,
   checkpoint: shape<CheckpointPolicy>({ every: whole, keep: whole }),
-  regions: record(shape<RegionAssignment>({ epoch: whole, leader: agentName, domain: optional(text), handover: flag })),
+  regions: record(
+    shape<RegionAssignment>({
+      ...{ epoch: whole, leader: agentName, domain: optional(text), handover: flag },
+      ...{ since: optional(whole), from: optional(list(origin)) },
+    }),
+  ),
   fragments: record(shape<FragmentAssignment>({ region: text, host })),
   agents: list(
     shape<AgentInfo>({
@@ -185,6 +229,7 @@ export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocu
     }),
   ),
   nodes: record(list(host)),
+  left: optional(list(leftBehind)),
   troubles: list(trouble),
 });
 
@@ -216,6 +261,7 @@ export const regionRecord: Read<RegionRecord> = shape<RegionRecord>({
   finished: flag,
   checkpoint: whole,
   reserved: whole,
+  from: optional(list(checkpointOrigin)),
 });
 
 const encoder = new TextEncoder();

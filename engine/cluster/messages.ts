@@ -4,8 +4,9 @@
  */
 
 import type { Json } from '../json.ts';
+import type { CheckpointOrigin } from '../runtime/fragment-handle.ts';
 import type { FragmentReceipt } from '../state/checkpoints.ts';
-import { type AgentName, parseBytes, type Trouble } from './documents.ts';
+import { type AgentName, checkpointOrigin, parseBytes, type Trouble } from './documents.ts';
 import { anything, figure, flag, list, oneOf, optional, type Read, record, shape, text, whole } from './shape.ts';
 import type { FragmentPhase } from './status.ts';
 
@@ -31,6 +32,8 @@ export interface Wish {
   readonly goal: Goal;
   /** To start from; absent: from the beginning. */
   readonly checkpoint?: number;
+  /** To start from instead: what regions that were have left. */
+  readonly origins?: readonly CheckpointOrigin[];
   readonly domain?: string;
   /** Checkpoints are taken: the fragment waits at its end. */
   readonly checkpointed: boolean;
@@ -87,6 +90,7 @@ const wish: Read<Wish> = shape<Wish>({
   distributed: text,
   goal: oneOf<Goal>('running', 'paused', 'drained', 'finished', 'stopped'),
   checkpoint: optional(whole),
+  origins: optional(list(checkpointOrigin)),
   domain: optional(text),
   checkpointed: flag,
   peers: record(whole),

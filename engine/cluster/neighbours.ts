@@ -3,7 +3,7 @@
 import type { Message, Nats, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import { type AgentName, agentLabel } from './documents.ts';
-import { agentSubject } from './names.ts';
+import { ASK_SUBJECT, agentSubject } from './names.ts';
 import { type AgentStatus, decodeStatus } from './status.ts';
 
 /** Milliseconds of silence after which an agent counts as lost: four beats. */
@@ -21,6 +21,8 @@ export class Neighbours {
   readonly #failed: (error: unknown) => void;
   readonly #known = new Map<string, Neighbour>();
   readonly #subscriptions: Subscription[] = [];
+  readonly #nats: Nats;
+  readonly #inbox: string;
 
   /** `site`: only its agents are listened to; absent: all. `changed` is called for every status that says something new. */
   constructor(
@@ -31,16 +33,24 @@ export class Neighbours {
     failed: (error: unknown) => void,
   ) {
     this.#ports = ports;
+    this.#nats = nats;
+    this.#inbox = `${nats.inboxPrefix ?? '_INBOX'}.cs-near.${Math.floor(ports.random() * 0x1_0000_0000_0000).toString(36)}`;
     this.#changed = changed;
     this.#failed = failed;
     this.#subscriptions.push(
       nats.subscribe(agentSubject(site ?? '*', '*', 'status'), (message) => this.#status(message)),
       nats.subscribe(agentSubject(site ?? '*', '*', 'beat'), (message) => this.#beat(message)),
+      nats.subscribe(this.#inbox, (message) => this.#status(message)),
     );
   }
 
   close(): void {
     for (const subscription of this.#subscriptions) subscription.close();
+  }
+
+  /** Asks every agent within reach for its status. */
+  ask(): void {
+    this.#nats.publish(ASK_SUBJECT, new Uint8Array(0), { reply: this.#inbox });
   }
 
   /** Every agent ever heard of since this began to listen. */

@@ -60,7 +60,11 @@ export function agentPermissions(place: SitePlace, user: string): Permissions {
   const everyone = tier === 'cloud' ? '*' : site;
   const heard = ['status', 'beat'].map((what) => agentSubject(everyone, '*', what));
   const talk: Permissions = {
-    publish: [WHERE_SUBJECT, ...['status', 'beat'].map((what) => agentSubject(site, '*', what))],
+    publish: [
+      WHERE_SUBJECT,
+      ...(tier === 'cloud' ? [ASK_SUBJECT] : []),
+      ...['status', 'beat'].map((what) => agentSubject(site, '*', what)),
+    ],
     subscribe: [`${inboxOf(user)}.>`, ASK_SUBJECT, agentSubject(site, '*', 'logs'), ...heard],
   };
   return merged([talk, tier === 'cloud' ? coordination(place) : edgeDocuments(place)]);

@@ -61,6 +61,14 @@ export class RegionRecords {
     await this.#disk.keepRegion(record);
     return next;
   }
+
+  /** Ends what is led under a record elsewhere: on the server alone, since the disk's is that of the region here. */
+  async fence(record: RegionRecord, domain: string | undefined, revision: number): Promise<void> {
+    const bucket = await this.#bucket(domain);
+    const key = regionKey(record, record.region);
+    const bytes = encodeDocument(record);
+    await (revision === 0 ? bucket.create(key, bytes) : bucket.update(key, bytes, revision));
+  }
 }
 
 export function isWrongRevision(error: unknown): boolean {

@@ -1,4 +1,5 @@
 /** One start of a region: its fragments at one epoch, what is wished of them and what they report. */
+import type { CheckpointOrigin } from '../runtime/fragment-handle.ts';
 import type { AssignmentDocument, RegionAssignment, RegionRecord } from './documents.ts';
 import type { FragmentReport, FragmentTrouble, Goal, Wish } from './messages.ts';
 
@@ -10,6 +11,7 @@ export interface RunOptions {
   /** Of the record's entry. */
   readonly revision: number;
   readonly checkpoint?: number;
+  readonly origins?: readonly CheckpointOrigin[];
 }
 
 export interface Fault {
@@ -99,7 +101,7 @@ export class RegionRun {
 
   /** Undefined where the assignment does not know the fragment. */
   wish(fragment: string, serial: number): Wish | undefined {
-    const { assignment, region, assigned, checkpoint } = this.options;
+    const { assignment, region, assigned, checkpoint, origins } = this.options;
     const { namespace, app, distributed } = assignment;
     const host = assignment.fragments[fragment]?.host;
     if (host === undefined) return undefined;
@@ -107,6 +109,7 @@ export class RegionRun {
       ...{ namespace, app, region, fragment, leader: this.record.holder, epoch: this.epoch, serial, distributed },
       ...{ host: { site: host.site, agent: host.agent }, goal: this.goal },
       ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(origins === undefined ? {} : { origins }),
       ...(assigned.domain === undefined ? {} : { domain: assigned.domain }),
       checkpointed: true,
       peers: this.#peers(),

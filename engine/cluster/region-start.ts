@@ -1,5 +1,6 @@
 /** Decides how a region is started for an assignment: at which epoch, from which checkpoint, or why not yet. Pure. */
-import type { AssignmentDocument, RegionAssignment, RegionRecord } from './documents.ts';
+import type { CheckpointOrigin } from '../runtime/fragment-handle.ts';
+import type { AssignmentDocument, RegionAssignment, RegionOrigin, RegionRecord } from './documents.ts';
 import { nextEpoch, stepOf } from './epochs.ts';
 
 export type Start =
@@ -11,7 +12,11 @@ export type Start =
 export type StartFrom =
   | { readonly kind: 'beginning' }
   /** The newest sound checkpoint that is not later than this one. `exactly`: that one and no other. */
-  | { readonly kind: 'checkpoint'; readonly limit: number; readonly exactly: boolean };
+  | { readonly kind: 'checkpoint'; readonly limit: number; readonly exactly: boolean }
+  /** What regions that were have left, as the record says. */
+  | { readonly kind: 'handed'; readonly from: readonly CheckpointOrigin[] }
+  /** As the assignment says: whatever these have come to. */
+  | { readonly kind: 'origins'; readonly origins: readonly RegionOrigin[] };
 
 export interface Situation {
   readonly assignment: AssignmentDocument;
@@ -34,22 +39,31 @@ export function decideStart({ assignment, region, record, mayTake, seen }: Situa
       stepOf(behind) > region.epoch ? 'a later assignment is in force' : 'the coordinator must give a new epoch';
     return { kind: 'wait', phase: 'fenced', why };
   }
-  const sameRevision = record?.deployed === assignment.deployed;
-  if (record !== undefined && sameRevision && record.finished) return { kind: 'finished' };
-  if (record !== undefined && !record.released && !record.finished && region.handover && !mayTake) {
-    const why = `${record.holder.site}/${record.holder.agent} hands it over`;
+  // A record of an earlier time, when the region was here before: only its numbers count.
+  const current = record !== undefined && record.epoch >= (region.since ?? 0) ? record : undefined;
+  const sameRevision = current?.deployed === assignment.deployed;
+  if (current !== undefined && sameRevision && current.finished) return { kind: 'finished' };
+  if (current !== undefined && !current.released && !current.finished && region.handover && !mayTake) {
+    const why = `${current.holder.site}/${current.holder.agent} hands it over`;
     return { kind: 'wait', phase: 'acquiring', why };
   }
-  return { kind: 'go', epoch, from: startFrom(assignment, record), firstCheckpoint: (record?.reserved ?? 0) + 1 };
+  const firstCheckpoint = (record?.reserved ?? 0) + 1;
+  return { kind: 'go', epoch, from: startFrom(assignment, region, current), firstCheckpoint };
 }
 
-function startFrom(assignment: AssignmentDocument, record: RegionRecord | undefined): StartFrom {
+function startFrom(
+  assignment: AssignmentDocument,
+  { from: origins = [] }: RegionAssignment,
+  record: RegionRecord | undefined,
+): StartFrom {
+  // Where the state was to be dropped the coordinator names no origins.
+  if (record === undefined && origins.length > 0) return { kind: 'origins', origins };
+  const { restore } = assignment;
   const newRevision = record?.deployed !== assignment.deployed;
   if (newRevision && assignment.fresh === true) return { kind: 'beginning' };
-  if (newRevision && assignment.restore !== undefined) {
-    return { kind: 'checkpoint', limit: assignment.restore, exactly: true };
-  }
+  if (newRevision && restore !== undefined) return { kind: 'checkpoint', limit: restore, exactly: true };
   // What has run to its end runs again from the beginning when it is deployed again.
-  if (record === undefined || record.checkpoint === 0 || record.finished) return { kind: 'beginning' };
-  return { kind: 'checkpoint', limit: record.checkpoint, exactly: false };
+  if (record === undefined || record.finished) return { kind: 'beginning' };
+  if (record.checkpoint > 0) return { kind: 'checkpoint', limit: record.checkpoint, exactly: false };
+  return record.from === undefined ? { kind: 'beginning' } : { kind: 'handed', from: record.from };
 }

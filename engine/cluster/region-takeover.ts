@@ -1,5 +1,5 @@
 /** Takes a region over: reads its record, finds the checkpoint to start from, and writes the record anew at the next epoch. */
-import { userError } from '../errors.ts';
+import type { CheckpointOrigin } from '../runtime/fragment-handle.ts';
 import type { Checkpoints } from '../state/checkpoints.ts';
 import {
   type AssignmentDocument,
@@ -8,7 +8,9 @@ import {
   sameAgent,
   versioned,
 } from './documents.ts';
+import { chooseCheckpoint } from './region-checkpoint.ts';
 import type { RegionContext, RegionName } from './region-context.ts';
+import { type Heir, inherit } from './region-origins.ts';
 import { RegionRun } from './region-run.ts';
 import { decideStart, RESERVE, type Start, type StartFrom } from './region-start.ts';
 
@@ -37,47 +39,57 @@ export async function takeOver(
     seen: context.disk.epochOf(name, name.region),
   });
   if (start.kind !== 'go') return start;
-  const store = await context.checkpoints(name, region.domain, assignment.checkpoint.keep);
-  const checkpoint = await chooseCheckpoint(context, name, store, start.from);
+  const heir = { name, domain: region.domain, epoch: region.epoch, assignment, patient };
+  const past = await pastOf(context, heir, region, start.from);
+  if (past.kind !== 'past') return past;
+  const { checkpoint, origins } = past;
+  const firstCheckpoint = Math.max(start.firstCheckpoint, past.reserved + 1);
+  const { from: _, ...before } = { from: undefined, ...(record ?? versioned) };
   const next: RegionRecord = {
-    ...(record ?? versioned),
+    ...before,
     ...{ namespace: name.namespace, app: name.app, region: name.region, deployed: assignment.deployed },
     ...{ epoch: start.epoch, holder: context.name, incarnation: context.incarnation, released: false, finished: false },
-    checkpoint: checkpoint ?? 0,
-    reserved: start.firstCheckpoint - 1 + RESERVE,
+    ...{ checkpoint: checkpoint ?? 0, reserved: firstCheckpoint - 1 + RESERVE },
+    ...(origins === undefined ? {} : { from: origins }),
   };
   const saved = await context.records.save(next, region.domain, revision);
   const run = new RegionRun({
     ...{ assignment, region: name.region, assigned: region, record: next, revision: saved },
     ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(origins === undefined ? {} : { origins }),
   });
-  return { kind: 'taken', run, store, firstCheckpoint: start.firstCheckpoint };
+  const store = await context.checkpoints(name, region.domain, assignment.checkpoint.keep);
+  return { kind: 'taken', run, store, firstCheckpoint };
 }
 
-async function chooseCheckpoint(
-  context: RegionContext,
-  name: RegionName,
-  store: Checkpoints,
-  from: StartFrom,
-): Promise<number | undefined> {
-  if (from.kind === 'beginning') return undefined;
-  const { manifest, refused } = await store.newest(from.limit);
-  const where = { namespace: name.namespace, app: name.app, region: name.region };
-  for (const { id, problem } of refused) {
-    context.log('warn', `checkpoint ${id} is refused: ${problem}`, { ...where, checkpoint: id, code: 'state.refused' });
-  }
-  if (manifest !== undefined && (manifest.id === from.limit || !from.exactly)) return manifest.id;
-  const reason = refused.find(({ id }) => id === from.limit)?.problem;
-  if (from.exactly) {
-    throw userError('state.no-checkpoint', `region ${name.region} has no checkpoint ${from.limit}${because(reason)}`, {
-      hint: 'cloudskin checkpoint list shows those there are',
-    });
-  }
-  throw userError('state.no-sound-checkpoint', `no checkpoint of region ${name.region} can be used${because(reason)}`, {
-    hint: 'deploy with --drop-state starts from the beginning and may repeat output',
-  });
-}
+type Past =
+  | Extract<Takeover, { readonly kind: 'wait' | 'finished' }>
+  | {
+      readonly kind: 'past';
+      readonly checkpoint?: number;
+      readonly origins?: readonly CheckpointOrigin[];
+      /** The highest id that was used there. */
+      readonly reserved: number;
+    };
 
-function because(reason: string | undefined): string {
-  return reason === undefined ? '' : `: ${reason}`;
+/** What it goes on from. */
+async function pastOf(context: RegionContext, heir: Heir, region: RegionAssignment, from: StartFrom): Promise<Past> {
+  const { name, assignment } = heir;
+  switch (from.kind) {
+    case 'beginning':
+      return { kind: 'past', reserved: 0 };
+    case 'handed':
+      return { kind: 'past', origins: from.from, reserved: 0 };
+    case 'checkpoint': {
+      const store = await context.checkpoints(name, region.domain, assignment.checkpoint.keep);
+      const checkpoint = await chooseCheckpoint(context, name, store, { ...from, since: region.since ?? 0 });
+      return { kind: 'past', checkpoint, reserved: 0 };
+    }
+    case 'origins': {
+      const inherited = await inherit(context, heir, from.origins);
+      if (inherited.kind !== 'from') return inherited;
+      const { from: origins, reserved } = inherited;
+      return { kind: 'past', reserved, ...(origins.length === 0 ? {} : { origins }) };
+    }
+  }
 }

@@ -198,6 +198,7 @@ export class Slot {
       epoch,
       peers: new Map(Object.entries(wish.peers)),
       ...(wish.checkpoint === undefined ? {} : { checkpoint: wish.checkpoint }),
+      ...(wish.origins === undefined ? {} : { origins: wish.origins }),
       ...(wish.checkpointed ? { checkpointed: true as const } : {}),
       ...(wish.domain === undefined ? {} : { domain: wish.domain }),
       ...(file.startsWith('<') ? {} : { directory: dirname(file) }),

@@ -23,7 +23,7 @@ import { fuseOperators } from './fuse.ts';
 import { atSite } from './site-column.ts';
 
 export type { AgentInfo } from './distribute/agent-info.ts';
-export { assign } from './distribute/assign.ts';
+export { type Avoid, assign, type Placed } from './distribute/assign.ts';
 
 /** `revision`: of the desired state that the plan is made for. Throws user errors `placement.…` for what no placement of the planner's gives. */
 export function distribute(

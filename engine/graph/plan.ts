@@ -78,6 +78,8 @@ export interface SourceNode extends NodePolicy {
   readonly bounded?: true;
   /** It cannot, and is written down before it is acknowledged. */
   readonly journal?: true;
+  /** It may go to another site; otherwise it stays where it runs first. */
+  readonly location?: 'any';
   /** It runs once a site, and the last column of its schema is that site: put in by the plan, not by the connector (engine/compile/site-column.ts). */
   readonly site?: true;
   readonly place: Place;
@@ -194,6 +196,8 @@ export interface SinkNode {
   readonly promises?: Delivery;
   /** What the graph insists on. `at-least-once`: output need not be held for a checkpoint. */
   readonly delivery?: 'exactly-once' | 'at-least-once';
+  /** It may go to another site; otherwise it stays where it runs first. */
+  readonly location?: 'any';
   readonly place: Place;
 }
 

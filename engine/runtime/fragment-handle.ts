@@ -14,6 +14,14 @@ import type { MetricsSnapshot } from '../metrics/snapshot.ts';
 import type { FragmentReceipt } from '../state/checkpoints.ts';
 import type { ChannelStats } from '../transport/transport.ts';
 
+/** A complete checkpoint of a region that was, perhaps under another name or in another place. */
+export interface CheckpointOrigin {
+  readonly region: string;
+  /** As `FragmentStart.domain`. */
+  readonly domain?: string;
+  readonly checkpoint: number;
+}
+
 export interface FragmentStart {
   readonly plan: FragmentPlan;
   /** Of this start; greater than any epoch of the app before. Senders and receivers of a region's fragments all have it. */
@@ -22,6 +30,8 @@ export interface FragmentStart {
   readonly peers: ReadonlyMap<string, number>;
   /** The complete checkpoint to go on from; absent: from the beginning. */
   readonly checkpoint?: number;
+  /** Instead of a checkpoint of its own region: those that hold what its nodes' state was. */
+  readonly origins?: readonly CheckpointOrigin[];
   /** Checkpoints are taken of its region: sinks prepare and commit, and the fragment waits for `finish` at its end. */
   readonly checkpointed?: true;
   /** The JetStream domain where the region keeps its checkpoints, on its own side of a link; absent: that of the agent's own server. */

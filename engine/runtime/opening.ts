@@ -229,13 +229,13 @@ export class Opening {
   }
 
   #sinkContext(plan: SinkPlan): { readonly context: SinkContext; readonly quiet: number | undefined } {
-    const { runtime, directory, checkpointed, restored } = this.#options;
+    const { runtime, directory, checkpointed } = this.#options;
     const feeds = (key: string): boolean => this.#downstream.get(key)?.has(sinkKey(plan.name)) ?? false;
     const feeding = this.sources.filter((source) => feeds(sourceKey(source.plan.name)));
     const isEndless = this.#plan.inlets.some(({ stream, bounded }) => bounded !== true && feeds(inletKey(stream)));
     const isBounded = !isEndless && feeding.every((source) => source.bounded);
     const isPaced = feeding.some((source) => source.plan.speed !== undefined);
-    const state = sinkOf(restored, this.#plan, plan.name);
+    const past = sinkOf(this.#options.restored, this.#plan, plan.name);
     const context: SinkContext = {
       name: plan.name,
       directory,
@@ -248,9 +248,14 @@ export class Opening {
       identity: this.#identity(plan.name),
       ...(checkpointed ? { checkpointed } : {}),
       ...(plan.delivery === undefined ? {} : { delivery: plan.delivery }),
-      ...(restored === undefined || state === undefined
+      ...(past === undefined
         ? {}
-        : { restored: { checkpoint: restored.checkpoint, prepared: { state: state.prepared, frozen: state.frozen } } }),
+        : {
+            restored: {
+              checkpoint: past.checkpoint,
+              prepared: { state: past.state.prepared, frozen: past.state.frozen },
+            },
+          }),
     };
     return { context, quiet: isBounded && !isPaced ? undefined : QUIET };
   }

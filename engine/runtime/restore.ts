@@ -60,11 +60,17 @@ export function partitionsOf(
   return new Map(states);
 }
 
-/** Of the partition of the sink that runs in `plan`; where partitions were dealt otherwise, of the first that there is. */
-export function sinkOf(restored: Restored | undefined, plan: FragmentPlan, sink: string): SinkSnapshot | undefined {
-  const all = snapshotsOf(restored, plan, sink);
-  const own = all.find(({ fragment }) => fragment === plan.name)?.sinks.get(sink);
-  return own ?? all.find(({ sinks }) => sinks.has(sink))?.sinks.get(sink);
+/** Of the partition of the sink that runs in `plan`; where partitions were dealt otherwise, of the first that there is. With the checkpoint that it is of. */
+export function sinkOf(
+  restored: Restored | undefined,
+  plan: FragmentPlan,
+  sink: string,
+): { readonly checkpoint: number; readonly state: SinkSnapshot } | undefined {
+  const all = snapshotsOf(restored, plan, sink).filter(({ sinks }) => sinks.has(sink));
+  const from = all.find(({ fragment }) => fragment === plan.name) ?? all[0];
+  const state = from?.sinks.get(sink);
+  if (restored === undefined || state === undefined) return undefined;
+  return { checkpoint: from?.checkpoint ?? restored.checkpoint, state };
 }
 
 /** Sums over the snapshots of the fragment itself; another one's counts stay its own. */
@@ -94,7 +100,7 @@ export async function restoreCell(
 ): Promise<CellPast> {
   const node = plan.operators[0]?.name ?? '';
   const found = snapshotsOf(restored, fragment, node).flatMap((from) =>
-    [...from.cells].flatMap(([key, snapshot]) => (shares(key, plan) ? [{ from, key, snapshot }] : [])),
+    [...from.cells].flatMap(([key, snapshot]) => (hasOperatorOf(key, plan) ? [{ from, key, snapshot }] : [])),
   );
   if (found.length === 0) return { watermark: undefined, ended: false };
   const same = found.find(({ from, key }) => key === plan.name && sameShare(from, fragment, node));
@@ -118,7 +124,7 @@ function least(a: bigint | undefined, b: bigint): bigint {
 const PARTIAL = /^\/partial(-\d+)?$/;
 
 /** True where a cell that was had an operator of this one. */
-function shares(name: string, plan: CellPlan): boolean {
+export function hasOperatorOf(name: string, plan: CellPlan): boolean {
   return name.split('+').some((operator) => ownerOf(operator, plan) !== undefined);
 }
 

@@ -6,8 +6,15 @@ import type { RecordLog } from '../state/log.ts';
 import type { FragmentSnapshot } from '../state/state.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Fragment } from './fragment.ts';
-import type { FragmentEvents, FragmentHandle, FragmentHost, FragmentStart } from './fragment-handle.ts';
+import type {
+  CheckpointOrigin,
+  FragmentEvents,
+  FragmentHandle,
+  FragmentHost,
+  FragmentStart,
+} from './fragment-handle.ts';
 import type { RuntimeOptions } from './options.ts';
+import type { Restored } from './restore.ts';
 
 /** Where one fragment's checkpoints go to and come from. */
 export interface FragmentStore {
@@ -16,6 +23,8 @@ export interface FragmentStore {
   journal?(source: string, partition: string): Promise<RecordLog>;
   /** The snapshots of a checkpoint that may hold state of the fragment's nodes. */
   load(checkpoint: number): Promise<readonly FragmentSnapshot[]>;
+  /** Those of a checkpoint of a region that was. */
+  loadFrom?(origin: CheckpointOrigin): Promise<readonly FragmentSnapshot[]>;
 }
 
 export interface ThreadHostOptions {
@@ -39,16 +48,17 @@ export class ThreadHost implements FragmentHost {
   async start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
     const { transport } = this.#options;
     const runtime = this.#options.runtime(start);
-    const { plan, epoch, peers, checkpoint, checkpointed } = start;
-    const store = checkpointed === true || checkpoint !== undefined ? this.#storeOf(start) : undefined;
-    const snapshots = checkpoint === undefined ? undefined : await store?.load(checkpoint);
+    const { plan, epoch, peers, checkpoint, checkpointed, origins } = start;
+    const isStored = checkpointed === true || checkpoint !== undefined || origins !== undefined;
+    const store = isStored ? this.#storeOf(start) : undefined;
+    const restored = store === undefined ? undefined : await restoredFrom(store, start);
     if (this.#closed) throw new CloudskinError('run.closed', 'the host is closed', { domain: 'external' });
     const fragment: Fragment = new Fragment(plan, {
       runtime,
       channels: { epoch, peers, transport },
       ...(checkpointed === true && store !== undefined ? { saver: store.saver } : {}),
       ...(store?.journal === undefined ? {} : { journal: (source, partition) => journalOf(store, source, partition) }),
-      ...(checkpoint === undefined || snapshots === undefined ? {} : { restored: { checkpoint, snapshots } }),
+      ...(restored === undefined ? {} : { restored }),
       events: {
         ...events,
         over: (error) => {
@@ -73,6 +83,22 @@ export class ThreadHost implements FragmentHost {
     }
     return this.#options.store(start);
   }
+}
+
+async function restoredFrom(
+  store: FragmentStore,
+  { checkpoint, origins }: FragmentStart,
+): Promise<Restored | undefined> {
+  if (checkpoint !== undefined) return { checkpoint, snapshots: await store.load(checkpoint) };
+  if (origins === undefined || origins.length === 0) return undefined;
+  const all = await Promise.all(
+    origins.map(async (origin) => {
+      if (store.loadFrom === undefined) throw internalError('runtime.no-origin', `nothing loads from ${origin.region}`);
+      const snapshots = await store.loadFrom(origin);
+      return snapshots.map((snapshot) => ({ ...snapshot, checkpoint: origin.checkpoint }));
+    }),
+  );
+  return { checkpoint: Math.max(...origins.map((origin) => origin.checkpoint)), snapshots: all.flat() };
 }
 
 function journalOf(store: FragmentStore, source: string, partition: string): Promise<RecordLog> {

@@ -79,7 +79,7 @@ describe('a saver', () => {
     await expect(saver.save(2, snapshot(memory))).rejects.toThrow('no space');
     store.refuse = undefined;
     const receipt = await saver.save(3, snapshot(memory));
-    expect(receipt.detail).toEqual({ pages: 1 });
+    expect(receipt.detail).toMatchObject({ pages: 1 });
     await openCheckpoints({ ...NAME, store }).complete(head(3), [receipt]);
     expect((await loaded(store, 3))[0]?.equals(memory)).toBe(true);
   });

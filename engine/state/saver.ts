@@ -155,7 +155,12 @@ class Saver implements FragmentSaver {
       const state = await this.#storeState(id, snapshot.fragment, encodeSnapshot(whole));
       const all = [...state, ...blobs].map(({ name, bytes, digest }) => ({ name, bytes, digest }));
       const bytes = [...state, ...fresh].reduce((sum, blob) => sum + blob.bytes, 0);
-      return { fragment: snapshot.fragment, blobs: all, bytes, detail: { pages: cut.bytes.pages } };
+      return {
+        fragment: snapshot.fragment,
+        blobs: all,
+        bytes,
+        detail: { pages: cut.bytes.pages, nodes: nodesOf(whole) },
+      };
     } catch (error) {
       this.#takeAgain(cut);
       throw error;
@@ -231,4 +236,19 @@ function* pieces(parts: readonly Uint8Array[], most: number): Generator<Uint8Arr
     }
   }
   if (length > 0) yield Buffer.concat(gathered);
+}
+
+/** Of a snapshot, what has names. */
+interface Keyed extends Pick<FragmentSnapshot, 'sources' | 'sinks' | 'shares'> {
+  readonly cells: ReadonlyMap<string, unknown>;
+}
+
+/** What a fragment has state of, with its partition: so that whoever restores reads no more than it needs. */
+function nodesOf({ sources, cells, sinks, shares }: Keyed): Record<string, string> {
+  const share = (node: string): string => {
+    const { partition, partitions } = shares?.get(node) ?? { partition: 0, partitions: 1 };
+    return `${partition}/${partitions}`;
+  };
+  const keys = [...sources.keys(), ...cells.keys(), ...sinks.keys()];
+  return Object.fromEntries(keys.map((key) => [key, share(key.split('+')[0] ?? key)]));
 }

@@ -85,4 +85,6 @@ export interface FragmentSnapshot {
   readonly partition: number;
   /** By node, which partition of how many was here: an image goes back only into the same. */
   readonly shares?: ReadonlyMap<string, { readonly partition: number; readonly partitions: number }>;
+  /** The checkpoint that it is of, where it was loaded from a region that was; never stored. */
+  readonly checkpoint?: number;
 }

@@ -21,14 +21,35 @@ type Hosts = ReadonlyMap<string, readonly Host[]>;
  * Hosts for every source, operator and sink. Nodes of `keep` stay where they are where that is still allowed. Throws `placement.…` with a problem for
  * every node that finds no place, and why: the fewest demands that exclude each other.
  */
-export function assign(plan: LogicalPlan, agents: readonly AgentInfo[], keep: Hosts = new Map()): Assignment {
-  return new Assigning(plan, agents, keep).run();
+export function assign(
+  plan: LogicalPlan,
+  agents: readonly AgentInfo[],
+  keep: Hosts = new Map(),
+  avoid: Avoid = NOTHING,
+): Placed {
+  return new Assigning(plan, agents, keep, avoid).run();
 }
+
+/** Sites that nothing new is placed on, and that whatever can leave leaves. */
+export interface Avoid {
+  readonly sites: ReadonlySet<string>;
+  /** Why a node that runs there has to stay, whatever other places there are; undefined where it may leave. */
+  readonly stays: (node: string) => string | undefined;
+}
+
+export interface Placed extends Assignment {
+  /** Nodes that stay at a site to be avoided. */
+  readonly left: readonly { readonly node: string; readonly site: string; readonly why: string }[];
+}
+
+const NOTHING: Avoid = { sites: new Set(), stays: () => undefined };
 
 class Assigning {
   readonly #plan: LogicalPlan;
   readonly #agents: readonly AgentInfo[];
   readonly #keep: Hosts;
+  readonly #avoid: Avoid;
+  readonly #left = new Map<string, Placed['left'][number]>();
   readonly #first: number;
   readonly #demands: ReadonlyMap<string, readonly Demand[]>;
   readonly #pairs: ReadonlyMap<string, ReadonlySet<string>>;
@@ -36,10 +57,11 @@ class Assigning {
   readonly #hosts = new Map<string, readonly Host[]>();
   #separated: ReadonlyMap<string, AgentInfo> = new Map();
 
-  constructor(plan: LogicalPlan, agents: readonly AgentInfo[], keep: Hosts) {
+  constructor(plan: LogicalPlan, agents: readonly AgentInfo[], keep: Hosts, avoid: Avoid) {
     this.#plan = plan;
     this.#agents = agents;
     this.#keep = keep;
+    this.#avoid = avoid;
     this.#first = firstWorker(`${plan.namespace}/${plan.name}`);
     const { nodes } = stayBounds(plan);
     this.#demands = new Map(
@@ -58,7 +80,7 @@ class Assigning {
     return [...this.#plan.sources, ...this.#plan.operators, ...this.#plan.sinks];
   }
 
-  run(): Assignment {
+  run(): Placed {
     if (this.#agents.length === 0)
       this.#report(undefined, 'placement.no-agent', 'there is no agent', 'start one: cloudskin agent --site NAME');
     else {
@@ -66,7 +88,7 @@ class Assigning {
       for (const node of this.#nodes) this.#place(node);
     }
     throwProblems(this.#problems);
-    return { nodes: this.#hosts };
+    return { nodes: this.#hosts, left: [...this.#left.values()] };
   }
 
   #place(node: Node): void {
@@ -83,15 +105,42 @@ class Assigning {
 
   /** Agents that the node may run on; reports where there is none. */
   #candidates(node: Node): readonly AgentInfo[] {
-    const demands = this.#demands.get(node.name) ?? [];
-    const allowed = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
+    const allowed = this.#allowed(node);
     const only = this.#separated.get(node.name);
-    if (allowed.length === 0) this.#reportConflict(node, demands);
+    if (allowed.length === 0) this.#reportNone(node);
     if (only !== undefined) return allowed.filter((agent) => agent === only);
     const partners = [...(this.#pairs.get(node.name) ?? [])];
     const free = allowed.filter((agent) => !partners.some((partner) => this.#isOn(partner, agent)));
     if (free.length === 0 && allowed.length > 0) this.#reportTaken(node, partners, allowed);
     return free;
+  }
+
+  /** Agents that meet the node's demands; none of a site to be avoided, unless it runs there and has to stay. */
+  #allowed({ name }: Node): readonly AgentInfo[] {
+    const demands = this.#demands.get(name) ?? [];
+    const all = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
+    const free = all.filter(({ site }) => !this.#avoid.sites.has(site));
+    const there = this.#keep.get(name)?.find(({ site }) => this.#avoid.sites.has(site));
+    if (there === undefined) return free;
+    const each = placementOf(name, this.#plan.placement)?.each;
+    const runsOnEach = each === undefined ? undefined : `it runs on each site that is or has "${each}"`;
+    const nowhere = free.length === 0 ? `no agent elsewhere ${wordsOf(demands)}` : undefined;
+    const why = this.#avoid.stays(name) ?? runsOnEach ?? nowhere;
+    if (why === undefined) return free;
+    this.#left.set(name, { node: name, site: there.site, why });
+    return all;
+  }
+
+  #reportNone(node: Node): void {
+    const demands = this.#demands.get(node.name) ?? [];
+    const others = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
+    if (others.length === 0) {
+      this.#reportConflict(node, demands);
+      return;
+    }
+    const sites = [...new Set(others.map(({ site }) => site))].join(', ');
+    const message = `"${node.name}" could only run on ${sites}, where nothing new is placed`;
+    this.#report(node, 'placement.drained', message, 'cloudskin drain SITE --undo lets a site take part again');
   }
 
   #isOn(partner: string, { site, agent }: AgentInfo): boolean {
@@ -207,8 +256,7 @@ class Assigning {
     const nodes = this.#nodes.flatMap((node): ApartNode[] => {
       const { name } = node;
       if (!this.#pairs.has(name) || this.#isSpread(node)) return [];
-      const demands = this.#demands.get(name) ?? [];
-      const allowed = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
+      const allowed = this.#allowed(node);
       return allowed.length === 0 ? [] : [{ name, candidates: nearest(allowed, this.#keep.get(name) ?? []) }];
     });
     const found = separate(nodes, this.#pairs);
@@ -234,8 +282,7 @@ class Assigning {
   #reportConflict(node: Node, demands: readonly Demand[]): void {
     const [first, ...rest] = conflict(demands, this.#agents);
     if (first === undefined) return;
-    const words = [first, ...rest].map(({ words: each }) => each).join(' and ');
-    const message = `no agent ${words}, as "${node.name}" needs`;
+    const message = `no agent ${wordsOf([first, ...rest])}, as "${node.name}" needs`;
     const shown = rest.length === 0 ? first.instead(this.#agents) : 'each alone can be met, all together cannot';
     this.#report(node, 'placement.no-agent', message, shown);
   }
@@ -249,6 +296,11 @@ class Assigning {
 /** What keeps no state may run partition by partition beside what it reads; a sink is one. */
 function follows(node: Node): boolean {
   return 'steps' in node && !keepsState(node);
+}
+
+/** As the end of `no agent …`. */
+function wordsOf(demands: readonly Demand[]): string {
+  return demands.length === 0 ? 'is there' : demands.map(({ words }) => words).join(' and ');
 }
 
 function agentNames(agents: readonly AgentInfo[]): string {

@@ -30,6 +30,7 @@ export function buildSink(
     options: chosen.options,
     ...(promises === undefined ? {} : { promises }),
     ...(value.delivery === undefined ? {} : { delivery: value.delivery }),
+    ...(value.location === 'any' ? { location: 'any' as const } : {}),
     place: build.place(path),
   };
 }

@@ -58,6 +58,7 @@ export async function buildSource(entry: Entry<SourceEntry>, build: Build): Prom
     ...replay(value, chosen, path, build),
     ...policyOf(value),
     ...memoryOf(value),
+    ...(value.location === 'any' ? { location: 'any' as const } : {}),
     ...(isSited ? { site: true as const } : {}),
     place: build.place(path),
   };

@@ -5,12 +5,14 @@ import type { Connector } from '../../../engine/graph/connector.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import type { Ports } from '../../../engine/ports.ts';
 import type { FragmentHost, FragmentStart } from '../../../engine/runtime/fragment-handle.ts';
+import { neededFragments } from '../../../engine/runtime/needed.ts';
 import { type FragmentStore, ThreadHost } from '../../../engine/runtime/thread-host.ts';
 import type { BlobStore } from '../../../engine/state/blobs.ts';
 import { type CheckpointStore, openCheckpoints } from '../../../engine/state/checkpoint-store.ts';
 import type { FragmentSaver } from '../../../engine/state/checkpoints.ts';
 import { objectsStore } from '../../../engine/state/objects.ts';
 import { createSaver } from '../../../engine/state/saver.ts';
+import type { FragmentSnapshot } from '../../../engine/state/state.ts';
 import { teeStore } from '../../../engine/state/tee.ts';
 import { NatsTransport } from '../../../engine/transport/nats.ts';
 import { ThreadTransport } from '../../../engine/transport/thread.ts';
@@ -91,15 +93,18 @@ export class SimulatedFragments implements FragmentHost {
     if (store === undefined) throw internalError('state.not-open', 'the store of a fragment is opened with it');
     const { namespace, app, region } = start.plan;
     const { ports, seams } = this.#options;
-    const checkpoints = seams.checkpoints(openCheckpoints({ namespace, app, region, store }));
+    const load = async (of: string, from: BlobStore, id: number): Promise<readonly FragmentSnapshot[]> => {
+      const checkpoints = seams.checkpoints(openCheckpoints({ namespace, app, region: of, store: from }));
+      const manifest = (await checkpoints.list()).find((one) => one.id === id)?.manifest;
+      if (manifest === undefined) throw externalError('state.no-checkpoint', `there is no checkpoint ${id}`);
+      const fragments = neededFragments(manifest.fragments, start.plan);
+      return Promise.all(fragments.map((fragment) => checkpoints.load(manifest, fragment)));
+    };
     return {
       saver: seams.saver(createSaver({ namespace, app, region, store, ports })),
-      load: async (id) => {
-        const manifest = (await checkpoints.list()).find((one) => one.id === id)?.manifest;
-        if (manifest === undefined) throw externalError('state.no-checkpoint', `there is no checkpoint ${id}`);
-        // all of them: nodes may have been in other fragments then
-        return Promise.all(manifest.fragments.map(({ fragment }) => checkpoints.load(manifest, fragment)));
-      },
+      load: (id) => load(region, store, id),
+      loadFrom: async (origin) =>
+        load(origin.region, await stateStore(this.#options, start.plan, origin.domain), origin.checkpoint),
     };
   }
 }
