@@ -121,12 +121,17 @@ export class Secured {
     writeFileSync(file, text.replace(preload, `${preload}\n  ${this.#foreign.getPublicKey()}: ${jwt}`));
   }
 
-  agent(site: string, ...flags: string[]): AgentProcess {
+  agent(site: string, ...flags: readonly string[]): AgentProcess {
+    return this.agentWith(site, {}, ...flags);
+  }
+
+  /** With more in its environment. */
+  agentWith(site: string, environment: Readonly<Record<string, string>>, ...flags: readonly string[]): AgentProcess {
     const found = this.book.sites.find(({ name }) => name === site);
     if (found === undefined) throw new Error(`no site ${site}`);
     const access = ['--nats', urlOf(this.book, found), '--creds', this.auth.credentials(agentUser(site))];
     const where = ['--site', site, '--tier', found.tier, '--data', this.path(`agent-${site}`), '--workers', '1'];
-    const agent = new AgentProcess([...where, ...access, ...this.#ca, ...flags]);
+    const agent = new AgentProcess([...where, ...access, ...this.#ca, ...flags], { environment });
     agent.start();
     this.#agents.push(agent);
     return agent;

@@ -33,6 +33,8 @@ export interface AgentStart {
   readonly more?: readonly string[];
   /** Of Node, in front of the program. */
   readonly node?: readonly string[];
+  /** Besides this process's environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Hears every line of its log. */
   readonly hear?: (line: string) => void;
 }
@@ -58,9 +60,10 @@ export class AgentProcess {
   }
 
   start(): void {
-    const { node = [], more = [], hear } = this.#given;
+    const { node = [], more = [], hear, environment = {} } = this.#given;
     const args = [...node, cliPath, 'agent', ...this.#args, ...more];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const env = { ...process.env, ...environment };
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     let rest = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text;
