@@ -12,7 +12,7 @@ import { BatchBuilder } from '../engine/batch/builder.ts';
 import { encodeSchema, IpcEncoder } from '../engine/batch/ipc.ts';
 import type { Schema } from '../engine/batch/types.ts';
 import { guestComponent, openOperator } from '../test/kit/guests.ts';
-import { against, type Benchmark, type BenchOptions, plain, quantile, type Result } from './harness.ts';
+import { against, type Benchmark, type BenchOptions, plain, quantile, type Result, sized } from './harness.ts';
 
 const SCHEMA: Schema = {
   fields: [
@@ -125,10 +125,10 @@ function report(size: string, memcpy: number[], lifter: number[], jco: number[],
 export const benchmark: Benchmark = {
   name: 'call',
   summary: 'a component call that hands a batch through, against memcpy and jco',
-  async run({ quick }: BenchOptions): Promise<readonly Result[]> {
+  async run(options: BenchOptions): Promise<readonly Result[]> {
     const directory = await mkdtemp(join(tmpdir(), 'cloudskin-call-'));
     try {
-      return await measure(await guestComponent({ pages: 64 }), directory, quick ? 2000 : 20_000);
+      return await measure(await guestComponent({ pages: 64 }), directory, sized(options, 20_000, 2000, 100));
     } finally {
       await rm(directory, { recursive: true });
     }

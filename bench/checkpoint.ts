@@ -15,7 +15,7 @@ import { openDirectory } from '../engine/state/directory.ts';
 import { PAGE } from '../engine/state/pages.ts';
 import { createSaver } from '../engine/state/saver.ts';
 import type { FragmentSnapshot } from '../engine/state/state.ts';
-import { type Benchmark, type BenchOptions, plain, quantile, type Result } from './harness.ts';
+import { type Benchmark, type BenchOptions, plain, quantile, type Result, sized } from './harness.ts';
 
 const BYTES = 64 * 2 ** 20;
 const PAGES = BYTES / PAGE;
@@ -120,7 +120,7 @@ async function save(snapshot: FragmentSnapshot, store: Store): Promise<FragmentR
   return receipt;
 }
 
-async function measure(subject: Subject, share: number, { quick }: BenchOptions): Promise<readonly Result[]> {
+async function measure(subject: Subject, share: number, options: BenchOptions): Promise<readonly Result[]> {
   const directory = await mkdtemp(join(tmpdir(), 'cloudskin-bench-'));
   try {
     const running = subject.open(share);
@@ -131,7 +131,7 @@ async function measure(subject: Subject, share: number, { quick }: BenchOptions)
     // the first one is of everything
     const first = await save(running.snapshot(), store);
     const pairs: Pair[] = [];
-    for (let round = 0; round < (quick ? 5 : 15); round++) {
+    for (let round = 0; round < sized(options, 15, 5, 1); round++) {
       pairs.push({ none: await work(running, undefined), some: await work(running, store) });
       await store.checkpoints.settled();
     }

@@ -14,7 +14,16 @@ import { parseType, type Schema } from '../engine/batch/types.ts';
 import { compareAnswers } from './csv/answers.ts';
 import { type Child, runChild } from './csv/child.ts';
 import { graphOf, writeData } from './csv/data.ts';
-import { against, type Benchmark, type BenchOptions, interleave, plain, quantile, type Result } from './harness.ts';
+import {
+  against,
+  type Benchmark,
+  type BenchOptions,
+  interleave,
+  plain,
+  quantile,
+  type Result,
+  sized,
+} from './harness.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cli = join(root, 'dist/cli/bin.js');
@@ -140,12 +149,12 @@ async function tenfold(directory: string, rows: number, single: number): Promise
   return against(result, { variant: OURS, value: single });
 }
 
-async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
+async function run(options: BenchOptions): Promise<readonly Result[]> {
   execFileSync(process.execPath, [join(root, 'tools/build.ts')], { stdio: 'ignore' });
   const directory = mkdtempSync(join(tmpdir(), 'cloudskin-csv-'));
-  const rows = quick ? 500_000 : 1_000_000;
+  const rows = sized(options, 1_000_000, 500_000, 20_000);
   try {
-    const results = await compare(directory, rows, quick ? 3 : 7);
+    const results = await compare(directory, rows, sized(options, 7, 3, 1));
     const single =
       results.find(({ variant, metric }) => variant === OURS && metric === 'peak-memory')?.value ?? Number.NaN;
     return [...results, await tenfold(directory, rows, single)];

@@ -17,8 +17,13 @@ export interface Result {
 }
 
 export interface BenchOptions {
-  /** Fewer rounds: the whole benchmark ends within 40 s. */
-  readonly quick: boolean;
+  /** `quick`: fewer rounds, the whole benchmark ends within 40 s. `trial`: one round over little, to see that it works; its figures mean nothing. */
+  readonly size: 'full' | 'quick' | 'trial';
+}
+
+/** How much of something, by the size that was asked for. */
+export function sized<T>({ size }: BenchOptions, full: T, quick: T, trial: T): T {
+  return size === 'full' ? full : size === 'quick' ? quick : trial;
 }
 
 /** A benchmark; `bench/main.ts` lists them all. A wrong answer is thrown, never reported as a figure. */

@@ -7,7 +7,7 @@ import type { Batch } from '../engine/batch/batch.ts';
 import { BatchBuilder } from '../engine/batch/builder.ts';
 import { IpcDecoder, IpcEncoder } from '../engine/batch/ipc.ts';
 import type { Schema } from '../engine/batch/types.ts';
-import { against, type Benchmark, type BenchOptions, interleave, type Result, type Variant } from './harness.ts';
+import { against, type Benchmark, type BenchOptions, interleave, type Result, sized, type Variant } from './harness.ts';
 
 /** 24 bytes a row, as the pipeline benchmark has. */
 const SCHEMA: Schema = {
@@ -90,7 +90,7 @@ async function measure(
   variants: readonly Variant[],
   options: BenchOptions,
 ): Promise<readonly Result[]> {
-  const rounds = options.quick ? 15 : 60;
+  const rounds = sized(options, 60, 15, 1);
   const timings = await interleave(variants, { rounds, warmup: 3, minSeconds: 0.02 });
   const speeds: readonly Result[] = variants.map(({ name }) => ({
     benchmark: 'ipc',

@@ -4,7 +4,7 @@
  * to its taking.
  */
 import { hasNats, NO_NATS, startNats } from '../test/kit/nats-server.ts';
-import { against, type Benchmark, type BenchOptions, plain, quantile, type Result } from './harness.ts';
+import { against, type Benchmark, type BenchOptions, plain, quantile, type Result, sized } from './harness.ts';
 import { type Outcome, Pair } from './nats/pair.ts';
 import { ROW_BYTES } from './nats/rows.ts';
 
@@ -26,7 +26,7 @@ export const benchmark: Benchmark = {
     const server = await startNats({ version, jetstream: false, config: 'max_pending: 1GB' });
     const pair = await Pair.start(server.url);
     try {
-      return [...(await throughput(pair, options)), ...(await latency(pair))];
+      return [...(await throughput(pair, options)), ...(await latency(pair, options))];
     } finally {
       pair.stop();
       await server.stop();
@@ -34,10 +34,10 @@ export const benchmark: Benchmark = {
   },
 };
 
-async function throughput(pair: Pair, { quick }: BenchOptions): Promise<Result[]> {
+async function throughput(pair: Pair, options: BenchOptions): Promise<Result[]> {
   const results: Result[] = [];
-  const rounds = quick ? 3 : 9;
-  const bytes = (quick ? 100 : 300) * KIB * KIB;
+  const rounds = sized(options, 9, 3, 1);
+  const bytes = sized(options, 300, 100, 2) * KIB * KIB;
   let best = 0;
   for (const size of SIZES) {
     const rows = Math.floor(size.bytes / ROW_BYTES);
@@ -49,8 +49,8 @@ async function throughput(pair: Pair, { quick }: BenchOptions): Promise<Result[]
     const ours = plain('nats', `channel, ${size.name}`, 'throughput', toMegabytes(rates.channel), 'MB/s');
     results.push(raw, against(ours, raw));
   }
-  const json = await medianRate(quick ? 2 : 5, () =>
-    pair.run({ variant: 'json', rows: 1, count: quick ? 100_000 : 400_000 }),
+  const json = await medianRate(sized(options, 5, 2, 1), () =>
+    pair.run({ variant: 'json', rows: 1, count: sized(options, 400_000, 100_000, 1_000) }),
   );
   const slow = plain('nats', 'one JSON message a row', 'rows', json, 'rows/s');
   return [...results, slow, against(plain('nats', 'channel', 'rows', best, 'rows/s'), slow)];
@@ -93,10 +93,10 @@ function median(values: readonly number[]): number {
   );
 }
 
-async function latency(pair: Pair): Promise<Result[]> {
+async function latency(pair: Pair, options: BenchOptions): Promise<Result[]> {
   const results: Result[] = [];
-  for (const linger of LINGERS) {
-    for (const rate of RATES) {
+  for (const linger of sized(options, LINGERS, LINGERS, LINGERS.slice(0, 1))) {
+    for (const rate of sized(options, RATES, RATES, RATES.slice(0, 1))) {
       const { latencies } = await pair.run({ variant: 'latency', rows: 0, count: 0, rate, linger });
       const sorted = latencies.toSorted((a, b) => a - b);
       const variant = `${rate / 1000}k rows/s, linger ${linger} ms`;

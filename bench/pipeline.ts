@@ -12,7 +12,16 @@ import { CompiledInput } from '../engine/cell/compiled-input.ts';
 import { instantiate } from '../engine/cell/compiled-module.ts';
 import type { CellPlan } from '../engine/compile/cell-plan.ts';
 import { openKernelCell } from '../engine/compile/kernels/chain.ts';
-import { against, type Benchmark, type BenchOptions, interleave, plain, type Result, type Variant } from './harness.ts';
+import {
+  against,
+  type Benchmark,
+  type BenchOptions,
+  interleave,
+  plain,
+  type Result,
+  sized,
+  type Variant,
+} from './harness.ts';
 import { assertSame, type Group, makeBatches, pipelinePlan, STEP, TABLE_SQL } from './pipeline/data.ts';
 import { runJavaScript } from './pipeline/javascript.ts';
 import { readLimit } from './pipeline/read-limit.ts';
@@ -31,12 +40,12 @@ export const benchmark: Benchmark = {
 /** 8 batches of 64K rows. */
 const ROWS = 524_288;
 
-async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
+async function run(options: BenchOptions): Promise<readonly Result[]> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const connection = await instance.connect();
   await connection.run(TABLE_SQL, { rows: ROWS });
   const results: Result[] = [];
-  for (const rate of RATES) results.push(...(await runRate(rate, connection, quick)));
+  for (const rate of RATES) results.push(...(await runRate(rate, connection, options)));
   connection.closeSync();
   instance.closeSync();
   return results;
@@ -45,7 +54,7 @@ async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
 async function runRate(
   { name, threshold }: (typeof RATES)[number],
   connection: DuckDBConnection,
-  quick: boolean,
+  size: BenchOptions,
 ): Promise<Result[]> {
   const plan = await pipelinePlan(threshold);
   const batches = makeBatches(plan.input, ROWS);
@@ -58,7 +67,7 @@ async function runRate(
     { name: 'typed-array-js', run: () => void runJavaScript(batches, threshold) },
     { name: 'duckdb-1-thread', run: async () => void (await statement.run()) },
   ];
-  const options = { rounds: quick ? 9 : 25, warmup: 2, minSeconds: 0.03 };
+  const options = { rounds: sized(size, 25, 9, 1), warmup: 2, minSeconds: sized(size, 0.03, 0.03, 0) };
   const timings = await interleave(variants, options);
   const kernels = await interleave([{ name: 'kernels', run: () => drive(openKernelCell(plan), batches) }], {
     rounds: 1,

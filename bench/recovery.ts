@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Benchmark, type BenchOptions, plain, quantile, type Result } from './harness.ts';
+import { type Benchmark, type BenchOptions, plain, quantile, type Result, sized } from './harness.ts';
 
 const CLI = fileURLToPath(new URL('../cli/bin.ts', import.meta.url));
 
@@ -118,8 +118,8 @@ async function checkpoints(directory: string, more: number): Promise<void> {
   while (newest() < until) await sleep(10);
 }
 
-async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
-  const times = (await embedded(quick ? 5 : 20)).toSorted((a, b) => a - b);
+async function run(options: BenchOptions): Promise<readonly Result[]> {
+  const times = (await embedded(sized(options, 20, 5, 1))).toSorted((a, b) => a - b);
   return [
     plain('recovery', 'embedded', 'kill to first new row, p50', quantile(times, 0.5), 'ms'),
     plain('recovery', 'embedded', 'kill to first new row, p99', quantile(times, 0.99), 'ms'),

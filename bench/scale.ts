@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { against, type Benchmark, type BenchOptions, plain, quantile, type Result } from './harness.ts';
+import { against, type Benchmark, type BenchOptions, plain, quantile, type Result, sized } from './harness.ts';
 
 const CHILD = fileURLToPath(new URL('./scale/child.ts', import.meta.url));
 const execute = promisify(execFile);
@@ -41,13 +41,13 @@ function median(runs: readonly Measured[]): Measured {
   return { rate: of(runs.map(({ rate }) => rate)), megabytes: of(runs.map(({ megabytes }) => megabytes)) };
 }
 
-async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
+async function run(options: BenchOptions): Promise<readonly Result[]> {
   const results: Result[] = [];
-  const rounds = quick ? 1 : 3;
-  const most = quick ? 1e7 : 1e8;
+  const rounds = sized(options, 3, 1, 1);
+  const most = sized(options, 1e8, 1e7, 1e5);
   const cases = [
     ...[1e5, 1e6, 1e7, 1e8].filter((rows) => rows <= most).map((rows) => ({ rows, keys: 1_000 })),
-    ...[1, 1e5, 1e6].map((keys) => ({ rows: 1e7, keys })),
+    ...[1, 1e5, 1e6].map((keys) => ({ rows: Math.min(1e7, most), keys })),
   ];
   for (const { rows, keys } of cases) {
     const name = `${rows.toExponential(0).replace('+', '')} rows, ${keys} keys`;

@@ -8,7 +8,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { against, type Benchmark, type BenchOptions, interleave, plain, quantile, type Result } from './harness.ts';
+import {
+  against,
+  type Benchmark,
+  type BenchOptions,
+  interleave,
+  plain,
+  quantile,
+  type Result,
+  sized,
+} from './harness.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cli = join(root, 'dist/cli/bin.js');
@@ -90,7 +99,7 @@ function writeInput(directory: string): void {
   writeFileSync(join(directory, 'graph.yaml'), GRAPH);
 }
 
-async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
+async function run(options: BenchOptions): Promise<readonly Result[]> {
   execFileSync(process.execPath, [join(root, 'tools/build.ts')], { stdio: 'ignore' });
   const directory = mkdtempSync(join(tmpdir(), 'cloudskin-startup-'));
   try {
@@ -103,7 +112,7 @@ async function run({ quick }: BenchOptions): Promise<readonly Result[]> {
         run: async () => void (await untilFirstByte([cli, 'run', '-q', 'graph.yaml'], directory)),
       },
     ];
-    const rounds = quick ? 7 : 21;
+    const rounds = sized(options, 21, 7, 1);
     const times = await interleave(variants, { rounds, warmup: 2 });
     const bare = (times.get('node-bare')?.median ?? Number.NaN) * 1000;
     const results = variants.map(({ name }) => {

@@ -24,8 +24,8 @@ const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ['npm install cloudskin', 'test/package/packed.test.ts installs the packed package'],
 ]);
 
-/** `--quick` benchmarks take most of a minute each; one round of each shows that the command works. */
-const environment = { ...process.env, CLOUDSKIN_BENCH_ROUNDS: '1', NO_COLOR: '1' };
+/** `--quick` benchmarks take most of a minute each; a trial of each shows that the command works. */
+const environment = { ...process.env, CLOUDSKIN_BENCH_TRIAL: '1', NO_COLOR: '1' };
 
 function sh(command: string): { readonly status: number | null; readonly output: string } {
   const { status, stdout, stderr } = spawnSync('bash', ['-c', command], {
