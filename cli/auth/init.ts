@@ -1,6 +1,6 @@
 /** `cloudskin auth init`: operator, accounts, users and servers of a new continuum. */
 import { join } from 'node:path';
-import { createAccount, createOperator } from '@nats-io/nkeys';
+import { createAccount, createOperator, createUser } from '@nats-io/nkeys';
 import { userError } from '../../engine/errors.ts';
 import { checkName } from '../cluster/agent-options.ts';
 import { findNatsServer } from '../cluster/nats-server.ts';
@@ -52,6 +52,7 @@ export async function makeAuth(
   directory.newKey('operator', createOperator());
   directory.newKey('account', createAccount());
   directory.newKey('system', createAccount());
+  directory.newKey('deployer', createUser());
   await issueUsers(directory, book, now);
   await issueServers(directory, book);
   directory.write(book);
@@ -149,5 +150,7 @@ function nextSteps(directory: AuthDirectory, book: Book): readonly string[] {
       (site) => `  cloudskin agent --site ${site.name} --tier ${site.tier} ${access(agentUser(site.name), site)}`,
     ),
     `  cloudskin deploy GRAPH ${access('admin', book.hub)}`,
+    `to run only what you signed: agent … --trust ${directory.key('deployer').getPublicKey()}`,
+    `  and deploy … --sign ${at('keys/deployer.nk')}`,
   ];
 }

@@ -14,6 +14,7 @@ export interface AgentFlags {
   readonly data?: string;
   readonly replicas?: string;
   readonly keyFile?: string;
+  readonly trust: readonly string[];
   readonly logLevel: string;
   readonly metrics?: string;
   readonly traces?: string;
@@ -36,6 +37,11 @@ export function collectLabel(text: string, sofar: readonly string[]): readonly s
   throw userError('agent.bad-label', `--label ${text}: expected a name, or name=value`, {
     hint: 'for example --label rack=7',
   });
+}
+
+/** Whether it is a key is seen when the agent starts. */
+export function collectTrusted(text: string, sofar: readonly string[]): readonly string[] {
+  return [...sofar, text];
 }
 
 /** A worker a core, but one core is left to talk, and two at least. */

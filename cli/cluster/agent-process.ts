@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import process from 'node:process';
 import { Agent } from '../../engine/cluster/agent.ts';
 import type { Log } from '../../engine/cluster/log.ts';
+import { checkPublicKey } from '../../engine/cluster/trust.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
@@ -26,6 +27,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   if (flags.name !== undefined) checkName('name', flags.name);
   const workers = workersOf(flags.workers);
   const replicas = replicasOf(flags.replicas);
+  const trusted = flags.trust.map(checkPublicKey);
   const keyFile = flags.keyFile === undefined ? {} : { keyFile: resolve(flags.keyFile) };
   const data = openDataDirectory(site, flags.data, flags.name);
   const log = agentLog(flags.logLevel, { site, agent: data.agent });
@@ -57,6 +59,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     ...{ disk, log, ...host },
     ...replicas,
     ...(await permittedApps(flags)),
+    ...(trusted.length === 0 ? {} : { trusted }),
   });
   observing.watch(agent, () => nats.connected);
   const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));

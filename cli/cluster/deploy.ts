@@ -1,9 +1,11 @@
 /** Hands a graph to the cluster and waits until it runs. */
+
+import { readFile } from 'node:fs/promises';
 import { encodePlan } from '../../engine/cluster/artifacts.ts';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument } from '../../engine/cluster/documents.ts';
 import type { RegionFigures } from '../../engine/cluster/status.ts';
-import { throwProblems } from '../../engine/errors.ts';
+import { throwProblems, userError } from '../../engine/errors.ts';
 import { deployProblems } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Parameters } from '../command.ts';
@@ -25,6 +27,7 @@ export interface DeployFlags extends NatsOptions {
   readonly wait: 'running' | 'rows' | 'none';
   readonly timeout: string;
   readonly json?: boolean;
+  readonly sign?: string;
 }
 
 export async function deployGraph(graph: string, flags: DeployFlags, terminal: Terminal): Promise<void> {
@@ -43,6 +46,7 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
         plan: shipped,
         parameters: Object.keys(flags.param),
         ...(flags.dropState === true ? { fresh: true } : {}),
+        ...(flags.sign === undefined ? {} : { seed: await readSeed(flags.sign) }),
       });
       const done = flags.wait === 'rows' ? hasRows : runs;
       const overview =
@@ -66,6 +70,14 @@ async function mustKeep(client: ClusterClient, plan: LogicalPlan): Promise<void>
   )
     return;
   mustKeepState(await client.logical(before.plan), plan, 'begin without any state: --drop-state');
+}
+
+async function readSeed(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw userError('auth.bad-key', `--sign: ${path} cannot be read`, { cause });
+  }
 }
 
 export function runs(region: RegionFigures | undefined): boolean {

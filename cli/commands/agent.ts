@@ -1,6 +1,6 @@
 /** `cloudskin agent`: the process of a site that hosts cells. */
 import { type Command, Option } from 'commander';
-import { type AgentFlags, collectLabel } from '../cluster/agent-options.ts';
+import { type AgentFlags, collectLabel, collectTrusted } from '../cluster/agent-options.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 import { METRICS, TRACE_EVERY, TRACES } from '../observe/flags.ts';
 
@@ -23,6 +23,12 @@ export const agent: CommandModule = {
       .option('--ca <file>', 'the authority behind its certificate; CLOUDSKIN_CA')
       .option('--workers <n>', 'threads that run cells; one less than there are cores unless given')
       .option('--data <dir>', 'what it must remember; ~/.cloudskin/agents/SITE unless given')
+      .option(
+        '--trust <key>',
+        'run only what this public key signed (deploy --sign); may be repeated',
+        collectTrusted,
+        [],
+      )
       .option('--key-file <file>', 'encrypt checkpoints with its key: 32 bytes, or as hexadecimal digits')
       .option('--replicas <n>', 'copies of the control documents, on a cluster of NATS servers')
       .option(...METRICS)

@@ -16,6 +16,7 @@ export const deploy: CommandModule = {
           .choices(['running', 'rows', 'none'])
           .default('running'),
       )
+      .option('--sign <file>', 'sign it by the nkey in this file, for agents that trust only signed plans')
       .option('--timeout <duration>', 'how long to wait', '60s')
       .option('--json', 'print one JSON object')
       .addHelpText(

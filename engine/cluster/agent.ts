@@ -47,6 +47,8 @@ export interface AgentOptions extends AgentName {
   readonly replicas?: number;
   /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
   readonly apps?: readonly string[];
+  /** Public keys: only plans that one of them signed are run; all unless given. */
+  readonly trusted?: readonly string[];
 }
 
 /** Milliseconds that `stop` gives to last checkpoints, and to letting go. */
@@ -256,6 +258,7 @@ export class Agent {
         host,
         log: this.#log,
       },
+      ...(this.#options.trusted === undefined ? {} : { trusted: this.#options.trusted }),
       tierOf: (app, site) => this.#assignments.tierOf(app, site),
       deliver: (wish, report) => this.#leading.deliver(wish, report),
       changed: () => this.#announcer.touch(),

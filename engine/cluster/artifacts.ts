@@ -11,7 +11,7 @@ import { parseValue, stringifyValue } from '../json.ts';
 import type { Objects } from '../nats/nats.ts';
 import type { AgentDisk } from './agent-disk.ts';
 import { shippedIn } from './components.ts';
-import { componentObject, planObject } from './names.ts';
+import { componentObject, planObject, signatureObject } from './names.ts';
 
 /** Plans kept in memory. */
 const KEPT = 16;
@@ -81,6 +81,20 @@ export class Plans {
     const digest = digestOf(bytes);
     await (await this.#objects()).put(componentObject(digest), bytes);
     return digest;
+  }
+
+  async keepSignature(digest: string, key: string, signature: Uint8Array): Promise<void> {
+    await (await this.#objects()).put(signatureObject(digest, key), signature);
+  }
+
+  /** Of a plan by a key; undefined where there is none. Believing it is the caller's. */
+  async signature(digest: string, key: string): Promise<Uint8Array | undefined> {
+    const name = signatureObject(digest, key);
+    const kept = await this.#disk?.artifact(name);
+    if (kept !== undefined) return kept;
+    const bytes = await (await this.#objects()).get(name);
+    if (bytes !== undefined) await this.#disk?.keepArtifact(name, bytes);
+    return bytes;
   }
 
   async #load(digest: string): Promise<unknown> {

@@ -5,7 +5,7 @@
  */
 import { wholeName } from '../compile/distribute/names.ts';
 import type { Channel, DistributedPlan, FragmentPlan } from '../compile/fragment-plan.ts';
-import { type CloudskinError, externalError } from '../errors.ts';
+import { type CloudskinError, userError } from '../errors.ts';
 import type { LogicalPlan, StreamRef } from '../graph/plan.ts';
 import { type Staying, stayBounds, stayProof, type Tier } from '../graph/stays.ts';
 import { type AgentName, agentLabel, sameAgent } from './documents.ts';
@@ -46,7 +46,7 @@ function checkChannels({ fragments }: DistributedPlan, fragment: FragmentPlan): 
 }
 
 function badPlan({ name }: FragmentPlan, what: string): CloudskinError {
-  return externalError('cluster.bad-plan', `the plan's fragment ${name} ${what}`, {
+  return userError('cluster.bad-plan', `the plan's fragment ${name} ${what}`, {
     hint: 'deploy the app again; where that does not help, somebody else writes plans: cloudskin auth says who may',
   });
 }
@@ -86,7 +86,7 @@ function boundsOf(
 }
 
 function leaves(bound: Staying, what: string): CloudskinError {
-  return externalError('placement.stays', `${stayProof(bound)}, and ${what}`, {
+  return userError('placement.stays', `${stayProof(bound)}, and ${what}`, {
     hint: 'the graph says what may not leave its tier, and the plan that was made of it would have it leave',
   });
 }

@@ -26,6 +26,7 @@ import { type AppName, ASK_SUBJECT, agentSubject, appKey, appLabel, assignmentKe
 import { isWrongRevision } from './region-records.ts';
 import type { Read } from './shape.ts';
 import { type AgentStatus, decodeStatus } from './status.ts';
+import { signPlan } from './trust.ts';
 
 /** Of compare-and-set against others who write the same document. */
 const ATTEMPTS = 20;
@@ -36,6 +37,8 @@ export interface DeployRequest {
   readonly parameters: readonly string[];
   /** Begin without the state of the revision before. */
   readonly fresh?: boolean;
+  /** Seed of the nkey that signs the plan. */
+  readonly seed?: string;
 }
 
 export class ClusterClient {
@@ -90,8 +93,12 @@ export class ClusterClient {
   }
 
   /** Safe when it resolves; what becomes of it is the coordinator's and the agents'. */
-  async deploy({ plan, parameters, fresh }: DeployRequest): Promise<AppDocument> {
+  async deploy({ plan, parameters, fresh, seed }: DeployRequest): Promise<AppDocument> {
     const digest = await this.#plans.keep(plan);
+    if (seed !== undefined) {
+      const { key, bytes } = signPlan(plan, seed);
+      await this.#plans.keepSignature(digest, key, bytes);
+    }
     const name = { namespace: plan.namespace, app: plan.name };
     return this.#change(name, (before) => ({
       ...withoutRestore(before),

@@ -70,3 +70,8 @@ export function planObject(digest: string): string {
 export function componentObject(digest: string): string {
   return `component/${digest}`;
 }
+
+/** The object that holds a signature of a plan, by the public key of who signed it; as stores take names, in small letters. */
+export function signatureObject(digest: string, key: string): string {
+  return `signature/${digest}/${key.toLowerCase()}`;
+}

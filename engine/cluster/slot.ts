@@ -19,6 +19,7 @@ import type { FragmentReport, FragmentTrouble, Wish } from './messages.ts';
 import type { AppName } from './names.ts';
 import { settledWithin } from './patience.ts';
 import type { FragmentPhase } from './status.ts';
+import { checkTrust } from './trust.ts';
 
 export interface AgentFragmentHost extends FragmentHost {
   /** Ends a worker thread, and with it all its fragments, where one of them does not let go. */
@@ -36,6 +37,8 @@ export interface SlotContext {
   readonly plans: Plans;
   readonly host: AgentFragmentHost;
   readonly log: Log;
+  /** Public keys: only what one of them signed is run. */
+  readonly trusted?: readonly string[];
   /** Of a site that has something of an app, where an assignment says so. */
   readonly tierOf?: (app: AppName, site: string) => 'edge' | 'cloud' | undefined;
 }
@@ -160,8 +163,11 @@ export class Slot {
     const plan = fragments.find(({ name }) => name === this.fragment);
     if (plan === undefined)
       throw externalError('cluster.no-fragment', `there is no fragment ${this.fragment} in the plan`);
-    mayRun(plan, this.#context.tier);
-    this.#check(distributed, plan, wish);
+    const refused = await this.#refused(distributed, plan, wish);
+    if (refused !== undefined) {
+      this.#enter(wish.epoch, 'opening');
+      return this.#isOver(refused);
+    }
     await this.#context.host.provide?.(shippedIn(plan), (digest) => plans.component(digest));
     if (!(await disk.claim(wish, wish.region, wish.epoch))) return this.#enter(wish.epoch, 'absent');
     this.#plan = plan;
@@ -170,9 +176,19 @@ export class Slot {
     await this.#start(plan, wish, logical.file);
   }
 
-  #check(distributed: DistributedPlan, plan: FragmentPlan, app: Wish): void {
-    const { name, tier, tierOf } = this.#context;
-    checkFragment(distributed, plan, { app, agent: name, tier, tierOf: (site) => tierOf?.(app, site) });
+  /** Why it is not run, until the user changes something. */
+  async #refused(distributed: DistributedPlan, plan: FragmentPlan, wish: Wish): Promise<CloudskinError | undefined> {
+    const { name, tier, tierOf, trusted, plans } = this.#context;
+    try {
+      mayRun(plan, tier);
+      checkFragment(distributed, plan, { app: wish, agent: name, tier, tierOf: (site) => tierOf?.(wish, site) });
+      if (trusted === undefined) return undefined;
+      await checkTrust(distributed, wish.distributed, trusted, (digest, key) => plans.signature(digest, key));
+      return undefined;
+    } catch (error) {
+      if (error instanceof CloudskinError && error.domain === 'user') return error;
+      throw error;
+    }
   }
 
   #enter(epoch: number, phase: FragmentPhase): void {
