@@ -4,6 +4,8 @@ import type { Log } from '../../engine/cluster/log.ts';
 import type { Span } from '../../engine/metrics/trace.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
+import { tidyCopies } from '../../engine/state/copies.ts';
+import { deleteRegion } from '../../engine/state/layout.ts';
 import { Stores } from './stores.ts';
 import { WorkerPool } from './worker-pool.ts';
 import type { WorkerSetup } from './worker-setup.ts';
@@ -16,18 +18,23 @@ export interface AgentHostOptions {
   readonly emit?: (span: Span) => void;
 }
 
-export type AgentHost = Pick<AgentOptions, 'host' | 'checkpoints' | 'dropState'>;
+export type AgentHost = Pick<AgentOptions, 'host' | 'checkpoints' | 'dropState' | 'copies'>;
 
 export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHostOptions): Promise<AgentHost> {
   const stores = await Stores.open(nats, setup.directory, setup.keyFile);
   return {
     host: new WorkerPool(workers, setup, log, emit),
-    checkpoints: async (region, domain, keep) =>
-      openCheckpoints({ ...region, keep, store: await stores.of(region, domain) }),
-    dropState: async (region, domain) => {
+    checkpoints: async (region, domain, keep, known) => {
+      const onProblem = (error: Error): void => {
+        log('warn', `old checkpoints were not deleted: ${error.message}`, { ...region, code: 'state.forget' });
+      };
       const store = await stores.of(region, domain);
-      const names = await store.list(`${region.namespace}/${region.app}/${region.region}/`);
-      for (const name of names) await store.delete(name);
+      return openCheckpoints({ ...region, keep, store, onProblem, ...(known === undefined ? {} : { known }) });
+    },
+    dropState: async (region, domain) => deleteRegion(await stores.of(region, domain), region),
+    copies: {
+      tidy: (region, domain, keep) => tidyCopies(region, stores.own, () => stores.shared(region, domain), keep),
+      drop: (region) => deleteRegion(stores.own, region),
     },
   };
 }

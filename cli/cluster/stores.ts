@@ -44,12 +44,29 @@ export class Stores {
   }
 
   /** Of an app; `domain` is the JetStream domain, absent for that of the agent's own server. */
-  async of({ namespace, app }: App, domain: string | undefined): Promise<BlobStore> {
+  async of(app: App, domain: string | undefined): Promise<BlobStore> {
+    return this.#sealed(teeStore([this.#disk, await this.#objects(app, domain)]));
+  }
+
+  /** The agent's own copies. */
+  get own(): BlobStore {
+    return this.#sealed(this.#disk);
+  }
+
+  /** What all agents share. */
+  async shared(app: App, domain: string | undefined): Promise<BlobStore> {
+    return this.#sealed(await this.#objects(app, domain));
+  }
+
+  #sealed(plain: BlobStore): BlobStore {
+    return this.#key === undefined ? plain : encryptedStore(plain, this.#key);
+  }
+
+  async #objects(app: App, domain: string | undefined): Promise<BlobStore> {
     const own = domain === undefined || domain === this.#nats.info.domain;
     const jetstream = own ? this.#nats.jetstream() : this.#nats.jetstream(domain);
-    const bucket = stateBucket({ namespace, app });
-    const plain = teeStore([this.#disk, objectsStore(await jetstream.objects(bucket), bucket)]);
-    return this.#key === undefined ? plain : encryptedStore(plain, this.#key);
+    const bucket = stateBucket(app);
+    return objectsStore(await jetstream.objects(bucket), bucket);
   }
 
   /** Of one partition of a source that cannot replay. */

@@ -30,4 +30,26 @@ describe('the disk of an agent', () => {
     expect(await again.claim(APP, 'main', 65_537)).toBe(false);
     expect(await again.claim(APP, 'main', 65_538)).toBe(true);
   });
+
+  it('goes on without a document that it cannot read, sets it aside, and says so', async () => {
+    const blobs = new MemoryBlobs();
+    const old = new TextEncoder().encode('{"format":1,"oldest":1,"app":"shop","agents":7}');
+    await blobs.put('assignments/default/shop.json', [old]);
+    await blobs.put('epochs.json', [new TextEncoder().encode('{"format":9,"oldest":9}')]);
+    const said: string[] = [];
+    const disk = new AgentDisk(blobs, (level, message, fields) => said.push(`${level} ${fields?.code} ${message}`));
+    await disk.open();
+    expect(await disk.assignments()).toEqual([]);
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^error cluster.newer-document epochs.json was written by .* kept as set-aside\/epochs.json/,
+      ),
+      expect.stringMatching(
+        /^error cluster.bad-document assignments\/default\/shop.json.* the agent goes on without it$/,
+      ),
+    ]);
+    expect(await blobs.get('set-aside/assignments/default/shop.json')).toEqual(old);
+    expect(await blobs.list('assignments/')).toEqual([]);
+    expect(await disk.claim(APP, 'main', 65_536)).toBe(true);
+  });
 });

@@ -2,6 +2,7 @@
  * What an agent keeps on its own disk, so that it goes on after a restart without a coordinator or an uplink, and so that no server restored
  * from an older disk can talk it back: the highest epochs it saw, the records of regions it led, assignments and plans.
  */
+import { CloudskinError } from '../errors.ts';
 import type { BlobStore } from '../state/blobs.ts';
 import {
   type AssignmentDocument,
@@ -13,6 +14,7 @@ import {
   type Versioned,
   versioned,
 } from './documents.ts';
+import type { Log } from './log.ts';
 import { type AppName, appLabel } from './names.ts';
 import { type Read, record, shape, whole } from './shape.ts';
 
@@ -28,14 +30,16 @@ const EPOCHS = 'epochs.json';
 
 export class AgentDisk {
   readonly #blobs: BlobStore;
+  readonly #log: Log | undefined;
   #highest = 0;
   readonly #regions = new Map<string, number>();
   /** Epochs that this process was the first to write. */
   readonly #claimed = new Map<string, number>();
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(blobs: BlobStore) {
+  constructor(blobs: BlobStore, log?: Log) {
     this.#blobs = blobs;
+    this.#log = log;
   }
 
   /** Before anything else is asked of it. */
@@ -126,7 +130,22 @@ export class AgentDisk {
 
   async #read<T extends Versioned>(name: string, read: Read<T>): Promise<T | undefined> {
     const bytes = await this.#blobs.get(name);
-    return bytes === undefined ? undefined : decodeDocument(read, bytes, name);
+    if (bytes === undefined) return undefined;
+    try {
+      return decodeDocument(read, bytes, name);
+    } catch (error) {
+      await this.#setAside(name, bytes, error);
+      return undefined;
+    }
+  }
+
+  /** What this version cannot read is as good as lost, and must not keep the agent from its work; the servers have all of it, too. */
+  async #setAside(name: string, bytes: Uint8Array, error: unknown): Promise<void> {
+    const code = error instanceof CloudskinError ? error.code : 'cluster.bad-document';
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#log?.('error', `${reason}; it is kept as set-aside/${name}, and the agent goes on without it`, { code });
+    await this.#blobs.put(`set-aside/${name}`, [bytes]);
+    await this.#blobs.delete(name);
   }
 }
 

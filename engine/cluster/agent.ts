@@ -13,6 +13,7 @@ import { Control } from './control.ts';
 import { Coordinator } from './coordinator.ts';
 import { type AgentName, type AssignmentDocument, encodeDocument, sameAgent, versioned } from './documents.ts';
 import { Hosting } from './hosting.ts';
+import { Housekeeping, type OwnCopies } from './housekeeping.ts';
 import { Leading } from './leading.ts';
 import { type Log, LogMemory } from './log.ts';
 import { answerLogs } from './log-requests.ts';
@@ -41,6 +42,8 @@ export interface AgentOptions extends AgentName {
   readonly log?: Log;
   readonly checkpoints: RegionContext['checkpoints'];
   readonly dropState: RegionContext['dropState'];
+  /** The agent's own copies of checkpoints; absent where it keeps none. */
+  readonly copies?: OwnCopies;
   /** Decides where fragments run, where the agent is of the cloud and coordinates; the compiler's unless given. */
   readonly place?: Place;
   /** Copies of the control documents, on a cluster of servers. */
@@ -72,6 +75,8 @@ export class Agent {
   readonly #announcer: Announcer;
   readonly #assignments: Assignments;
   readonly #coordinator: Coordinator | undefined;
+  readonly #housekeeping: Housekeeping | undefined;
+  #connection: Subscription | undefined;
   #answering: Subscription | undefined;
   #serial = 0;
   #leaving = false;
@@ -89,6 +94,7 @@ export class Agent {
       options.log?.(level, message, fields);
     };
     this.#control = this.#makeControl(known);
+    if (options.copies !== undefined) this.#housekeeping = new Housekeeping(ports, options.copies, this.#log);
     const plans = new Plans(() => this.#control.artifacts(), disk);
     const identity = { ...this.name, incarnation: this.incarnation };
     this.#announcer = new Announcer(nats, ports, identity, (nodes) => this.status(nodes));
@@ -112,7 +118,7 @@ export class Agent {
 
   /** Resolves when the agent is there for others; what it ran before is taken up in the background. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const disk = new AgentDisk(options.disk);
+    const disk = new AgentDisk(options.disk, options.log);
     await disk.open();
     const known = await disk.artifact(DOMAIN);
     const agent = new Agent(options, disk, known === undefined ? undefined : new TextDecoder().decode(known));
@@ -165,7 +171,8 @@ export class Agent {
     const until = ports.monotonic() + LAST_CHECKPOINTS;
     const working = (): boolean => leaders.some(({ phase }) => phase === 'running' || phase === 'stopping');
     while (working() && ports.monotonic() < until) await pause(ports, LOOK);
-    const closing = Promise.all([this.#leading.close(), this.#hosting.close(), this.#coordinator?.stop()]);
+    const parts = [this.#leading.close(), this.#hosting.close(), this.#coordinator?.stop(), this.#housekeeping?.stop()];
+    const closing = Promise.all(parts);
     if (!(await settledWithin(ports, LETTING_GO, closing))) this.#log('warn', 'not everything let go in time');
     this.#announcer.tell();
     this.#shut();
@@ -180,6 +187,7 @@ export class Agent {
   abandon(): void {
     this.#shut();
     void this.#assignments.stop();
+    void this.#housekeeping?.stop();
     void this.#coordinator?.stop();
     void this.#leading.close();
     void this.#hosting.close();
@@ -192,11 +200,16 @@ export class Agent {
     this.#announcer.start();
     await this.#assignments.start();
     this.#coordinator?.start();
+    this.#housekeeping?.kick();
+    this.#connection = nats.onStatus((status) => {
+      if (status === 'reconnected') this.#housekeeping?.kick();
+    });
     const { version: server, name } = nats.info;
     this.#log('info', `agent of site ${this.name.site} is here`, { tier, workers, version, server, serverName: name });
   }
 
   #shut(): void {
+    this.#connection?.close();
     this.#announcer.stop();
     this.#answering?.close();
     this.#neighbours.close();
@@ -206,6 +219,7 @@ export class Agent {
   #follow(assignment: AssignmentDocument): void {
     this.#hosting.follow(assignment);
     this.#leading.follow(assignment);
+    this.#housekeeping?.follow(assignment);
     this.#announcer.touch();
   }
 
@@ -229,13 +243,14 @@ export class Agent {
   }
 
   #makeLeading(): Leading {
-    const { nats, ports, checkpoints, dropState } = this.#options;
+    const { nats, ports, checkpoints, dropState, copies } = this.#options;
     const { name, incarnation } = this;
     const records = new RegionRecords((domain) => this.#control.regions(domain), this.#disk, this.#log);
     return new Leading(
       nats,
       {
         ...{ ports, name, incarnation, disk: this.#disk, records, log: this.#log, checkpoints, dropState },
+        putBack: async (region, domain, keep) => void (await copies?.tidy(region, domain, keep)),
         send: (wish) => this.#send(wish),
         // Who was never heard of may be out of earshot.
         isAlive: (other) => this.#neighbours.get(other) === undefined || this.#neighbours.isAlive(other),

@@ -1,6 +1,6 @@
 /** The checkpoint that a region starts from, of those that there are in a store. */
-import { userError } from '../errors.ts';
-import type { Checkpoints } from '../state/checkpoints.ts';
+import { externalError, userError } from '../errors.ts';
+import { type AssignmentDocument, sameAgent } from './documents.ts';
 import type { RegionContext, RegionName } from './region-context.ts';
 
 export interface Limits {
@@ -12,15 +12,45 @@ export interface Limits {
   readonly since: number;
 }
 
-/** Rejects with `state.no-checkpoint` or `state.no-sound-checkpoint` where there is nothing to start from, though there should be. */
+/** Whoever starts from it. */
+export interface Starting {
+  readonly name: RegionName;
+  readonly assignment: AssignmentDocument;
+  /** Others are waited for. */
+  readonly patient: boolean;
+}
+
+/** A region, where it is now or where it was. */
+export interface Former extends RegionName {
+  readonly domain: string | undefined;
+}
+
+/** Rejects with `state.not-whole` while other agents may put back what the store has lost; with `state.no-checkpoint` or `state.no-sound-checkpoint` where there is nothing to start from, though there should be. */
 export async function chooseCheckpoint(
   context: RegionContext,
-  name: RegionName,
-  store: Checkpoints,
+  starting: Starting,
+  { domain, ...name }: Former,
   { limit, exactly, since }: Limits,
 ): Promise<number> {
-  const { manifest, refused } = await store.newest(limit);
+  const { keep } = starting.assignment.checkpoint;
+  // going back on purpose is no going back of the store
+  const known = exactly ? undefined : { id: limit, epoch: since };
+  const store = await context.checkpoints(name, domain, keep, known);
+  let found = await store.newest(limit);
+  if (found.manifest?.id !== limit) {
+    await context.putBack(name, domain, keep);
+    found = await store.newest(limit);
+  }
+  const { manifest, refused } = found;
   const where = { namespace: name.namespace, app: name.app, region: name.region };
+  if (manifest?.id !== limit && starting.patient && hasOthers(context, starting)) {
+    const reason = because(refused.find(({ id }) => id === limit)?.problem);
+    throw externalError(
+      'state.not-whole',
+      `checkpoint ${limit} of region ${name.region} is not whole${reason}; other agents may have the rest`,
+      { retry: true },
+    );
+  }
   for (const { id, problem } of refused) {
     context.log('warn', `checkpoint ${id} is refused: ${problem}`, { ...where, checkpoint: id, code: 'state.refused' });
   }
@@ -35,6 +65,13 @@ export async function chooseCheckpoint(
   throw userError('state.no-sound-checkpoint', `no checkpoint of region ${name.region} can be used${because(reason)}`, {
     hint: 'deploy with --drop-state starts from the beginning and may repeat output',
   });
+}
+
+/** Whether other agents of the region are there, which may have copies. */
+function hasOthers(context: RegionContext, { name, assignment: { fragments } }: Starting): boolean {
+  return Object.values(fragments).some(
+    ({ region, host }) => region === name.region && !sameAgent(host, context.name) && context.isAlive(host),
+  );
 }
 
 function because(reason: string | undefined): string {

@@ -19,8 +19,15 @@ export interface RegionContext {
   readonly disk: AgentDisk;
   readonly records: RegionRecords;
   readonly log: Log;
-  /** The checkpoints of a region, on its own side of the network; `keep` of them. */
-  checkpoints(region: RegionName, domain: string | undefined, keep: number): Promise<Checkpoints>;
+  /** The checkpoints of a region, on its own side of the network; `keep` of them. `known`: the last that was complete. */
+  checkpoints(
+    region: RegionName,
+    domain: string | undefined,
+    keep: number,
+    known?: { readonly id: number; readonly epoch: number },
+  ): Promise<Checkpoints>;
+  /** Puts into the shared store what it has lost and this agent has copies of. */
+  putBack(region: RegionName, domain: string | undefined, keep: number): Promise<void>;
   /** Deletes all checkpoints of a region. */
   dropState(region: RegionName, domain: string | undefined): Promise<void>;
   /** To the agent of a fragment, which may be this one; may be lost. */

@@ -103,18 +103,17 @@ async function load(context: RegionContext, { name }: Heir, { region, domain, lo
 
 async function checkpointsOf(
   context: RegionContext,
-  { name, assignment }: Heir,
+  heir: Heir,
   { origin, record }: Found,
 ): Promise<readonly CheckpointOrigin[]> {
+  const { name, assignment } = heir;
   const isNew = record.deployed !== assignment.deployed;
   const restore = isNew ? assignment.restore : undefined;
   // What has run to its end runs again from the beginning when it is deployed again.
   if (record.finished && restore === undefined) return [];
   if (record.checkpoint === 0 && restore === undefined) return record.from ?? [];
   const { region, domain, since } = origin;
-  const former = { ...name, region };
-  const store = await context.checkpoints(former, domain, assignment.checkpoint.keep);
   const limits = { limit: restore ?? record.checkpoint, exactly: restore !== undefined, since };
-  const checkpoint = await chooseCheckpoint(context, former, store, limits);
+  const checkpoint = await chooseCheckpoint(context, heir, { ...name, region, domain }, limits);
   return [{ region, checkpoint, ...(domain === undefined ? {} : { domain }) }];
 }

@@ -74,15 +74,15 @@ type Past =
 
 /** What it goes on from. */
 async function pastOf(context: RegionContext, heir: Heir, region: RegionAssignment, from: StartFrom): Promise<Past> {
-  const { name, assignment } = heir;
+  const { name } = heir;
   switch (from.kind) {
     case 'beginning':
       return { kind: 'past', reserved: 0 };
     case 'handed':
       return { kind: 'past', origins: from.from, reserved: 0 };
     case 'checkpoint': {
-      const store = await context.checkpoints(name, region.domain, assignment.checkpoint.keep);
-      const checkpoint = await chooseCheckpoint(context, name, store, { ...from, since: region.since ?? 0 });
+      const limits = { ...from, since: region.since ?? 0 };
+      const checkpoint = await chooseCheckpoint(context, heir, { ...name, domain: region.domain }, limits);
       return { kind: 'past', checkpoint, reserved: 0 };
     }
     case 'origins': {

@@ -16,6 +16,21 @@ export interface Copies extends RegionName {
   readonly keep?: number;
 }
 
+/** All that an agent does for its copies now and then; resolves to the names of what it put back into the shared store. */
+export async function tidyCopies(
+  region: RegionName,
+  own: BlobStore,
+  shared: () => Promise<BlobStore>,
+  keep: number,
+): Promise<readonly string[]> {
+  // most agents have nothing of most regions
+  if ((await own.list(`${regionPath(region)}/`)).length === 0) return [];
+  const copies = { ...region, keep, own, shared: await shared() };
+  // a former leader's old manifests are no loss of the shared store
+  await forgetIn(copies);
+  return replenish(copies);
+}
+
 /** Deletes from the agent's own disk what no checkpoint needs that is kept in either place; resolves to how many blobs that were. */
 export async function forgetIn({ own, shared, keep, ...region }: Copies): Promise<number> {
   const all = await openCheckpoints({ ...region, store: teeStore([own, shared]) }).list();

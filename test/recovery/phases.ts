@@ -16,6 +16,7 @@ interface Line {
   readonly agent: string;
   readonly msg: string;
   readonly app?: string;
+  readonly region?: string;
   readonly fragment?: string;
   readonly epoch?: number;
 }
@@ -70,10 +71,10 @@ export class Phases {
   hear(text: string): void {
     const line = parse(text);
     if (line === undefined) return;
-    const { msg, site, agent, fragment, epoch = 0 } = line;
+    const { msg, site, agent, region, fragment, epoch = 0 } = line;
     if (msg === 'this agent is the coordinator now') this.coordinator = `${site}/${agent}`;
     // what an owner says that is none any more is no news of the region
-    if (line.app !== this.#app || epoch < this.#epoch) return;
+    if (line.app !== this.#app || region === undefined || epoch < this.#epoch) return;
     if (epoch > this.#epoch) {
       this.#epoch = epoch;
       this.#ready.clear();

@@ -41,10 +41,18 @@ interface App {
 
 /** As cli/cluster/stores.ts: on the agent's own disk and in the object store on the region's side. */
 export async function stateStore(options: FragmentsOptions, app: App, domain: string | undefined): Promise<BlobStore> {
-  const { nats, disk, seams } = options;
+  return options.seams.store(teeStore([options.disk, await sharedStore(options, app, domain)]));
+}
+
+/** What all agents of a region share. */
+export async function sharedStore(
+  { nats }: FragmentsOptions,
+  app: App,
+  domain: string | undefined,
+): Promise<BlobStore> {
   const jetstream = domain === undefined || domain === nats.info.domain ? nats.jetstream() : nats.jetstream(domain);
   const bucket = `cs-state-${app.namespace}-${app.app}`;
-  return seams.store(teeStore([disk, objectsStore(await jetstream.objects(bucket), bucket)]));
+  return objectsStore(await jetstream.objects(bucket), bucket);
 }
 
 export class SimulatedFragments implements FragmentHost {

@@ -7,9 +7,11 @@ import type { SimulatedNode } from '../../../engine/nats/simulated/node.ts';
 import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
 import type { CheckpointStore } from '../../../engine/state/checkpoint-store.ts';
 import { openCheckpoints } from '../../../engine/state/checkpoint-store.ts';
+import { tidyCopies } from '../../../engine/state/copies.ts';
+import { deleteRegion } from '../../../engine/state/layout.ts';
 import { SimulatedDisk } from '../disk/disk.ts';
 import type { Stage } from '../stage.ts';
-import { type FragmentsOptions, SimulatedFragments, stateStore } from './fragments.ts';
+import { type FragmentsOptions, SimulatedFragments, sharedStore, stateStore } from './fragments.ts';
 import { type Outside, outsideConnector } from './outside.ts';
 import type { Planted } from './plants.ts';
 import { type Overseer, WatchedHost } from './watched-host.ts';
@@ -94,10 +96,11 @@ export class Machine {
       log: (level, message) => {
         if (level !== 'debug') stage.say(`${node.name}: ${level}: ${message}`);
       },
-      checkpoints: (region, domain, keep) => checkpointsOf(own, region, domain, keep),
-      dropState: async ({ namespace, app, region }, domain) => {
-        const store = await stateStore(own, { namespace, app }, domain);
-        for (const name of await store.list(`${namespace}/${app}/${region}/`)) await store.delete(name);
+      checkpoints: (region, domain, keep, known) => checkpointsOf(own, region, domain, { keep, known }),
+      dropState: async (region, domain) => deleteRegion(await stateStore(own, region, domain), region),
+      copies: {
+        tidy: (region, domain, keep) => tidyCopies(region, own.disk, () => sharedStore(own, region, domain), keep),
+        drop: (region) => deleteRegion(own.disk, region),
       },
     });
     stage.say(`${node.name}: started`);
@@ -116,8 +119,13 @@ async function checkpointsOf(
   options: FragmentsOptions,
   region: RegionName,
   domain: string | undefined,
-  keep: number,
+  {
+    keep,
+    known,
+  }: { readonly keep: number; readonly known: { readonly id: number; readonly epoch: number } | undefined },
 ): Promise<CheckpointStore> {
   const store = await stateStore(options, region, domain);
-  return options.seams.checkpoints(openCheckpoints({ ...region, keep, store }));
+  return options.seams.checkpoints(
+    openCheckpoints({ ...region, keep, store, ...(known === undefined ? {} : { known }) }),
+  );
 }

@@ -1,0 +1,80 @@
+/**
+ * Keeps an agent's own copies of checkpoints in order: what no checkpoint needs any more is deleted, what a shared store has lost, because its server was restored
+ * from an older disk, is put back, and of apps that are undeployed nothing stays.
+ */
+import type { Ports } from '../ports.ts';
+import type { AssignmentDocument } from './documents.ts';
+import type { Log } from './log.ts';
+import { Loop } from './loop.ts';
+import { appLabel } from './names.ts';
+import type { RegionName } from './region-context.ts';
+import { messageOf } from './slot.ts';
+
+export interface OwnCopies {
+  /** Resolves to the names of what was put back into the shared store. */
+  tidy(region: RegionName, domain: string | undefined, keep: number): Promise<readonly string[]>;
+  drop(region: RegionName): Promise<void>;
+}
+
+/** Milliseconds between two rounds. */
+const EVERY = 5_000;
+
+export class Housekeeping {
+  readonly #copies: OwnCopies;
+  readonly #log: Log;
+  readonly #loop: Loop;
+  readonly #assignments = new Map<string, AssignmentDocument>();
+  readonly #dropped = new Map<string, number>();
+  /** Said once, until it goes well again. */
+  #failed = false;
+
+  constructor(ports: Ports, copies: OwnCopies, log: Log) {
+    this.#copies = copies;
+    this.#log = log;
+    this.#loop = new Loop(
+      ports,
+      async () => {
+        for (const assignment of [...this.#assignments.values()]) await this.#tidy(assignment);
+        this.#failed = false;
+        return EVERY;
+      },
+      (error) => this.#stumble(error),
+    );
+  }
+
+  follow(assignment: AssignmentDocument): void {
+    this.#assignments.set(appLabel(assignment), assignment);
+  }
+
+  /** Soon: the server may have been restored. */
+  kick(): void {
+    this.#loop.kick();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+  }
+
+  async #tidy(assignment: AssignmentDocument): Promise<void> {
+    const { namespace, app, revision, wanted, regions, checkpoint } = assignment;
+    const label = appLabel(assignment);
+    if (wanted === 'undeployed' && this.#dropped.get(label) === revision) return;
+    for (const [region, { domain }] of Object.entries(regions)) {
+      const name = { namespace, app, region };
+      if (wanted === 'undeployed') await this.#copies.drop(name);
+      else this.#tell(name, await this.#copies.tidy(name, domain, checkpoint.keep));
+    }
+    if (wanted === 'undeployed') this.#dropped.set(label, revision);
+  }
+
+  #tell(region: RegionName, put: readonly string[]): void {
+    if (put.length === 0) return;
+    const message = `${put.length} parts of checkpoints were put back into the shared store, which had lost them`;
+    this.#log('warn', message, { ...region, code: 'cluster.server-went-back' });
+  }
+
+  #stumble(error: unknown): void {
+    if (!this.#failed) this.#log('warn', `copies of checkpoints cannot be tidied: ${messageOf(error)}`);
+    this.#failed = true;
+  }
+}
