@@ -60,7 +60,7 @@ export class WorkerPool implements AgentFragmentHost {
     const workerData: WorkerData = { port };
     const thread = startThread(entry, { workerData, transferList: [port] });
     thread.onExit((reason) => {
-      this.#workers.delete(index);
+      if (this.#workers.get(index)?.thread === thread) this.#workers.delete(index);
       const why = reason === undefined ? '' : `: ${reason.message}`;
       if (!this.#closed) this.#log('error', `worker ${index} has died${why}`, { worker: index, code: 'worker.died' });
     });
@@ -76,6 +76,11 @@ export class WorkerPool implements AgentFragmentHost {
     });
     const worker = { host, thread };
     this.#workers.set(index, worker);
+    // one that could not be set up never will be: the next fragment gets another
+    host.ready().catch(() => {
+      if (this.#workers.get(index) === worker) this.#workers.delete(index);
+      void thread.terminate();
+    });
     return worker;
   }
 
