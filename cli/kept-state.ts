@@ -1,16 +1,26 @@
 /** Asked before a graph takes the place of one that has state: nothing of it is dropped without the user's word. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { compareStates } from '../engine/compile/compare-states.ts';
+import { compareStates, type StateChange } from '../engine/compile/compare-states.ts';
 import { externalError, type Problem, userError } from '../engine/errors.ts';
 import { isKnownVersion, plainPlan } from '../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../engine/graph/plan.ts';
 import { parseValue, stringifyValue } from '../engine/json.ts';
 
-/** Throws `state.would-drop` with everything that `after` would drop of the state of `before`; `way`: how to say that it may. */
-export function mustKeepState(before: LogicalPlan, after: LogicalPlan, way: string): void {
-  const { dropped } = compareStates(carried(before), carried(after));
-  if (dropped.length === 0) return;
+/**
+ * What becomes of the state of `before`. Throws `state.would-drop` with everything that `after` would drop of it; `way`: how to say that it may.
+ * `gone`: nodes that are not in the graph any more, as the user knows.
+ */
+export function mustKeepState(
+  before: LogicalPlan,
+  after: LogicalPlan,
+  way: string,
+  gone: ReadonlySet<string> = new Set(),
+): readonly StateChange[] {
+  const { changes, dropped: all } = compareStates(carried(before), carried(after));
+  const there = new Set([...after.sources, ...after.operators].map(({ name }) => name));
+  const dropped = all.filter(({ node }) => there.has(node) || !gone.has(node));
+  if (dropped.length === 0) return changes;
   const places = new Map([...after.sources, ...after.operators].map(({ name, place }) => [name, place]));
   const hint = `give it back its name and its meaning, or ${way}`;
   const problems = dropped.map(({ kind, node, reason }): Problem => {

@@ -5,6 +5,7 @@ import { encodePlan } from '../../engine/cluster/artifacts.ts';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument } from '../../engine/cluster/documents.ts';
 import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { StateChange } from '../../engine/compile/compare-states.ts';
 import { throwProblems, userError } from '../../engine/errors.ts';
 import { deployProblems } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
@@ -24,6 +25,7 @@ export interface DeployFlags extends NatsOptions {
   readonly param: Parameters;
   readonly namespace?: string;
   readonly dropState?: boolean;
+  readonly dropStateOf?: string;
   readonly wait: 'running' | 'rows' | 'none';
   readonly timeout: string;
   readonly json?: boolean;
@@ -41,7 +43,7 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
     await withCluster(flags, async ({ client }) => {
       progress.step(`deploying ${logical.name}`);
       const shipped = await shipComponents(logical, directory, (bytes) => client.keepComponent(bytes));
-      if (flags.dropState !== true) await mustKeep(client, shipped);
+      const changes = flags.dropState === true ? [] : await mustKeep(client, shipped, flags.dropStateOf);
       const document = await client.deploy({
         plan: shipped,
         parameters: Object.keys(flags.param),
@@ -52,7 +54,8 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
       const overview =
         flags.wait === 'none' ? undefined : await awaitApp(client, document, { progress, timeout, done });
       progress.end();
-      await say(document, overview, (performance.now() - began) / 1_000, flags, terminal);
+      const seconds = (performance.now() - began) / 1_000;
+      await say({ document, overview, changes, seconds }, flags, terminal);
     });
   } finally {
     progress.end();
@@ -60,7 +63,11 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
 }
 
 /** State of an app that was undeployed is gone; that of any other is kept or the deployment refused. */
-async function mustKeep(client: ClusterClient, plan: LogicalPlan): Promise<void> {
+async function mustKeep(
+  client: ClusterClient,
+  plan: LogicalPlan,
+  gone: string | undefined,
+): Promise<readonly StateChange[]> {
   const before = await client.app({ namespace: plan.namespace, app: plan.name });
   if (
     before === undefined ||
@@ -68,8 +75,9 @@ async function mustKeep(client: ClusterClient, plan: LogicalPlan): Promise<void>
     before.wanted === 'undeployed' ||
     before.plan === encodePlan(plan).digest
   )
-    return;
-  mustKeepState(await client.logical(before.plan), plan, 'begin without any state: --drop-state');
+    return [];
+  const way = 'let go of that of nodes that are gone: --drop-state-of NAMES, or of all of it: --drop-state';
+  return mustKeepState(await client.logical(before.plan), plan, way, new Set(gone?.split(',')));
 }
 
 async function readSeed(path: string): Promise<string> {
@@ -88,10 +96,15 @@ function hasRows(region: RegionFigures | undefined, { fragments }: AppOverview):
   return region?.phase === 'finished' || (runs(region) && fragments.some(({ rowsOut }) => rowsOut > 0));
 }
 
+interface Deployed {
+  readonly document: AppDocument;
+  readonly overview: AppOverview | undefined;
+  readonly changes: readonly StateChange[];
+  readonly seconds: number;
+}
+
 async function say(
-  document: AppDocument,
-  overview: AppOverview | undefined,
-  seconds: number,
+  { document, overview, changes, seconds }: Deployed,
   { json }: DeployFlags,
   terminal: Terminal,
 ): Promise<void> {
@@ -100,10 +113,22 @@ async function say(
     name,
     ...host,
   }));
-  if (json === true) return terminal.out(`${JSON.stringify({ namespace, app, revision, fragments })}\n`);
+  if (json === true)
+    return terminal.out(`${JSON.stringify({ namespace, app, revision, fragments, state: changes })}\n`);
+  const state = stateText(changes);
   const label = namespace === 'default' ? app : `${namespace}/${app}`;
-  if (overview === undefined) return terminal.out(`deployed ${label}, revision ${revision}\n`);
+  if (overview === undefined) return terminal.out(`deployed ${label}, revision ${revision}\n${state}`);
   const sites = [...new Set(fragments.map(({ site }) => site))];
   const where = `${plural(fragments.length, 'fragment')} on ${sites.join(', ')}`;
-  await terminal.out(`${label} runs: revision ${revision}, ${where}, after ${seconds.toFixed(1)} s\n`);
+  await terminal.out(`${label} runs: revision ${revision}, ${where}, after ${seconds.toFixed(1)} s\n${state}`);
+}
+
+/** A line for people; empty where there was no state before. */
+function stateText(changes: readonly StateChange[]): string {
+  const words = { kept: 'keeps the state of', new: 'begins anew:', dropped: 'drops the state of' } as const;
+  const parts = (['kept', 'new', 'dropped'] as const).flatMap((change) => {
+    const names = changes.filter((one) => one.change === change).map(({ node }) => node);
+    return names.length === 0 ? [] : [`${words[change]} ${names.join(', ')}`];
+  });
+  return parts.length === 0 ? '' : `${parts.join('; ')}\n`;
 }

@@ -1,21 +1,24 @@
 /** What is said of sites: listing, draining, forgetting. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import { externalError, userError } from '../../engine/errors.ts';
+import { type CloudskinError, externalError, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import type { Terminal } from '../terminal.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
 import { milliseconds } from './durations.ts';
-import { type Overview, overviewOf } from './overview.ts';
+import { type AppOverview, type Overview, overviewOf } from './overview.ts';
 import { Progress } from './progress.ts';
+import { appLabelOf } from './status-text.ts';
 import { columns } from './table.ts';
 
 export interface DrainFlags extends NatsOptions {
   readonly undo?: boolean;
-  readonly timeout: string;
+  readonly within: string;
 }
 
 const LOOK = 200;
+/** Of regions that have come to rest where they are. */
+const SETTLED: ReadonlySet<string> = new Set(['running', 'finished', 'stopped', 'failed']);
 
 interface Site {
   readonly site: string;
@@ -81,44 +84,85 @@ export async function forgetSite(name: string, flags: NatsOptions, terminal: Ter
 }
 
 export async function drainSite(name: string, flags: DrainFlags, terminal: Terminal): Promise<void> {
-  const timeout = milliseconds('--timeout', flags.timeout);
+  const within = milliseconds('--within', flags.within);
   const progress = new Progress(terminal);
   try {
     await withCluster(flags, async ({ client }) => {
       mustKnow(await overviewOf(client), name);
       await client.site(name, { draining: flags.undo !== true });
-      if (flags.undo === true) return terminal.out(`site ${name} takes part again\n`);
-      const left = await untilEmpty(client, name, timeout, progress);
+      if (flags.undo === true) return terminal.out(`site ${name} takes part again; nothing moves back by itself\n`);
+      const { stays, waits } = await untilLeft(client, name, within, progress);
       progress.end();
-      if (left.length === 0) return terminal.out(`site ${name} is empty\n`);
-      throw externalError('drain.left-behind', `${left.join(', ')} stay at ${name}`, {
-        hint: 'their placement names this site, or no other one fits; cloudskin status APP says more',
-      });
+      if (waits.length > 0) throw late(name, waits, flags.within);
+      if (stays.length === 0) return terminal.out(`site ${name} is empty\n`);
+      throw leftBehind(name, stays);
     });
   } finally {
     progress.end();
   }
 }
 
-/** Resolves to what has to stay: fragments by app. */
-async function untilEmpty(
+interface Left {
+  readonly app: string;
+  readonly node: string;
+  readonly why: string;
+}
+
+interface Progressing {
+  /** What has to stay. */
+  readonly stays: readonly Left[];
+  /** What has not left yet, or has not started again elsewhere. */
+  readonly waits: readonly string[];
+}
+
+async function untilLeft(
   client: ClusterClient,
   site: string,
-  timeout: number,
+  within: number,
   progress: Progress,
-): Promise<readonly string[]> {
-  const until = performance.now() + timeout;
+): Promise<Progressing> {
+  const until = performance.now() + within;
+  const concerned = new Set<string>();
   for (;;) {
     const { apps } = await overviewOf(client);
-    const there = apps.flatMap(({ document, assignment }) =>
-      Object.entries(assignment?.fragments ?? {}).flatMap(([fragment, { host }]) =>
-        host.site === site && document.wanted !== 'undeployed'
-          ? [{ name: `${document.app} ${fragment}`, stuck: (assignment?.troubles.length ?? 0) > 0 }]
-          : [],
-      ),
-    );
-    if (there.every(({ stuck }) => stuck) || performance.now() > until) return there.map(({ name }) => name);
-    progress.step(`waiting for ${there.length} to leave ${site}`);
+    const runsThere = ({ assignment }: AppOverview): boolean =>
+      Object.values(assignment?.fragments ?? {}).some(({ host }) => host.site === site);
+    for (const app of apps.filter(runsThere)) concerned.add(appLabelOf(app));
+    const all = apps.filter((app) => concerned.has(appLabelOf(app))).map((app) => leaving(app, site));
+    const waits = all.flatMap((one) => one.waits);
+    if (waits.length === 0 || performance.now() > until) return { stays: all.flatMap((one) => one.stays), waits };
+    progress.step(`waiting for ${waits.length} to leave ${site}`);
     await sleep(LOOK);
   }
+}
+
+function leaving({ document, assignment, regions }: AppOverview, site: string): Progressing {
+  const { app, wanted } = document;
+  if (assignment === undefined || wanted === 'undeployed') return { stays: [], waits: [] };
+  const stays = (assignment.left ?? []).flatMap(({ node, site: at, why }) => (at === site ? [{ app, node, why }] : []));
+  const nodes = Object.entries(assignment.nodes).flatMap(([node, hosts]) =>
+    hosts.some((host) => host.site === site) ? [node] : [],
+  );
+  const moving = nodes.filter((node) => !stays.some((one) => one.node === node)).map((node) => `${app} ${node}`);
+  const starting = Object.entries(assignment.regions).flatMap(([name, { epoch }]) => {
+    const region = regions.find((one) => one.region === name);
+    const isThere = region !== undefined && (region.epoch >= epoch || wanted !== 'running');
+    return isThere && SETTLED.has(region.phase) ? [] : [`${app}: region ${name}`];
+  });
+  return { stays, waits: [...moving, ...starting] };
+}
+
+function late(site: string, waits: readonly string[], within: string): CloudskinError {
+  const message = `not everything has left ${site} within ${within}: ${waits.slice(0, 5).join(', ')}`;
+  return externalError('drain.not-yet', message, {
+    retry: true,
+    hint: `it goes on by itself; cloudskin drain ${site} waits again`,
+  });
+}
+
+function leftBehind(site: string, stays: readonly Left[]): CloudskinError {
+  const all = stays.map(({ app, node, why }) => `${app}: "${node}" stays at ${site}: ${why}`);
+  return externalError('drain.left-behind', all.join('\n'), {
+    hint: `all else has left; place these elsewhere, or undeploy them, before ${site} goes away`,
+  });
 }

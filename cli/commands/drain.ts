@@ -11,10 +11,13 @@ export const drain: CommandModule = {
       .description('move away from a site what can move, and place nothing new there')
       .argument('<site>', 'the site')
       .option('--undo', 'let the site take part again')
-      .option('--timeout <duration>', 'how long to wait', '60s')
+      .option('--within <duration>', 'how long to wait for what moves', '30s')
       .addHelpText(
         'after',
-        examples(['cloudskin drain plant-7', 'names what must stay'], ['cloudskin drain plant-7 --undo', 'as before']),
+        examples(
+          ['cloudskin drain plant-7 --within 60s', 'names what must stay, and why'],
+          ['cloudskin drain plant-7 --undo', 'as before'],
+        ),
       )
       .action(async (site: string, flags: DrainFlags) => {
         const { drainSite } = await import('../cluster/sites.ts');

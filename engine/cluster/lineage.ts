@@ -74,12 +74,15 @@ function formerRegions(
   return [...found];
 }
 
-/** Nodes of the graph that keep something from batch to batch, or at sources and sinks from run to run. */
-function keepers({ sources, cells, sinks }: FragmentPlan): readonly string[] {
+/** What runs once a site is each site's own: `node@site`. Nodes of the graph that keep something from batch to batch, or at sources and sinks from run to run. */
+function keepers({ sources, cells, sinks, shares }: FragmentPlan): readonly string[] {
   const operators = cells
     .flatMap((cell) => cell.operators)
     .filter(({ steps }) => steps.some((step) => isStateful(step) || step.kind === 'component'));
-  return [...sources, ...operators, ...sinks].map(({ name }) => nodeOf(name));
+  return [...sources, ...operators, ...sinks].map(({ name }) => {
+    const site = shares.get(name)?.site;
+    return site === undefined ? nodeOf(name) : `${nodeOf(name)}@${site}`;
+  });
 }
 
 /** Between regions with a durable stream between them there is no common cut: rows are on their way in it. */
@@ -107,7 +110,7 @@ export function checkStreams(former: DistributedPlan | undefined, next: Distribu
   const nodes = new Set(next.fragments.flatMap(allNodes));
   for (const { id, node, to } of durableOf(former)) {
     const readers = former.fragments.find(({ name }) => name === to);
-    const isRead = nodes.has(node) && readers !== undefined && keepers(readers).some((reader) => nodes.has(reader));
+    const isRead = nodes.has(node) && readers !== undefined && allNodes(readers).some((reader) => nodes.has(reader));
     if (kept.has(id) || !isRead) continue;
     throw userError(
       'deploy.stream-changed',

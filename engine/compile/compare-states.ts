@@ -5,7 +5,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatType, type Schema } from '../batch/types.ts';
 import type { ComponentStep, LogicalPlan, OperatorNode, SourceNode } from '../graph/plan.ts';
-import { graphRegions } from '../graph/regions.ts';
 import { stateMismatch, stateSchema } from './state/aggregate-state.ts';
 
 export interface StateChange {
@@ -27,19 +26,8 @@ export interface StateComparison {
 export function compareStates(before: LogicalPlan, after: LogicalPlan): StateComparison {
   const sources = compareAll('source', stateful(before.sources), stateful(after.sources), sourceDifference);
   const operators = compareAll('operator', keeping(before), keeping(after), operatorDifference);
-  const changes = [...sources, ...operators].map(regionChange(before, after));
+  const changes = [...sources, ...operators];
   return { changes, dropped: changes.filter(({ change }) => change === 'dropped') };
-}
-
-/** State is found by its region: where that is another, it is not. */
-function regionChange(before: LogicalPlan, after: LogicalPlan): (change: StateChange) => StateChange {
-  const [was, is] = [graphRegions(before).of, graphRegions(after).of];
-  return (change) => {
-    const [former, now] = [was.get(change.node), is.get(change.node)];
-    if (change.change !== 'kept' || former === now) return change;
-    const reason = `it is checkpointed in the region ${now}, and was in ${former}: durable streams part the graph otherwise, or another source is the first`;
-    return { ...change, change: 'dropped', reason };
-  };
 }
 
 /** Sources that remember where they were. */
