@@ -202,12 +202,21 @@ function messagesOf({ frozen }: Prepared): Uint8Array[] {
   return (frozen ?? []).flatMap(unpackMessages);
 }
 
+/** One message on its way to the stream; under its id the server knows it again. */
+interface Sent {
+  readonly number: number;
+  readonly data: Uint8Array;
+  readonly messageId: string;
+}
+
 class PlainSink implements Sink {
   readonly #parts: SinkParts;
   readonly #under = new Set<Promise<void>>();
+  /** Not taken, or not known to be. */
+  #failed: { readonly sent: Sent; readonly error: unknown }[] = [];
   #bytes = 0;
   #rows = 0;
-  #error: unknown;
+  #count = 0;
 
   constructor(parts: SinkParts) {
     this.#parts = parts;
@@ -219,14 +228,13 @@ class PlainSink implements Sink {
     return this.#sendAll(encoder.encode(batch, nats.info.maxPayload - RESERVE));
   }
 
-  async flush(): Promise<void> {
-    await Promise.all(this.#under);
-    if (this.#error !== undefined) throw this.#error;
+  flush(): Promise<void> {
+    return this.#settle();
   }
 
   async close(): Promise<SinkReport> {
     try {
-      await this.flush();
+      await this.#settle();
     } finally {
       await this.#parts.nats.close();
     }
@@ -238,28 +246,47 @@ class PlainSink implements Sink {
   }
 
   async #sendAll(messages: readonly Uint8Array[]): Promise<void> {
-    for (const message of messages) {
-      while (this.#under.size > 0 && (this.#under.size >= WINDOW || this.#bytes + message.length > WINDOW_BYTES)) {
+    for (const data of messages) {
+      while (this.#under.size > 0 && (this.#under.size >= WINDOW || this.#bytes + data.length > WINDOW_BYTES)) {
         await Promise.race(this.#under);
       }
-      if (this.#error !== undefined) throw this.#error;
-      this.#bytes += message.length;
-      const sent: Promise<void> = this.#send(message).then(() => {
-        this.#bytes -= message.length;
-        this.#under.delete(sent);
-      });
-      this.#under.add(sent);
+      if (this.#failed.length > 0) await this.#settle();
+      this.#send({ number: this.#count++, data, messageId: randomUUID() });
     }
   }
 
-  /** Sent again, under one id, until it is taken: messages that follow may then come before it. */
-  async #send(message: Uint8Array): Promise<void> {
-    const { js, options, context } = this.#parts;
-    const messageId = randomUUID();
-    try {
-      await retrying({ ...options, signal: context.signal }, () => js.publish(options.subject, message, { messageId }));
-    } catch (error) {
-      this.#error ??= error;
-    }
+  /**
+   * Until all that was sent is in the stream. A connection that is lost takes the last of what was sent with it: that is sent again under its
+   * ids, in its order, before anything else is, so that rows stay in theirs.
+   */
+  async #settle(): Promise<void> {
+    await Promise.all(this.#under);
+    if (this.#failed.length === 0) return;
+    const { options, context } = this.#parts;
+    await retrying({ ...options, signal: context.signal }, async () => {
+      const again = this.#failed.map(({ sent }) => sent).toSorted((one, other) => one.number - other.number);
+      this.#failed = [];
+      for (const sent of again) this.#send(sent);
+      await Promise.all(this.#under);
+      const [first] = this.#failed;
+      if (first !== undefined) throw first.error;
+    });
+  }
+
+  #send(sent: Sent): void {
+    const { js, options } = this.#parts;
+    const { data, messageId } = sent;
+    this.#bytes += data.length;
+    const under: Promise<void> = js
+      .publish(options.subject, data, { messageId })
+      .then(
+        () => undefined,
+        (error: unknown) => void this.#failed.push({ sent, error }),
+      )
+      .then(() => {
+        this.#bytes -= data.length;
+        this.#under.delete(under);
+      });
+    this.#under.add(under);
   }
 }

@@ -6,6 +6,7 @@ export class Relay {
   readonly #target: number;
   readonly #sockets = new Set<Socket>();
   #cut = false;
+  #passed = 0;
 
   private constructor(target: number) {
     this.#target = target;
@@ -24,6 +25,11 @@ export class Relay {
   get port(): number {
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Bytes that the server has sent and clients have been given. */
+  get passed(): number {
+    return this.#passed;
   }
 
   /** Connections are reset, new ones as soon as they come. */
@@ -47,6 +53,9 @@ export class Relay {
       return;
     }
     const server = tcp(this.#target, '127.0.0.1');
+    server.on('data', (piece) => {
+      this.#passed += piece.length;
+    });
     for (const [one, other] of [
       [client, server],
       [server, client],
