@@ -9,7 +9,7 @@ import type { Parameters } from '../command.ts';
 import { plural } from '../figures.ts';
 import { loadGraph } from '../load.ts';
 import type { Terminal } from '../terminal.ts';
-import { AuthDirectory, type Book, type Site } from './book.ts';
+import { AuthDirectory, type Book, HUB, type Site } from './book.ts';
 import { agentUser, issueServers, issueUsers, placeOf, userNames } from './issue.ts';
 
 export interface GraphFlags {
@@ -36,7 +36,11 @@ export async function authGraph(graph: string, flags: GraphFlags, terminal: Term
   const distributed = distribute(logical, assign(logical, agents), { revision: 1 });
   const hosts = new Set(distributed.fragments.map(({ host }) => host.site));
   const hosting = book.sites.filter(({ name, tier }) => tier === 'cloud' || hosts.has(name));
-  const shares = hosting.map((site): [string, Permissions] => [site.name, permissionsOf(distributed, placeOf(site))]);
+  const domainOf = (site: string): string => book.sites.find(({ name }) => name === site)?.domain ?? HUB;
+  const shares = hosting.map((site): [string, Permissions] => [
+    site.name,
+    permissionsOf(distributed, placeOf(site), domainOf),
+  ]);
   await reissue(directory, { ...book, apps: { ...others, [label]: Object.fromEntries(shares) } });
   const lines = shares.map(
     ([site, { publish, subscribe }]) =>

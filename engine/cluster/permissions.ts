@@ -6,6 +6,7 @@
  * one filter), and whoever may not write a key cannot be made to by a stream of another's: only agents of the cloud make streams there.
  */
 import type { Channel, DistributedPlan, FragmentPlan } from '../compile/fragment-plan.ts';
+import { durableStream, durableSubject } from '../transport/durable/transport.ts';
 import {
   type AppName,
   ARTIFACTS_BUCKET,
@@ -103,23 +104,32 @@ function edgeDocuments({ domain, hub }: SitePlace): Permissions {
   };
 }
 
-/** The share of an app that a plan gives to a site: whatever its agents send, hear, read and write for it. */
-export function permissionsOf(plan: DistributedPlan, place: SitePlace): Permissions {
-  const { site } = place;
-  const here = plan.fragments.filter(({ host }) => host.site === site);
-  const regions = new Set(here.map(({ region }) => region));
-  const shares = [...regions].map((region) =>
-    regionShare(
-      plan.fragments.filter((fragment) => fragment.region === region),
-      region,
-      place,
-    ),
-  );
+/**
+ * The share of an app that a plan gives to a site: whatever its agents send, hear, read and write for it. `domainOf`: the JetStream domain beside
+ * another site.
+ */
+export function permissionsOf(
+  plan: DistributedPlan,
+  place: SitePlace,
+  domainOf: (site: string) => string,
+): Permissions {
+  const app = { namespace: plan.logical.namespace, app: plan.logical.name };
+  const here = plan.fragments.filter(({ host }) => host.site === place.site);
+  const siteOf = new Map(plan.fragments.map(({ name, host }) => [name, host.site]));
+  const nearOf = ({ from }: Channel): string => domainOf(siteOf.get(from) ?? '');
   return merged([
-    assignmentShare({ namespace: plan.logical.namespace, app: plan.logical.name }, place, here.length > 0),
+    assignmentShare(app, place, here.length > 0),
     ...here.map(fragmentShare),
-    ...shares,
+    ...here.map((fragment) => durableShare(fragment, place, nearOf)),
+    here.length > 0 ? checkpointShare(app, place) : NONE,
+    ...ledFrom(plan, place).map((fragments) => leaderShare(app, fragments, place)),
   ]);
+}
+
+/** The fragments of each region whose first is here: its leader is. */
+function ledFrom({ fragments }: DistributedPlan, { site }: SitePlace): readonly (readonly FragmentPlan[])[] {
+  const regions = Map.groupBy(fragments, ({ region }) => region);
+  return [...regions.values()].filter(([first]) => first?.host.site === site);
 }
 
 /** The documents that an edge reads of an app; agents of the cloud read all anyway, and make what edges keep beside them. */
@@ -150,32 +160,52 @@ function fragmentShare(fragment: FragmentPlan): Permissions {
   };
 }
 
-/** All but durable ones, which are streams: those within an agent may be between two after one was lost. */
+/** Those within an agent may be between two after one was lost. */
 function channelsOf(ends: readonly { readonly channels: readonly Channel[] }[]): readonly Channel[] {
-  return ends.flatMap(({ channels }) => channels).filter(({ transport }) => transport !== 'durable');
+  return ends.flatMap(({ channels }) => channels);
 }
 
-/** Checkpoints of a region that has fragments here; its record and its fragments, where it may be led from here. */
-function regionShare(fragments: readonly FragmentPlan[], region: string, place: SitePlace): Permissions {
-  const [first] = fragments;
-  if (first === undefined) return NONE;
-  const app = appOf(first);
-  const alone = fragments.every(({ host }) => host.site === place.site);
-  const where = alone ? [place.domain, place.hub] : [place.hub];
-  const domains = [...new Set(where)].map((name) => new Domain(name, place.domain));
-  const leads = first.host.site === place.site;
-  const record = `$KV.${REGIONS_BUCKET}.${regionKey(app, region)}`;
-  const led: Permissions = {
+/** Streams of durable channels: made and filled on the near side, read from the far one. */
+function durableShare(fragment: FragmentPlan, place: SitePlace, nearOf: (channel: Channel) => string): Permissions {
+  const app = appOf(fragment);
+  const isDurable = ({ transport }: Channel): boolean => transport === 'durable';
+  const near = new Domain(place.domain, place.domain);
+  const filled = channelsOf(fragment.outlets)
+    .filter(isDurable)
+    .flatMap(({ id }) => {
+      const address = { ...app, channel: id };
+      return [...near.keeps(durableStream(address)), durableSubject(address)];
+    });
+  const read = channelsOf(fragment.inlets)
+    .filter(isDurable)
+    .flatMap((channel) => {
+      const stream = durableStream({ ...app, channel: channel.id });
+      return new Domain(nearOf(channel), place.domain).readsAll(stream);
+    });
+  return { publish: [...filled, ...read], subscribe: [] };
+}
+
+/** Beside the site and in the centre: a region is where its fragments are, and goes on from where it was; in the cloud from any site. */
+function domainsOf({ tier, domain, hub }: SitePlace): readonly Domain[] {
+  return [...new Set([domain, hub, ...(tier === 'cloud' ? ['*'] : [])])].map((name) => new Domain(name, domain));
+}
+
+function checkpointShare(app: AppName, place: SitePlace): Permissions {
+  return { publish: domainsOf(place).flatMap((domain) => domain.objects(stateBucket(app))), subscribe: [] };
+}
+
+/** Records of regions of the app, and wishes to the fragments of one that may be led from here. */
+function leaderShare(app: AppName, fragments: readonly FragmentPlan[], place: SitePlace): Permissions {
+  // A region goes on from what others of the app were, once it has fenced them.
+  const records = `$KV.${REGIONS_BUCKET}.${regionKey(app, '*')}`;
+  const stream = `KV_${REGIONS_BUCKET}`;
+  return {
     publish: [
       ...fragments.map(({ name }) => wishSubject(app, name)),
-      ...domains.flatMap((domain) => [...domain.writes([record]), ...domain.gets(`KV_${REGIONS_BUCKET}`, [record])]),
+      ...domainsOf(place).flatMap((domain) => [...domain.writes([records]), ...domain.reads(stream, [records])]),
     ],
-    subscribe: [reportSubject(app, region)],
+    subscribe: fragments.slice(0, 1).map(({ region }) => reportSubject(app, region)),
   };
-  return merged([
-    leads ? led : NONE,
-    { publish: domains.flatMap((domain) => domain.objects(stateBucket(app))), subscribe: [] },
-  ]);
 }
 
 function appOf({ namespace, app }: FragmentPlan): AppName {
@@ -219,7 +249,7 @@ export function linkPermissions(
   return {
     // The link itself is watched for loops by subjects of its own.
     publish: [...users.publish.filter(passes), ...heard, '_INBOX.>', '$LDS.>', ...shared],
-    subscribe: [...users.subscribe, ...inboxes, '$LDS.>', ...shared],
+    subscribe: [...users.subscribe, ...inboxes, `$JS.${domain}.API.>`, '$LDS.>', ...shared],
     ...(users.denied === undefined ? {} : { denied: users.denied }),
   };
 }
@@ -260,6 +290,21 @@ class Domain {
   /** The last message of subjects, by direct gets. */
   gets(stream: string, subjects: readonly string[]): readonly string[] {
     return [...this.looks(stream), ...subjects.map((subject) => `${this.#api}.DIRECT.GET.${stream}.${subject}`)];
+  }
+
+  /** A stream of one's own: made, filled, looked up by number, trimmed, deleted. */
+  keeps(stream: string): readonly string[] {
+    const calls = ['MSG.GET', 'PURGE', 'DELETE'].map((what) => `${this.#api}.STREAM.${what}.${stream}`);
+    return [...this.makes(stream), ...calls];
+  }
+
+  /** Whole, in order. */
+  readsAll(stream: string): readonly string[] {
+    const consumer = `${this.#api}.CONSUMER`;
+    return [
+      ...this.looks(stream),
+      ...['CREATE', 'MSG.NEXT', 'INFO', 'DELETE'].map((what) => `${consumer}.${what}.${stream}.*`),
+    ];
   }
 
   /** Also in order, by pulls. */

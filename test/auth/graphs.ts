@@ -3,7 +3,7 @@
 export const ROWS = 9_000;
 
 /** From the edge into a file of the cloud. */
-export const graph = (name: string, rows: number): string => `
+export const graph = (name: string, rows: number, to = '{ tier: cloud }'): string => `
 apiVersion: cloudskin.dev/v1
 kind: Dataflow
 metadata: { name: ${name} }
@@ -14,6 +14,6 @@ spec:
     twice: { from: rows, select: { id: id, twice: id * 2 } }
   sinks:
     out: { from: twice, file: { path: ${name}.ndjson } }
-  placement: { rows: { site: plant }, twice: { site: plant }, out: { tier: cloud } }
+  placement: { rows: { site: plant }, twice: { site: plant }, out: ${to} }
   checkpoint: { every: 200ms }
 `;

@@ -28,6 +28,7 @@ export function securedContinuum(version: NatsVersion): void {
 async function startNumbers(secured: Secured): Promise<void> {
   await secured.permit(secured.graph('numbers.yaml', graph('numbers', 1_000_000)));
   await secured.permit(secured.graph('again.yaml', graph('again', ROWS)));
+  await secured.permit(secured.graph('alone.yaml', graph('alone', ROWS, '{ site: plant }')));
   await secured.startServers();
   for (const site of ['hub', 'plant', 'yard']) secured.agent(site);
   await secured.ready(3);

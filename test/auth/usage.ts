@@ -6,6 +6,11 @@ import type { Secured } from './secured.ts';
 
 export function usage(secured: () => Secured): void {
   it(
+    'an edge keeps what it runs alone beside itself, where the command line sees it',
+    () => runsAlone(secured()),
+    30_000,
+  );
+  it(
     'all commands work with the credentials of the command line, which open no channel',
     () => commandsWork(secured()),
     30_000,
@@ -44,4 +49,14 @@ async function rowsComeOutOnce(secured: Secured): Promise<void> {
   await secured.ok('resume', 'numbers');
   await secured.ok('undeploy', 'numbers');
   expect(secured.logs()).not.toContain('Permissions Violation');
+}
+
+async function runsAlone(secured: Secured): Promise<void> {
+  await secured.ok('deploy', secured.path('alone.yaml'), '--wait', 'rows');
+  await secured.region('alone', ({ checkpoint }) => checkpoint > 1);
+  const admin = await secured.admin();
+  const assignment = await admin.assignment({ namespace: 'default', app: 'alone' });
+  expect(Object.values(assignment?.regions ?? {}).map(({ domain }) => domain)).toEqual(['plant']);
+  expect(await secured.ok('checkpoint', 'list', 'alone')).toContain('complete');
+  await secured.ok('undeploy', 'alone', '--now');
 }
