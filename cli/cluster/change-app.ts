@@ -18,7 +18,7 @@ export interface Change {
   readonly done: (region: RegionFigures | undefined, overview: AppOverview) => boolean;
   /** As in "stopping shop" and "shop is stopped". */
   readonly doing: string;
-  readonly is: string;
+  readonly is: string | ((overview: AppOverview) => string);
   /** A region that has failed is as good as one that is stopped. */
   readonly mayFail?: boolean;
 }
@@ -27,16 +27,18 @@ export async function changeApp(app: string, flags: ChangeFlags, terminal: Termi
   const timeout = milliseconds('--timeout', flags.timeout);
   const { namespace } = flags;
   const progress = new Progress(terminal);
+  let is = '';
   try {
     await withCluster(flags, async ({ client }) => {
       await mustHaveApp(client, namespace, app);
       progress.step(`${change.doing} ${app}`);
       const document = await change.change(client, { namespace, app });
       const { done, mayFail = false } = change;
-      await awaitApp(client, document, { progress, timeout, done, mayFail });
+      const overview = await awaitApp(client, document, { progress, timeout, done, mayFail });
+      is = typeof change.is === 'string' ? change.is : change.is(overview);
     });
     progress.end();
-    await terminal.out(`${app} ${change.is}\n`);
+    await terminal.out(`${app} ${is}\n`);
   } finally {
     progress.end();
   }
@@ -61,4 +63,18 @@ export function isPaused(region: RegionFigures | undefined, { fragments }: AppOv
 export function isRunning(region: RegionFigures | undefined, { fragments }: AppOverview): boolean {
   const mine = fragments.filter((fragment) => fragment.region === region?.region);
   return region?.phase === 'finished' || (region?.phase === 'running' && mine.every(({ phase }) => phase !== 'paused'));
+}
+
+/** What `client.checkpoint` asked for is complete everywhere. */
+export function isTaken(region: RegionFigures | undefined, { document }: AppOverview): boolean {
+  return region?.phase === 'finished' || (region?.answered ?? 0) >= (document.asked ?? 0);
+}
+
+/** As in "shop has checkpoint 12". */
+export function checkpointsOf({ regions }: AppOverview): string {
+  const several = regions.length > 1;
+  const all = regions.map(
+    ({ region, checkpoint }) => `checkpoint ${checkpoint}${several ? ` of region ${region}` : ''}`,
+  );
+  return `has ${all.join(', ')}`;
 }

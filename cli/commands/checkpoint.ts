@@ -1,15 +1,20 @@
-/** `cloudskin checkpoint list|show|verify WHERE`: the checkpoints in a directory, or of an app in the NATS object stores of a cluster. */
+/** `cloudskin checkpoint take APP`, and `list|show|verify WHERE`: the checkpoints in a directory, or of an app in the NATS object stores of a cluster. */
 import type { Command } from 'commander';
 import type { CheckpointFlags, Place } from '../checkpoints/place.ts';
+import { type ChangeFlags, changeCommand } from '../cluster/change-command.ts';
 import { clusterCommand } from '../cluster/connect.ts';
 import { type CommandModule, EXIT_USAGE, examples, type Invocation } from '../command.ts';
+import type { Terminal } from '../terminal.ts';
 
 const WHERE = 'a directory that holds checkpoints, or the name of an app of a cluster';
 
 export const checkpoint: CommandModule = {
   name: 'checkpoint',
   define(program: Command, { terminal }: Invocation, finish: (status: number) => void): void {
-    const group = program.command('checkpoint').description('look at checkpoints: list, show, verify');
+    const group = program
+      .command('checkpoint')
+      .description('take checkpoints and look at them: take, list, show, verify');
+    defineTake(group, terminal);
     withOptions(group.command('list'))
       .description('list the checkpoints there are, and say which cannot be used')
       .addHelpText(
@@ -47,6 +52,19 @@ export const checkpoint: CommandModule = {
       );
   },
 };
+
+function defineTake(group: Command, terminal: Terminal): void {
+  changeCommand(group, 'take')
+    .description('have an app of a cluster take a checkpoint now; returns when it is complete')
+    .addHelpText('after', examples(['cloudskin checkpoint take shop', 'before something risky']))
+    .action(async (app: string, flags: ChangeFlags) => {
+      const { changeApp, checkpointsOf, isTaken } = await import('../cluster/change-app.ts');
+      await changeApp(app, flags, terminal, {
+        change: (client, name) => client.checkpoint(name),
+        ...{ done: isTaken, doing: 'asking for a checkpoint of', is: checkpointsOf },
+      });
+    });
+}
 
 function withOptions(command: Command): Command {
   return clusterCommand(command.argument('<where>', WHERE))

@@ -112,6 +112,20 @@ describe.skipIf(!has)(has ? 'agents' : `agents: ${NO_NATS.installed}`, () => {
     await cluster.until(([region]) => region?.phase === 'running');
   });
 
+  it('take a checkpoint when one is asked for, and say that it is the one', async () => {
+    await cluster.agent({ site: 'hub', tier: 'cloud' });
+    await cluster.agent({ site: 'plant', tier: 'edge' });
+    const name = { namespace: 'default', app: 'shop' };
+    await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+    await cluster.until(([region]) => region?.phase === 'running');
+    const { asked } = await cluster.client.checkpoint(name);
+    await cluster.until(([region]) => region?.answered === asked && region?.checkpoint === 1);
+    const again = await cluster.client.checkpoint(name);
+    await cluster.until(([region]) => region?.answered === again.asked && region?.checkpoint === 2);
+    await cluster.client.want(name, 'stopped');
+    await expect(cluster.client.checkpoint(name)).rejects.toMatchObject({ code: 'checkpoint.not-running' });
+  });
+
   it('stop with a last checkpoint and go on from it', async () => {
     const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
     await cluster.agent({ site: 'plant', tier: 'edge' });

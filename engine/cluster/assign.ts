@@ -38,18 +38,20 @@ export function emptyAssignment({ namespace, app }: AppDocument): AssignmentDocu
 export function withWish(assignment: AssignmentDocument, app: AppDocument, term: number): AssignmentDocument {
   const { drain: _, ...rest } = assignment;
   const drain = app.drain === undefined ? {} : { drain: app.drain };
-  return { ...rest, revision: app.revision, wanted: app.wanted, ...drain, term };
+  const asked = app.asked === undefined ? {} : { asked: app.asked };
+  return { ...rest, revision: app.revision, wanted: app.wanted, ...drain, ...asked, term };
 }
 
 /** What an assignment says of the app document that it was made of; for a server that has lost the document and not the assignment. */
 export function appOf(assignment: AssignmentDocument, known: AppDocument | undefined, now: number): AppDocument {
-  const { namespace, app, revision, deployed, wanted, plan, drain, restore, fresh } = assignment;
+  const { namespace, app, revision, deployed, wanted, plan, drain, restore, fresh, asked } = assignment;
   return {
     ...(known ?? { ...versioned, parameters: [] }),
     ...{ namespace, app, revision, deployed, wanted, plan, changed: now },
     ...(drain === undefined ? {} : { drain }),
     ...(restore === undefined ? {} : { restore }),
     ...(fresh === undefined ? {} : { fresh }),
+    ...(asked === undefined ? {} : { asked }),
   };
 }
 
@@ -80,7 +82,7 @@ export function assignmentOf(planned: Planned): AssignmentDocument {
   const fragments = Object.fromEntries(
     distributed.fragments.map(({ name, region, host }) => [name, { region, host: hostOf(host) }]),
   );
-  const { drain, restore, fresh } = app;
+  const { drain, restore, fresh, asked } = app;
   const { left: _, drain: __, restore: ___, fresh: ____, ...known } = before;
   return {
     ...known,
@@ -88,6 +90,7 @@ export function assignmentOf(planned: Planned): AssignmentDocument {
     ...(drain === undefined ? {} : { drain }),
     ...(restore === undefined ? {} : { restore }),
     ...(fresh === undefined ? {} : { fresh }),
+    ...(asked === undefined ? {} : { asked }),
     ...{ term, plan: app.plan, distributed: digest, checkpoint: checkpointPolicy(plan), fragments, troubles: [] },
     regions: regionsOf(planned),
     ...(planned.left.length === 0 ? {} : { left: planned.left }),

@@ -124,6 +124,23 @@ export class ClusterClient {
     }));
   }
 
+  /**
+   * Asks for a checkpoint besides those by the clock; a region has answered when its figures say so of this revision. Rejects with
+   * `checkpoint.not-running` where nothing runs that could take one.
+   */
+  checkpoint(name: AppName): Promise<AppDocument> {
+    return this.#change(name, (before) => {
+      const known = this.#known(name, before);
+      if (known.wanted !== 'running' && known.wanted !== 'paused') {
+        throw userError('checkpoint.not-running', `${appLabel(name)} is ${known.wanted}: there is nothing to take`, {
+          hint: `cloudskin resume ${name.app} starts it again`,
+        });
+      }
+      const revision = known.revision + 1;
+      return { ...known, revision, asked: revision, changed: this.#ports.now() };
+    });
+  }
+
   async site(site: string, change: Partial<Pick<SiteDocument, 'forgotten' | 'draining'>>): Promise<void> {
     await this.#write(siteKey(site), siteDocument, (before) => ({
       ...(before ?? { ...versioned, site, forgotten: false, draining: false }),

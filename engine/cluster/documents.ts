@@ -41,6 +41,8 @@ export interface AppDocument extends Versioned {
   readonly restore?: number;
   /** Start without the state of older revisions. */
   readonly fresh?: boolean;
+  /** The revision at which a checkpoint was asked for last. */
+  readonly asked?: number;
   /** Milliseconds since the epoch. */
   readonly changed: number;
 }
@@ -105,6 +107,7 @@ export interface AssignmentDocument extends Versioned {
   readonly drain?: boolean;
   readonly restore?: number;
   readonly fresh?: boolean;
+  readonly asked?: number;
   /** Of the coordinator's lease. */
   readonly term: number;
   /** Digest of the logical plan that `distributed` was made of. */
@@ -198,6 +201,7 @@ export const appDocument: Read<AppDocument> = shape<AppDocument>({
   parameters: list(text),
   restore: optional(whole),
   fresh: optional(flag),
+  asked: optional(whole),
   changed: whole,
 });
 
@@ -211,6 +215,7 @@ export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocu
   drain: optional(flag),
   restore: optional(whole),
   fresh: optional(flag),
+  asked: optional(whole),
   term: whole,
   plan: text,
   distributed: text,

@@ -15,6 +15,7 @@ export interface CheckpointFigures {
   readonly completed?: number;
   readonly took?: number;
   readonly bytes?: number;
+  readonly answered?: number;
 }
 
 /** Milliseconds after which a checkpoint that does not come about is given up: these, or so many times the interval. */
@@ -33,6 +34,9 @@ export class RegionCheckpoints {
   #nextId: number;
   #due: number;
   #asked = false;
+  /** The revision at which one was asked for last: of the next to begin, and of the one under way. */
+  #wanted = 0;
+  #answering = 0;
   #figures: CheckpointFigures;
   /** The last round of all is done: sinks may be closed. */
   isLastDone = false;
@@ -60,9 +64,10 @@ export class RegionCheckpoints {
     return Math.max(0, this.#round === undefined ? this.#due - now : SOON);
   }
 
-  /** Begins one as soon as the one under way, if any, is over. */
-  ask(): void {
+  /** Begins one as soon as the one under way, if any, is over; `revision`: of the app document that asks for it. */
+  ask(revision = 0): void {
     this.#asked = true;
+    this.#wanted = Math.max(this.#wanted, revision);
   }
 
   hear(report: FragmentReport): void {
@@ -95,6 +100,7 @@ export class RegionCheckpoints {
     if (this.isLastDone || !(last || this.#asked || ports.monotonic() >= this.#due)) return;
     if (this.#nextId > run.record.reserved) await this.#save({ reserved: this.#nextId + RESERVE });
     this.#asked = false;
+    this.#answering = this.#wanted;
     const id = this.#nextId++;
     this.#round = new Round(id, ports.now(), run.fragments, last);
     run.barrier = id;
@@ -123,7 +129,8 @@ export class RegionCheckpoints {
     run.commit = round.id;
     this.#tell('debug', round, 'is complete');
     const took = ports.now() - round.started;
-    this.#figures = { checkpoint: round.id, completed: ports.now(), took, bytes: round.bytes };
+    const figures = { checkpoint: round.id, completed: ports.now(), took, bytes: round.bytes };
+    this.#figures = this.#answering === 0 ? figures : { ...figures, answered: this.#answering };
   }
 
   async #save(change: { readonly checkpoint?: number; readonly reserved: number }): Promise<void> {

@@ -50,6 +50,8 @@ export class RegionLeader {
   #trouble: FragmentTrouble | undefined;
   /** The revision at which it failed for good, or was brought to a stop. */
   #settled = 0;
+  /** The last checkpoint that was asked for, by former runs. */
+  #answered = 0;
   #notBefore = 0;
   #startedAt = 0;
   #waitingSince: number | undefined;
@@ -90,6 +92,7 @@ export class RegionLeader {
     this.#target = this.#targetOf(assignment);
     if (assignment.revision !== before.revision) this.#trouble = undefined;
     if (assignment.deployed !== before.deployed) this.#policy.progressed();
+    if ((assignment.asked ?? 0) > (before.asked ?? 0)) this.#checkpoints?.ask(assignment.asked);
     this.#loop.kick();
   }
 
@@ -99,12 +102,6 @@ export class RegionLeader {
     if (report.epoch > run.epoch && run.fragments.includes(report.fragment)) run.inDoubt = true;
     else if (!run.hear(report)) return;
     this.#checkpoints?.hear(report);
-    this.#loop.kick();
-  }
-
-  /** Asks for a checkpoint besides those by the clock. */
-  checkpoint(): void {
-    this.#checkpoints?.ask();
     this.#loop.kick();
   }
 
@@ -191,7 +188,9 @@ export class RegionLeader {
     const { run, store, firstCheckpoint } = taken;
     this.#run = run;
     this.#wishes = new Wishes(this.#context, run);
+    this.#answered = this.#checkpoints?.figures.answered ?? this.#answered;
     this.#checkpoints = new RegionCheckpoints(this.#context, run, store, assignment.checkpoint.every, firstCheckpoint);
+    if ((assignment.asked ?? 0) > this.#answered) this.#checkpoints.ask(assignment.asked);
     this.#concluding = undefined;
     this.#waitingSince = undefined;
     this.#trouble = undefined;

@@ -96,6 +96,8 @@ export interface RegionFigures {
   readonly completed?: number;
   readonly took?: number;
   readonly bytes?: number;
+  /** The last checkpoint that was asked for at this revision of the app document, or before, is complete. */
+  readonly answered?: number;
   readonly trouble?: Trouble;
 }
 
@@ -197,6 +199,7 @@ const regionFigures = shape<RegionFigures>({
   completed: optional(figure),
   took: optional(figure),
   bytes: optional(figure),
+  answered: optional(whole),
   trouble: optional(trouble),
 });
 

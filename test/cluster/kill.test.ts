@@ -75,6 +75,7 @@ describe.skipIf(!has)(has ? 'a continuum of processes' : `a continuum of process
     await sleep(1_000);
     hub.start();
     await until((now) => now.epoch === epoch && now.phase === 'running');
+    expect(await continuum.ok('checkpoint', 'take', 'numbers')).toMatch(/^numbers has checkpoint \d+\n$/);
     await mustBeWhole();
     expect(await continuum.region('numbers')).toMatchObject({ restarts: 0 });
   });

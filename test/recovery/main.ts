@@ -57,4 +57,6 @@ async function main(): Promise<void> {
   process.exitCode = outcome.faults.length === 0 ? 0 : 1;
 }
 
+// so that what it started ends with it
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 await main();

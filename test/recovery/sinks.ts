@@ -41,9 +41,9 @@ function fileSink(directory: string): OutputSink {
 function jetStreamSink(directory: string, hub: () => string): OutputSink {
   return {
     connector: (round) =>
-      `jetstream: { url: "${hub()}", subject: "out.${round}", create: { stream: OUT_${round} }, payload: ndjson }`,
+      `jetstream: { url: "${hub()}", subject: "out.${round}", create: { stream: OUT_${round} }, format: ndjson }`,
     rows: (round) =>
-      copied(directory, round, `jetstream: { url: "${hub()}", stream: OUT_${round}, follow: false, payload: ndjson }`),
+      copied(directory, round, `jetstream: { url: "${hub()}", stream: OUT_${round}, follow: false, format: ndjson }`),
     close: async () => undefined,
   };
 }
