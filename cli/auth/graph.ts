@@ -21,6 +21,9 @@ export interface GraphFlags {
   readonly remove?: boolean;
 }
 
+/** What was let in before stays as it was until it connects again. */
+const RESTART = 'restart the leaf nodes and agents that are running';
+
 export async function authGraph(graph: string, flags: GraphFlags, terminal: Terminal): Promise<void> {
   const directory = new AuthDirectory(flags.dir);
   const book = directory.read();
@@ -30,7 +33,7 @@ export async function authGraph(graph: string, flags: GraphFlags, terminal: Term
   const { [label]: _, ...others } = book.apps;
   if (flags.remove === true) {
     await reissue(directory, { ...book, apps: others });
-    return terminal.out(`${label}: taken back; agents use their new credentials when they connect next\n`);
+    return terminal.out(`${label}: taken back; bring the new credentials to the sites, and ${RESTART}\n`);
   }
   const agents = book.sites.flatMap((site) => agentsOf(site, flags));
   const distributed = distribute(logical, assign(logical, agents), { revision: 1 });
@@ -46,7 +49,7 @@ export async function authGraph(graph: string, flags: GraphFlags, terminal: Term
     ([site, { publish, subscribe }]) =>
       `  ${agentUser(site)}: ${plural(publish.length, 'subject')} to publish, ${subscribe.length} to subscribe`,
   );
-  const where = `issued anew in ${directory.path}/creds; bring them to the sites, servers need nothing`;
+  const where = `issued anew in ${directory.path}/creds: bring them to the sites, and ${RESTART}`;
   await terminal.out(`${label}:\n${lines.join('\n')}\n${where}\n`);
 }
 
