@@ -15,6 +15,8 @@ export interface ProcessRecord {
   /** As the system tells when it was started. */
   readonly started: string;
   readonly log: string;
+  /** How it was started, to do it again. */
+  readonly launch?: { readonly command: string; readonly args: readonly string[] };
 }
 
 const LOOK = 50;
@@ -40,7 +42,7 @@ export function startDetached(
         hint: `see ${log}`,
       });
     }
-    return { name, pid, started, log };
+    return { name, pid, started, log, launch: { command, args } };
   } finally {
     closeSync(output);
   }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { externalError, userError } from '../../engine/errors.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import { type LocalAuth, type LocalPorts, secureLocal } from '../auth/local.ts';
-import { credentials, withCluster } from './connect.ts';
+import { credentials } from './connect.ts';
 import { deleteUpState, home, readUpState, type UpState, writeUpState } from './home.ts';
 import {
   findNatsServer,
@@ -19,25 +19,27 @@ import {
 } from './nats-server.ts';
 import { endProcess, isRunning, type ProcessRecord, startDetached } from './processes.ts';
 import type { Progress } from './progress.ts';
+import { agentsReady, environmentOf, mustRun, repairContinuum } from './up-repair.ts';
 
 export interface UpOptions {
   readonly natsServer?: string;
   readonly workers?: string;
   readonly port: string;
+  readonly watch?: boolean;
   /** With credentials and TLS. */
   readonly auth?: boolean;
 }
 
 /** Milliseconds. */
 const SERVER_READY = 15_000;
-const AGENTS_READY = 20_000;
 const AGENT_ENDS = 6_000;
 const SERVER_ENDS = 5_000;
 const LOOK = 50;
 
-/** Resolves when both agents are there; stops what it started where it cannot. */
-export async function startContinuum(options: UpOptions, progress: Progress): Promise<UpState> {
-  mustBeDown();
+/** Resolves when both agents are there; stops what it started where it cannot. What is up in part is made whole. */
+export async function startContinuum(options: UpOptions, progress: Progress): Promise<Upped> {
+  const known = await repaired(options, progress);
+  if (known !== undefined) return known;
   const binary = findNatsServer(options.natsServer);
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -46,7 +48,7 @@ export async function startContinuum(options: UpOptions, progress: Progress): Pr
   const up = new Continuum(binary, options);
   try {
     await up.start(port, progress);
-    return up.state;
+    return { state: up.state };
   } catch (error) {
     progress.step('stopping what was started');
     await stopContinuum(up.state, progress);
@@ -54,18 +56,22 @@ export async function startContinuum(options: UpOptions, progress: Progress): Pr
   }
 }
 
-function mustBeDown(): void {
+/** `started`: what had ended and was started again; absent where all was started. */
+export interface Upped {
+  readonly state: UpState;
+  readonly started?: readonly string[];
+}
+
+/** Throws `up.already` where all of it runs, unless it is to be watched. */
+async function repaired({ watch }: UpOptions, progress: Progress): Promise<Upped | undefined> {
   const state = readUpState();
   const running = state?.processes.filter(isRunning) ?? [];
-  if (running.length === 0) return;
-  const dead = (state?.processes.length ?? 0) - running.length;
-  throw userError(
-    'up.already',
-    `a continuum is up already at ${state?.hub}${dead > 0 ? `, though ${dead} of its processes have ended` : ''}`,
-    {
-      hint: 'cloudskin down stops it',
-    },
-  );
+  if (state === undefined || running.length === 0) return undefined;
+  if (running.length === state.processes.length && watch !== true) {
+    throw userError('up.already', `a continuum is up already at ${state.hub}`, { hint: 'cloudskin down stops it' });
+  }
+  const started = await repairContinuum(state, progress);
+  return { state: readUpState() ?? state, started };
 }
 
 class Continuum {
@@ -98,7 +104,7 @@ class Continuum {
     progress.step('starting the agents of sites cloud and edge');
     this.#agent('cloud', hub.url);
     this.#agent('edge', leaf.url);
-    await this.#agentsReady(progress);
+    await agentsReady(this.state, progress);
   }
 
   /** Their configurations, and how they are reached. */
@@ -120,11 +126,15 @@ class Continuum {
       ...(workers === undefined ? [] : ['--workers', workers]),
       ...(this.#auth === undefined ? [] : ['--creds', this.#auth.agent(site), '--ca', this.#auth.ca]),
     ];
-    // What the shell says of NATS is meant for other commands, not for these agents.
-    const { CLOUDSKIN_NATS: _url, CLOUDSKIN_CREDS: _creds, CLOUDSKIN_CA: _ca, ...environment } = process.env;
     const name = `agent-${site}`;
     this.#keep(
-      startDetached(name, process.execPath, [...process.execArgv, bin(), ...args], this.#log(name), environment),
+      startDetached(
+        name,
+        process.execPath,
+        [...process.execArgv, bin(), ...args],
+        this.#log(name),
+        environmentOf(name),
+      ),
     );
   }
 
@@ -141,15 +151,10 @@ class Continuum {
     writeUpState(this.state);
   }
 
-  #mustRun(): void {
-    const dead = this.state.processes.find((record) => !isRunning(record));
-    if (dead !== undefined) throw externalError('up.ended', `${dead.name} has ended`, { hint: `see ${dead.log}` });
-  }
-
   async #ready(url: string): Promise<void> {
     const until = performance.now() + SERVER_READY;
     for (;;) {
-      this.#mustRun();
+      mustRun(this.state);
       try {
         const access = credentials({ nats: url, ...this.#access });
         return await (await connectNats({ servers: url, name: 'cloudskin up', timeout: 1_000, ...access })).close();
@@ -159,26 +164,6 @@ class Continuum {
       }
       await sleep(LOOK);
     }
-  }
-
-  async #agentsReady(progress: Progress): Promise<void> {
-    const until = performance.now() + AGENTS_READY;
-    await withCluster({ nats: this.state.hub, ...this.#access }, async ({ client }) => {
-      for (;;) {
-        this.#mustRun();
-        const there = await client.ask(300, (all) => all.length === 2);
-        if (there.length === 2 && there.some(({ coordinator }) => coordinator)) return;
-        progress.step(
-          there.length === 2 ? 'waiting for a coordinator' : `waiting for agents: ${there.length} of 2 are there`,
-        );
-        if (performance.now() > until) {
-          throw externalError('up.no-agents', `${2 - there.length} of 2 agents did not come`, {
-            hint: `see ${join(this.#directory, 'logs')}`,
-          });
-        }
-        await sleep(LOOK);
-      }
-    });
   }
 }
 

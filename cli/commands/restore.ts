@@ -1,7 +1,8 @@
 /** `cloudskin restore APP --checkpoint N`: an app goes back to an older checkpoint and on from there. */
 import type { Command } from 'commander';
 import { userError } from '../../engine/errors.ts';
-import { type ChangeFlags, changeCommand } from '../cluster/change-command.ts';
+import { changeCommand } from '../cluster/change-command.ts';
+import type { RestoreFlags } from '../cluster/restore.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 
 export const restore: CommandModule = {
@@ -10,17 +11,15 @@ export const restore: CommandModule = {
     changeCommand(program, 'restore')
       .description('start an app from an older checkpoint; output since then comes again')
       .requiredOption('--checkpoint <n>', 'its number, as cloudskin checkpoint list shows it')
+      .option('--key-file <file>', 'the key that checkpoints are encrypted with, to check them before anything stops')
       .addHelpText('after', examples(['cloudskin restore shop --checkpoint 41', 'as it was then']))
-      .action(async (app: string, flags: ChangeFlags & { readonly checkpoint: string }) => {
+      .action(async (app: string, flags: RestoreFlags & { readonly checkpoint: string }) => {
         const checkpoint = Number(flags.checkpoint);
         if (!Number.isInteger(checkpoint) || checkpoint < 1) {
           throw userError('cli.bad-checkpoint', `--checkpoint ${flags.checkpoint}: expected a number from 1 on`);
         }
-        const { changeApp, isRunning } = await import('../cluster/change-app.ts');
-        await changeApp(app, flags, terminal, {
-          change: (client, name) => client.restore(name, checkpoint),
-          ...{ done: isRunning, doing: 'restoring', is: `runs from checkpoint ${checkpoint}` },
-        });
+        const { restoreApp } = await import('../cluster/restore.ts');
+        await restoreApp(app, checkpoint, flags, terminal);
       });
   },
 };

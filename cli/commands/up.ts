@@ -1,5 +1,7 @@
 /** `cloudskin up`: a whole continuum on this machine, to try things out. */
+import process from 'node:process';
 import type { Command } from 'commander';
+import type { UpState } from '../cluster/home.ts';
 import type { UpOptions } from '../cluster/up.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 
@@ -13,33 +15,42 @@ export const up: CommandModule = {
       .option('--port <n>', 'of the central server; another one where it is taken', '4222')
       .option('--workers <n>', 'threads of each agent')
       .option('--auth', 'with credentials, permissions and TLS, as cloudskin auth makes them')
+      .option('--watch', 'stay, and start again whatever ends, until Ctrl-C')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
         examples(
           ['cloudskin up', 'start it; what it writes is below ~/.cloudskin/up'],
+          ['cloudskin up', 'again, after something of it has ended: starts that'],
           ['cloudskin deploy graph.yaml', 'then run a graph on it'],
           ['cloudskin down', 'stop it again'],
         ),
       )
       .action(async (options: UpOptions & { readonly json?: boolean }) => {
-        const [{ startContinuum }, { Progress }] = await Promise.all([
+        const [{ startContinuum }, { watchContinuum }, { Progress }] = await Promise.all([
           import('../cluster/up.ts'),
+          import('../cluster/up-repair.ts'),
           import('../cluster/progress.ts'),
         ]);
         const progress = new Progress(terminal, options.json);
         try {
-          const state = await startContinuum(options, progress);
+          const { state, started } = await startContinuum(options, progress);
           progress.end();
-          if (options.json === true) return await terminal.out(`${JSON.stringify(state)}\n`);
-          const lines = [
-            `up: site cloud at ${state.hub}, site edge at ${state.leaf}`,
-            'next: cloudskin deploy GRAPH, cloudskin status, cloudskin down',
-          ];
-          await terminal.out(`${lines.join('\n')}\n`);
+          if (options.json === true) await terminal.out(`${JSON.stringify(state)}\n`);
+          else await terminal.out(upText(state, started));
+          if (options.watch !== true) return;
+          const over = new AbortController();
+          process.once('SIGINT', () => over.abort()).once('SIGTERM', () => over.abort());
+          await watchContinuum(progress, over.signal, (names) => terminal.out(`started again: ${names.join(', ')}\n`));
         } finally {
           progress.end();
         }
       });
   },
 };
+
+function upText({ hub, leaf }: UpState, started: readonly string[] | undefined): string {
+  const again = started === undefined || started.length === 0 ? [] : [`started again: ${started.join(', ')}`];
+  const where = `up: site cloud at ${hub}, site edge at ${leaf}`;
+  return `${[...again, where, 'next: cloudskin deploy GRAPH, cloudskin status, cloudskin down'].join('\n')}\n`;
+}

@@ -6,7 +6,7 @@
  *       state/0000000012-<fragment>.0      everything else of the fragment (snapshot-bytes.ts) in pieces of 4 MiB, zstd each
  *       manifest/0000000012                hex SHA-256 of the rest, a line feed, a `Manifest` as JSON
  *
- * The manifest names all blobs of all fragments with their lengths and digests; the state says which page is where. Numbers have ten
+ * `pinned/0000000012` is empty and spares checkpoint 12. The manifest names all blobs of all fragments with their lengths and digests; the state says which page is where. Numbers have ten
  * digits, so that names sort as they do. A fragment's name is made fit by `namePart`, which has no dot.
  */
 import type { BlobStore } from './blobs.ts';
@@ -32,6 +32,17 @@ export function stateName(id: number, fragment: string, piece: number): string {
 
 export function pagesName(id: number, fragment: string, piece: number): string {
   return `pages/${digits(id)}-${namePart(fragment)}.${piece}`;
+}
+
+/** A mark that a checkpoint is about to be used, for as long as it is there: retention spares what has one. */
+export function pinName(id: number): string {
+  return `pinned/${digits(id)}`;
+}
+
+/** The checkpoint that a mark is for; undefined for other names. */
+export function pinnedOf(name: string): number | undefined {
+  const found = /\/pinned\/(\d{10,})$/.exec(name)?.[1];
+  return found === undefined ? undefined : Number(found);
 }
 
 /** The checkpoint that a blob was written for: `…/state/0000000012-a.0` is 12's; undefined for other names. */

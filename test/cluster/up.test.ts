@@ -90,6 +90,36 @@ spec:
     },
   );
 
+  it.skipIf(!has)(
+    has ? 'starts again what has ended of it, when asked and when it watches' : NO_NATS.installed,
+    async () => {
+      await run('up', '--port', '0', '--workers', '1');
+      const kill = (...names: readonly string[]): void => {
+        for (const { name, pid } of state().processes) if (names.includes(name)) process.kill(pid, 'SIGKILL');
+      };
+      kill('nats-hub', 'agent-edge');
+      const again = await run('up');
+      expect(again).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining('started again: nats-hub, agent-edge'),
+      });
+      expect(state().processes.filter(isRunning)).toHaveLength(4);
+      const environment = { ...process.env, CLOUDSKIN_HOME: home };
+      const watching = spawn(process.execPath, [cliPath, 'up', '--watch'], {
+        env: environment,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const text = watching.stdout.setEncoding('utf8')[Symbol.asyncIterator]();
+      expect((await text.next()).value).toContain('up: site cloud');
+      kill('agent-cloud');
+      expect((await text.next()).value).toBe('started again: agent-cloud\n');
+      const ended = new Promise((resolve) => watching.once('exit', resolve));
+      watching.kill('SIGINT');
+      expect(await ended).toBe(0);
+      expect(await run('down')).toMatchObject({ stdout: 'stopped 4 processes\n' });
+    },
+  );
+
   it('says what to install where nats-server is missing', async () => {
     const { status, stderr } = await run('up', '--nats-server', join(home, 'nowhere'));
     expect(status).toBe(1);

@@ -1,0 +1,115 @@
+/**
+ * Takes an app back to an older checkpoint: only once it is known to be there and sound, and pinned meanwhile, because the app goes on taking
+ * checkpoints, and forgetting old ones, until it is stopped.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppName } from '../../engine/cluster/names.ts';
+import { stateBucket } from '../../engine/cluster/names.ts';
+import { externalError, userError } from '../../engine/errors.ts';
+import type { BlobStore } from '../../engine/state/blobs.ts';
+import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
+import { encryptedStore, parseKey } from '../../engine/state/encrypted.ts';
+import { manifestName, pinName, pinnedOf, regionPath } from '../../engine/state/layout.ts';
+import { objectsStore } from '../../engine/state/objects.ts';
+import type { Terminal } from '../terminal.ts';
+import { changeApp, isRunning } from './change-app.ts';
+import type { ChangeFlags } from './change-command.ts';
+import { type Connected, mustHaveApp, withCluster } from './connect.ts';
+
+export interface RestoreFlags extends ChangeFlags {
+  readonly keyFile?: string;
+}
+
+/** Milliseconds that whoever was deleting old checkpoints when the mark was set has to finish. */
+const DELETING = 300;
+
+interface Place {
+  readonly name: AppName & { readonly region: string };
+  readonly store: BlobStore;
+}
+
+/** Throws `state.no-checkpoint` or `state.damaged` while the app still runs as it did. */
+export async function restoreApp(
+  app: string,
+  checkpoint: number,
+  flags: RestoreFlags,
+  terminal: Terminal,
+): Promise<void> {
+  await withCluster(flags, async (connected) => {
+    await mustHaveApp(connected.client, flags.namespace, app);
+    const places = await placesOf(connected, { namespace: flags.namespace, app });
+    try {
+      for (const place of places) await pin(place, checkpoint);
+      const key = flags.keyFile === undefined ? undefined : parseKey(readFileSync(flags.keyFile), flags.keyFile);
+      for (const place of places) await mustBeSound(place, checkpoint, key, terminal);
+      await sleep(DELETING);
+      for (const place of places) await mustBeThere(place, checkpoint);
+      await changeApp(app, flags, terminal, {
+        change: (client, name) => client.restore(name, checkpoint),
+        ...{ done: isRunning, doing: 'restoring', is: `runs from checkpoint ${checkpoint}` },
+      });
+    } finally {
+      for (const place of places) await unpin(place, terminal);
+    }
+  });
+}
+
+/** Where each region of the app keeps its checkpoints. */
+async function placesOf({ nats, client }: Connected, app: AppName): Promise<readonly Place[]> {
+  const assignment = await client.assignment(app);
+  const regions = Object.entries(assignment?.regions ?? {});
+  const bucket = stateBucket(app);
+  return Promise.all(
+    regions.map(async ([region, { domain }]) => {
+      const isOwn = domain === undefined || domain === nats.info.domain;
+      const objects = await (isOwn ? nats.jetstream() : nats.jetstream(domain)).objects(bucket);
+      return { name: { ...app, region }, store: objectsStore(objects, bucket) };
+    }),
+  );
+}
+
+async function pin({ name, store }: Place, checkpoint: number): Promise<void> {
+  await store.put(`${regionPath(name)}/${pinName(checkpoint)}`, [new TextEncoder().encode('pinned')]);
+}
+
+/** Also marks that a command left behind which was killed. */
+async function unpin({ name, store }: Place, terminal: Terminal): Promise<void> {
+  try {
+    for (const blob of await store.list(`${regionPath(name)}/pinned/`)) {
+      if (pinnedOf(blob) !== undefined) await store.delete(blob);
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    terminal.err(`note: the mark on the checkpoint is left: ${reason}; the next restore takes it away\n`);
+  }
+}
+
+async function mustBeThere({ name, store }: Place, checkpoint: number): Promise<void> {
+  const names = await store.list(`${regionPath(name)}/manifest/`);
+  if (names.includes(`${regionPath(name)}/${manifestName(checkpoint)}`)) return;
+  throw userError('state.no-checkpoint', `region ${name.region} of ${name.app} has no checkpoint ${checkpoint}`, {
+    hint: `cloudskin checkpoint list ${name.app} shows those there are; nothing was changed`,
+  });
+}
+
+async function mustBeSound(
+  place: Place,
+  checkpoint: number,
+  key: Uint8Array | undefined,
+  terminal: Terminal,
+): Promise<void> {
+  await mustBeThere(place, checkpoint);
+  const { name, store } = place;
+  const checkpoints = openCheckpoints({ ...name, store: key === undefined ? store : encryptedStore(store, key) });
+  const found = (await checkpoints.list()).find(({ id }) => id === checkpoint);
+  const { manifest } = found ?? {};
+  const problem = manifest === undefined ? (found?.problem ?? 'it is gone') : await checkpoints.verify(manifest);
+  if (problem === undefined) return;
+  if (key === undefined && problem.includes('encrypted')) {
+    return terminal.err(`note: checkpoint ${checkpoint} is encrypted and was not checked: --key-file FILE\n`);
+  }
+  throw externalError('state.damaged', `checkpoint ${checkpoint} of region ${name.region} cannot be used: ${problem}`, {
+    hint: `cloudskin checkpoint verify ${name.app} checks all there are; nothing was changed`,
+  });
+}
