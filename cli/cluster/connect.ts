@@ -1,7 +1,7 @@
 /** How commands find the cluster: `--nats` and `--creds`, the environment, what `up` started, or a server on this machine. */
 import process from 'node:process';
 import type { Command } from 'commander';
-import { ClusterClient } from '../../engine/cluster/client.ts';
+import type { ClusterClient } from '../../engine/cluster/client.ts';
 import { CloudskinError, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
@@ -55,7 +55,11 @@ export function credentials({ nats, creds, ca }: NatsOptions): NatsAccess {
 
 /** Connects for as long as `use` takes. */
 export async function withCluster<T>(options: NatsOptions, use: (connected: Connected) => Promise<T>): Promise<T> {
-  const { connectNats } = await import('../../engine/nats/client.ts');
+  // Loaded when used: every command is known before one is chosen.
+  const [{ connectNats }, { ClusterClient }] = await Promise.all([
+    import('../../engine/nats/client.ts'),
+    import('../../engine/cluster/client.ts'),
+  ]);
   const url = natsUrl(options);
   const nats = await connectNats({ servers: url, ...credentials(options), name: 'cloudskin command' }).catch(
     (error: unknown) => {
