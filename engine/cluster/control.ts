@@ -2,9 +2,17 @@
  * Where the control documents are. They lie in the JetStream domain of the cloud; an agent behind a leaf node asks for its name once and
  * keeps it, so that it can start while the cloud is out of reach. Buckets are opened when first used and again after a failure.
  */
-import { externalError } from '../errors.ts';
+import { CloudskinError, externalError } from '../errors.ts';
 import type { JetStream, KeyValue, Nats, Objects, Subscription } from '../nats/nats.ts';
-import { type AppName, ARTIFACTS_BUCKET, CONTROL_BUCKET, REGIONS_BUCKET, stateBucket, WHERE_SUBJECT } from './names.ts';
+import {
+  type AppName,
+  ARTIFACTS_BUCKET,
+  appLabel,
+  CONTROL_BUCKET,
+  REGIONS_BUCKET,
+  stateBucket,
+  WHERE_SUBJECT,
+} from './names.ts';
 
 export interface ControlOptions {
   readonly nats: Nats;
@@ -95,8 +103,16 @@ export class Control {
   async prepare(app: AppName): Promise<void> {
     const { nats, replicas } = this.#options;
     const jetstream = nats.jetstream();
-    await jetstream.keyValue(REGIONS_BUCKET, replicas === undefined ? {} : { replicas });
-    await jetstream.objects(stateBucket(app));
+    try {
+      await jetstream.keyValue(REGIONS_BUCKET, replicas === undefined ? {} : { replicas });
+      await jetstream.objects(stateBucket(app));
+    } catch (cause) {
+      if (!(cause instanceof CloudskinError) || cause.code !== 'nats.permission') throw cause;
+      throw externalError('cluster.not-permitted', `the credentials of the sites do not permit ${appLabel(app)}`, {
+        hint: 'cloudskin auth graph permits a graph; then start the leaf nodes and agents again',
+        cause,
+      });
+    }
   }
 
   #open<T>(

@@ -218,7 +218,6 @@ export class Coordinator {
   }
 
   async #write(key: string, document: AssignmentDocument): Promise<void> {
-    if (document.distributed !== '') await this.#options.prepare(document);
     if (this.#lease.held) await this.#assignments.write(key, document);
   }
 
@@ -284,6 +283,7 @@ export class Coordinator {
     const isNew = before.deployed < app.deployed;
     const fresh = isNew && app.fresh === true;
     if (isNew && !fresh) checkStreams(former, distributed);
+    await this.#options.prepare(app);
     const digest = await plans.keep(distributed);
     const epoch = this.#nextEpoch(before);
     return assignmentOf({

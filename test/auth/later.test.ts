@@ -20,8 +20,10 @@ describe.skipIf(!has)(has ? 'a graph that is permitted later' : NO_NATS.installe
 
   it('is run once it is', async () => {
     const file = secured.path('later.yaml');
-    const { status } = await secured.run('deploy', file, '--timeout', '3s');
-    expect(status).toBe(1);
+    const { status, stderr } = await secured.run('deploy', file, '--timeout', '15s');
+    expect(status).toBe(2);
+    expect(stderr).toContain('the credentials of the sites do not permit default/later');
+    expect(stderr).toContain('cloudskin auth graph');
     expect(await secured.permit(file)).toContain('restart the leaf nodes and agents');
     await secured.stopServer('leaf-plant.conf');
     await secured.startServer('leaf-plant.conf');
