@@ -6,6 +6,7 @@ import type { Nats } from '../../engine/nats/nats.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
 import { tidyCopies } from '../../engine/state/copies.ts';
 import { deleteRegion } from '../../engine/state/layout.ts';
+import { durableStream } from '../../engine/transport/durable/transport.ts';
 import { Stores } from './stores.ts';
 import { WorkerPool } from './worker-pool.ts';
 import type { WorkerSetup } from './worker-setup.ts';
@@ -31,10 +32,29 @@ export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHo
       const store = await stores.of(region, domain);
       return openCheckpoints({ ...region, keep, store, onProblem, ...(known === undefined ? {} : { known }) });
     },
-    dropState: async (region, domain) => deleteRegion(await stores.of(region, domain), region),
+    dropState: async (region, domain) => {
+      await deleteRegion(await stores.of(region, domain), region);
+      await dropChannels(nats, stores, region, domain);
+    },
     copies: {
       tidy: (region, domain, keep) => tidyCopies(region, stores.own, () => stores.shared(region, domain), keep),
       drop: (region) => deleteRegion(stores.own, region),
     },
   };
+}
+
+/** What durable channels have kept here, and their streams from wherever they were. */
+async function dropChannels(
+  nats: Nats,
+  stores: Stores,
+  app: { readonly namespace: string; readonly app: string },
+  domain: string | undefined,
+): Promise<void> {
+  const { namespace, app: name } = app;
+  for (const channel of await stores.channels(app)) {
+    const stream = durableStream({ namespace, app: name, channel });
+    await nats.jetstream().deleteStream(stream);
+    if (domain !== undefined && domain !== nats.info.domain) await nats.jetstream(domain).deleteStream(stream);
+    await stores.dropChannel({ namespace, app: name, channel });
+  }
 }

@@ -3,7 +3,7 @@
  * journals of sources on its own disk. Each thread opens its own.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateBucket } from '../../engine/cluster/names.ts';
 import { CloudskinError, userError } from '../../engine/errors.ts';
@@ -12,9 +12,10 @@ import type { BlobStore } from '../../engine/state/blobs.ts';
 import { openDirectory } from '../../engine/state/directory.ts';
 import { encryptedStore, parseKey } from '../../engine/state/encrypted.ts';
 import { openLog } from '../../engine/state/log/disk.ts';
-import type { RecordLog } from '../../engine/state/log.ts';
+import type { LogLimits, RecordLog } from '../../engine/state/log.ts';
 import { objectsStore } from '../../engine/state/objects.ts';
 import { teeStore } from '../../engine/state/tee.ts';
+import type { ChannelAddress } from '../../engine/transport/transport.ts';
 
 interface App {
   readonly namespace: string;
@@ -67,6 +68,29 @@ export class Stores {
     const jetstream = own ? this.#nats.jetstream() : this.#nats.jetstream(domain);
     const bucket = stateBucket(app);
     return objectsStore(await jetstream.objects(bucket), bucket);
+  }
+
+  /** Of the near side of a durable channel; `known` as in engine/state/log.ts. */
+  channelLog(address: ChannelAddress, limits: LogLimits, known: number): Promise<RecordLog> {
+    return openLog({ directory: this.#channelDirectory(address), ...limits, known });
+  }
+
+  /** The durable channels of an app that have a log here. */
+  async channels({ namespace, app }: App): Promise<readonly string[]> {
+    try {
+      return await readdir(join(this.#directory, 'durable', namespace, app));
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  async dropChannel(address: ChannelAddress): Promise<void> {
+    await rm(this.#channelDirectory(address), { recursive: true, force: true });
+  }
+
+  #channelDirectory({ namespace, app, channel }: ChannelAddress): string {
+    return join(this.#directory, 'durable', namespace, app, channel);
   }
 
   /** Of one partition of a source that cannot replay. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { connectors } from '../../connectors/registry.ts';
 import { openCell } from '../../engine/cell/open.ts';
 import { withFiles } from '../../engine/cluster/components.ts';
+import type { Channel } from '../../engine/compile/fragment-plan.ts';
 import { externalError, internalError } from '../../engine/errors.ts';
 import type { Span } from '../../engine/metrics/trace.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
@@ -15,6 +16,8 @@ import type { BlobStore } from '../../engine/state/blobs.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
 import { createSaver } from '../../engine/state/saver.ts';
 import type { FragmentSnapshot } from '../../engine/state/state.ts';
+import type { DurableEnds } from '../../engine/transport/durable/durable.ts';
+import { DurableTransport } from '../../engine/transport/durable/transport.ts';
 import { NatsTransport } from '../../engine/transport/nats.ts';
 import { ThreadTransport } from '../../engine/transport/thread.ts';
 import type { Transport } from '../../engine/transport/transport.ts';
@@ -44,6 +47,8 @@ class ThreadFragments implements FragmentHost {
   readonly #options: ThreadFragmentsOptions;
   readonly #stores: Stores;
   readonly #transports: Readonly<Record<'thread' | 'local' | 'nats', Transport>>;
+  /** By JetStream domain. */
+  readonly #durable = new Map<string, DurableTransport>();
   readonly #thread: ThreadHost;
   /** Opened for a start that is under way. */
   readonly #opened = new Map<FragmentStart, BlobStore>();
@@ -62,6 +67,7 @@ class ThreadFragments implements FragmentHost {
         if (transport !== 'durable') return this.#transports[transport];
         throw internalError('runtime.no-transport', `nothing carries channel ${id}`);
       },
+      durable: (channel, start) => this.#durableEnds(channel, start),
       store: (start) => this.#storeOf(start),
     });
   }
@@ -79,7 +85,8 @@ class ThreadFragments implements FragmentHost {
 
   async close(): Promise<void> {
     await this.#thread.close();
-    await Promise.all(Object.values(this.#transports).map((transport) => transport.close()));
+    const all = [...Object.values(this.#transports), ...this.#durable.values()];
+    await Promise.all(all.map((transport) => transport.close()));
   }
 
   #runtime({ plan, directory: wanted, epoch }: FragmentStart): RuntimeOptions {
@@ -101,6 +108,22 @@ class ThreadFragments implements FragmentHost {
       stdout: this.#options.stdout,
       ...(traceEvery === undefined ? {} : { traces: { every: traceEvery, emit: (span: Span) => say({ span }) } }),
     };
+  }
+
+  /** A durable channel is kept where its near side keeps its checkpoints. */
+  #durableEnds({ from }: Channel, { plan, domain, domains }: FragmentStart): DurableEnds {
+    const near = from === plan.name ? domain : domains?.get(from);
+    const key = near ?? '';
+    const known = this.#durable.get(key);
+    if (known !== undefined) return known;
+    const { nats } = this.#options;
+    const made = new DurableTransport({
+      ...{ nats, ports: realPorts },
+      openLog: (address, limits, safe) => this.#stores.channelLog(address, limits, safe),
+      domain: () => (near === nats.info.domain ? undefined : near),
+    });
+    this.#durable.set(key, made);
+    return made;
   }
 
   #storeOf(start: FragmentStart): FragmentStore {

@@ -39,6 +39,8 @@ export interface Wish {
   readonly checkpointed: boolean;
   /** Least epochs of fragments in other regions. */
   readonly peers: Readonly<Record<string, number>>;
+  /** Domains of other regions, by fragment. */
+  readonly domains?: Readonly<Record<string, string>>;
   /** The checkpoint to cut for; 0: none. */
   readonly barrier: number;
   /** The checkpoint that is complete in the whole region; 0: none. */
@@ -94,6 +96,7 @@ const wish: Read<Wish> = shape<Wish>({
   domain: optional(text),
   checkpointed: flag,
   peers: record(whole),
+  domains: optional(record(text)),
   barrier: whole,
   commit: whole,
 });

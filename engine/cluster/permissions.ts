@@ -115,8 +115,12 @@ export function permissionsOf(
 ): Permissions {
   const app = { namespace: plan.logical.namespace, app: plan.logical.name };
   const here = plan.fragments.filter(({ host }) => host.site === place.site);
-  const siteOf = new Map(plan.fragments.map(({ name, host }) => [name, host.site]));
-  const nearOf = ({ from }: Channel): string => domainOf(siteOf.get(from) ?? '');
+  const nearOf = (fragment: string): string => {
+    const region = plan.fragments.find(({ name }) => name === fragment)?.region;
+    const sites = new Set(plan.fragments.filter((one) => one.region === region).map(({ host }) => host.site));
+    const [site = ''] = sites;
+    return sites.size === 1 ? domainOf(site) : place.hub;
+  };
   return merged([
     assignmentShare(app, place, here.length > 0),
     ...here.map(fragmentShare),
@@ -165,11 +169,11 @@ function channelsOf(ends: readonly { readonly channels: readonly Channel[] }[]):
   return ends.flatMap(({ channels }) => channels);
 }
 
-/** Streams of durable channels: made and filled on the near side, read from the far one. */
-function durableShare(fragment: FragmentPlan, place: SitePlace, nearOf: (channel: Channel) => string): Permissions {
+/** Streams of durable channels: made and filled on the near side, where its region keeps its checkpoints, and read from the far one. */
+function durableShare(fragment: FragmentPlan, place: SitePlace, nearOf: (fragment: string) => string): Permissions {
   const app = appOf(fragment);
   const isDurable = ({ transport }: Channel): boolean => transport === 'durable';
-  const near = new Domain(place.domain, place.domain);
+  const near = new Domain(nearOf(fragment.name), place.domain);
   const filled = channelsOf(fragment.outlets)
     .filter(isDurable)
     .flatMap(({ id }) => {
@@ -178,10 +182,7 @@ function durableShare(fragment: FragmentPlan, place: SitePlace, nearOf: (channel
     });
   const read = channelsOf(fragment.inlets)
     .filter(isDurable)
-    .flatMap((channel) => {
-      const stream = durableStream({ ...app, channel: channel.id });
-      return new Domain(nearOf(channel), place.domain).readsAll(stream);
-    });
+    .flatMap(({ id, from }) => new Domain(nearOf(from), place.domain).readsAll(durableStream({ ...app, channel: id })));
   return { publish: [...filled, ...read], subscribe: [] };
 }
 

@@ -113,14 +113,29 @@ export class RegionRun {
       ...(assigned.domain === undefined ? {} : { domain: assigned.domain }),
       checkpointed: true,
       peers: this.#peers(),
+      domains: this.#domains(),
       barrier: this.barrier,
       commit: this.commit,
     };
   }
 
   #peers(): Record<string, number> {
-    const { fragments, regions } = this.options.assignment;
-    const others = Object.entries(fragments).filter(([, { region }]) => region !== this.options.region);
-    return Object.fromEntries(others.map(([name, { region }]) => [name, regions[region]?.epoch ?? 0]));
+    const { regions } = this.options.assignment;
+    return Object.fromEntries(this.#others().map(([name, { region }]) => [name, regions[region]?.epoch ?? 0]));
+  }
+
+  #domains(): Record<string, string> {
+    const { regions } = this.options.assignment;
+    return Object.fromEntries(
+      this.#others().flatMap(([name, { region }]) => {
+        const domain = regions[region]?.domain;
+        return domain === undefined ? [] : [[name, domain] as const];
+      }),
+    );
+  }
+
+  #others() {
+    const { assignment, region: own } = this.options;
+    return Object.entries(assignment.fragments).filter(([, { region }]) => region !== own);
   }
 }

@@ -217,6 +217,7 @@ export class Slot {
       ...(wish.origins === undefined ? {} : { origins: wish.origins }),
       ...(wish.checkpointed ? { checkpointed: true as const } : {}),
       ...(wish.domain === undefined ? {} : { domain: wish.domain }),
+      ...(wish.domains === undefined ? {} : { domains: new Map(Object.entries(wish.domains)) }),
       ...(file.startsWith('<') ? {} : { directory: dirname(file) }),
     };
     try {

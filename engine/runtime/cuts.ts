@@ -1,20 +1,34 @@
 /**
  * Cuts a fragment for checkpoints and commits them. At a cut nothing flows: between two batches all of the fragment is in one state. Taken then:
- * where every partition is, views of the cells' state, counts; the barrier goes out on all channels. Sinks prepare and everything is
- * saved while rows flow again.
+ * where every partition and every durable channel is, views of the cells' state, counts; the barrier goes out on all channels. Sinks prepare, what
+ * durable channels have sent is made safe, and everything is saved while rows flow again.
  */
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import type { Prepared } from '../graph/connector.ts';
 import type { FragmentReceipt, FragmentSaver } from '../state/checkpoints.ts';
-import type { CellSnapshot, FragmentSnapshot, SinkSnapshot, SourceState } from '../state/state.ts';
+import type {
+  CellSnapshot,
+  FragmentSnapshot,
+  InletState,
+  OutletState,
+  SinkSnapshot,
+  SourceState,
+} from '../state/state.ts';
 import type { Control } from './control.ts';
 import type { Parts } from './wiring.ts';
 
 /** Cuts whose fate is not known that are kept: what an older one prepared goes with a later commit. */
 const KEPT = 4;
 
-interface Cut {
+/** Where a fragment is, but for its cells. */
+interface Places {
   readonly sources: ReadonlyMap<string, SourceState>;
+  /** Of durable channels. */
+  readonly outlets: ReadonlyMap<string, OutletState>;
+  readonly inlets: ReadonlyMap<string, InletState>;
+}
+
+interface Cut extends Places {
   readonly sinks: Promise<ReadonlyMap<string, Prepared>>;
 }
 
@@ -44,13 +58,14 @@ export class Cuts {
   cut(id: number, last: boolean): void {
     const { ports } = this.#control;
     const started = ports.monotonic();
-    const sources = new Map(this.#parts.sources.map((source) => [source.plan.name, source.state()]));
+    const places = this.#places();
     const sinks = this.#prepare(id, last);
-    const frozen = sinks.then(snapshotsOf);
+    const safe = Promise.all(this.#parts.outlets.map((outlet) => outlet.safe()));
+    const frozen = Promise.all([sinks, safe]).then(([prepared]) => snapshotsOf(prepared));
     frozen.catch(() => undefined);
-    const saving = this.#save(id, this.#snapshot(sources), frozen);
+    const saving = this.#save(id, this.#snapshot(places), frozen);
     for (const outlet of this.#parts.outlets) outlet.barrier(id);
-    this.#cuts.set(id, { sources, sinks });
+    this.#cuts.set(id, { ...places, sinks });
     for (const known of this.#cuts.keys()) if (this.#cuts.size > KEPT) this.#cuts.delete(known);
     const paused = ports.monotonic() - started;
     saving.then(
@@ -59,7 +74,7 @@ export class Cuts {
     );
   }
 
-  /** Sinks make visible what they prepared for the checkpoint, then sources may forget what came up to it. One after the other. */
+  /** Sinks and durable channels make visible what they prepared for the checkpoint, then sources may forget what came up to it. One after the other. */
   commit(id: number): Promise<void> {
     const cut = this.#cuts.get(id);
     for (const known of this.#cuts.keys()) if (known <= id) this.#cuts.delete(known);
@@ -69,7 +84,7 @@ export class Cuts {
     return committing;
   }
 
-  async #commit(id: number, { sinks, sources }: Cut): Promise<void> {
+  async #commit(id: number, { sinks, sources, outlets, inlets }: Cut): Promise<void> {
     const prepared = await sinks;
     await Promise.all(
       this.#parts.sinks.map(async (sink) => {
@@ -77,6 +92,8 @@ export class Cuts {
         if (own !== undefined) await sink.commit(id, own);
       }),
     );
+    for (const outlet of this.#parts.outlets) outlet.commit(outlets);
+    for (const inlet of this.#parts.inlets) inlet.acknowledge(inlets);
     for (const source of this.#parts.sources) {
       const state = sources.get(source.plan.name);
       if (state !== undefined) await source.acknowledge(state);
@@ -99,7 +116,16 @@ export class Cuts {
     return new Map(prepared.flatMap(([name, own]) => (own === undefined ? [] : [[name, own] as const])));
   }
 
-  #snapshot(sources: ReadonlyMap<string, SourceState>): FragmentSnapshot {
+  #places(): Places {
+    const { sources, outlets, inlets } = this.#parts;
+    return {
+      sources: new Map(sources.map((source) => [source.plan.name, source.state()])),
+      outlets: new Map(outlets.flatMap((outlet) => outlet.states())),
+      inlets: new Map(inlets.flatMap((inlet) => inlet.states())),
+    };
+  }
+
+  #snapshot({ sources, outlets, inlets }: Places): FragmentSnapshot {
     const { cells, sinks } = this.#parts;
     const counted = [...this.#parts.sources, ...cells, ...sinks];
     return {
@@ -108,6 +134,8 @@ export class Cuts {
       cells: new Map<string, CellSnapshot>(cells.map((cell) => [cell.plan.name, cell.snapshot()])),
       sinks: new Map(),
       counters: new Map(counted.map(({ counters }) => [`${counters.kind} ${counters.name}`, counters.counts()])),
+      ...(outlets.size === 0 ? {} : { outlets }),
+      ...(inlets.size === 0 ? {} : { inlets }),
       partition: [...this.#plan.shares.values()][0]?.partition ?? 0,
       shares: new Map(
         [...this.#plan.shares].map(([node, { partition, partitions }]) => [node, { partition, partitions }]),

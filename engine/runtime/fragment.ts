@@ -20,6 +20,7 @@ import { type ChannelOptions, Channels, NO_CHANNELS } from './channels.ts';
 import { Control, Latch } from './control.ts';
 import { Cuts } from './cuts.ts';
 import type { FragmentEvents, FragmentHandle, FragmentStatus, SinkSummary } from './fragment-handle.ts';
+import type { Lane } from './inlet-node.ts';
 import { Opening } from './opening.ts';
 import { directoryOf, PATIENCE, type RuntimeOptions } from './options.ts';
 import type { Restored } from './restore.ts';
@@ -87,8 +88,9 @@ export class Fragment implements FragmentHandle {
     const { ports = realPorts } = options.runtime;
     this.#control = new Control(ports, tracerOf(plan, options, ports));
     this.#channels = new Channels(options.channels ?? NO_CHANNELS, () => this.#becomeReady());
-    const channels = plan.inlets.reduce((sum, inlet) => sum + inlet.channels.length, 0);
-    this.#alignment = new Alignment(channels, (id) => this.#cut(id), plan.mode !== 'at-least-once');
+    const incoming = plan.inlets.flatMap(({ channels }) => channels);
+    const aligned = incoming.filter((channel) => !this.#channels.isDurable(channel)).length;
+    this.#alignment = new Alignment(aligned, (id) => this.#cut(id), plan.mode !== 'at-least-once');
     this.#opening = new Opening(plan, this.#openingOptions(), this.#control, this.#channels);
     this.#parts = { ...NO_PARTS, sources: this.#opening.sources };
   }
@@ -226,10 +228,19 @@ export class Fragment implements FragmentHandle {
   async #passThrough(): Promise<readonly SinkSummary[]> {
     const { failed, stopping } = this.#control;
     if (failed.tripped || stopping.tripped) return [];
+    this.#refuseUnchecked();
     this.#parts = await this.#opening.open();
     if (!failed.tripped) await this.#flow();
     if (!failed.tripped) await this.#flowOut();
     return await this.#close();
+  }
+
+  /** What is not in a checkpoint would never be published. */
+  #refuseUnchecked(): void {
+    const all = [...this.plan.inlets, ...this.plan.outlets].flatMap(({ channels }) => channels);
+    const durable = all.find((channel) => this.#channels.isDurable(channel));
+    if (durable === undefined || this.#options.saver !== undefined) return;
+    throw internalError('runtime.durable', `the durable channel ${durable.id} needs checkpoints, and none are taken`);
   }
 
   async #flow(): Promise<void> {
@@ -243,7 +254,7 @@ export class Fragment implements FragmentHandle {
       });
     }
     for (const cell of this.#parts.cells) cell.heed(this.#takersBelow(cellKey(cell.plan.name)));
-    if (this.#channels.waiting.length === 0) this.#becomeReady();
+    if (this.#channels.connected) this.#becomeReady();
     const running = [
       ...this.#parts.sources.map((source) => source.run(this.#takersBelow(sourceKey(source.plan.name)))),
       ...this.#runInlets(),
@@ -257,13 +268,26 @@ export class Fragment implements FragmentHandle {
     let place = 0;
     return this.#parts.inlets.flatMap((inlet) => {
       const below = this.#takersBelow(inletKey(inlet.plan.stream));
-      return inlet.plan.channels.map(({ id }, index) => {
-        const options = { alignment: this.#alignment, place: place++, below };
-        return inlet.run(index, this.#channels.receiver(id), options).catch((error: unknown) => {
+      return inlet.plan.channels.map((channel, index) => {
+        const lane = this.#channels.isDurable(channel) ? this.#durableLane() : this.#alignedLane(place++);
+        return inlet.run(index, this.#channels.receiver(channel.id), lane, below).catch((error: unknown) => {
           this.#control.failNode('cell', this.plan.name, error);
         });
       });
     });
+  }
+
+  #alignedLane(place: number): Lane {
+    return {
+      hold: () => this.#alignment.hold(place),
+      barrier: (checkpoint) => this.#alignment.barrier(place, checkpoint),
+      ended: () => this.#alignment.ended(place),
+    };
+  }
+
+  /** Like a source: no barrier comes, and a pause holds it. */
+  #durableLane(): Lane {
+    return { hold: () => this.#control.paused, barrier: () => undefined, ended: () => undefined };
   }
 
   /** After this nothing comes any more. With checkpoints, waits until the leader has had the last one. */
@@ -276,6 +300,7 @@ export class Fragment implements FragmentHandle {
       await failed.until(this.#finishing.tripping);
     }
     await failed.until(Promise.all(this.#parts.outlets.map((outlet) => outlet.drained())));
+    await failed.until(this.#channels.settled());
   }
 
   #takersBelow(key: string): readonly Taker[] {

@@ -5,9 +5,10 @@
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import type { Json } from '../json.ts';
 import type { FragmentReceipt } from '../state/checkpoints.ts';
+import { endKey } from '../state/layout.ts';
 import { hasOperatorOf } from './restore.ts';
 
-/** `partition/partitions` by source, cell and sink. */
+/** `partition/partitions` by source, cell, sink and durable channel. */
 type Index = Readonly<Record<string, Json>>;
 
 /** Names of fragments; those whose receipt says nothing of its nodes may hold anything. */
@@ -24,6 +25,8 @@ export function neededFragments(receipts: readonly FragmentReceipt[], plan: Frag
 
 /** Whether something of the plan takes state that another fragment had under `key`. */
 function takes(plan: FragmentPlan, key: string, own: Index | undefined): boolean {
+  const ends = [...plan.inlets, ...plan.outlets].flatMap(({ channels }) => channels);
+  if (ends.some(({ id }) => endKey(id) === key)) return own?.[key] === undefined;
   const isPlain = [...plan.sources, ...plan.sinks].some(({ name }) => name === key);
   const cell = isPlain ? undefined : plan.cells.find((one) => hasOperatorOf(key, one));
   if (!isPlain && cell === undefined) return false;

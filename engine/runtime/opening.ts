@@ -26,7 +26,7 @@ import {
   writeStdout,
 } from './options.ts';
 import { OutletNode } from './outlet-node.ts';
-import { countersOf, partitionsOf, type Restored, restoreCell, sinkOf } from './restore.ts';
+import { countersOf, durablePast, partitionsOf, type Restored, restoreCell, sinkOf } from './restore.ts';
 import { bounded, SinkNode } from './sink-node.ts';
 import { SourceNode } from './source-node.ts';
 import { Turns } from './turns.ts';
@@ -87,7 +87,8 @@ export class Opening {
   /** Everything, wired; only the sources once the run has failed. */
   async open(): Promise<Parts> {
     const openingSources = Promise.all(this.sources.map((source) => this.#openSource(source)));
-    const openingChannels = this.#channels.open(this.#plan, this.#control);
+    const past = durablePast(this.#options.restored);
+    const openingChannels = this.#channels.open(this.#plan, this.#control, past);
     const openingCells = this.#openCells();
     await openingSources;
     const sinks = await this.#openSinks();
@@ -95,10 +96,14 @@ export class Opening {
     const senders = await openingChannels;
     const parts: Parts = {
       sources: this.sources,
-      inlets: this.#attempt(() => this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control))),
+      inlets: this.#attempt(() =>
+        this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control, this.#channels, past)),
+      ),
       cells: await this.#restoredCells(cells),
       sinks,
-      outlets: this.#attempt(() => senders.map(({ outlet, ends }) => new OutletNode(outlet, ends, this.#control))),
+      outlets: this.#attempt(() =>
+        senders.map(({ outlet, ends }) => new OutletNode(outlet, ends, this.#control, this.#channels, past)),
+      ),
     };
     if (this.#control.failure === undefined) {
       this.#attempt(() => {

@@ -1,7 +1,8 @@
 /**
  * A stream that leaves the fragment over channels: rows are dealt as the exchange says and copied once, into Arrow's framing; progress,
  * barriers and the end go to all. Full channels make whoever pushes wait, like full sinks. Progress goes out once a turn of the event loop, or in front of
- * whatever else is sent: where nothing comes between, only the last of many watermarks tells anything.
+ * whatever else is sent: where nothing comes between, only the last of many watermarks tells anything. Durable channels are like
+ * transactional sinks: what is sent belongs to the next checkpoint and is published when that is complete.
  */
 import type { Batch } from '../batch/batch.ts';
 import { IpcEncoder } from '../batch/ipc.ts';
@@ -10,7 +11,10 @@ import type { Tracer } from '../metrics/trace.ts';
 import { Lasting } from '../metrics/work-clock.ts';
 import type { Ports } from '../ports.ts';
 import { ProgressMinimum } from '../progress/minimum.ts';
+import type { OutletState } from '../state/state.ts';
+import type { DurableSender } from '../transport/durable/durable.ts';
 import type { Item, Sender } from '../transport/transport.ts';
+import type { Channels, DurablePast } from './channels.ts';
 import type { Control } from './control.ts';
 import { type Deal, dealerOf } from './exchange.ts';
 import { type Receiver, streamName, type Taker } from './stream.ts';
@@ -28,11 +32,30 @@ export class OutletNode implements Taker {
   #untold = false;
   #tellSet = false;
   readonly #tracer: Tracer | undefined;
+  /** By channel. */
+  readonly #durable: ReadonlyMap<string, DurableSender>;
   #ended = false;
+  /** The end was sent, perhaps by the run before. */
+  #endSent: boolean;
 
-  /** `senders` in the order of the plan's channels. */
-  constructor(plan: Outlet, senders: readonly Sender[], { ports, tracer }: Control) {
+  /** `senders` in the order of the plan's channels; `past`: of durable ones. */
+  constructor(
+    plan: Outlet,
+    senders: readonly Sender[],
+    { ports, tracer }: Control,
+    channels: Channels,
+    past: DurablePast,
+  ) {
     this.plan = plan;
+    const ids = plan.channels.filter((channel) => channels.isDurable(channel)).map(({ id }) => id);
+    this.#durable = new Map(
+      ids.flatMap((id) => {
+        const sender = channels.durableSender(id);
+        return sender === undefined ? [] : [[id, sender] as const];
+      }),
+    );
+    this.#endSent = ids.length > 0 && ids.every((id) => past.outlet(id)?.ended === true);
+    this.#ended = this.#endSent;
     this.#tracer = tracer;
     this.#ports = ports;
     this.label = `the channel of ${streamName(plan.stream)}`;
@@ -60,8 +83,10 @@ export class OutletNode implements Taker {
         this.#tellSoon();
       },
       end: () => {
+        if (this.#ended) return;
         this.#tell();
         this.#ended = true;
+        this.#endSent = true;
         for (const sender of this.#senders) sender.send({ kind: 'end' });
       },
     };
@@ -72,6 +97,25 @@ export class OutletNode implements Taker {
     if (this.#ended) return;
     this.#tell();
     for (const sender of this.#senders) sender.send({ kind: 'barrier', checkpoint });
+  }
+
+  /** What its durable channels have sent so far, by their ids, for a checkpoint; good for it once `drained` has resolved. */
+  states(): readonly (readonly [string, OutletState])[] {
+    this.#tell();
+    return [...this.#durable].map(([id, sender]) => [id, { sent: sender.mark(), ended: this.#endSent }] as const);
+  }
+
+  /** The checkpoint that holds these states is complete. */
+  commit(states: ReadonlyMap<string, OutletState>): void {
+    for (const [id, sender] of this.#durable) {
+      const state = states.get(id);
+      if (state !== undefined) sender.commit(state.sent);
+    }
+  }
+
+  /** Resolves when what its durable channels have sent is on the disk. */
+  async safe(): Promise<void> {
+    await Promise.all([...this.#durable.values()].map((sender) => sender.drained()));
   }
 
   /** Nothing is sent any more. */
@@ -115,7 +159,7 @@ export class OutletNode implements Taker {
     return this.#senders.reduce((sum, { stats }) => sum + stats.queued, 0);
   }
 
-  /** Resolves when the other ends have taken everything. */
+  /** Resolves when the other ends have taken everything; of durable channels, when it is on the disk. */
   async drained(): Promise<void> {
     await Promise.all(this.#senders.map((sender) => sender.drained()));
   }

@@ -8,6 +8,7 @@ import { type FragmentPlan, KEY_GROUPS } from '../compile/fragment-plan.ts';
 import { CloudskinError, externalError, internalError } from '../errors.ts';
 import { earlier } from '../progress/time.ts';
 import type { CellSnapshot, FragmentSnapshot, LogicalState, PartitionState, SinkSnapshot } from '../state/state.ts';
+import type { DurablePast } from './channels.ts';
 
 export interface Restored {
   readonly checkpoint: number;
@@ -71,6 +72,15 @@ export function sinkOf(
   const state = from?.sinks.get(sink);
   if (restored === undefined || state === undefined) return undefined;
   return { checkpoint: from?.checkpoint ?? restored.checkpoint, state };
+}
+
+/** Of the ends of durable channels, whichever fragment had them: an id is of the whole app. */
+export function durablePast(restored: Restored | undefined): DurablePast {
+  const all = restored?.snapshots ?? [];
+  return {
+    outlet: (id) => all.find(({ outlets }) => outlets?.has(id) === true)?.outlets?.get(id),
+    inlet: (id) => all.find(({ inlets }) => inlets?.has(id) === true)?.inlets?.get(id),
+  };
 }
 
 /** Sums over the snapshots of the fragment itself; another one's counts stay its own. */

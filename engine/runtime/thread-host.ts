@@ -4,6 +4,7 @@ import { CloudskinError, internalError } from '../errors.ts';
 import type { FragmentSaver } from '../state/checkpoints.ts';
 import type { RecordLog } from '../state/log.ts';
 import type { FragmentSnapshot } from '../state/state.ts';
+import type { DurableEnds } from '../transport/durable/durable.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Fragment } from './fragment.ts';
 import type {
@@ -32,6 +33,8 @@ export interface ThreadHostOptions {
   readonly runtime: (start: FragmentStart) => RuntimeOptions;
   /** What carries a channel; throws where nothing does. */
   readonly transport: (channel: Channel) => Transport;
+  /** What carries durable channels, where they are kept on the near side; absent: `transport`. */
+  readonly durable?: (channel: Channel, start: FragmentStart) => DurableEnds;
   /** Needed where checkpoints are taken. */
   readonly store?: (start: FragmentStart) => FragmentStore;
 }
@@ -46,7 +49,7 @@ export class ThreadHost implements FragmentHost {
   }
 
   async start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
-    const { transport } = this.#options;
+    const { transport, durable } = this.#options;
     const runtime = this.#options.runtime(start);
     const { plan, epoch, peers, checkpoint, checkpointed, origins } = start;
     const isStored = checkpointed === true || checkpoint !== undefined || origins !== undefined;
@@ -55,7 +58,10 @@ export class ThreadHost implements FragmentHost {
     if (this.#closed) throw new CloudskinError('run.closed', 'the host is closed', { domain: 'external' });
     const fragment: Fragment = new Fragment(plan, {
       runtime,
-      channels: { epoch, peers, transport },
+      channels: {
+        ...{ epoch, peers, transport },
+        ...(durable === undefined ? {} : { durable: (channel: Channel) => durable(channel, start) }),
+      },
       ...(checkpointed === true && store !== undefined ? { saver: store.saver } : {}),
       ...(store?.journal === undefined ? {} : { journal: (source, partition) => journalOf(store, source, partition) }),
       ...(restored === undefined ? {} : { restored }),

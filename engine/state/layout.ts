@@ -87,3 +87,8 @@ function plainName(part = ''): string {
 function digits(id: number): string {
   return String(id).padStart(10, '0');
 }
+
+/** Of an end of a durable channel, among the names of nodes, which have no space. */
+export function endKey(channel: string): string {
+  return `channel ${channel}`;
+}

@@ -8,7 +8,7 @@ import type { Ports } from '../ports.ts';
 import type { BlobStore } from './blobs.ts';
 import { checksum, pack, squeeze } from './bytes.ts';
 import type { FragmentReceipt, FragmentSaver } from './checkpoints.ts';
-import { pagesName, type RegionName, regionPath, stateName } from './layout.ts';
+import { endKey, pagesName, type RegionName, regionPath, stateName } from './layout.ts';
 import { type PageBlob, PageTables } from './page-table.ts';
 import { CopyBudget, PAGE, PageBuffers, PageTracker, TakenBytes, type TakenPages } from './pages.ts';
 import { type EncodedCell, encodeLogical, encodeSnapshot, type StoredImage } from './snapshot-bytes.ts';
@@ -239,16 +239,17 @@ function* pieces(parts: readonly Uint8Array[], most: number): Generator<Uint8Arr
 }
 
 /** Of a snapshot, what has names. */
-interface Keyed extends Pick<FragmentSnapshot, 'sources' | 'sinks' | 'shares'> {
+interface Keyed extends Pick<FragmentSnapshot, 'sources' | 'sinks' | 'shares' | 'outlets' | 'inlets'> {
   readonly cells: ReadonlyMap<string, unknown>;
 }
 
 /** What a fragment has state of, with its partition: so that whoever restores reads no more than it needs. */
-function nodesOf({ sources, cells, sinks, shares }: Keyed): Record<string, string> {
+function nodesOf({ sources, cells, sinks, shares, outlets, inlets }: Keyed): Record<string, string> {
   const share = (node: string): string => {
     const { partition, partitions } = shares?.get(node) ?? { partition: 0, partitions: 1 };
     return `${partition}/${partitions}`;
   };
   const keys = [...sources.keys(), ...cells.keys(), ...sinks.keys()];
-  return Object.fromEntries(keys.map((key) => [key, share(key.split('+')[0] ?? key)]));
+  const ends = [...(outlets?.keys() ?? []), ...(inlets?.keys() ?? [])].map((id) => [endKey(id), '0/1']);
+  return Object.fromEntries([...keys.map((key) => [key, share(key.split('+')[0] ?? key)]), ...ends]);
 }

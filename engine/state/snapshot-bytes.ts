@@ -12,7 +12,15 @@ import { decodeSchema, encodeSchema, IpcDecoder, IpcEncoder } from '../batch/ipc
 import { copyBatch } from '../batch/reader.ts';
 import { type Json, parseValue, stringifyValue } from '../json.ts';
 import type { PageBlob } from './page-table.ts';
-import type { CellSnapshot, FragmentSnapshot, LogicalState, PartitionState, SinkSnapshot } from './state.ts';
+import type {
+  CellSnapshot,
+  FragmentSnapshot,
+  InletState,
+  LogicalState,
+  OutletState,
+  PartitionState,
+  SinkSnapshot,
+} from './state.ts';
 
 const MAGIC = Buffer.from('CSS1', 'latin1');
 const HEAD = 8;
@@ -88,7 +96,13 @@ export function encodeSnapshot(snapshot: EncodedSnapshot): readonly Uint8Array[]
     return [name, { prepared: JSON.stringify(prepared), frozen: frozen.map((bytes) => parts.add(bytes)) }] as const;
   });
   const sources = eachPosition<Json, string>(snapshot.sources, JSON.stringify);
-  const whole = { ...snapshot, sources, cells: new Map(cells), sinks: new Map(sinks) };
+  const whole = {
+    ...snapshot,
+    sources,
+    cells: new Map(cells),
+    sinks: new Map(sinks),
+    ...endsAs<Json, string>(snapshot, JSON.stringify),
+  };
   const lengths = parts.list.map(({ length }) => length);
   const description = Buffer.from(stringifyValue({ snapshot: whole, parts: lengths }));
   const head = Buffer.alloc(HEAD);
@@ -118,7 +132,25 @@ export function decodeSnapshot(bytes: Uint8Array): StoredSnapshot {
     return [name, { prepared: JSON.parse(prepared), frozen: frozen.map(part) }];
   });
   const sources = eachPosition<string, Json>(snapshot.sources, JSON.parse);
-  return { ...snapshot, sources, cells: new Map(cells), sinks: new Map(sinks) };
+  return {
+    ...snapshot,
+    sources,
+    cells: new Map(cells),
+    sinks: new Map(sinks),
+    ...endsAs<string, Json>(snapshot, JSON.parse),
+  };
+}
+
+/** Of durable channels, with what their ends keep written otherwise. */
+interface Ends<P> {
+  readonly outlets?: ReadonlyMap<string, Omit<OutletState, 'sent'> & { readonly sent: P }>;
+  readonly inlets?: ReadonlyMap<string, Omit<InletState, 'taken'> & { readonly taken: P }>;
+}
+
+function endsAs<P, Q>({ outlets, inlets }: Ends<P>, change: (state: P) => Q): Ends<Q> {
+  const sent = outlets && [...outlets].map(([id, state]) => [id, { ...state, sent: change(state.sent) }] as const);
+  const taken = inlets && [...inlets].map(([id, state]) => [id, { ...state, taken: change(state.taken) }] as const);
+  return { ...(sent && { outlets: new Map(sent) }), ...(taken && { inlets: new Map(taken) }) };
 }
 
 type Sources<P> = ReadonlyMap<
@@ -147,11 +179,12 @@ interface TextCell extends Omit<StoredCell, 'image' | 'logical'> {
 }
 
 interface DecodedText {
-  readonly snapshot: Omit<StoredSnapshot, 'cells' | 'sinks' | 'sources'> & {
-    readonly sources: Sources<string>;
-    readonly cells: ReadonlyMap<string, TextCell>;
-    readonly sinks: ReadonlyMap<string, { readonly prepared: string; readonly frozen: readonly number[] }>;
-  };
+  readonly snapshot: Omit<StoredSnapshot, 'cells' | 'sinks' | 'sources' | 'outlets' | 'inlets'> &
+    Ends<string> & {
+      readonly sources: Sources<string>;
+      readonly cells: ReadonlyMap<string, TextCell>;
+      readonly sinks: ReadonlyMap<string, { readonly prepared: string; readonly frozen: readonly number[] }>;
+    };
   readonly parts: readonly number[];
 }
 

@@ -73,6 +73,24 @@ export interface SinkSnapshot {
   readonly frozen: readonly Uint8Array[];
 }
 
+/** Of the sending end of a durable channel. */
+export interface OutletState {
+  /** What its sender marked. */
+  readonly sent: Json;
+  /** The end was sent. */
+  readonly ended: boolean;
+}
+
+/** Of the receiving end of a durable channel. */
+export interface InletState {
+  /** What its receiver gave. */
+  readonly taken: Json;
+  /** Microseconds; absent: none had come. */
+  readonly watermark?: bigint;
+  readonly idle: boolean;
+  readonly ended: boolean;
+}
+
 /** Of one fragment at one barrier. `partition` counts within the node's partitions. */
 export interface FragmentSnapshot {
   readonly fragment: string;
@@ -83,6 +101,9 @@ export interface FragmentSnapshot {
   /** Rows counted so far, by node, so that totals go on. */
   readonly counters: ReadonlyMap<string, Readonly<Record<string, number>>>;
   readonly partition: number;
+  /** By durable channel; absent: there is none. */
+  readonly outlets?: ReadonlyMap<string, OutletState>;
+  readonly inlets?: ReadonlyMap<string, InletState>;
   /** By node, which partition of how many was here: an image goes back only into the same. */
   readonly shares?: ReadonlyMap<string, { readonly partition: number; readonly partitions: number }>;
   /** The checkpoint that it is of, where it was loaded from a region that was; never stored. */

@@ -74,12 +74,18 @@ class Stage {
   }
 }
 
+async function marked(sender: DurableSender): Promise<Json> {
+  const mark = sender.mark();
+  await sender.drained();
+  return mark;
+}
+
 function send(sender: DurableSender, from: number, to: number, size?: number): void {
   for (let number = from; number <= to; number++) sender.send(itemOf(number, size));
 }
 
 async function checkpoint(sender: DurableSender): Promise<Json> {
-  const prepared = await sender.prepare();
+  const prepared = await marked(sender);
   sender.commit(prepared);
   return prepared;
 }
@@ -118,7 +124,7 @@ function publishes(at: () => Stage): void {
   it('publishes what complete checkpoints cover, in order, and nothing else', async () => {
     const [sender, receiver] = [await at().sender(), await at().receiver()];
     send(sender, 1, 100);
-    const first = await sender.prepare();
+    const first = await marked(sender);
     send(sender, 101, 150);
     sender.commit(first);
     expect(await takeMany(receiver, 100)).toEqual(lines(1, 100));
@@ -199,9 +205,9 @@ function survivesEnds(at: () => Stage): void {
     send(sender, 1, 80);
     await checkpoint(sender);
     send(sender, 81, 100);
-    const restored = await sender.prepare();
+    const restored = await marked(sender);
     send(sender, 1_000, 1_050);
-    await sender.prepare();
+    await marked(sender);
     await sender.close();
     sender = await at().sender({ epoch: 2, restored });
     send(sender, 101, 150);

@@ -8,12 +8,14 @@ import type { ChannelAddress, ChannelEvents, Receiver, ReceiverOptions, Sender }
  * disk: the other side is not waited for. Barriers part nothing here and are not sent.
  */
 export interface DurableSender extends Sender {
-  /** Resolves when all that was sent is safe on the disk; what a checkpoint keeps, for `commit` and for a restart. */
-  prepare(): Promise<Json>;
-  /** The checkpoint is complete: what was sent before its `prepare` is published, in the background, for as long as the sender is open. */
-  commit(prepared: Json): void;
+  /** What was sent so far, as a checkpoint keeps it, for `commit` and for a restart; good for them once `drained` has resolved. */
+  mark(): Json;
+  /** The checkpoint is complete: what was sent before its `mark` is published, in the background, for as long as the sender is open. */
+  commit(mark: Json): void;
   /** Resolves when complete checkpoints of the receiver cover all that is committed, or the sender is closed. */
   covered(): Promise<void>;
+  /** As `covered`, or when all of it is published and the other end has been silent for so many milliseconds: then it may be gone for good. */
+  settled(silence: number): Promise<void>;
   /** Items given up because of the bound. */
   readonly lost: number;
 }

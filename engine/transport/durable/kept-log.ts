@@ -73,11 +73,9 @@ export class KeptLog {
     await this.#log.sync();
   }
 
-  /** Resolves when all items sent so far are safe on the disk; what a checkpoint keeps of it. */
-  async prepare(): Promise<Json> {
-    const { last } = this;
-    await this.sync();
-    return this.#numbers.upTo(last);
+  /** What a checkpoint keeps of the items so far. */
+  mark(): Json {
+    return this.#numbers.upTo(this.last);
   }
 
   commit(last: number): void {

@@ -11,6 +11,8 @@ import type { KeptLog } from './kept-log.ts';
 import { Numbers } from './numbers.ts';
 import type { Publisher } from './publisher.ts';
 
+/** Milliseconds between two looks at what is published. */
+const LOOK = 500;
 /** Share of the bound that may wait to be written where the oldest is given up. */
 const UNSYNCED = 1 / 4;
 
@@ -24,6 +26,8 @@ export class DurableSenderEnd implements DurableSender {
   readonly #roundTrip = new RoundTrip();
   readonly #room = new Signal();
   readonly #coveredSignal = new Signal();
+  /** Something has changed for who waits in `settled`. */
+  readonly #look = new Signal();
   readonly #heard = emptyFrame();
   readonly #said = emptyFrame();
   readonly #bytes = new Uint8Array(HEADER);
@@ -94,19 +98,32 @@ export class DurableSenderEnd implements DurableSender {
     if (!this.#over) await this.#kept.sync();
   }
 
-  prepare(): Promise<Json> {
-    return this.#kept.prepare();
+  mark(): Json {
+    return this.#kept.mark();
   }
 
-  commit(prepared: Json): void {
+  commit(mark: Json): void {
     if (this.#over) return;
-    this.#kept.commit(Numbers.from(prepared).last);
+    this.#kept.commit(Numbers.from(mark).last);
     this.#publisher.wake();
   }
 
   covered(): Promise<void> {
     if (this.#over || this.#kept.covered >= this.#kept.committed) return Promise.resolve();
     return this.#coveredSignal.wait();
+  }
+
+  async settled(silence: number): Promise<void> {
+    const { ports } = this.#context;
+    let heard = ports.monotonic();
+    while (!this.#over && this.#kept.covered < this.#kept.committed) {
+      const isPublished = this.#publisher.published >= this.#kept.committed;
+      if (!isPublished || this.#heart.connected) heard = ports.monotonic();
+      else if (ports.monotonic() - heard >= silence) return;
+      const again = ports.after(Math.min(silence, LOOK), () => this.#look.settle());
+      await this.#look.wait();
+      again.cancel();
+    }
   }
 
   async close(): Promise<void> {
@@ -141,6 +158,7 @@ export class DurableSenderEnd implements DurableSender {
     this.#heart.close();
     this.#room.settle();
     this.#coveredSignal.settle();
+    this.#look.settle();
   }
 
   #say(): void {
@@ -190,7 +208,9 @@ export class DurableSenderEnd implements DurableSender {
     this.#kept.cover(item).then(
       () => {
         this.#room.settle();
-        if (this.#kept.covered >= this.#kept.committed) this.#coveredSignal.settle();
+        if (this.#kept.covered < this.#kept.committed) return;
+        this.#coveredSignal.settle();
+        this.#look.settle();
       },
       (error: CloudskinError) => this.fail(error),
     );
