@@ -18,18 +18,18 @@ export interface Persistence {
 /** Runs `work` until it succeeds, its error is hopeless, `retryFor` is over, or the signal aborts. */
 export async function persist<T>(persistence: Persistence, work: () => Promise<T>): Promise<T> {
   const { retryFor, signal } = persistence;
-  const most = Number(retryFor / 1000n);
-  let waited = 0;
+  const end = performance.now() + Number(retryFor / 1000n);
   for (let pause = FIRST_DELAY; ; pause = Math.min(pause * 2, LONGEST_DELAY)) {
     try {
       return await work();
     } catch (error) {
       const after = persistence.retryAfter(error);
       if (after === false || signal.aborted) throw persistence.giveUp(error, 'hopeless');
-      if (waited >= most) throw persistence.giveUp(error, 'too-long');
-      const wait = Math.min(after ?? pause, Math.max(most - waited, FIRST_DELAY));
+      // the time that attempts take counts, too: one may hang until its own limit
+      const left = end - performance.now();
+      if (left <= 0) throw persistence.giveUp(error, 'too-long');
+      const wait = Math.min(after ?? pause, Math.max(left, FIRST_DELAY));
       await delay(wait, undefined, { signal }).catch(() => undefined);
-      waited += wait;
     }
   }
 }

@@ -44,17 +44,22 @@ class Poll {
   /** Undefined where nothing has changed, or the source stops. */
   async #fetch(url: string): Promise<Uint8Array | undefined> {
     try {
-      const response = await send(this.#client, url, { headers: this.#validators });
-      if (response.status === 304) return undefined;
-      const etag = response.headers.get('etag');
-      const modified = response.headers.get('last-modified');
-      this.#validators =
-        etag !== null ? { 'if-none-match': etag } : modified !== null ? { 'if-modified-since': modified } : {};
-      return await bodyOf(response, this.#options.maxBody, url);
+      return await send(this.#client, url, { headers: this.#validators }, (response) => this.#take(response, url));
     } catch (error) {
       if (this.#context.signal.aborted) return undefined;
       throw error instanceof Refused ? refusedError(this.#client.what, url, error) : error;
     }
+  }
+
+  /** The answer has been seen once all of it is here: one that broke off is asked for again. */
+  async #take(response: Response, url: string): Promise<Uint8Array | undefined> {
+    if (response.status === 304) return undefined;
+    const body = await bodyOf(response, this.#options.maxBody, url);
+    const etag = response.headers.get('etag');
+    const modified = response.headers.get('last-modified');
+    this.#validators =
+      etag !== null ? { 'if-none-match': etag } : modified !== null ? { 'if-modified-since': modified } : {};
+    return body;
   }
 
   #attached(url: string): readonly Value[] {

@@ -1,5 +1,5 @@
 /** One request of ours, and what its failure means. */
-import { externalError, userError } from '../../engine/errors.ts';
+import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
 import { type Persistence, persist } from '../persist.ts';
 
 export interface Client {
@@ -28,18 +28,24 @@ export class Refused extends Error {
 /** Bytes of an answer that are shown where it says no. */
 const SHOWN = 300;
 
-/** Sends until it is taken; rejects with `Refused` for an answer that no repetition would change, `http.unreachable` where time is up. */
-export function send(client: Client, url: string, init: RequestInit): Promise<Response> {
+/** Sends until it is taken, and the answer is, by `take`; rejects with `Refused` for an answer that no repetition would change, `http.unreachable` where time is up. */
+export function send<T>(
+  client: Client,
+  url: string,
+  init: RequestInit,
+  take: (response: Response) => Promise<T>,
+): Promise<T> {
   const persistence: Persistence = {
     retryFor: client.retryFor,
     signal: client.signal,
     retryAfter: (error) => {
+      if (error instanceof CloudskinError) return false;
       if (!(error instanceof Refused)) return undefined;
       const passing = error.status === 408 || error.status === 425 || error.status === 429 || error.status >= 500;
       return passing ? error.retryAfter : false;
     },
     giveUp: (error, why) => {
-      if (why === 'hopeless' && error instanceof Refused) return error;
+      if (why === 'hopeless' && (error instanceof Refused || error instanceof CloudskinError)) return error;
       return externalError('http.unreachable', `${client.what}: ${url} cannot be reached: ${reasonOf(error)}`, {
         retry: true,
         cause: error,
@@ -47,7 +53,7 @@ export function send(client: Client, url: string, init: RequestInit): Promise<Re
       });
     },
   };
-  return persist(persistence, () => once(client, url, init));
+  return persist(persistence, async () => take(await once(client, url, init)));
 }
 
 async function once({ headers, token, timeout, signal }: Client, url: string, init: RequestInit): Promise<Response> {

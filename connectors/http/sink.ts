@@ -95,6 +95,8 @@ class HttpSink implements Sink {
       this.#bytes -= body?.length ?? 0;
       this.#sent = number + 1;
     }
+    // of a checkpoint without output, too, that the sink goes on from: numbers of bodies are never given twice
+    this.#sent = Math.max(this.#sent, to);
   }
 
   async close(): Promise<SinkReport> {
@@ -116,8 +118,7 @@ class HttpSink implements Sink {
     const key = `${this.#context.identity ?? this.#context.name}/${this.#generation}/${number}`;
     try {
       const init = { method, body: body as Uint8Array<ArrayBuffer>, headers: { 'idempotency-key': key } };
-      const response = await send(this.#client, url, init);
-      await response.body?.cancel();
+      await send(this.#client, url, init, async (response) => response.body?.cancel());
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const refused = refusedError(this.#client.what, url, error);

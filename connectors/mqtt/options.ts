@@ -95,6 +95,9 @@ export const mqttSinkOptions: z.ZodType<MqttSinkOptions> = withPayloadWrite({
     .regex(/^[^+#\0]+$/, { error: 'is one topic, without wildcards' })
     .describe('Where messages go.'),
   qos: qos.default(1).describe('0 at most once, 1 at least once, 2 once; 1 unless given.'),
+  retryFor: positiveDurationType
+    .default(60_000_000n)
+    .describe('How long to try again when the broker cannot be reached; 1m unless given.'),
   retain: z.boolean().default(false).describe('Have the broker keep the last message for later subscribers.'),
   maxMessage: sizeType
     .default(256_000)

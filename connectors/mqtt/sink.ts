@@ -48,6 +48,8 @@ class MqttSink implements Sink {
   #failure: Error | undefined;
   #changed: PromiseWithResolvers<void> | undefined;
   #rows = 0;
+  /** Runs while the broker is away. */
+  #away: NodeJS.Timeout | undefined;
   readonly #onAbort: () => void = () => this.#wake();
 
   constructor(
@@ -63,6 +65,8 @@ class MqttSink implements Sink {
     this.#client = client;
     this.#most = most;
     context.signal.addEventListener('abort', this.#onAbort);
+    client.on('close', () => this.#lost());
+    client.on('connect', () => this.#found());
   }
 
   write(batch: Batch): void | Promise<void> {
@@ -83,15 +87,40 @@ class MqttSink implements Sink {
   async commit(): Promise<void> {}
 
   async close(): Promise<SinkReport> {
-    await this.#confirmed(0);
+    try {
+      await this.#confirmed(0);
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
     this.#context.signal.removeEventListener('abort', this.#onAbort);
     await disconnectMqtt(this.#client);
+    this.#found();
     return { rows: this.#rows, wrote: [this.#options.topic] };
   }
 
   async abort(): Promise<void> {
     this.#context.signal.removeEventListener('abort', this.#onAbort);
     await this.#client.endAsync(true);
+    this.#found();
+  }
+
+  /** A broker that stays away for `retryFor` is given up. */
+  #lost(): void {
+    const { retryFor, url } = this.#options;
+    this.#away ??= setTimeout(
+      () => {
+        const message = `sink ${this.#context.name}: the broker at ${url} has been away for too long`;
+        this.#failure ??= externalError('mqtt.unreachable', message, { retry: true, hint: '`retryFor` says how long' });
+        this.#wake();
+      },
+      Number(retryFor / 1000n),
+    );
+  }
+
+  #found(): void {
+    clearTimeout(this.#away);
+    this.#away = undefined;
   }
 
   async #publishAll(messages: readonly Uint8Array[]): Promise<void> {

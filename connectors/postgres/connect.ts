@@ -85,6 +85,10 @@ export class Database {
       await client.end().catch(() => undefined);
       throw error;
     }
+    if (this.#closed) {
+      await client.end().catch(() => undefined);
+      throw externalError('postgres.closed', `${this.#what} has stopped`);
+    }
     this.#client = client;
     return client;
   }
@@ -110,8 +114,15 @@ function socketOf(client: pg.Client): Duplex | undefined {
 /** Errors of the connection or of the moment: the same work may succeed later. */
 function isPassing(error: unknown): boolean {
   const code = codeOf(error);
+  // pg says these without a code
+  if (
+    code === '' &&
+    /^(Connection terminated|timeout expired|Client has encountered a connection error)/.test(reasonOf(error))
+  ) {
+    return true;
+  }
   if (/^(08|53|57P0[1-3]|40001|40P01|55P03)/.test(code)) return true;
-  return /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(
+  return /^(CONNECTION_|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(
     code,
   );
 }

@@ -126,9 +126,12 @@ class PostgresSink implements Sink {
   }
 
   async close(): Promise<SinkReport> {
-    if (this.#context.checkpointed) await this.commit(0, await this.prepare());
-    else await this.flush();
-    await this.#database.close();
+    try {
+      if (this.#context.checkpointed) await this.commit(0, await this.prepare());
+      else await this.flush();
+    } finally {
+      await this.#database.close();
+    }
     return { rows: this.#rows - this.#skipped, wrote: [this.#options.table] };
   }
 

@@ -84,7 +84,8 @@ class Table implements SourcePartition {
   async next(): Promise<Batch | undefined> {
     const { signal } = this.#context;
     while (!signal.aborted && !this.#ended) {
-      const batch = await this.#database.run((client) => this.#read(client));
+      const batch = await this.#unlessStopped(this.#database.run((client) => this.#read(client)));
+      if (signal.aborted) return undefined;
       if (batch === undefined) await this.#pageEnded();
       else return this.#handOut(batch);
     }
@@ -94,6 +95,22 @@ class Table implements SourcePartition {
   async close(): Promise<void> {
     await this.#reader?.close();
     await this.#database.close();
+  }
+
+  /** Undefined as soon as the signal aborts: a database that is away, or hangs, is not waited for. */
+  async #unlessStopped<T>(work: Promise<T>): Promise<T | undefined> {
+    const { signal } = this.#context;
+    const stopped = Promise.withResolvers<undefined>();
+    const stop = (): void => stopped.resolve(undefined);
+    signal.addEventListener('abort', stop);
+    try {
+      return await Promise.race([work, stopped.promise]);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   /** The next batch of the page under way; where that breaks off, the page is asked for again behind the last row. */

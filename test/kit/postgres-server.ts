@@ -1,7 +1,7 @@
 /** For tests: a PostgreSQL server of the test's own, in a temporary directory, on a free port of loopback. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,14 +94,30 @@ class Server implements PostgresServer {
 
   async kill(): Promise<void> {
     const gone = new Promise((resolve) => this.#process?.once('exit', resolve));
-    await run('pkill', ['-9', '-f', `postgres -D ${this.#data}`]).catch(() => undefined);
+    for (const pid of await this.#processes()) killNow(pid);
     await gone;
     await rm(join(this.#data, 'postmaster.pid'), { force: true });
+  }
+
+  /** The server's own process, and those that it has started: they would outlive it for a moment. */
+  async #processes(): Promise<number[]> {
+    const [first = ''] = (await readFile(join(this.#data, 'postmaster.pid'), 'utf8')).split('\n');
+    const found = await run('ps', ['-o', 'pid=', '--ppid', first]).catch(() => ({ stdout: '' }));
+    return [Number(first), ...found.stdout.split('\n').map(Number)].filter((pid) => pid > 0);
   }
 
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** One that has ended is gone already. */
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // ESRCH
   }
 }
 
