@@ -164,7 +164,7 @@ describe('a graph that is dealt to threads', () => {
         await runOn(placedOn(await planned(own), choices), own).run();
         expect(sorted(own)).toEqual(expected);
       }),
-      { numRuns: 6 },
+      { numRuns: 6, interruptAfterTimeLimit: 12_000 },
     );
   });
 
@@ -186,7 +186,8 @@ describe('a graph that is dealt to threads', () => {
         await runOn(placedOn(plan, after), own, store).run();
         expect(sorted(own)).toEqual(expected);
       }),
-      { numRuns: 3 },
+      // Every former partition's cell is compiled to hand out its state, so that a run takes a second or two.
+      { numRuns: 3, interruptAfterTimeLimit: 12_000 },
     );
-  }, 60_000);
+  }, 90_000);
 });
