@@ -14,7 +14,11 @@ import type { WorkerData, WorkerEntry, WorkerSetup } from './worker-setup.ts';
 interface Worker {
   readonly host: WorkerHost;
   readonly thread: WorkerThread;
+  used: boolean;
 }
+
+/** Milliseconds after which a worker that was started ahead of need ends. */
+const UNUSED = 30_000;
 
 export class WorkerPool implements AgentFragmentHost {
   readonly #count: number;
@@ -34,7 +38,20 @@ export class WorkerPool implements AgentFragmentHost {
   }
 
   start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
-    return this.#workerOf(start.plan.host.worker).host.start(start, events);
+    const worker = this.#workerOf(start.plan.host.worker);
+    worker.used = true;
+    return worker.host.start(start, events);
+  }
+
+  /** Starts a worker that has nothing to run yet; it goes again where that stays so. */
+  warm(): void {
+    if (this.#closed || this.#workers.size > 0) return;
+    const worker = this.#workerOf(0);
+    realPorts.after(UNUSED, () => {
+      if (worker.used || this.#workers.get(0) !== worker) return;
+      this.#workers.delete(0);
+      void worker.host.close();
+    });
   }
 
   kill(worker: number): void {
@@ -62,7 +79,8 @@ export class WorkerPool implements AgentFragmentHost {
     thread.onExit((reason) => {
       if (this.#workers.get(index)?.thread === thread) this.#workers.delete(index);
       const why = reason === undefined ? '' : `: ${reason.message}`;
-      if (!this.#closed) this.#log('error', `worker ${index} has died${why}`, { worker: index, code: 'worker.died' });
+      if (!this.#closed && worker.used)
+        this.#log('error', `worker ${index} has died${why}`, { worker: index, code: 'worker.died' });
     });
     const host = new WorkerHost(thread, {
       ports: realPorts,
@@ -74,7 +92,7 @@ export class WorkerPool implements AgentFragmentHost {
         this.#hear(entry as WorkerEntry, index);
       },
     });
-    const worker = { host, thread };
+    const worker: Worker = { host, thread, used: false };
     this.#workers.set(index, worker);
     // one that could not be set up never will be: the next fragment gets another
     host.ready().catch(() => {

@@ -25,6 +25,7 @@ import { type Place, placement } from './place.ts';
 import type { RegionContext } from './region-context.ts';
 import { RegionRecords } from './region-records.ts';
 import { type AgentFragmentHost, codeOf, messageOf, type Slot } from './slot.ts';
+import { Standby } from './standby.ts';
 import type { AgentStatus } from './status.ts';
 
 export interface AgentOptions extends AgentName {
@@ -76,6 +77,7 @@ export class Agent {
   readonly #assignments: Assignments;
   readonly #coordinator: Coordinator | undefined;
   readonly #housekeeping: Housekeeping | undefined;
+  readonly #standby: Standby;
   #connection: Subscription | undefined;
   #answering: Subscription | undefined;
   #serial = 0;
@@ -102,6 +104,7 @@ export class Agent {
     this.#neighbours = new Neighbours(nats, ports, tier === 'cloud' ? undefined : site, heard, (error) =>
       this.#log('warn', messageOf(error), codeOf(error)),
     );
+    this.#standby = new Standby(ports, this.name, this.#neighbours, () => options.host.warm?.());
     this.#leading = this.#makeLeading();
     this.#hosting = this.#makeHosting(plans);
     this.#assignments = new Assignments({
@@ -201,6 +204,7 @@ export class Agent {
     await this.#assignments.start();
     this.#coordinator?.start();
     this.#housekeeping?.kick();
+    this.#standby.start();
     this.#connection = nats.onStatus((status) => {
       if (status === 'reconnected') this.#housekeeping?.kick();
     });
@@ -209,6 +213,7 @@ export class Agent {
   }
 
   #shut(): void {
+    this.#standby.stop();
     this.#connection?.close();
     this.#announcer.stop();
     this.#answering?.close();

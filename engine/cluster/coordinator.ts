@@ -140,7 +140,7 @@ export class Coordinator {
     for (const [, { document }] of [...this.#assignments.all]) await this.#recall(document);
     for (const [, { document }] of [...this.#apps.all]) await this.#apart(document);
     await this.#rejoin();
-    return TEND;
+    return Math.min(TEND, this.#options.neighbours.untilLost());
   }
 
   /** What is wrong with one app must not keep others waiting. */

@@ -67,6 +67,13 @@ export class Neighbours {
     return known !== undefined && !known.status.leaving && this.#ports.monotonic() - known.heard <= LOST_AFTER;
   }
 
+  /** Milliseconds until the next of those that are there is lost, unless it is heard of before. */
+  untilLost(): number {
+    const now = this.#ports.monotonic();
+    const rests = [...this.#known.values()].map(({ heard }) => heard + LOST_AFTER - now).filter((rest) => rest >= 0);
+    return Math.min(...rests, LOST_AFTER) + 1;
+  }
+
   hear(status: AgentStatus): void {
     const before = this.get(status)?.status;
     const older = before?.incarnation === status.incarnation && status.serial <= before.serial;

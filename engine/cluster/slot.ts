@@ -24,6 +24,8 @@ import { checkTrust } from './trust.ts';
 export interface AgentFragmentHost extends FragmentHost {
   /** Ends a worker thread, and with it all its fragments, where one of them does not let go. */
   kill?(worker: number): void;
+  /** Somebody else's fragments may have to be started here soon. */
+  warm?(): void;
   /** Makes sure that these components are at hand for fragments that name them by their digest. */
   provide?(digests: readonly string[], fetch: (digest: string) => Promise<Uint8Array>): Promise<void>;
 }

@@ -35,6 +35,8 @@ export interface AgentStart {
   readonly node?: readonly string[];
   /** Besides this process's environment. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The program; that of the sources unless given. */
+  readonly program?: string;
   /** Hears every line of its log. */
   readonly hear?: (line: string) => void;
 }
@@ -60,8 +62,8 @@ export class AgentProcess {
   }
 
   start(): void {
-    const { node = [], more = [], hear, environment = {} } = this.#given;
-    const args = [...node, cliPath, 'agent', ...this.#args, ...more];
+    const { node = [], more = [], hear, program = cliPath, environment = {} } = this.#given;
+    const args = [...node, program, 'agent', ...this.#args, ...more];
     const env = { ...process.env, ...environment };
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     let rest = '';
