@@ -13,6 +13,7 @@ import {
   sameAgent,
   type Trouble,
   versioned,
+  versionOf,
 } from './documents.ts';
 import { type Ancestry, lineageOf } from './lineage.ts';
 import type { AgentView } from './place.ts';
@@ -84,15 +85,17 @@ export function assignmentOf(planned: Planned): AssignmentDocument {
   );
   const { drain, restore, fresh, asked } = app;
   const { left: _, drain: __, restore: ___, fresh: ____, ...known } = before;
+  const regions = regionsOf(planned);
   return {
     ...known,
+    ...versionOf(Object.values(regions).some(({ since, from }) => since !== undefined || from !== undefined)),
     ...{ namespace: app.namespace, app: app.app, revision: app.revision, deployed: app.deployed, wanted: app.wanted },
     ...(drain === undefined ? {} : { drain }),
     ...(restore === undefined ? {} : { restore }),
     ...(fresh === undefined ? {} : { fresh }),
     ...(asked === undefined ? {} : { asked }),
     ...{ term, plan: app.plan, distributed: digest, checkpoint: checkpointPolicy(plan), fragments, troubles: [] },
-    regions: regionsOf(planned),
+    regions,
     ...(planned.left.length === 0 ? {} : { left: planned.left }),
     agents: agents.filter((agent) => distributed.fragments.some(({ host }) => sameAgent(host, agent))),
     nodes: Object.fromEntries([...nodes].map(([node, hosts]) => [node, hosts.map(hostOf)])),

@@ -10,7 +10,9 @@ import type { CheckpointOrigin } from '../runtime/fragment-handle.ts';
 import { flag, list, oneOf, oneOfOr, optional, type Read, record, shape, text, whole } from './shape.ts';
 
 /** Rises where a document gains a meaning that older versions must not overlook. */
-export const FORMAT = 1;
+export const FORMAT = 2;
+/** The format in which regions began to go on from others: whoever overlooks that begins at the beginning. */
+const ORIGINS = 2;
 
 export interface Versioned {
   readonly format: number;
@@ -18,7 +20,12 @@ export interface Versioned {
   readonly oldest: number;
 }
 
-export const versioned: Versioned = { format: FORMAT, oldest: FORMAT };
+export const versioned: Versioned = { format: FORMAT, oldest: 1 };
+
+/** `hasOrigins`: the document says where else the state of a region is. */
+export function versionOf(hasOrigins: boolean): Versioned {
+  return { format: FORMAT, oldest: hasOrigins ? ORIGINS : 1 };
+}
 
 export type Wanted = 'running' | 'paused' | 'stopped' | 'undeployed';
 

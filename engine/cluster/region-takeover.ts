@@ -6,7 +6,7 @@ import {
   type RegionAssignment,
   type RegionRecord,
   sameAgent,
-  versioned,
+  versionOf,
 } from './documents.ts';
 import { chooseCheckpoint } from './region-checkpoint.ts';
 import type { RegionContext, RegionName } from './region-context.ts';
@@ -44,9 +44,10 @@ export async function takeOver(
   if (past.kind !== 'past') return past;
   const { checkpoint, origins } = past;
   const firstCheckpoint = Math.max(start.firstCheckpoint, past.reserved + 1);
-  const { from: _, ...before } = { from: undefined, ...(record ?? versioned) };
+  const { from: _, ...before } = { from: undefined, ...record };
   const next: RegionRecord = {
     ...before,
+    ...versionOf(origins !== undefined || region.since !== undefined),
     ...{ namespace: name.namespace, app: name.app, region: name.region, deployed: assignment.deployed },
     ...{ epoch: start.epoch, holder: context.name, incarnation: context.incarnation, released: false, finished: false },
     ...{ checkpoint: checkpoint ?? 0, reserved: firstCheckpoint - 1 + RESERVE },
