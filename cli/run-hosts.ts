@@ -11,6 +11,7 @@ import { startThread } from '../engine/runtime/workers/node-thread.ts';
 import { spread, WorkerHost } from '../engine/runtime/workers/worker-host.ts';
 import { LocalBroker } from '../engine/transport/local.ts';
 import { ThreadTransport } from '../engine/transport/thread.ts';
+import { listeningSaid } from './listening.ts';
 import type { DeployOptions } from './load.ts';
 import type { StoreOptions } from './run-stores.ts';
 
@@ -81,5 +82,6 @@ export function runtimeOf(
 ): RuntimeOptions {
   const { directory } = options;
   const logged = onLog === undefined ? {} : { onLog };
-  return { ...options, connectors, openCell: (cell) => openCell(cell, { execution, directory, ...logged }) };
+  const heard = onLog === undefined ? {} : { listening: listeningSaid(onLog) };
+  return { ...options, ...heard, connectors, openCell: (cell) => openCell(cell, { execution, directory, ...logged }) };
 }

@@ -106,6 +106,10 @@ class ThreadFragments implements FragmentHost {
       openCell: (cell) => openCell(cell, { directory, onLog }),
       ports: realPorts,
       stdout: this.#options.stdout,
+      listening: (source, address) => {
+        const fields = { namespace, app, fragment, revision, epoch, source, address };
+        say({ level: 'info', message: `source ${source} listens on ${address}`, fields });
+      },
       ...(traceEvery === undefined ? {} : { traces: { every: traceEvery, emit: (span: Span) => say({ span }) } }),
     };
   }

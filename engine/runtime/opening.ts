@@ -139,6 +139,7 @@ export class Opening {
       share: share === undefined || share.site !== undefined ? WHOLE : { index: share.partition, of: share.partitions },
       tracked: checkpointed,
       identity: this.#identity(source.name),
+      listening: runtime.listening,
       restored: partitionsOf(restored, this.#plan, source.name),
       journal: journal && ((partition: string) => journal(source.name, partition)),
     };

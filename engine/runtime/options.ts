@@ -21,6 +21,8 @@ export interface RuntimeOptions {
   readonly directory?: string;
   /** Where `console` writes. */
   readonly stdout?: (text: string) => void | Promise<void>;
+  /** Hears where a source that takes connections can be reached. */
+  readonly listening?: (source: string, address: string) => void;
   readonly color?: boolean;
   readonly width?: number;
   /** Follows some batches; none unless given. */

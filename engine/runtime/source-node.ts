@@ -44,6 +44,8 @@ export interface SourceNodeOptions {
   readonly tracked: boolean;
   /** Namespace, app and source. */
   readonly identity: string;
+  /** Hears where the source can be reached, if it takes connections. */
+  readonly listening: ((source: string, address: string) => void) | undefined;
   /** Opens the journal of a partition; absent where there is none to write to. */
   readonly journal: ((partition: string) => Promise<RecordLog>) | undefined;
   /** Where partitions go on, by name. */
@@ -92,7 +94,7 @@ export class SourceNode implements PartitionTarget {
   /** `options` with their secrets filled in. */
   async open(spec: SourceSpec, options: unknown): Promise<void> {
     const { plan } = this;
-    const { directory, identity, restored } = this.#options;
+    const { directory, identity, restored, listening } = this.#options;
     const positions = new Map<string, Json>();
     for (const [name, { position }] of restored) if (position !== undefined) positions.set(name, position);
     const context: SourceContext = {
@@ -105,6 +107,7 @@ export class SourceNode implements PartitionTarget {
       paths: plan.paths,
       attach: plan.attach,
       reject: (row) => this.#reject(row),
+      ...(listening === undefined ? {} : { listening: (address) => listening(plan.name, address) }),
     };
     const opening = spec.open(options, plan.schema, context);
     this.#source = await this.#control.orDiscard(opening, (late) => late.close());
