@@ -117,12 +117,14 @@ function isPassing(error: unknown): boolean {
   // pg says these without a code
   if (
     code === '' &&
-    /^(Connection terminated|timeout expired|Client has encountered a connection error)/.test(reasonOf(error))
+    /^(Connection terminated|timeout expired|Client (has encountered a connection error|was closed))/.test(
+      reasonOf(error),
+    )
   ) {
     return true;
   }
   if (/^(08|53|57P0[1-3]|40001|40P01|55P03)/.test(code)) return true;
-  return /^(CONNECTION_|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(
+  return /^(CONNECTION_|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED|CONNECT_TIMEOUT|ECONN|EPIPE|ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(
     code,
   );
 }

@@ -120,22 +120,6 @@ describe.skipIf(!available)(`postgres${available ? '' : ' (skipped: PostgreSQL i
     await fc.assert(property, { numRuns: 25 });
   }, 30_000);
 
-  it('goes on when the database is killed and comes back, and no row is there twice', async () => {
-    const table = fresh();
-    const sink = await open({ table }, { checkpointed: true, identity: table });
-    await sink.write(build(SCHEMA, rows(0, 1000)));
-    const first = (await sink.prepare?.(1, false)) as Prepared;
-    await server.kill();
-    const committing = sink.commit?.(1, first);
-    await server.start();
-    await committing;
-    await sink.write(build(SCHEMA, rows(1000, 1500)));
-    await sink.commit?.(2, (await sink.prepare?.(2, false)) as Prepared);
-    await sink.commit?.(1, first);
-    await sink.close();
-    expect(sorted(await read({ table }))).toEqual(rows(0, 1500));
-  }, 30_000);
-
   it('starts afresh under the same name and adds its rows again', async () => {
     const table = fresh();
     for (let time = 0; time < 2; time++) {
