@@ -156,11 +156,6 @@ describe('a webhook', () => {
     expect(batch && rowsOf(batch)).toEqual([[1n, '/?site=a', '127.0.0.1']]);
     await partition.acknowledge?.(undefined);
   });
-
-  it('says so when the address is taken', async () => {
-    const { url } = await listen();
-    await expect(listen({ listen: new URL(url).host })).rejects.toMatchObject({ code: 'http.listen' });
-  });
 });
 
 describe('an address that is fetched', () => {

@@ -152,13 +152,6 @@ describe.skipIf(!there)(`mqtt${there ? '' : ' (skipped: mosquitto is not install
     expect(ids(await take(await subscribe({ topic }), 1))).toEqual([2]);
   });
 
-  it('ends a pending call when it is told to stop', async () => {
-    const reader = await subscribe({ topic: fresh() });
-    const pending = reader.partition.next();
-    reader.setup.abort.abort();
-    expect(await pending).toBeUndefined();
-  });
-
   it.each([0, 1, 2] as const)('publishes rows with QoS %i, retained where asked, each a message', async (qos) => {
     const topic = fresh();
     const reader = await subscribe({ topic, qos });
@@ -173,20 +166,6 @@ describe.skipIf(!there)(`mqtt${there ? '' : ' (skipped: mosquitto is not install
     expect(ids(await take(reader, 600))).toEqual(numbers(0, 600));
     const later = await subscribe({ topic, clean: true });
     expect(ids(await take(later, 1))).toEqual([599]);
-  });
-
-  it('has a checkpoint wait for the broker, also while that is away', async () => {
-    const topic = fresh();
-    const reader = await subscribe({ topic });
-    const context = sinkContext(bench('/'), { checkpointed: true, identity: 'd/a/out' });
-    const sink = await openSink(mqtt, { url: broker.url, topic }, SCHEMA, context);
-    await broker.kill();
-    await sink.write(build(SCHEMA, [[1n], [2n]]));
-    const prepared = sink.prepare?.(1, false);
-    await broker.start();
-    await prepared;
-    expect(ids(await take(reader, 2))).toEqual([1, 2]);
-    await sink.close();
   });
 
   it('speaks TLS and gives its name and password, and says what the broker refuses', async () => {
@@ -222,10 +201,5 @@ describe.skipIf(!there)(`mqtt${there ? '' : ' (skipped: mosquitto is not install
     await client.endAsync();
     await flow.stop();
     expect(first).toEqual([null]);
-  });
-
-  it('says so when there is no broker', async () => {
-    const nowhere = subscribe({ url: 'mqtt://127.0.0.1:1', topic: 't', retryFor: '50ms' });
-    await expect(nowhere).rejects.toMatchObject({ code: 'mqtt.unreachable', retry: true });
   });
 });
