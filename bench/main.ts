@@ -15,6 +15,7 @@ const benchmarks: readonly {
   { name: 'call', load: () => import('./call.ts') },
   { name: 'checkpoint', load: () => import('./checkpoint.ts') },
   { name: 'csv', load: () => import('./csv.ts') },
+  { name: 'idle', load: () => import('./idle.ts') },
   { name: 'ipc', load: () => import('./ipc.ts') },
   { name: 'nats', load: () => import('./nats.ts') },
   { name: 'pipeline', load: () => import('./pipeline.ts') },

@@ -3,13 +3,10 @@
  * region's new leader has taken it over, until its worker thread has begun and opened it, until the first row that had not come out before.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { connectNats } from '../engine/nats/client.ts';
 import { type AgentProcess, Continuum } from '../test/cluster/continuum.ts';
 import { hasNats, NO_NATS } from '../test/kit/nats-server.ts';
-
-/** What is published, built first. */
-const PROGRAM = fileURLToPath(new URL('../dist/cli/bin.js', import.meta.url));
+import { published } from './published.ts';
 
 const graph = (url: string): string => `apiVersion: cloudskin.dev/v1
 kind: Dataflow
@@ -53,6 +50,7 @@ const STEPS: readonly (readonly [keyof Silence, RegExp])[] = [
 
 /** One after the other, so many kills. */
 export async function killedAgents(kills: number): Promise<readonly Silence[]> {
+  const program = published();
   const continuum = await Continuum.start();
   const nats = await connectNats({ servers: continuum.leaf.url });
   let lines: { readonly at: number; readonly msg: string }[] = [];
@@ -78,7 +76,7 @@ export async function killedAgents(kills: number): Promise<readonly Silence[]> {
       waiting = { beyond: id, resolve: come };
     });
   try {
-    const start = { hear, program: PROGRAM };
+    const start = { hear, program };
     continuum.agent({ site: 'hub', tier: 'cloud' }, start);
     const agents = ['a', 'b'].map((name) => continuum.agent({ site: 'plant', tier: 'edge', name }, start));
     await continuum.ready(3);

@@ -1,6 +1,7 @@
 /**
  * `bench recovery`: how long a graph is silent after `kill -9`. `embedded`: one process with `run --state`, started again at once by whoever watches it
- * (here: this program), until the first row that it had not put out before. A keyed aggregate over 100,000 keys is what has to come back.
+ * (here: this program), until the first row that it had not put out before. A keyed aggregate over 100,000 keys is what has to come back. `agents`: the agent that runs it is
+ * killed, where its site has another (recovery-agents.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Benchmark, type BenchOptions, plain, quantile, type Result, sized } from './harness.ts';
+import { agentsMissing, killedAgents, type Silence } from './recovery-agents.ts';
 
 const CLI = fileURLToPath(new URL('../cli/bin.ts', import.meta.url));
 
@@ -120,9 +122,55 @@ async function checkpoints(directory: string, more: number): Promise<void> {
 
 async function run(options: BenchOptions): Promise<readonly Result[]> {
   const times = (await embedded(sized(options, 20, 5, 1))).toSorted((a, b) => a - b);
-  return [
+  const alone = [
     plain('recovery', 'embedded', 'kill to first new row, p50', quantile(times, 0.5), 'ms'),
     plain('recovery', 'embedded', 'kill to first new row, p99', quantile(times, 0.99), 'ms'),
+  ];
+  const missing = agentsMissing();
+  if (missing !== undefined) {
+    process.stderr.write(`agents: ${missing}\n`);
+    return alone;
+  }
+  return [...alone, ...figuresOf(await killedAgents(sized(options, 20, 3, 1)))];
+}
+
+/** Medians, each of its own: they need not add up. */
+function figuresOf(silences: readonly Silence[]): readonly Result[] {
+  const at = (of: (silence: Silence) => number, share: number): number =>
+    quantile(
+      silences.map(of).toSorted((a, b) => a - b),
+      share,
+    );
+  const of = (what: string, value: number): Result => plain('recovery', 'agents', what, value, 'ms');
+  return [
+    of(
+      'kill to first new row, p50',
+      at(({ all }) => all, 0.5),
+    ),
+    of(
+      'kill to first new row, p99',
+      at(({ all }) => all, 0.99),
+    ),
+    of(
+      'of which detection, p50',
+      at(({ detected }) => detected, 0.5),
+    ),
+    of(
+      'of which detection, p99',
+      at(({ detected }) => detected, 0.99),
+    ),
+    of(
+      'of which taking over the region, p50',
+      at(({ takenOver, begun }) => takenOver + begun, 0.5),
+    ),
+    of(
+      'of which opening and restoring, p50',
+      at(({ opened }) => opened, 0.5),
+    ),
+    of(
+      'of which the first row, p50',
+      at(({ row }) => row, 0.5),
+    ),
   ];
 }
 
