@@ -1,0 +1,94 @@
+/** A worker thread of an agent dies: only what ran on it starts again. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openAgentHost } from '../../cli/cluster/agent-host.ts';
+import type { WorkerPool } from '../../cli/cluster/worker-pool.ts';
+import { Agent } from '../../engine/cluster/agent.ts';
+import { connectNats } from '../../engine/nats/client.ts';
+import { realPorts } from '../../engine/ports.ts';
+import { openDirectory } from '../../engine/state/directory.ts';
+import { hasNats, NO_NATS } from '../kit/nats-server.ts';
+import { Continuum } from './continuum.ts';
+
+const has = hasNats('installed');
+
+const graph = (name: string, output: string): string => `
+apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: ${name} }
+spec:
+  sources:
+    rows: { generate: { rate: 1000, rows: 1000000, columns: { id: { sequence: {} } } }, schema: { id: int64 } }
+  operators:
+    twice: { from: rows, select: { id: id } }
+  sinks:
+    out: { from: twice, file: { path: ${output}.ndjson } }
+  placement: { rows: { tier: edge }, twice: { tier: edge }, out: { tier: cloud } }
+  checkpoint: { every: 200ms }
+`;
+
+describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.installed}`, () => {
+  let continuum: Continuum;
+  beforeEach(async () => {
+    continuum = await Continuum.start();
+  });
+  afterEach(() => continuum.close());
+
+  /** Of the files that were rolled. */
+  function lines(name: string): readonly { readonly id: number }[] {
+    const files = readdirSync(continuum.directory).filter((file) => file.startsWith(name) && file.endsWith('.ndjson'));
+    const all = files.sort().flatMap((file) => continuum.read(file).split('\n').slice(0, -1));
+    return all.map((line) => JSON.parse(line) as { readonly id: number });
+  }
+
+  /** Resolves when so many more checkpoints of an app are complete. */
+  async function advance(app: string, namespace = 'default', more = 3): Promise<void> {
+    const look = async (): Promise<number> => {
+      const agents = await continuum.client.ask(300, (all) => all.length === 2);
+      const mine = agents.flatMap(({ regions }) =>
+        regions.filter((one) => one.app === app && one.namespace === namespace),
+      );
+      return Math.max(0, ...mine.map(({ checkpoint }) => checkpoint));
+    };
+    const before = await look();
+    await continuum.until(async () => ((await look()) >= before + more ? true : undefined));
+  }
+
+  it('go on from their last checkpoint when a worker thread dies, and others do not notice', async () => {
+    continuum.agent({ site: 'hub', tier: 'cloud' });
+    const nats = await connectNats({ servers: continuum.leaf.url });
+    const directory = join(continuum.directory, 'agent-plant');
+    const setup = { servers: [continuum.leaf.url], access: {}, name: 'plant', directory };
+    const host = await openAgentHost({ nats, workers: 2, setup, log: () => undefined });
+    const agent = await Agent.start({
+      ...{ nats, ports: realPorts, site: 'plant', agent: 'p', tier: 'edge', workers: 2, version: '0' },
+      ...{ disk: await openDirectory(join(directory, 'disk')), ...host },
+    });
+    await continuum.ready(2);
+    await continuum.ok('deploy', continuum.graph('a.yaml', graph('shop', 'rows-a')));
+    // Apps begin on one thread or the other by their names.
+    await continuum.ok('deploy', continuum.graph('c.yaml', graph('shop-2', 'rows-c')));
+    const workers = new Map(agent.status().fragments.map(({ app, worker }) => [app, worker]));
+    expect(new Set(workers.values()).size).toBe(2);
+    await advance('shop');
+    const epochs = async (): Promise<readonly number[]> => {
+      const agents = await continuum.client.ask(300, (all) => all.length === 2);
+      const regions = agents.flatMap((one) => one.regions);
+      return ['shop', 'shop-2'].map((name) =>
+        Math.max(0, ...regions.flatMap(({ app, epoch }) => (app === name ? epoch : []))),
+      );
+    };
+    const [first = 0, other = 0] = await epochs();
+    (host.host as WorkerPool).kill(workers.get('shop') ?? 0);
+    await continuum.until(async () => ((await epochs())[0] === first + 1 ? true : undefined));
+    await advance('shop');
+    expect((await epochs())[1]).toBe(other);
+    for (const app of ['shop', 'shop-2']) await continuum.ok('undeploy', app);
+    const ids = lines('rows-a').map(({ id }) => id);
+    expect(ids).toEqual(ids.map((_, index) => index));
+    await agent.stop();
+    await host.host.close();
+    await nats.close(200);
+  }, 60_000);
+});
