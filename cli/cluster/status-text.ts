@@ -135,11 +135,12 @@ function streamsText({ fragments }: AppOverview, plan: DistributedPlan): string 
           count(found?.rows ?? 0),
           queued,
           trip,
+          found?.dropped === undefined ? '' : `${count(found.dropped)} given up`,
         ];
       }),
     ),
   );
-  const heading = ['STREAM', 'FROM > TO', 'TRANSPORT', 'CONNECTED', 'ROWS', 'QUEUED', 'ROUND TRIP'];
+  const heading = ['STREAM', 'FROM > TO', 'TRANSPORT', 'CONNECTED', 'ROWS', 'QUEUED', 'ROUND TRIP', ''];
   return rows.length === 0 ? '' : columns([heading, ...rows], [4, 5, 6]);
 }
 

@@ -171,13 +171,13 @@ export class ClusterClient {
         const all = [...statuses.values()];
         resolve(all.sort((a, b) => `${a.site}/${a.agent}`.localeCompare(`${b.site}/${b.agent}`)));
       };
-      const timer = this.#ports.after(milliseconds, end);
       const answers = this.#nats.subscribe(inbox, ({ data }) => {
         if (data.length === 0) return;
         const status = decodeStatus(data);
         statuses.set(`${status.site}/${status.agent}`, status);
         if (enough([...statuses.values()])) end();
       });
+      const timer = this.#ports.after(milliseconds, end);
       const wanted = nodes === undefined ? '' : appLabel(nodes);
       this.#nats.publish(ASK_SUBJECT, new TextEncoder().encode(wanted), { reply: inbox });
     });

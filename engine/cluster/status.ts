@@ -19,9 +19,12 @@ export interface ChannelFigures {
   readonly connected: boolean;
   readonly rows: number;
   readonly bytes: number;
+  /** Bytes; of a durable one's sender those kept until the other side's checkpoints cover them. */
   readonly queued: number;
   /** Milliseconds. */
   readonly roundTrip?: number;
+  /** Items that a durable one gave up at its bound; absent: none. */
+  readonly dropped?: number;
 }
 
 /** Of one source, cell or sink, for those who ask for nodes. Counts since the app's beginning; times in milliseconds. */
@@ -169,6 +172,7 @@ const fragmentFigures = shape<FragmentFigures>({
       bytes: figure,
       queued: figure,
       roundTrip: optional(figure),
+      dropped: optional(figure),
     }),
   ),
   rowsIn: figure,

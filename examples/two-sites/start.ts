@@ -8,7 +8,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -71,7 +71,7 @@ async function startServers(sites: TwoSites): Promise<{ readonly hub: string; re
     'hub',
     `port: ${hubPort}
 jetstream { domain: cloud, store_dir: "${scratch}/hub" }
-leafnodes { port: ${leafNodes} }
+leafnodes { port: ${leafNodes}, no_advertise: true }
 `,
   );
   writeServer(
@@ -111,6 +111,16 @@ async function until(place: Place, hub: string, isSo: (status: Status) => boolea
   }
 }
 
+/** Bytes of durable streams on the disk of the edge's agent. */
+function keptAtEdge(): number {
+  const directory = join(scratch, 'edge', 'durable');
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  return names.reduce((sum, name) => {
+    const { size } = statSync(join(directory, name));
+    return sum + size;
+  }, 0);
+}
+
 async function runAcross(sites: TwoSites): Promise<void> {
   say(`link: ${sites.description}`);
   const { hub, leaf } = await startServers(sites);
@@ -135,7 +145,11 @@ async function runAcross(sites: TwoSites): Promise<void> {
   const seconds = Number(values.cut);
   say(`the link is cut for ${seconds} s`);
   await sites.cut();
+  const before = keptAtEdge();
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const more = keptAtEdge() - before;
+  say(`the edge went on: ${(more / 1024).toFixed(1)} KiB more are kept there for when the link is back`);
+  if (more <= 0) throw new Error('the edge took nothing in while the link was cut');
   await sites.mend();
   say('the link is back');
   await until(sites.cloud, hub, ({ apps }) => apps.every(({ state }) => OVER.has(state)));

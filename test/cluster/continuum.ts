@@ -14,8 +14,9 @@ import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { cliPath, type Ended } from '../cli/command.ts';
-import { startHubAndLeaf } from '../kit/nats-cluster.ts';
+import { type HubAndLeaf, startHubAndLeaf } from '../kit/nats-cluster.ts';
 import type { NatsServer } from '../kit/nats-server.ts';
+import type { Relay } from '../kit/relay.ts';
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -114,22 +115,25 @@ export class Continuum {
   readonly directory: string = mkdtempSync(join(tmpdir(), 'cs-continuum-'));
   readonly hub: NatsServer;
   readonly leaf: NatsServer;
+  /** Between leaf and hub. */
+  readonly link: Relay;
   readonly client: ClusterClient;
   readonly #nats: Nats;
   readonly #agents: AgentProcess[] = [];
   readonly #close: () => Promise<void>;
 
-  private constructor(nats: Nats, hub: NatsServer, leaf: NatsServer, close: () => Promise<void>) {
+  private constructor(nats: Nats, { hub, leaf, link, stop }: HubAndLeaf) {
     this.#nats = nats;
     this.client = new ClusterClient(nats, realPorts, 'hub');
     this.hub = hub;
     this.leaf = leaf;
-    this.#close = close;
+    this.link = link;
+    this.#close = stop;
   }
 
   static async start(): Promise<Continuum> {
-    const { hub, leaf, stop } = await startHubAndLeaf();
-    return new Continuum(await connectNats({ servers: hub.url }), hub, leaf, stop);
+    const servers = await startHubAndLeaf();
+    return new Continuum(await connectNats({ servers: servers.hub.url }), servers);
   }
 
   agent({ site, tier, name }: AgentDraft, given: AgentStart = {}): AgentProcess {

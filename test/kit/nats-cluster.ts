@@ -1,5 +1,7 @@
 /** Several real NATS servers together: a cluster of three with JetStream, and a hub with a leaf, each with a JetStream domain of its own. */
+
 import { freePort, type NatsServer, type NatsVersion, startNats } from './nats-server.ts';
+import { Relay } from './relay.ts';
 
 export interface NatsCluster {
   readonly servers: readonly NatsServer[];
@@ -37,6 +39,8 @@ export interface HubAndLeaf {
   readonly leaf: NatsServer;
   readonly hubDomain: string;
   readonly leafDomain: string;
+  /** What the connection of the leaf goes through. */
+  readonly link: Relay;
   stop(): Promise<void>;
 }
 
@@ -46,13 +50,15 @@ export async function startHubAndLeaf(version: NatsVersion = 'installed'): Promi
     version,
     name: 'hub',
     domain: 'hub',
-    config: `leafnodes { listen: "127.0.0.1:${port}" }`,
+    // the leaf would come by another way than the link
+    config: `leafnodes { listen: "127.0.0.1:${port}", no_advertise: true }`,
   });
+  const link = await Relay.start(port);
   const leaf = await startNats({
     version,
     name: 'leaf',
     domain: 'leaf',
-    config: `leafnodes { reconnect: 1, remotes: [{ url: "nats://127.0.0.1:${port}" }] }`,
+    config: `leafnodes { reconnect: 1, remotes: [{ url: "nats://127.0.0.1:${link.port}" }] }`,
   });
   await leaf.logged('Leafnode connection created');
   return {
@@ -60,8 +66,10 @@ export async function startHubAndLeaf(version: NatsVersion = 'installed'): Promi
     leaf,
     hubDomain: 'hub',
     leafDomain: 'leaf',
+    link,
     stop: async () => {
       await Promise.all([leaf.stop(), hub.stop()]);
+      await link.close();
     },
   };
 }
