@@ -1,11 +1,12 @@
 /** Asked before a graph takes the place of one that has state: nothing of it is dropped without the user's word. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { compareStates, type StateChange } from '../engine/compile/compare-states.ts';
 import { externalError, type Problem, userError } from '../engine/errors.ts';
 import { isKnownVersion, plainPlan } from '../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../engine/graph/plan.ts';
 import { parseValue, stringifyValue } from '../engine/json.ts';
+import { makeDirectory } from '../engine/state/files.ts';
 
 /**
  * What becomes of the state of `before`. Throws `state.would-drop` with everything that `after` would drop of it; `way`: how to say that it may.
@@ -50,7 +51,7 @@ export async function keepGraph({ directory, plan, hasState }: KeptGraph): Promi
   const before = hasState ? await readPlan(path) : undefined;
   if (before !== undefined) mustKeepState(before, plan, 'begin anew: --fresh');
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
     await writeFile(`${path}.new`, stringifyValue(plainPlan(plan)));
     await rename(`${path}.new`, path);
   } catch (error) {

@@ -2,12 +2,13 @@
  * The directory of `run --state`: checkpoints of one graph, encrypted where a key file is given, and a lock, because two runs over one
  * state would undo each other.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { CloudskinError, externalError, userError } from '../engine/errors.ts';
 import type { LogicalPlan } from '../engine/graph/plan.ts';
 import { parseKey } from '../engine/state/encrypted.ts';
+import { makeDirectory } from '../engine/state/files.ts';
 import { keepGraph } from './kept-state.ts';
 import { forgetAll, openStores, type StoreOptions, type Stores } from './run-stores.ts';
 
@@ -61,7 +62,7 @@ async function readKey(path: string): Promise<Uint8Array> {
 async function lock(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, 'lock');
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     await writeFile(path, String(process.pid), { flag: 'wx' });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {

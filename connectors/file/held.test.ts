@@ -194,3 +194,11 @@ describe('a file sink of a run with checkpoints', () => {
     await place.remove();
   });
 });
+
+it('says at once that a directory cannot be made where none can be', async () => {
+  for (const checkpointed of [false, true]) {
+    const context = sinkContext(bench('/'), { checkpointed });
+    const opened = openSink(file, { path: '/proc/nope/deeper/x.csv' }, SCHEMA, context);
+    await expect(opened).rejects.toMatchObject({ code: expect.stringMatching(/^sink\./) });
+  }
+});

@@ -1,7 +1,8 @@
 /** Opens the file sink of a run with checkpoints: its output is seen once, when the checkpoint that holds it is complete. */
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Sink } from '../../engine/graph/connector.ts';
+import { makeDirectory } from '../../engine/state/files.ts';
 import { writeError } from './errors.ts';
 import { placeOf } from './held-place.ts';
 import { HeldRollingSink } from './held-rolling.ts';
@@ -17,7 +18,7 @@ export async function openHeldSink(writing: Writing, roll: Roll | undefined): Pr
   const found = await stat(path).catch(() => undefined);
   if (found !== undefined && !found.isFile()) return undefined;
   try {
-    if (options.mkdir) await mkdir(dirname(path), { recursive: true });
+    if (options.mkdir) await makeDirectory(dirname(path));
   } catch (error) {
     throw writeError(error, options.path);
   }

@@ -7,9 +7,10 @@
  * A device or a pipe is written as it is.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, link, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { externalError, userError } from '../../engine/errors.ts';
+import { makeDirectory } from '../../engine/state/files.ts';
 import { codeOf, writeError } from './errors.ts';
 
 export interface Target {
@@ -43,7 +44,7 @@ export async function openTarget(request: TargetRequest): Promise<Target> {
     const found = await stat(path).catch(() => undefined);
     if (found !== undefined && !found.isFile()) return await openDevice(path, name);
     if (found !== undefined && request.existing === 'refuse') throw exists(name);
-    if (request.mkdir) await mkdir(dirname(path), { recursive: true });
+    if (request.mkdir) await makeDirectory(dirname(path));
     counter += 1;
     const temporary = join(dirname(path), `.${basename(path)}.partial-${process.pid}-${counter}`);
     return new FileTarget(await open(temporary, 'wx'), temporary, { ...request, path });

@@ -1,5 +1,5 @@
 /** What stores and logs need of a file system beyond files: which files a directory has must survive a power failure, too. */
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from './names.ts';
 
@@ -20,9 +20,28 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory with all above it; where there was none it survives a power failure. */
+/**
+ * Makes a directory with all above it; where there was none it survives a power failure. Step by step: where a directory takes no others
+ * (`/proc/x`), Node's own recursive `mkdir` tries for ever.
+ */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
+  const missing: string[] = [];
+  for (let at = path; !(await isThere(at)) && dirname(at) !== at; at = dirname(at)) missing.push(at);
+  for (const one of missing.reverse()) {
+    try {
+      await mkdir(one);
+    } catch (error) {
+      // Somebody else may have made it meanwhile.
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+    await syncDirectory(dirname(one));
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
 }
