@@ -71,7 +71,7 @@ async function startServers(sites: TwoSites): Promise<{ readonly hub: string; re
     'hub',
     `port: ${hubPort}
 jetstream { domain: cloud, store_dir: "${scratch}/hub" }
-leafnodes { port: ${leafNodes}, no_advertise: true }
+leafnodes { port: ${leafNodes}, advertise: "${remote.host}:${remote.port}" }
 `,
   );
   writeServer(

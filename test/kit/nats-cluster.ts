@@ -46,14 +46,14 @@ export interface HubAndLeaf {
 
 export async function startHubAndLeaf(version: NatsVersion = 'installed'): Promise<HubAndLeaf> {
   const port = await freePort();
+  const link = await Relay.start(port);
   const hub = await startNats({
     version,
     name: 'hub',
     domain: 'hub',
-    // the leaf would come by another way than the link
-    config: `leafnodes { listen: "127.0.0.1:${port}", no_advertise: true }`,
+    // told its own address, the leaf would come back by another way than the link
+    config: `leafnodes { listen: "127.0.0.1:${port}", advertise: "127.0.0.1:${link.port}" }`,
   });
-  const link = await Relay.start(port);
   const leaf = await startNats({
     version,
     name: 'leaf',
