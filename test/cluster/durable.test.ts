@@ -118,4 +118,19 @@ describe.skipIf(!has)(has ? 'a durable stream' : `a durable stream: ${NO_NATS.in
     }
     await mustBeWhole(36_000);
   });
+
+  it('goes on at the edge while the link is cut, restarts of the edge included, and drains in order', async () => {
+    await deploy(40_000);
+    await running('after_twice');
+    continuum.link.cut();
+    await edgeGoesOn(2_000);
+    const waiting = await continuum.until(async () => (await atEdge())?.fragment.waiting.at(0));
+    expect(waiting.channel).toBe('twice_FROM_rows_TO_out');
+    await edge.kill();
+    edge.start();
+    await edgeGoesOn(2_000);
+    continuum.link.heal();
+    await mustBeWhole(40_000);
+    expect(await continuum.ok('status', 'numbers')).toMatch(/twice .* durable/);
+  });
 });
