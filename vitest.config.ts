@@ -8,6 +8,8 @@ export default defineConfig({
     hookTimeout: 30_000,
     pool: 'forks',
     // Many tests wait for servers and processes; one less than there are cores, the default, would leave most of the machine idle.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism(),
+    // Tests with real servers and processes have limits of time, which a machine that others use may miss once; what is wrong is wrong again.
+    retry: 2,
   },
 });
