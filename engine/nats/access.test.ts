@@ -45,7 +45,9 @@ describe.skipIf(!hasNats())('access to a nats-server', () => {
   it('waits for a server when asked to', async () => {
     const port = await freePort();
     const connecting = connectNats({ servers: `127.0.0.1:${port}`, wait: true });
-    const server = await start(`port: ${port}`);
+    // A port in `config` would stand beside the kit's own, and the server takes either.
+    const server = await startNats({ jetstream: false, port });
+    servers.push(server);
     expect(server.log).toContain('Server is ready');
     const nats = await connecting;
     expect(nats.connected).toBe(true);

@@ -16,6 +16,8 @@ export interface NatsServerOptions {
   /** `installed` unless given. */
   readonly version?: NatsVersion;
   readonly name?: string;
+  /** A free one unless given. */
+  readonly port?: number;
   /** With JetStream, on files; true unless given. */
   readonly jetstream?: boolean;
   readonly domain?: string;
@@ -62,7 +64,7 @@ export class NatsServer {
     const binary = natsBinary(wanted);
     if (binary === undefined) throw new Error(NO_NATS[wanted]);
     const directory = await mkdtemp(join(tmpdir(), 'cs-nats-'));
-    const server = new NatsServer(binary, await freePort(), directory, options);
+    const server = new NatsServer(binary, options.port ?? (await freePort()), directory, options);
     await writeFile(server.#file, server.#config());
     await server.restart().catch(async (error: unknown) => {
       await server.stop();
