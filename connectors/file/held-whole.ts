@@ -114,7 +114,7 @@ export class HeldWholeSink implements Sink {
   }
 
   async #take(last: boolean): Promise<WholeState> {
-    const { rows } = { rows: this.#rows };
+    const rows = this.#rows;
     if (last && !this.#spools) await this.#encoder?.finish();
     else await this.#encoder?.checkpoint();
     const bytes = this.#held?.size ?? 0;

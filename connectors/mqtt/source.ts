@@ -49,7 +49,8 @@ class Subscription {
   }
 
   async open(): Promise<void> {
-    const { options, name } = { options: this.#options, name: this.#context.name };
+    const options = this.#options;
+    const { name } = this.#context;
     const properties = {
       receiveMaximum: RECEIVE_MAXIMUM,
       ...(options.clean ? {} : { sessionExpiryInterval: FOR_EVER }),

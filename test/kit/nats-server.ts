@@ -4,12 +4,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { freePort } from './free-port.ts';
 import { type NatsVersion, NO_NATS, natsBinary } from './nats-binaries.ts';
 
+export { freePort } from './free-port.ts';
 export { hasNats, type NatsVersion, NO_NATS } from './nats-binaries.ts';
 
 export interface NatsServerOptions {
@@ -206,17 +207,4 @@ export class NatsServer {
 
 export function startNats(options: NatsServerOptions = {}): Promise<NatsServer> {
   return NatsServer.start(options);
-}
-
-/** One that nothing listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

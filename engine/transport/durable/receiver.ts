@@ -20,6 +20,7 @@ import {
 } from '../protocol/frame.ts';
 import { Heart } from '../protocol/heart.ts';
 import { Inbox } from '../protocol/inbox.ts';
+import { type Received, receiverStats } from '../protocol/received.ts';
 import { costOf, readRecord, recordEnd } from '../protocol/records.ts';
 import type { ChannelStats, Item } from '../transport.ts';
 import type { DurableReceiver, DurableReceiverOptions } from './durable.ts';
@@ -70,7 +71,7 @@ export class DurableReceiverEnd implements DurableReceiver {
   #reading: Promise<void> = Promise.resolve();
   #over = false;
   lost = 0;
-  readonly #count = { items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0 };
+  readonly #count: Received = { items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0 };
 
   constructor(context: EndContext, options: DurableReceiverOptions, jetstream: JetStream, stream: string) {
     this.#context = context;
@@ -87,7 +88,7 @@ export class DurableReceiverEnd implements DurableReceiver {
       connected: () => context.events.connected(),
       disconnected: (reason) => context.events.disconnected(reason),
     });
-    this.stats = this.#makeStats();
+    this.stats = receiverStats(this.#count, this.#heart, this.#inbox, this.#assembly);
   }
 
   open(): this {
@@ -302,33 +303,5 @@ export class DurableReceiverEnd implements DurableReceiver {
       this.#say();
       this.#wake.settle();
     }
-  }
-
-  #makeStats(): ChannelStats {
-    const [heart, count, inbox, assembly] = [this.#heart, this.#count, this.#inbox, this.#assembly];
-    return {
-      get connected() {
-        return heart.connected;
-      },
-      get items() {
-        return count.items;
-      },
-      get bytes() {
-        return count.bytes;
-      },
-      get rows() {
-        return count.rows;
-      },
-      get repeated() {
-        return count.repeated;
-      },
-      get dropped() {
-        return count.dropped;
-      },
-      get queued() {
-        return inbox.cost + assembly.bytes;
-      },
-      roundTrip: undefined,
-    };
   }
 }

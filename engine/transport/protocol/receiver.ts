@@ -22,6 +22,7 @@ import {
 } from './frame.ts';
 import { Heart } from './heart.ts';
 import { Inbox } from './inbox.ts';
+import { type Received, receiverStats } from './received.ts';
 import { costOf, readRecord, recordEnd } from './records.ts';
 
 /** Acknowledged at the latest when so much of the window has been taken. */
@@ -53,7 +54,7 @@ export class ProtocolReceiver implements Receiver {
   #greetings = 0;
   #due: { cancel(): void } | undefined;
   #over = false;
-  readonly #count = { items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0 };
+  readonly #count: Received = { items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0 };
 
   constructor(context: EndContext, options: ReceiverOptions) {
     this.#context = context;
@@ -66,7 +67,7 @@ export class ProtocolReceiver implements Receiver {
       connected: () => context.events.connected(),
       disconnected: (reason) => context.events.disconnected(reason),
     });
-    this.stats = this.#makeStats();
+    this.stats = receiverStats(this.#count, this.#heart, this.#inbox, this.#assembly);
   }
 
   /** To be called once the carrier is ready. */
@@ -275,33 +276,5 @@ export class ProtocolReceiver implements Receiver {
     this.#stamp = 0;
     writeFrame(this.#answerView, answer, ACKNOWLEDGEMENT, port.checked);
     port.send(this.#answerBytes);
-  }
-
-  #makeStats(): ChannelStats {
-    const [heart, count, inbox, assembly] = [this.#heart, this.#count, this.#inbox, this.#assembly];
-    return {
-      get connected() {
-        return heart.connected;
-      },
-      get items() {
-        return count.items;
-      },
-      get bytes() {
-        return count.bytes;
-      },
-      get rows() {
-        return count.rows;
-      },
-      get repeated() {
-        return count.repeated;
-      },
-      get dropped() {
-        return count.dropped;
-      },
-      get queued() {
-        return inbox.cost + assembly.bytes;
-      },
-      roundTrip: undefined,
-    };
   }
 }
