@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { fileSourceOptions } from '../connectors/file/options.ts';
 import { openFileSource } from '../connectors/file/source.ts';
 import { parseType, type Schema } from '../engine/batch/types.ts';
+import { realPorts } from '../engine/ports.ts';
 import { compareAnswers } from './csv/answers.ts';
 import { type Child, runChild } from './csv/child.ts';
 import { graphOf, writeData } from './csv/data.ts';
@@ -116,7 +117,7 @@ async function readOnly(input: string): Promise<void> {
   const context = {
     directory: '.',
     signal: new AbortController().signal,
-    now: Date.now,
+    ports: realPorts,
     name: 'readings',
     paths: new Map<string, string>(),
     attach: [],

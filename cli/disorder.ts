@@ -5,6 +5,7 @@ import type { InferredFile } from '../connectors/infer.ts';
 import { valueReader } from '../engine/batch/reader.ts';
 import { UNITS_PER_SECOND } from '../engine/batch/types.ts';
 import type { SourceContext } from '../engine/graph/connector.ts';
+import { realPorts } from '../engine/ports.ts';
 
 /** Rows that are looked at. */
 const ROWS = 200_000;
@@ -21,7 +22,7 @@ export async function measureDisorder(path: string, inferred: InferredFile): Pro
     name: 'data',
     directory: dirname(path),
     signal: stop.signal,
-    now: Date.now,
+    ports: realPorts,
     paths,
     attach: [],
     reject: () => undefined, // bad rows are told when the graph runs

@@ -13,7 +13,7 @@ import type { LogicalPlan } from '../engine/graph/plan.ts';
 import type { Deployment, RuntimeOptions } from '../engine/runtime/deployment.ts';
 import { planOrThrow, prepareText } from '../engine/runtime/prepare.ts';
 import type { Parameters } from './command.ts';
-import { listeningSaid } from './listening.ts';
+import { connectorsSaid } from './listening.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface LoadedGraph {
@@ -65,7 +65,7 @@ export async function deploy({ plan, directory }: LoadedGraph, options: DeployOp
   return new Deployment(plan, {
     directory,
     ...rest,
-    ...(onLog === undefined ? {} : { listening: listeningSaid(onLog) }),
+    ...(onLog === undefined ? {} : connectorsSaid(onLog)),
     connectors,
     openCell: (cell) => openCell(cell, { execution, directory, ...(onLog === undefined ? {} : { onLog }) }),
   });

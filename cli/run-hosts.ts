@@ -11,7 +11,7 @@ import { startThread } from '../engine/runtime/workers/node-thread.ts';
 import { spread, WorkerHost } from '../engine/runtime/workers/worker-host.ts';
 import { LocalBroker } from '../engine/transport/local.ts';
 import { ThreadTransport } from '../engine/transport/thread.ts';
-import { listeningSaid } from './listening.ts';
+import { connectorsSaid } from './listening.ts';
 import type { DeployOptions } from './load.ts';
 import type { StoreOptions } from './run-stores.ts';
 
@@ -82,6 +82,6 @@ export function runtimeOf(
 ): RuntimeOptions {
   const { directory } = options;
   const logged = onLog === undefined ? {} : { onLog };
-  const heard = onLog === undefined ? {} : { listening: listeningSaid(onLog) };
+  const heard = onLog === undefined ? {} : connectorsSaid(onLog);
   return { ...options, ...heard, connectors, openCell: (cell) => openCell(cell, { execution, directory, ...logged }) };
 }

@@ -1,6 +1,7 @@
 /** What a graph has to say to read a data file: the options of its `file` source, its columns, its likely time column. */
 import { resolve } from 'node:path';
 import type { Schema } from '../engine/batch/types.ts';
+import { realPorts } from '../engine/ports.ts';
 import { fileSourceOptions } from './file/options.ts';
 import { inferFrom } from './file/source.ts';
 import type { FormatName } from './formats/format.ts';
@@ -53,7 +54,7 @@ export async function inferFile(path: string, more: InferOptions = {}): Promise<
   const context = {
     directory: resolve(more.directory ?? '.'),
     signal: more.signal ?? new AbortController().signal,
-    now: Date.now,
+    ports: realPorts,
   };
   const found = await inferFrom(options, context);
   const time = timeColumn(found.schema);

@@ -110,6 +110,10 @@ class ThreadFragments implements FragmentHost {
         const fields = { namespace, app, fragment, revision, epoch, source, address };
         say({ level: 'info', message: `source ${source} listens on ${address}`, fields });
       },
+      trouble: (node, message, isOver) => {
+        const fields = { namespace, app, fragment, revision, epoch, node };
+        say({ level: isOver ? 'info' : 'warn', message: `${node}: ${message}`, fields });
+      },
       ...(traceEvery === undefined ? {} : { traces: { every: traceEvery, emit: (span: Span) => say({ span }) } }),
     };
   }

@@ -70,7 +70,7 @@ export class HeldRollingSink implements Sink {
   write(batch: Batch): void | Promise<void> {
     const current = this.#current;
     if (current === undefined || batch.rows === 0) return;
-    if (current.since === 0) current.since = this.#writing.context.now();
+    if (current.since === 0) current.since = this.#writing.context.ports.now();
     this.#rows += batch.rows;
     const pending = current.encoder.write(batch);
     if (current.held.size + current.encoder.bytes - current.encoder.written < this.#roll.size) return pending;
@@ -123,7 +123,7 @@ export class HeldRollingSink implements Sink {
 
   #isDue(current: Current): boolean {
     if (!this.#writing.format.resumable || current.held.size >= this.#roll.size) return true;
-    return (this.#writing.context.now() - current.since) * 1000 >= Number(this.#roll.every);
+    return (this.#writing.context.ports.now() - current.since) * 1000 >= Number(this.#roll.every);
   }
 
   async #completeCurrent(pending: void | Promise<void>): Promise<void> {

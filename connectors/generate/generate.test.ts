@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Value } from '../../engine/batch/types.ts';
 import type { Json } from '../../engine/json.ts';
+import { realPorts } from '../../engine/ports.ts';
 import { sourceContract } from '../../test/contract/connector.ts';
 import { bench, drain, openSource, readAll, sourceContext, temporaryDirectory } from '../../test/kit/connectors.ts';
 import { schemaOf } from '../../test/kit/formats.ts';
@@ -17,7 +18,7 @@ sourceContract({
 });
 
 function rowsFor(options: unknown, columns: Record<string, string>, now?: number): Promise<Value[][]> {
-  const context = sourceContext(bench('/'), now === undefined ? {} : { now: () => now });
+  const context = sourceContext(bench('/'), now === undefined ? {} : { ports: { ...realPorts, now: () => now } });
   return readAll(generate, options, schemaOf(columns), context);
 }
 
@@ -140,7 +141,7 @@ describe('generate', () => {
 
   it('keeps to the rate of the clock that it is given', async () => {
     let now = 1_000_000;
-    const context = sourceContext(bench('/'), { now: () => now });
+    const context = sourceContext(bench('/'), { ports: { ...realPorts, now: () => now } });
     const source = await openSource(generate, { rate: 1000 }, schemaOf({ at: 'timestamp[ms]' }), context);
     const sizes: (number | undefined)[] = [];
     for (const step of [0, 10, 990]) {

@@ -62,7 +62,7 @@ class Generated implements SourcePartition {
       filler(column, options.columns[column.field.name] ?? usualOptions(column.field), this.#memory),
     );
     this.#late = this.#memory.random('disorder');
-    this.#start = from?.start ?? startOf(options, context.now());
+    this.#start = from?.start ?? startOf(options, context.ports.now());
     this.#interval = options.interval === undefined ? intervalOf(options.rate) : Number(options.interval);
     context.signal.addEventListener('abort', this.#onAbort);
     if (from === undefined) return;
@@ -95,7 +95,7 @@ class Generated implements SourcePartition {
   #due(): number {
     const { rate } = this.#options;
     if (rate === undefined) return Number.POSITIVE_INFINITY;
-    const now = this.#context.now();
+    const now = this.#context.ports.now();
     this.#epoch ??= now;
     return Math.floor(((now - this.#epoch) / 1000) * rate) + 1;
   }

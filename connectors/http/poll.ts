@@ -65,7 +65,7 @@ class Poll {
   #attached(url: string): readonly Value[] {
     const values: Readonly<Record<string, Value>> = {
       path: url,
-      received: BigInt(Math.trunc(this.#context.now())),
+      received: BigInt(Math.trunc(this.#context.ports.now())),
       peer: null,
     };
     return this.#context.attach.map((name) => values[name] ?? null);

@@ -190,7 +190,7 @@ class Webhook {
   #attached(request: IncomingMessage): readonly Value[] {
     const values: Readonly<Record<string, Value>> = {
       path: request.url ?? '',
-      received: BigInt(Math.trunc(this.#context.now())),
+      received: BigInt(Math.trunc(this.#context.ports.now())),
       peer: request.socket.remoteAddress ?? null,
     };
     return this.#context.attach.map((name) => values[name] ?? null);

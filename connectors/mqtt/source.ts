@@ -137,7 +137,7 @@ class Subscription {
   #attached(topic: string, retained: boolean, qos: number): readonly Value[] {
     const values: Readonly<Record<string, Value>> = {
       topic,
-      received: BigInt(Math.trunc(this.#context.now())),
+      received: BigInt(Math.trunc(this.#context.ports.now())),
       retained,
       qos,
     };

@@ -123,7 +123,7 @@ class SubscriptionFeed implements Feed {
     this.#count += 1;
     const attached = attachedValues(this.context.attach, {
       subject: () => message.subject,
-      time: () => this.context.now(),
+      time: () => this.context.ports.now(),
       headers: () => headersText(message.headers),
     });
     return { data: message.data, position: `${message.subject}#${this.#count}`, attached };

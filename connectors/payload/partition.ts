@@ -49,7 +49,7 @@ export async function openMessagePartition(
     paths: context.paths,
     attach: context.attach,
     reject: (row) => void held.push(row),
-    now: context.now,
+    now: () => context.ports.now(),
   });
   return new MessagePartition(options, decoder, held, schema, context);
 }

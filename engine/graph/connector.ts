@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { Batch } from '../batch/batch.ts';
 import type { Field, Schema } from '../batch/types.ts';
 import type { Json } from '../json.ts';
+import type { Ports } from '../ports.ts';
 
 /** A row that could not be read. `position` says where, as `readings.csv:17`; `raw` is at most 1 KiB of the text. */
 export interface BadRow {
@@ -15,12 +16,24 @@ export interface BadRow {
   readonly raw: string;
 }
 
+/** Something outside that cannot be reached or takes nothing, and that is tried again. */
+export interface Trouble {
+  /** What it is, without any secret: `postgres 10.0.7.2:5432`. */
+  readonly server: string;
+  /** `connection refused`. */
+  readonly reason: string;
+  /** Milliseconds from the first failure on after which it is given up; absent: never. */
+  readonly limit?: number;
+}
+
 export interface ConnectorContext {
   /** Directory that relative paths count from: the graph file's. */
   readonly directory: string;
   readonly signal: AbortSignal;
-  /** Milliseconds since the epoch; handed in, so that a simulation can turn it. */
-  readonly now: () => number;
+  /** Clock, timers and randomness: connectors reach for no others. */
+  readonly ports: Ports;
+  /** Told after each attempt that failed and will be made again, and with undefined once one has succeeded: never silence. */
+  readonly trouble?: (trouble: Trouble | undefined) => void;
 }
 
 export interface SourceContext extends ConnectorContext {

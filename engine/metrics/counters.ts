@@ -45,6 +45,8 @@ export interface NodeStatus {
   /** Milliseconds held back. */
   readonly blocked?: number;
   readonly operators?: readonly OperatorSize[];
+  readonly retries?: number;
+  readonly troubled?: boolean;
 }
 
 /** When figures are taken: milliseconds since the epoch, milliseconds of the clock that never goes back, milliseconds since the start. */
@@ -105,7 +107,7 @@ export class NodeCounters {
   }
 
   metrics(status: NodeStatus, { now, monotonic, elapsed }: Moment): NodeMetrics {
-    const { evicted = 0, blocked = 0, operators = [] } = status;
+    const { evicted = 0, blocked = 0, operators = [], retries = 0, troubled = false } = status;
     const watermark = status.watermark === undefined ? null : Number(status.watermark / 1000n);
     const { name, kind, rowsIn, rowsOut, batchesIn, batchesOut, bytesIn, bytesOut, skipped, diverted } = this;
     return {
@@ -115,7 +117,7 @@ export class NodeCounters {
       watermark,
       lag: watermark === null ? null : now - watermark,
       ...{ memory: status.memory, queued: status.queued, idle: status.idle, ended: status.ended },
-      ...{ evicted, busyTime: this.busy, blockedTime: blocked, operators },
+      ...{ evicted, busyTime: this.busy, blockedTime: blocked, operators, retries, troubled },
       idleTime: Math.max(0, elapsed - this.busy - blocked),
     };
   }

@@ -19,6 +19,7 @@ export function mergeSnapshots(snapshots: readonly MetricsSnapshot[], state: Run
     watermark,
     lag: watermark === null ? null : at - watermark,
     memory: sum('memory'),
+    troubles: snapshots.flatMap(({ troubles }) => troubles),
     nodes,
   };
 }
@@ -54,6 +55,7 @@ function mergeNode(a: NodeMetrics, b: NodeMetrics): NodeMetrics {
     ...{ busyTime: a.busyTime + b.busyTime, blockedTime: a.blockedTime + b.blockedTime },
     idleTime: a.idleTime + b.idleTime,
     operators: mergeSizes([...a.operators, ...b.operators]),
+    ...{ retries: a.retries + b.retries, troubled: a.troubled || b.troubled },
   };
 }
 

@@ -34,6 +34,24 @@ export interface NodeMetrics {
   readonly blockedTime: number;
   readonly idleTime: number;
   readonly operators: readonly OperatorSize[];
+  readonly retries: number;
+  readonly troubled: boolean;
+}
+
+/** What a node's connector goes on trying. */
+export interface NodeTrouble {
+  /** `sink totals`. */
+  readonly node: string;
+  /** `postgres 10.0.7.2:5432`. */
+  readonly server: string;
+  /** `connection refused`. */
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  /** How many failed since then. */
+  readonly attempts: number;
+  /** Milliseconds after which it is given up; null: never. */
+  readonly limit: number | null;
 }
 
 /** What an operator of a cell keeps; `keys` is null where the cell does not know. */
@@ -56,6 +74,8 @@ export interface MetricsSnapshot {
   readonly watermark: number | null;
   readonly lag: number | null;
   readonly memory: number;
+  /** Also of nodes that are not open yet because of it. */
+  readonly troubles: readonly NodeTrouble[];
   /** In the order of the plan: sources, cells, sinks. */
   readonly nodes: readonly NodeMetrics[];
 }

@@ -109,7 +109,12 @@ const NODES: readonly MetricDefinition[] = [
   ),
   node('idleTime', 'ms', 'what is left of `elapsed`: nothing to do', { counter: 'idle_seconds' }),
   node('operators', '', 'keys and bytes of state of each operator of a cell'),
+  node('retries', '', 'attempts that failed to reach, or to be taken by, what a source or sink talks to', {
+    counter: 'retries',
+  }),
+  node('troubled', '', 'true while what a source or sink talks to is away or takes nothing', { gauge: 'troubled' }),
   run('state', '', 'opening, running, draining, ended or failed'),
+  run('troubles', '', 'what sources and sinks go on trying: node, server, reason, since, attempts, limit'),
   run('elapsed', 's', 'since the first source was started'),
   run('at', 'ms', 'when the figures were taken'),
 ];

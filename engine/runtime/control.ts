@@ -7,6 +7,7 @@ import type { NodeKind } from '../metrics/snapshot.ts';
 import type { Tracer } from '../metrics/trace.ts';
 import { WorkClock } from '../metrics/work-clock.ts';
 import type { Ports } from '../ports.ts';
+import { type TroubleListener, Troubles } from './troubles.ts';
 
 /** Something that happens once. Waits that go through it end when it does. */
 export class Latch {
@@ -55,6 +56,8 @@ export class Control {
   readonly ports: Ports;
   /** Follows batches, where somebody wants that. */
   readonly tracer: Tracer | undefined;
+  /** What sources and sinks go on trying. */
+  readonly troubles: Troubles;
   /** Which node works. */
   readonly clock: WorkClock;
   /** Sources are to hand over nothing more. */
@@ -69,8 +72,9 @@ export class Control {
   #failure: CloudskinError | undefined;
   #suppressed = 0;
 
-  constructor(ports: Ports, tracer?: Tracer) {
+  constructor(ports: Ports, tracer?: Tracer, onTrouble?: TroubleListener) {
     this.ports = ports;
+    this.troubles = new Troubles(ports, onTrouble);
     this.tracer = tracer;
     this.clock = new WorkClock(() => ports.monotonic());
   }

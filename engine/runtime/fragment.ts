@@ -86,7 +86,7 @@ export class Fragment implements FragmentHandle {
     this.plan = plan;
     this.#options = options;
     const { ports = realPorts } = options.runtime;
-    this.#control = new Control(ports, tracerOf(plan, options, ports));
+    this.#control = new Control(ports, tracerOf(plan, options, ports), options.runtime.trouble);
     this.#channels = new Channels(options.channels ?? NO_CHANNELS, () => this.#becomeReady());
     const incoming = plan.inlets.flatMap(({ channels }) => channels);
     const aligned = incoming.filter((channel) => !this.#channels.isDurable(channel)).length;
@@ -128,9 +128,8 @@ export class Fragment implements FragmentHandle {
   }
 
   metrics(): MetricsSnapshot {
-    const { ports } = this.#control;
-    const end = this.#endedAt ?? ports.monotonic();
-    return takeSnapshot(this.#parts, this.#state, end - (this.#startedAt ?? end), ports);
+    const end = this.#endedAt ?? this.#control.ports.monotonic();
+    return takeSnapshot(this.#parts, this.#state, end - (this.#startedAt ?? end), this.#control);
   }
 
   checkpoint(id: number): void {
@@ -216,7 +215,8 @@ export class Fragment implements FragmentHandle {
       this.#control.fail(internalError('runtime.failed', 'the runtime failed', { cause: error }));
       return [];
     });
-    const { failure } = this.#control;
+    const { failure, troubles } = this.#control;
+    troubles.close();
     this.#reports = reports;
     this.#state = failure === undefined ? 'ended' : 'failed';
     this.#endedAt = this.#control.ports.monotonic();

@@ -9,6 +9,7 @@ import { environmentSecrets, type SecretLookup } from '../graph/secrets.ts';
 import type { TraceOptions } from '../metrics/trace.ts';
 import type { Ports } from '../ports.ts';
 import { readSecret } from './secret-files.ts';
+import type { TroubleListener } from './troubles.ts';
 
 export interface RuntimeOptions {
   readonly connectors: readonly Connector[];
@@ -23,6 +24,8 @@ export interface RuntimeOptions {
   readonly stdout?: (text: string) => void | Promise<void>;
   /** Hears where a source that takes connections can be reached. */
   readonly listening?: (source: string, address: string) => void;
+  /** Hears what sources and sinks go on trying. */
+  readonly trouble?: TroubleListener;
   readonly color?: boolean;
   readonly width?: number;
   /** Follows some batches; none unless given. */

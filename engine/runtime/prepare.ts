@@ -11,6 +11,7 @@ import type { Connector, ConnectorContext } from '../graph/connector.ts';
 import { type ParsedGraph, parseGraph, parseGraphObject } from '../graph/parse.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import { environmentSecrets, resolveSecrets } from '../graph/secrets.ts';
+import { realPorts } from '../ports.ts';
 import { readSecret } from './secret-files.ts';
 
 export interface PrepareOptions {
@@ -79,6 +80,6 @@ function connectorContext(file: string, { signal, now }: PrepareOptions): Connec
   return {
     directory: file.startsWith('<') ? process.cwd() : dirname(file),
     signal: signal ?? new AbortController().signal,
-    now: now ?? Date.now,
+    ports: now === undefined ? realPorts : { ...realPorts, now },
   };
 }

@@ -167,6 +167,8 @@ export class SinkNode implements Taker {
         idle,
         ended,
         blocked: this.#waiting.total(moment.monotonic),
+        retries: this.#control.troubles.failuresOf(this.label),
+        troubled: this.#control.troubles.isTroubled(this.label),
       },
       moment,
     );

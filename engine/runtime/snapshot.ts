@@ -4,6 +4,7 @@ import type { Ports } from '../ports.ts';
 import type { CellNode } from './cell-node.ts';
 import type { SinkNode } from './sink-node.ts';
 import type { SourceNode } from './source-node.ts';
+import type { Troubles } from './troubles.ts';
 
 export interface Nodes {
   readonly sources: readonly SourceNode[];
@@ -12,7 +13,12 @@ export interface Nodes {
 }
 
 /** `elapsed` in milliseconds. */
-export function takeSnapshot(nodes: Nodes, state: RunState, elapsed: number, ports: Ports): MetricsSnapshot {
+export function takeSnapshot(
+  nodes: Nodes,
+  state: RunState,
+  elapsed: number,
+  { ports, troubles }: { readonly ports: Ports; readonly troubles: Troubles },
+): MetricsSnapshot {
   const now = ports.now();
   const moment = { now, monotonic: ports.monotonic(), elapsed };
   const sources = nodes.sources.map((node) => node.metrics(moment));
@@ -33,6 +39,7 @@ export function takeSnapshot(nodes: Nodes, state: RunState, elapsed: number, por
     watermark,
     lag: watermark === null ? null : now - watermark,
     memory: sum(all, 'memory') + sum(all, 'queued'),
+    troubles: troubles.all,
     nodes: all,
   };
 }

@@ -55,6 +55,7 @@ export interface SourceNodeOptions {
 export class SourceNode implements PartitionTarget {
   readonly plan: SourcePlan;
   readonly counters: NodeCounters;
+  readonly label: string;
   readonly main: Stream;
   readonly errors: Stream;
   readonly #control: Control;
@@ -74,6 +75,7 @@ export class SourceNode implements PartitionTarget {
   constructor(plan: SourcePlan, control: Control, options: SourceNodeOptions) {
     this.plan = plan;
     this.counters = new NodeCounters(plan.name, 'source');
+    this.label = `source ${plan.name}`;
     this.main = new Stream({ node: plan.name, port: '' }, plan.schema, this.counters);
     this.errors = new Stream({ node: plan.name, port: 'errors' }, ERRORS_SCHEMA);
     this.#control = control;
@@ -103,7 +105,8 @@ export class SourceNode implements PartitionTarget {
       identity,
       ...(positions.size === 0 ? {} : { positions }),
       signal: this.#control.sourceSignal,
-      now: () => this.#control.ports.now(),
+      ports: this.#control.ports,
+      trouble: this.#control.troubles.reporter(this.label),
       paths: plan.paths,
       attach: plan.attach,
       reject: (row) => this.#reject(row),
@@ -169,7 +172,7 @@ export class SourceNode implements PartitionTarget {
   accept(batch: Batch, take: (batch: Batch) => void): void {
     const { clock, tracer } = this.#control;
     const outer = clock.enter(this.counters);
-    const span = tracer?.root(this.counters.batchesIn + 1, `source ${this.plan.name}`, batch.rows);
+    const span = tracer?.root(this.counters.batchesIn + 1, this.label, batch.rows);
     try {
       this.#taken(batch);
       take(batch);
@@ -212,6 +215,8 @@ export class SourceNode implements PartitionTarget {
         idle,
         ended,
         blocked: blockedBy(this.#below, moment.monotonic),
+        retries: this.#control.troubles.failuresOf(this.label),
+        troubled: this.#control.troubles.isTroubled(this.label),
       },
       moment,
     );

@@ -17,7 +17,7 @@ import type { FragmentSnapshot } from '../../engine/state/state.ts';
 
 export const NO_METRICS: FragmentStatus['metrics'] = {
   ...{ at: 0, state: 'running', elapsed: 0, rowsIn: 0, rowsOut: 0, rowsPerSecond: 0, late: 0, errors: 0, bad: 0 },
-  ...{ watermark: null, lag: null, memory: 0, nodes: [] },
+  ...{ watermark: null, lag: null, memory: 0, troubles: [], nodes: [] },
 };
 
 export class ScriptedFragment implements FragmentHandle {

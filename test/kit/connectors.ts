@@ -14,6 +14,7 @@ import type {
   SourceContext,
   SourcePartition,
 } from '../../engine/graph/connector.ts';
+import { type Ports, realPorts } from '../../engine/ports.ts';
 import { rowsOf } from './tables.ts';
 
 /** A fresh directory, removed by `remove`. */
@@ -34,8 +35,8 @@ export function bench(directory: string): Bench {
   return { directory, abort: new AbortController(), bad: [], printed: [] };
 }
 
-function contextOf({ directory, abort }: Bench): { directory: string; signal: AbortSignal; now: () => number } {
-  return { directory, signal: abort.signal, now: Date.now };
+function contextOf({ directory, abort }: Bench): { directory: string; signal: AbortSignal; ports: Ports } {
+  return { directory, signal: abort.signal, ports: realPorts };
 }
 
 export function sourceContext(setup: Bench, more: Partial<SourceContext> = {}): SourceContext {

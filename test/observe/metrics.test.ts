@@ -12,6 +12,7 @@ const node: NodeMetrics = {
   ...{ late: 3, errors: 1, skipped: 0, diverted: 0, dropped: 0, rowsPerSecond: 9, watermark: 5_000, lag: 1_500 },
   ...{ memory: 65_536, queued: 0, idle: false, ended: false, evicted: 0 },
   ...{ busyTime: 1_250, blockedTime: 500, idleTime: 3_000, operators: [{ operator: 'b', keys: 7, bytes: 512 }] },
+  ...{ retries: 0, troubled: false },
 };
 
 const channel = {

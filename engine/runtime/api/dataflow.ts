@@ -13,6 +13,7 @@ import type { LogicalPlan } from '../../graph/plan.ts';
 import { didYouMean } from '../../graph/suggest.ts';
 import type { MetricsSnapshot } from '../../metrics/snapshot.ts';
 import { type Ports, realPorts, type Timer } from '../../ports.ts';
+import { Control } from '../control.ts';
 import { Deployment, type RuntimeOptions, type Summary } from '../deployment.ts';
 import { takeSnapshot } from '../snapshot.ts';
 import type { Outputs } from './graph-types.ts';
@@ -144,7 +145,7 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
   /** The figures of now; `METRICS` says what each means. */
   metrics(): MetricsSnapshot {
     const nothing = { sources: [], cells: [], sinks: [] };
-    return this.#deployment?.metrics() ?? takeSnapshot(nothing, 'opening', 0, this.#ports);
+    return this.#deployment?.metrics() ?? takeSnapshot(nothing, 'opening', 0, new Control(this.#ports));
   }
 
   /** The figures of every second while the dataflow runs, and of its end. Subscribing does not start it. */
