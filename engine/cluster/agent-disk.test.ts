@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBlobs } from '../../test/cluster/scripted.ts';
 import { externalError } from '../errors.ts';
+import { realPorts } from '../ports.ts';
 import { AgentDisk } from './agent-disk.ts';
 
 const APP = { namespace: 'default', app: 'shop' };
@@ -18,14 +19,14 @@ describe('the disk of an agent', () => {
   it('claims an epoch once the disk takes it, after it was full', async () => {
     const blobs = new FullBlobs();
     const disk = new AgentDisk(blobs);
-    await disk.open();
+    await disk.open(realPorts);
     blobs.full = true;
     await expect(disk.claim(APP, 'main', 65_537)).rejects.toMatchObject({ code: 'state.full' });
     await expect(disk.claim(APP, 'main', 65_537)).rejects.toMatchObject({ code: 'state.full' });
     blobs.full = false;
     expect(await disk.claim(APP, 'main', 65_537)).toBe(true);
     const again = new AgentDisk(blobs);
-    await again.open();
+    await again.open(realPorts);
     expect(again.epochOf(APP, 'main')).toBe(65_537);
     expect(await again.claim(APP, 'main', 65_537)).toBe(false);
     expect(await again.claim(APP, 'main', 65_538)).toBe(true);
@@ -38,7 +39,7 @@ describe('the disk of an agent', () => {
     await blobs.put('epochs.json', [new TextEncoder().encode('{"format":9,"oldest":9}')]);
     const said: string[] = [];
     const disk = new AgentDisk(blobs, (level, message, fields) => said.push(`${level} ${fields?.code} ${message}`));
-    await disk.open();
+    await disk.open(realPorts);
     expect(await disk.assignments()).toEqual([]);
     expect(said).toEqual([
       expect.stringMatching(

@@ -3,6 +3,7 @@
  * from an older disk can talk it back: the highest epochs it saw, the records of regions it led, assignments and plans.
  */
 import { CloudskinError } from '../errors.ts';
+import type { Ports } from '../ports.ts';
 import type { BlobStore } from '../state/blobs.ts';
 import {
   type AssignmentDocument,
@@ -16,15 +17,21 @@ import {
 } from './documents.ts';
 import type { Log } from './log.ts';
 import { type AppName, appLabel } from './names.ts';
-import { type Read, record, shape, whole } from './shape.ts';
+import { randomId } from './random-id.ts';
+import { optional, type Read, record, shape, text, whole } from './shape.ts';
 
 interface EpochsDocument extends Versioned {
   readonly highest: number;
   /** By `namespace/app/region`. */
   readonly regions: Readonly<Record<string, number>>;
+  /** Of this document: another one where the epochs that were known are not. */
+  readonly memory?: string;
 }
 
-const epochsDocument = shape<EpochsDocument>({ format: whole, oldest: whole, highest: whole, regions: record(whole) });
+const epochsDocument = shape<EpochsDocument>({
+  ...{ format: whole, oldest: whole, highest: whole, regions: record(whole) },
+  memory: optional(text),
+});
 
 const EPOCHS = 'epochs.json';
 
@@ -32,6 +39,7 @@ export class AgentDisk {
   readonly #blobs: BlobStore;
   readonly #log: Log | undefined;
   #highest = 0;
+  #memory = '';
   readonly #regions = new Map<string, number>();
   /** Epochs that this process was the first to write. */
   readonly #claimed = new Map<string, number>();
@@ -43,10 +51,16 @@ export class AgentDisk {
   }
 
   /** Before anything else is asked of it. */
-  async open(): Promise<void> {
+  async open({ random }: Pick<Ports, 'random'>): Promise<void> {
     const found = await this.#read(EPOCHS, epochsDocument);
+    this.#memory = found?.memory ?? randomId(random);
     this.#highest = found?.highest ?? 0;
     for (const [region, epoch] of Object.entries(found?.regions ?? {})) this.#regions.set(region, epoch);
+  }
+
+  /** Names what is remembered here: a disk that is empty, or has lost its epochs, is another memory, though its agent be called the same. */
+  get memory(): string {
+    return this.#memory;
   }
 
   get highest(): number {
@@ -117,6 +131,7 @@ export class AgentDisk {
       await this.#write(EPOCHS, {
         ...versioned,
         highest: this.#highest,
+        memory: this.#memory,
         regions: Object.fromEntries(this.#regions),
       } satisfies EpochsDocument);
     };

@@ -22,6 +22,7 @@ import { wishSubject } from './names.ts';
 import { Neighbours } from './neighbours.ts';
 import { pause, settledWithin } from './patience.ts';
 import { type Place, placement } from './place.ts';
+import { randomId } from './random-id.ts';
 import type { RegionContext } from './region-context.ts';
 import { RegionRecords } from './region-records.ts';
 import { type AgentFragmentHost, codeOf, messageOf, type Slot } from './slot.ts';
@@ -86,7 +87,7 @@ export class Agent {
   private constructor(options: AgentOptions, disk: AgentDisk, known: string | undefined) {
     const { nats, ports, site, agent, tier } = options;
     this.name = { site, agent };
-    this.incarnation = incarnationOf(ports);
+    this.incarnation = randomId(ports.random);
     this.#options = options;
     this.#disk = disk;
     this.logs = new LogMemory(ports);
@@ -122,7 +123,7 @@ export class Agent {
   /** Resolves when the agent is there for others; what it ran before is taken up in the background. */
   static async start(options: AgentOptions): Promise<Agent> {
     const disk = new AgentDisk(options.disk, options.log);
-    await disk.open();
+    await disk.open(options.ports);
     const known = await disk.artifact(DOMAIN);
     const agent = new Agent(options, disk, known === undefined ? undefined : new TextDecoder().decode(known));
     await agent.#begin();
@@ -296,12 +297,4 @@ export class Agent {
       changed: () => this.#announcer.touch(),
     });
   }
-}
-
-function incarnationOf(ports: Ports): string {
-  const digits = (): string =>
-    Math.floor(ports.random() * 0x100_0000)
-      .toString(16)
-      .padStart(6, '0');
-  return digits() + digits();
 }

@@ -100,13 +100,14 @@ export class Hosting {
     this.#absent(app, region, fragment);
   }
 
-  /** Tells a leader that thinks this agent runs a fragment, from before it was started anew, that it does not. */
+  /** Tells a leader that thinks this agent runs a fragment, from before it was started anew, that it does not; at epoch 0 where its disk knows of none. */
   #absent(app: AppName, region: string, fragment: string): void {
-    const epoch = this.#context.disk.epochOf(app, region);
-    if (epoch === 0 || this.#slots.has(labelOf(app, fragment))) return;
-    const { name, incarnation, nats } = this.#context;
+    if (this.#slots.has(labelOf(app, fragment))) return;
+    const { name, incarnation, nats, disk } = this.#context;
+    const epoch = disk.epochOf(app, region);
     const report: FragmentReport = {
-      ...{ fragment, host: name, incarnation, epoch, wish: 0, serial: 0, phase: 'absent', committed: 0 },
+      ...{ fragment, host: name, incarnation, memory: disk.memory, epoch },
+      ...{ wish: 0, serial: 0, phase: 'absent', committed: 0 },
     };
     nats.publish(reportSubject(app, region), encodeDocument(report));
   }
@@ -142,9 +143,12 @@ export class Hosting {
   }
 
   #notHere(wish: Wish): FragmentReport {
-    const { name, incarnation } = this.#context;
+    const { name, incarnation, disk } = this.#context;
     const { fragment, epoch, serial } = wish;
-    return { fragment, host: name, incarnation, epoch, wish: serial, serial, phase: 'stopped', committed: 0 };
+    return {
+      ...{ fragment, host: name, incarnation, memory: disk.memory, epoch },
+      ...{ wish: serial, serial, phase: 'stopped', committed: 0 },
+    };
   }
 }
 

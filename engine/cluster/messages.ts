@@ -24,6 +24,8 @@ export interface Wish {
   readonly leader: AgentName;
   /** Who is meant: another agent may still listen for the fragment by an older assignment. */
   readonly host: AgentName;
+  /** Which memory of the host alone may run it at this epoch; `''`: say which there is, and wait. Absent: of a leader that knows nothing of memories. */
+  readonly memory?: string;
   readonly epoch: number;
   /** Rises with every wish of a leader. */
   readonly serial: number;
@@ -52,6 +54,8 @@ export interface FragmentReport {
   readonly host: AgentName;
   /** Of the process that runs it. */
   readonly incarnation: string;
+  /** Of its disk. */
+  readonly memory?: string;
   readonly epoch: number;
   /** Of the wish that was taken last, and of this report. */
   readonly wish: number;
@@ -87,6 +91,7 @@ const wish: Read<Wish> = shape<Wish>({
   fragment: text,
   leader: agentName,
   host: agentName,
+  memory: optional(text),
   epoch: whole,
   serial: whole,
   distributed: text,
@@ -105,6 +110,7 @@ const report: Read<FragmentReport> = shape<FragmentReport>({
   fragment: text,
   host: agentName,
   incarnation: text,
+  memory: optional(text),
   epoch: whole,
   wish: whole,
   serial: whole,

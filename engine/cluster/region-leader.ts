@@ -42,6 +42,7 @@ export class RegionLeader {
   readonly #changed: () => void;
   readonly #loop: Loop;
   readonly #policy = new RestartPolicy();
+  readonly #memories = new Map<string, string>();
   #target: Target;
   #phase: RegionPhase = 'acquiring';
   #run: RegionRun | undefined;
@@ -174,7 +175,8 @@ export class RegionLeader {
     region: RegionAssignment,
     patient: boolean,
   ): Promise<number | undefined> {
-    const taken = await takeOver(this.#context, this.name, assignment, region, patient);
+    const memories = this.#memories;
+    const taken = await takeOver(this.#context, this.name, assignment, region, { patient, memories });
     if (taken.kind === 'finished') return this.#settle('finished');
     if (taken.kind === 'wait') {
       this.#enter(taken.phase);

@@ -1,6 +1,6 @@
 /** One start of a region: its fragments at one epoch, what is wished of them and what they report. */
 import type { CheckpointOrigin } from '../runtime/fragment-handle.ts';
-import type { AssignmentDocument, RegionAssignment, RegionRecord } from './documents.ts';
+import { type AssignmentDocument, agentLabel, type RegionAssignment, type RegionRecord } from './documents.ts';
 import type { FragmentReport, FragmentTrouble, Goal, Wish } from './messages.ts';
 
 export interface RunOptions {
@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly revision: number;
   readonly checkpoint?: number;
   readonly origins?: readonly CheckpointOrigin[];
+  /** By agent, the memory that was heard of last; kept up to date. */
+  readonly memories?: Map<string, string>;
 }
 
 export interface Fault {
@@ -35,6 +37,9 @@ export class RegionRun {
   /** The record's fate is unknown after a failure: read it again before anything is built on it. */
   inDoubt = false;
   readonly #reports = new Map<string, FragmentReport>();
+  /** By fragment, the memory that may run it: nobody knows how far another one came at this epoch. */
+  readonly #memories = new Map<string, string>();
+  #replaced: Fault | undefined;
 
   constructor(options: RunOptions) {
     this.options = options;
@@ -42,6 +47,10 @@ export class RegionRun {
     this.revision = options.revision;
     const all = Object.entries(options.assignment.fragments);
     this.fragments = all.filter(([, { region }]) => region === options.region).map(([name]) => name);
+    for (const name of this.fragments) {
+      const memory = options.memories?.get(this.#hostOf(name));
+      if (memory !== undefined) this.#memories.set(name, memory);
+    }
   }
 
   get epoch(): number {
@@ -50,11 +59,38 @@ export class RegionRun {
 
   /** False where the report is of another epoch, or older than what is known. */
   hear(report: FragmentReport): boolean {
-    if (report.epoch !== this.epoch || !this.fragments.includes(report.fragment)) return false;
+    if (!this.fragments.includes(report.fragment)) return false;
+    if (this.#isOfAnother(report)) {
+      this.#replaced ??= replaced(report);
+      this.#reports.set(report.fragment, { ...report, phase: 'absent' });
+      return true;
+    }
+    if (report.epoch !== this.epoch) return false;
     const known = this.#reports.get(report.fragment);
     if (known?.incarnation === report.incarnation && known.serial >= report.serial) return false;
     this.#reports.set(report.fragment, report);
     return true;
+  }
+
+  /** The memory of its host that may run a fragment; `''` where that has to be asked. */
+  memoryOf(fragment: string): string {
+    return this.#memories.get(fragment) ?? '';
+  }
+
+  /** Whether the host is there with another memory than the one that may run the fragment; takes down which it has. */
+  #isOfAnother({ fragment, host, memory, epoch }: FragmentReport): boolean {
+    // at epoch 0 says who has no memory of the region
+    if (memory === undefined || agentLabel(host) !== this.#hostOf(fragment)) return false;
+    if (epoch !== this.epoch && epoch !== 0) return false;
+    const known = this.#memories.get(fragment);
+    this.options.memories?.set(agentLabel(host), memory);
+    if (known === undefined) this.#memories.set(fragment, memory);
+    return known !== undefined && known !== memory;
+  }
+
+  #hostOf(fragment: string): string {
+    const host = this.options.assignment.fragments[fragment]?.host;
+    return host === undefined ? '' : agentLabel(host);
   }
 
   get reports(): Iterable<FragmentReport> {
@@ -71,6 +107,7 @@ export class RegionRun {
 
   /** The first fragment that cannot go on. */
   fault(): Fault | undefined {
+    if (this.#replaced !== undefined) return this.#replaced;
     for (const report of this.#reports.values()) {
       const { fragment, phase, trouble } = report;
       if (phase === 'failed' && trouble !== undefined) return { fragment, trouble, absent: false };
@@ -107,7 +144,7 @@ export class RegionRun {
     if (host === undefined) return undefined;
     return {
       ...{ namespace, app, region, fragment, leader: this.record.holder, epoch: this.epoch, serial, distributed },
-      ...{ host: { site: host.site, agent: host.agent }, goal: this.goal },
+      ...{ host: { site: host.site, agent: host.agent }, memory: this.memoryOf(fragment), goal: this.goal },
       ...(checkpoint === undefined ? {} : { checkpoint }),
       ...(origins === undefined ? {} : { origins }),
       ...(assigned.domain === undefined ? {} : { domain: assigned.domain }),
@@ -138,4 +175,10 @@ export class RegionRun {
     const { assignment, region: own } = this.options;
     return Object.entries(assignment.fragments).filter(([, { region }]) => region !== own);
   }
+}
+
+/** Two processes of one name with a directory each would replace each other for ever: it counts as a failure, which is tried again ever more rarely. */
+function replaced({ fragment, host }: FragmentReport): Fault {
+  const message = `agent ${agentLabel(host)} has lost what it remembered, or two agents are called that; ${fragment} starts anew`;
+  return { fragment, trouble: { code: 'cluster.agent-replaced', message, domain: 'external' }, absent: false };
 }

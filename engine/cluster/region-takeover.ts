@@ -20,14 +20,15 @@ export type Takeover =
 
 /**
  * Rejects with `nats.wrong-revision` where somebody else was first, with `state.no-checkpoint` or `state.no-sound-checkpoint` where there is
- * nothing to start from, though there should be. `patient`: a living former holder is waited for.
+ * nothing to start from, though there should be. `patient`: a living former holder is waited for. `memories`: see
+ * `RunOptions`.
  */
 export async function takeOver(
   context: RegionContext,
   name: RegionName,
   assignment: AssignmentDocument,
   region: RegionAssignment,
-  patient: boolean,
+  { patient, memories }: { readonly patient: boolean; readonly memories: Map<string, string> },
 ): Promise<Takeover> {
   const { record, revision } = await context.records.load(name, name.region, region.domain);
   const mine = record === undefined || sameAgent(record.holder, context.name);
@@ -55,7 +56,7 @@ export async function takeOver(
   };
   const saved = await context.records.save(next, region.domain, revision);
   const run = new RegionRun({
-    ...{ assignment, region: name.region, assigned: region, record: next, revision: saved },
+    ...{ assignment, region: name.region, assigned: region, record: next, revision: saved, memories },
     ...(checkpoint === undefined ? {} : { checkpoint }),
     ...(origins === undefined ? {} : { origins }),
   });

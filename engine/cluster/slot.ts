@@ -1,7 +1,7 @@
 /**
  * One fragment on one agent: makes it what its region's leader wishes, and reports. Whatever ran at a lower epoch has stopped before
  * anything starts at a higher one, and an epoch that an earlier process of this agent was at is not taken up again, because nobody
- * knows how far that process came.
+ * knows how far that process came. Where its disk has forgotten such epochs, it is another memory than the leader has asked.
  */
 import { dirname } from 'node:path';
 import type { DistributedPlan, FragmentPlan } from '../compile/fragment-plan.ts';
@@ -132,6 +132,7 @@ export class Slot {
       fragment: this.fragment,
       host: this.#context.name,
       incarnation: this.#context.incarnation,
+      memory: this.#context.disk.memory,
       epoch: Math.max(this.#epoch, this.#wish.epoch),
       wish: this.#wish.serial,
       serial: ++this.#serial,
@@ -160,6 +161,8 @@ export class Slot {
     await this.#stop();
     const { disk, plans } = this.#context;
     if (wish.goal === 'stopped') return this.#enter(wish.epoch, 'stopped');
+    if (wish.memory === '') return;
+    if (wish.memory !== undefined && wish.memory !== disk.memory) return this.#enter(wish.epoch, 'absent');
     const distributed = await plans.distributed(wish.distributed);
     const { fragments, logical } = distributed;
     const plan = fragments.find(({ name }) => name === this.fragment);

@@ -21,10 +21,10 @@ export class Wishes {
   send(): number {
     const { goal, barrier, commit, fragments } = this.#run;
     const now = this.#context.ports.monotonic();
-    const content = `${goal}/${barrier}/${commit}`;
     let next = FULFILLED;
     for (const fragment of fragments) {
       const last = this.#sent.get(fragment);
+      const content = `${goal}/${barrier}/${commit}/${this.#run.memoryOf(fragment)}`;
       const pause = this.#run.satisfied(fragment) ? FULFILLED : UNFULFILLED;
       if (last?.content === content && now - last.at < pause) {
         next = Math.min(next, pause - (now - last.at));

@@ -13,6 +13,7 @@ export function clusterFaults(continuum: ClusterContinuum | undefined): readonly
   const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
   return [
     { kind: 'agent killed', lasts: [50, 6_000], begin: on(killAgent) },
+    { kind: 'agent replaced', lasts: [50, 6_000], begin: on(replaceAgent) },
     { kind: 'agent frozen', lasts: [200, 30_000], begin: on(freezeAgent) },
     { kind: 'server killed', lasts: [50, 5_000], begin: on(killServer) },
     { kind: 'server frozen', lasts: [200, 10_000], begin: on(freezeServer) },
@@ -50,6 +51,13 @@ function kill(machine: Machine | undefined): (() => void) | undefined {
 
 function killAgent(continuum: ClusterContinuum): (() => void) | undefined {
   return kill(someone(continuum));
+}
+
+/** The one that comes back has an empty disk. */
+function replaceAgent(continuum: ClusterContinuum): (() => void) | undefined {
+  const machine = someone(continuum);
+  machine?.replace();
+  return machine === undefined ? undefined : () => void machine.start();
 }
 
 function killCoordinator({ alive }: ClusterContinuum): (() => void) | undefined {

@@ -77,6 +77,12 @@ export class Machine {
     this.connections = [];
   }
 
+  /** In the place of a machine that is gone, with everything that was on its disk, another one of the same name is set up. */
+  replace(): void {
+    this.kill();
+    this.disk.restore(new Map());
+  }
+
   async #begin(node: SimulatedNode): Promise<void> {
     const { stage, server, planted, overseer, site, agent, tier } = this.options;
     const connect = async (): Promise<Nats> => {

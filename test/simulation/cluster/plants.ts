@@ -2,6 +2,7 @@
  * Bugs of the control plane, of checkpoints and of recovery, planted to see whether the simulation finds them. Each stands between two parts that
  * talk through an interface, and does what a part with that bug would do; the parts themselves know nothing of it.
  */
+import { type Json, parseValue, stringifyValue } from '../../../engine/json.ts';
 import type { KeyValue, Nats } from '../../../engine/nats/nats.ts';
 import type {
   FragmentEvents,
@@ -97,6 +98,12 @@ function hasty(receiver: Receiver, seen: { barrier: number }): Receiver {
     return item;
   };
   return altered(receiver, { take, ready: () => (kept === undefined ? receiver.ready() : Promise.resolve()) });
+}
+
+/** The document says still whose memory it is. */
+function withoutEpochs(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  const document = parseValue(Buffer.concat(parts).toString()) as Readonly<Record<string, Json>>;
+  return [new TextEncoder().encode(stringifyValue({ ...document, highest: 0, regions: {} }))];
 }
 
 const bugs: readonly Bug[] = [
@@ -197,7 +204,7 @@ const bugs: readonly Bug[] = [
     planted: {
       disk: (inner): BlobStore =>
         altered(inner, {
-          put: (name, parts) => (name === 'epochs.json' ? Promise.resolve() : inner.put(name, parts)),
+          put: (name, parts) => inner.put(name, name === 'epochs.json' ? withoutEpochs(parts) : parts),
         }),
     },
   },
