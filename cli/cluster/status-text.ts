@@ -135,7 +135,7 @@ function streamsText({ fragments }: AppOverview, plan: DistributedPlan): string 
           count(found?.rows ?? 0),
           queued,
           trip,
-          found?.dropped === undefined ? '' : `${count(found.dropped)} given up`,
+          found?.lost === undefined ? '' : `${count(found.lost)} rows given up`,
         ];
       }),
     ),

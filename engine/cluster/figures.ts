@@ -1,5 +1,4 @@
 /** A fragment's status as heartbeats carry it, and as it is told to those who ask for more. */
-import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import type { NodeMetrics } from '../metrics/snapshot.ts';
 import type { FragmentStatus } from '../runtime/fragment-handle.ts';
 import type { Slot } from './slot.ts';
@@ -15,7 +14,7 @@ export function fragmentFigures(slot: Slot, nodes = false): FragmentFigures {
     worker: slot.plan?.host.worker ?? 0,
     revision: slot.plan?.revision ?? 0,
     waiting: status?.waiting ?? [],
-    channels: status === undefined ? [] : channelFigures(status, slot.plan),
+    channels: status === undefined ? [] : channelFigures(status),
     rowsIn: metrics?.rowsIn ?? 0,
     rowsOut: metrics?.rowsOut ?? 0,
     rowsPerSecond: metrics?.rowsPerSecond ?? 0,
@@ -42,13 +41,10 @@ function nodeFigures(node: NodeMetrics): NodeFigures {
   };
 }
 
-function channelFigures({ channels }: FragmentStatus, plan: FragmentPlan | undefined): readonly ChannelFigures[] {
-  const outgoing = plan?.outlets.flatMap((outlet) => outlet.channels) ?? [];
-  const kept = new Set(outgoing.filter(({ transport }) => transport === 'durable').map(({ id }) => id));
-  return [...channels].map(([channel, { connected, rows, bytes, queued, roundTrip, dropped }]) => ({
+function channelFigures({ channels }: FragmentStatus): readonly ChannelFigures[] {
+  return [...channels].map(([channel, { connected, rows, bytes, queued, roundTrip, lost = 0 }]) => ({
     ...{ channel, connected, rows, bytes, queued },
-    // of other ends those are repetitions
-    ...(dropped > 0 && kept.has(channel) ? { dropped } : {}),
+    ...(lost > 0 ? { lost } : {}),
     ...(roundTrip === undefined ? {} : { roundTrip }),
   }));
 }

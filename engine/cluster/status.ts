@@ -23,8 +23,8 @@ export interface ChannelFigures {
   readonly queued: number;
   /** Milliseconds. */
   readonly roundTrip?: number;
-  /** Items that a durable one gave up at its bound; absent: none. */
-  readonly dropped?: number;
+  /** Rows that a durable one gave up at its bound; absent: none. */
+  readonly lost?: number;
 }
 
 /** Of one source, cell or sink, for those who ask for nodes. Counts since the app's beginning; times in milliseconds. */
@@ -172,7 +172,7 @@ const fragmentFigures = shape<FragmentFigures>({
       bytes: figure,
       queued: figure,
       roundTrip: optional(figure),
-      dropped: optional(figure),
+      lost: optional(figure),
     }),
   ),
   rowsIn: figure,

@@ -136,6 +136,9 @@ const CLUSTER: readonly MetricDefinition[] = [
   }),
   define('repeated', '', 'channel', 'items sent or asked for again', { counter: 'repeated_items' }),
   define('dropped', '', 'channel', 'items dropped as duplicates or of an older epoch', { counter: 'dropped_items' }),
+  define('lost', 'rows', 'channel', 'rows that a durable channel gave up at its bound (`onFull: dropOldest`)', {
+    counter: 'lost_rows',
+  }),
   define('queued', 'bytes', 'channel', 'bytes that this end keeps: not acknowledged, or not taken yet', {
     gauge: 'queued_bytes',
   }),

@@ -11,7 +11,10 @@
  * safe), `log.disk-full`, `log.failed` (the disk does not do what it says: the log takes nothing more), `log.closed`.
  */
 
-/** What `append` does where the bound in bytes is reached: throws `log.full`, or gives up the oldest records, counted in `dropped`. */
+/**
+ * What `append` does where the bound in bytes is reached: throws `log.full`, or gives up the oldest records, counted in `dropped`; then a record that
+ * is larger than what could be given up is taken all the same.
+ */
 export type LogPolicy = 'refuse' | 'drop-oldest';
 
 export interface LogLimits {
@@ -21,6 +24,8 @@ export interface LogLimits {
   readonly onFull?: LogPolicy;
   /** Of one record; 64 MiB unless given. */
   readonly maxRecord?: number;
+  /** Bytes of a piece, in which room is given back; 16 MiB or an eighth of the bound unless given. */
+  readonly segmentBytes?: number;
 }
 
 export interface LogRecord {

@@ -76,6 +76,8 @@ export interface ChannelStats {
   /** Items sent or asked for again, and items dropped as duplicates or of an older epoch. */
   readonly repeated: number;
   readonly dropped: number;
+  /** Rows that a durable channel gave up at its bound; absent for others. */
+  readonly lost?: number;
   /** Bytes kept by this end. */
   readonly queued: number;
   /** Smoothed milliseconds between an item's sending and its acknowledgement; undefined where nothing was measured (receivers). */

@@ -19,8 +19,6 @@ export interface LogOptions extends LogLimits {
   readonly ports?: Ports;
   /** The number of the first record of a new log; 1 unless given. */
   readonly start?: number;
-  /** Bytes of a file; 16 MiB or an eighth of the bound unless given. */
-  readonly segmentBytes?: number;
   /** Everything up to this number is known to have been safe: where the log ends before it, opening rejects with `log.lost`. */
   readonly known?: number;
   /** Bytes that a crash left behind the last record were cut off. */
@@ -198,7 +196,8 @@ class DiskLog implements RecordLog, LogFiles {
     const { maxBytes, onFull } = this.#options;
     while (this.bytes + bytes > maxBytes) {
       const [, second] = this.segments;
-      if (onFull !== 'drop-oldest' || second === undefined) return false;
+      if (onFull !== 'drop-oldest') return false;
+      if (second === undefined) return true;
       this.dropped += Math.max(0, second.head.first - this.first);
       this.first = Math.max(this.first, second.head.first);
       void this.#removeTrimmed().catch((error: unknown) => this.#fail(error));

@@ -31,7 +31,7 @@ export class MemoryLog implements RecordLog {
       this.dropped += 1;
       this.#forget(this.first + 1);
     }
-    if (this.bytes + length > maxBytes) {
+    if (this.bytes + length > maxBytes && onFull !== 'drop-oldest') {
       throw externalError('log.full', `the log has reached its bound of ${maxBytes} bytes`, { retry: true });
     }
     this.#records.push({ sequence: this.next, data: new Uint8Array(data) });

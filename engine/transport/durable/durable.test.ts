@@ -43,7 +43,7 @@ class Stage {
   }
 
   static async open(version: NatsVersion): Promise<Stage> {
-    const server = await startNats({ version });
+    const server = await startNats({ version, maxPayload: 128 * 1024 });
     return new Stage(server, await connectNats({ servers: server.url }), await mkdtemp(join(tmpdir(), 'cs-durable-')));
   }
 
@@ -51,8 +51,7 @@ class Stage {
     const transport = new DurableTransport({
       nats: this.nats,
       ports: realPorts,
-      openLog: (_address, limits, known) =>
-        openLog({ directory: this.directory, ...limits, known, segmentBytes: 20_000 }),
+      openLog: (_address, limits, known) => openLog({ directory: this.directory, ...limits, known }),
     });
     this.#transports.push(transport);
     return transport;
@@ -100,6 +99,23 @@ async function takeMany(receiver: DurableReceiver, count: number): Promise<strin
   return lines;
 }
 
+function rowsOf(from: number, to: number): number {
+  let rows = 0;
+  for (let number = from; number <= to; number++) if (number % 4 !== 3) rows += number;
+  return rows;
+}
+
+/** Sends items up to `to`, as there is room, and completes a checkpoint after so many. */
+async function sendAll(sender: DurableSender, to: number, every: number): Promise<void> {
+  for (let number = 1; number <= to; number++) {
+    const room = sender.room();
+    if (room !== undefined) await room;
+    send(sender, number, number);
+    if (number % every === 0) await checkpoint(sender);
+  }
+  await checkpoint(sender);
+}
+
 function lines(from: number, to: number, size?: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, index) => line(itemOf(from + index, size)));
 }
@@ -122,7 +138,7 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
 
 function publishes(at: () => Stage): void {
   it('publishes what complete checkpoints cover, in order, and nothing else', async () => {
-    const [sender, receiver] = [await at().sender(), await at().receiver()];
+    const [sender, receiver] = [await at().sender({ maxBytes: 160_000 }), await at().receiver()];
     send(sender, 1, 100);
     const first = await marked(sender);
     send(sender, 101, 150);
@@ -283,17 +299,62 @@ function keepsItsBound(at: () => Stage): void {
 
   it('gives up the oldest where the graph says so, counted at both ends, and goes on behind them', async () => {
     const sender = await at().sender({ maxBytes: 200_000, onFull: 'dropOldest' });
-    for (let number = 1; number <= 400; number++) {
-      const room = sender.room();
-      if (room !== undefined) await room;
-      send(sender, number, number);
-    }
-    await checkpoint(sender);
-    expect(sender.lost).toBeGreaterThan(100);
+    await sendAll(sender, 400, 400);
+    expect(sender.lost).toBeGreaterThan(10_000);
     const receiver = await at().receiver();
-    const rest = 400 - sender.lost;
-    expect(await takeMany(receiver, rest)).toEqual(lines(401 - rest, 400));
-    expect(receiver.lost).toBe(sender.lost);
-    expect(receiver.position).toBe(400);
+    await receiver.ready();
+    const first = 1 + lines(1, 400).indexOf((await takeMany(receiver, 1))[0] ?? '');
+    expect(await takeMany(receiver, 400 - first)).toEqual(lines(first + 1, 400));
+    expect(receiver.lost).toBe(rowsOf(1, first - 1));
+    expect(sender.lost).toBe(receiver.lost);
+    expect(receiver.snapshot()).toMatchObject({ after: 400, lost: receiver.lost, rows: rowsOf(1, 400) });
+  });
+
+  it('gives up the oldest in front of a receiver that is slow, again and again, and counts every row at both ends, restarts included', async () => {
+    let sender = await at().sender({ maxBytes: 100_000, onFull: 'dropOldest' });
+    let receiver = await at().receiver({ maxBytes: 10_000 });
+    const sending = sendAll(sender, 600, 20);
+    const taken: string[] = [];
+    while (taken.at(-1) !== line(itemOf(600))) {
+      taken.push(...(await takeMany(receiver, 1)));
+      if (taken.length % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      if (taken.length !== 40) continue;
+      const restored = receiver.snapshot();
+      await receiver.close();
+      receiver = await at().receiver({ epoch: 2, maxBytes: 10_000, restored });
+    }
+    await sending;
+    const numbers = taken.flatMap((one) => (one.startsWith('{') ? [] : Number.parseInt(one, 10)));
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    const rows = numbers.reduce((sum, number) => sum + rowsOf(number, number), 0);
+    expect(receiver.lost).toBe(rowsOf(1, 600) - rows);
+    expect(receiver.lost).toBeGreaterThan(0);
+    const restored = await marked(sender);
+    await sender.close();
+    sender = await at().sender({ epoch: 2, maxBytes: 100_000, onFull: 'dropOldest', restored });
+    while (sender.lost !== receiver.lost) await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
+  it('a stream that is full of small messages is emptied as the other side covers them', async () => {
+    const [sender, receiver] = [await at().sender({ maxBytes: 150_000 }), await at().receiver()];
+    for (let number = 1; number <= 2_000; number++) {
+      send(sender, number, number, 8);
+      await checkpoint(sender);
+    }
+    expect(await takeMany(receiver, 1_500)).toEqual(lines(1, 1_500, 8));
+    receiver.acknowledge(receiver.snapshot());
+    expect(await takeMany(receiver, 500)).toEqual(lines(1_501, 2_000, 8));
+  });
+
+  it('takes an item that is larger than its bound', async () => {
+    for (const onFull of ['block', 'dropOldest'] as const) {
+      const sender = await at().sender({ epoch: onFull === 'block' ? 1 : 2, maxBytes: 20_000, onFull });
+      const large: Item = { kind: 'batch', payload: new Uint8Array(90_000), rows: 7 };
+      sender.send(large);
+      await checkpoint(sender);
+      const receiver = await at().receiver({ epoch: onFull === 'block' ? 1 : 2 });
+      expect(await takeMany(receiver, 1)).toEqual([line(large)]);
+      await Promise.all([sender.close(), receiver.close()]);
+    }
   });
 }

@@ -16,7 +16,7 @@ export interface DurableSender extends Sender {
   covered(): Promise<void>;
   /** As `covered`, or when all of it is published and the other end has been silent for so many milliseconds: then it may be gone for good. */
   settled(silence: number): Promise<void>;
-  /** Items given up because of the bound. */
+  /** Rows given up because of the bound: as the receiver told, and beyond it what is no longer kept. */
   readonly lost: number;
 }
 
@@ -39,7 +39,7 @@ export interface DurableReceiver extends Receiver {
   snapshot(): Json;
   /** A complete checkpoint of this side holds this snapshot: the sender may forget what it covers. */
   acknowledge(snapshot: Json): void;
-  /** Items that the sender gave up because of its bound, and that were passed over. */
+  /** Rows that the sender gave up because of its bound, and that were passed over. */
   readonly lost: number;
 }
 

@@ -56,7 +56,7 @@ export class Numbers {
   }
 
   /** What is known up to an item, for a checkpoint. */
-  upTo(item: number): Json {
+  upTo(item: number): { readonly [key: string]: Json } {
     return {
       born: this.born,
       last: item,

@@ -100,8 +100,8 @@ export class Publisher {
       try {
         await this.#resume();
         while (!this.#closed) {
-          await this.#publish();
           await this.#purge();
+          await this.#publish();
           if (this.#refill) break;
           if (await this.#idle(LOOK)) await this.#look();
         }
@@ -162,6 +162,7 @@ export class Publisher {
     this.#created = state.created;
     this.#sequence = state.lastSequence;
     this.#index = [];
+    this.#soughtFor = -1;
     this.#purgedTo = state.firstSequence;
     this.#old = state.messages > 0 ? { first: state.firstSequence, last: state.lastSequence } : undefined;
     const item = Math.max((await this.#lastItem(state)) + 1, kept.covered + 1, kept.oldest);
@@ -257,7 +258,8 @@ export class Publisher {
 
   /** Purges messages in front of the last one that begins with an item that is needed, or with the one before. */
   async #purge(): Promise<void> {
-    const { jetstream, stream } = this.#options;
+    const { jetstream, stream, kept } = this.#options;
+    this.#purgeTo = Math.max(this.#purgeTo, kept.oldest - 1);
     const end = this.#index.findLastIndex(({ first }) => first <= this.#purgeTo + 1);
     const sequence = end > 0 || this.#old === undefined ? this.#index[end]?.sequence : await this.#findOld(this.#old);
     if (sequence === undefined || sequence <= this.#purgedTo) return;

@@ -1,36 +1,33 @@
 /**
  * The receiving end of a durable channel: reads the near side's stream in the order of our numbers. What it has had is dropped; where a number
- * is missing it stops and asks the sender to write the rest anew, and passes over only what the sender says it gave up.
+ * is missing it stops and asks the sender, who writes the rest anew. Only what the sender says it gave up is passed over.
  */
 import { CloudskinError, externalError, internalError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
 import type { JetStream, StreamReader } from '../../nats/nats.ts';
 import { Assembly } from '../protocol/assembly.ts';
 import { channelName, type EndContext, fenced, otherVersion, Signal } from '../protocol/end.ts';
-import {
-  ACKNOWLEDGEMENT,
-  emptyFrame,
-  FLAG,
-  type Frame,
-  HEADER,
-  KIND,
-  readFrame,
-  VERSION,
-  writeFrame,
-} from '../protocol/frame.ts';
+import { emptyFrame, FLAG, type Frame, HEADER, KIND, readFrame, VERSION, writeFrame } from '../protocol/frame.ts';
 import { Heart } from '../protocol/heart.ts';
 import { Inbox } from '../protocol/inbox.ts';
 import { type Received, receiverStats } from '../protocol/received.ts';
 import { costOf, readRecord, recordEnd } from '../protocol/records.ts';
 import type { ChannelStats, Item } from '../transport.ts';
 import type { DurableReceiver, DurableReceiverOptions } from './durable.ts';
-import { readMessage } from './messages.ts';
+import { oldestOf, REPORT, readMessage, type Told, writeTold } from './messages.ts';
+
+interface Position extends Told {
+  readonly born: number;
+  readonly after: number;
+}
 
 /** Of a snapshot. Throws TypeError where it is none. */
-function positionOf(snapshot: Json | undefined): { readonly born: number; readonly after: number } {
-  if (snapshot === undefined) return { born: 0, after: 0 };
-  const { born, after } = snapshot as { born?: unknown; after?: unknown };
-  if (Number.isSafeInteger(born) && Number.isSafeInteger(after)) return { born: Number(born), after: Number(after) };
+function positionOf(snapshot: Json | undefined): Position {
+  if (snapshot === undefined) return { born: 0, after: 0, rows: 0, lost: 0 };
+  const { born, after, rows = 0, lost = 0 } = snapshot as { readonly [key in keyof Position]?: number };
+  if (born !== undefined && after !== undefined && [born, after, rows, lost].every(Number.isSafeInteger)) {
+    return { born, after, rows, lost };
+  }
   throw new TypeError('no position of a durable channel');
 }
 
@@ -55,7 +52,7 @@ export class DurableReceiverEnd implements DurableReceiver {
   readonly #wake = new Signal();
   readonly #heard = emptyFrame();
   readonly #answer = emptyFrame();
-  readonly #answerBytes = new Uint8Array(ACKNOWLEDGEMENT);
+  readonly #answerBytes = new Uint8Array(REPORT);
   readonly #answerView = new DataView(this.#answerBytes.buffer);
   #received: number;
   #acknowledged: number;
@@ -64,13 +61,21 @@ export class DurableReceiverEnd implements DurableReceiver {
   #senderEpoch = 0;
   /** The item that was found missing; the stream is read on, but nothing is taken in until it comes. */
   #missing = 0;
+  /** The oldest item that the sender keeps, by its last word; undefined while it is asked. */
+  #oldest: number | undefined = 0;
+  readonly #told = new Signal();
   #stamp = 0;
   #stampedAt = 0;
   #pause = PAUSE;
   #reader: StreamReader | undefined;
   #reading: Promise<void> = Promise.resolve();
   #over = false;
-  lost = 0;
+  /** Rows in front of the item to come, by the sender's count; those in the inbox included. */
+  #rows: number;
+  lost: number;
+  /** The same of items that were taken; what was passed over behind them, by the item behind the gap. */
+  #settled: Told;
+  #passed: { readonly item: number; readonly rows: number }[] = [];
   readonly #count: Received = { items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0 };
 
   constructor(context: EndContext, options: DurableReceiverOptions, jetstream: JetStream, stream: string) {
@@ -78,8 +83,11 @@ export class DurableReceiverEnd implements DurableReceiver {
     this.#options = options;
     this.#jetstream = jetstream;
     this.#stream = stream;
-    const { born, after } = positionOf(options.restored);
+    const { born, after, rows, lost } = positionOf(options.restored);
     this.#born = born;
+    this.#rows = rows;
+    this.lost = lost;
+    this.#settled = { rows, lost };
     this.#received = after;
     this.#acknowledged = after;
     this.#inbox = new Inbox(after);
@@ -88,7 +96,8 @@ export class DurableReceiverEnd implements DurableReceiver {
       connected: () => context.events.connected(),
       disconnected: (reason) => context.events.disconnected(reason),
     });
-    this.stats = receiverStats(this.#count, this.#heart, this.#inbox, this.#assembly);
+    const stats = receiverStats(this.#count, this.#heart, this.#inbox, this.#assembly);
+    this.stats = Object.defineProperty(stats, 'lost', { get: () => this.lost, enumerable: true });
   }
 
   open(): this {
@@ -110,6 +119,7 @@ export class DurableReceiverEnd implements DurableReceiver {
   take(): Item | undefined {
     if (this.#over) return undefined;
     const item = this.#inbox.take();
+    this.#settle(item?.kind === 'batch' ? item.rows : 0);
     if (this.#inbox.cost < this.#options.maxBytes) this.#moved.settle();
     return item;
   }
@@ -120,7 +130,7 @@ export class DurableReceiverEnd implements DurableReceiver {
   }
 
   snapshot(): Json {
-    return { born: this.#born, after: this.position };
+    return { born: this.#born, after: this.position, ...this.#settled };
   }
 
   acknowledge(snapshot: Json): void {
@@ -141,6 +151,7 @@ export class DurableReceiverEnd implements DurableReceiver {
     this.#over = true;
     this.#heart.close();
     this.#moved.settle();
+    this.#told.settle();
     this.#wake.settle();
     this.#reader?.close();
   }
@@ -186,21 +197,33 @@ export class DurableReceiverEnd implements DurableReceiver {
       const message = this.#over ? undefined : await reader.next();
       if (message === undefined || this.#over) return;
       this.#pause = PAUSE;
-      this.#takeIn(message.data);
+      await this.#takeIn(message.data);
     }
   }
 
-  #takeIn(bytes: Uint8Array): void {
+  async #takeIn(bytes: Uint8Array): Promise<void> {
     const message = readMessage(bytes);
     if (message !== undefined && !this.#isOurs(message.senderEpoch)) return;
-    const next = this.#received + 1;
-    if (message !== undefined && message.sequence > next && message.receiverEpoch > next) {
-      this.#passOver(Math.min(message.sequence, message.receiverEpoch));
-    }
+    if (message !== undefined && message.sequence > this.#received + 1) await this.#passOver(message);
     if (message === undefined || message.sequence > this.#received + 1) this.#miss();
     else if (message.kind === KIND.part) this.#takePart(bytes, message);
-    else this.#takeItems(bytes, HEADER, message.sequence);
+    else this.#takeItems(bytes, HEADER, message);
     if (this.#inbox.size > 0) this.#ready.settle();
+  }
+
+  /** Passes over what the sender gave up at its bound in front of a message, before it wrote it or since. */
+  async #passOver({ sequence, receiverEpoch }: Frame): Promise<void> {
+    let oldest = receiverEpoch;
+    if (oldest > 0 && oldest < sequence) {
+      this.#missing = this.#received + 1;
+      this.#oldest = undefined;
+      this.#say();
+      while (this.#oldest === undefined && !this.#over) await this.#told.wait();
+      oldest = Math.max(oldest, this.#oldest ?? 0);
+    }
+    if (oldest <= this.#received + 1) return;
+    this.#received = Math.min(sequence, oldest) - 1;
+    this.#assembly.clear();
   }
 
   /** Messages of an earlier numbering may still be there; a later one has nothing to do with where this end is. */
@@ -217,11 +240,16 @@ export class DurableReceiverEnd implements DurableReceiver {
     return born === this.#born;
   }
 
-  /** The sender gave up, at its bound, what comes before this item. */
-  #passOver(item: number): void {
-    this.lost += item - 1 - this.#received;
-    this.#received = item - 1;
-    this.#assembly.clear();
+  /** An item with so many rows was taken: a checkpoint now holds it, and what was passed over before it. */
+  #settle(taken: number): void {
+    let { rows, lost } = this.#settled;
+    rows += taken;
+    while (this.#passed[0] !== undefined && this.#passed[0].item <= this.position) {
+      lost += this.#passed[0].rows;
+      rows += this.#passed[0].rows;
+      this.#passed.shift();
+    }
+    this.#settled = { rows, lost };
   }
 
   /** Something is missing, or damaged: asked for until it comes. */
@@ -233,7 +261,8 @@ export class DurableReceiverEnd implements DurableReceiver {
     this.#say();
   }
 
-  #takePart(bytes: Uint8Array, { sequence, offset, total }: Frame): void {
+  #takePart(bytes: Uint8Array, message: Frame): void {
+    const { sequence, offset, total } = message;
     if (sequence <= this.#received) {
       this.#count.dropped += 1;
       return;
@@ -243,19 +272,28 @@ export class DurableReceiverEnd implements DurableReceiver {
     if (offset > this.#assembly.bytes) this.#miss();
     else if (offset === this.#assembly.bytes) {
       const whole = this.#assembly.add(bytes.subarray(HEADER), total);
-      if (whole !== undefined) this.#takeItems(whole, 0, sequence);
+      if (whole !== undefined) this.#takeItems(whole, 0, message);
     }
   }
 
-  #takeItems(bytes: Uint8Array, from: number, first: number): void {
+  #takeItems(bytes: Uint8Array, from: number, { sequence, stamp: rowsBefore }: Frame): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    let number = first;
+    let number = sequence;
+    if (sequence === this.#received + 1 && rowsBefore > this.#rows) this.#countLost(sequence, rowsBefore);
     for (let at = from; at < bytes.length; number += 1) {
       const end = recordEnd(bytes, view, at) ?? bytes.length;
       if (number <= this.#received) this.#count.dropped += 1;
       else this.#put(readRecord(bytes, view, at), costOf(end - at));
       at = end;
     }
+  }
+
+  /** What was passed over before this item is known now. */
+  #countLost(item: number, rowsBefore: number): void {
+    const rows = rowsBefore - this.#rows;
+    this.lost += rows;
+    this.#rows = rowsBefore;
+    this.#passed.push({ item, rows });
   }
 
   #put(item: Item, cost: number): void {
@@ -266,6 +304,7 @@ export class DurableReceiverEnd implements DurableReceiver {
     if (item.kind !== 'batch') return;
     this.#count.bytes += item.payload.length;
     this.#count.rows += item.rows;
+    this.#rows += item.rows;
   }
 
   #say(): void {
@@ -281,7 +320,8 @@ export class DurableReceiverEnd implements DurableReceiver {
     answer.stamp = this.#stamp;
     answer.held = ports.monotonic() - this.#stampedAt;
     this.#stamp = 0;
-    writeFrame(this.#answerView, answer, ACKNOWLEDGEMENT, port.checked);
+    writeTold(this.#answerView, { rows: this.#rows, lost: this.lost });
+    writeFrame(this.#answerView, answer, REPORT, port.checked);
     port.send(this.#answerBytes);
     this.#heart.beatIn(this.#heart.connected ? timing.keepAlive : Math.min(timing.keepAlive, timing.ask * 4));
   }
@@ -297,6 +337,8 @@ export class DurableReceiverEnd implements DurableReceiver {
       this.#senderEpoch = frame.senderEpoch;
       this.#stamp = frame.stamp;
       this.#stampedAt = ports.monotonic();
+      this.#oldest = oldestOf(frame);
+      this.#told.settle();
       const wasConnected = this.#heart.connected;
       this.#heart.heard();
       if (wasConnected) return;

@@ -8,6 +8,7 @@ import { RoundTrip } from '../protocol/round-trip.ts';
 import type { ChannelStats, Item } from '../transport.ts';
 import type { DurableSender, DurableSenderOptions } from './durable.ts';
 import type { KeptLog } from './kept-log.ts';
+import { readTold, setOldest } from './messages.ts';
 import { Numbers } from './numbers.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -64,7 +65,7 @@ export class DurableSenderEnd implements DurableSender {
   }
 
   get lost(): number {
-    return this.#kept.log.dropped;
+    return this.#kept.lost;
   }
 
   send(item: Item): void {
@@ -169,6 +170,7 @@ export class DurableSenderEnd implements DurableSender {
     said.senderEpoch = this.#options.epoch;
     said.receiverEpoch = this.#receiverEpoch;
     said.sequence = this.#kept.committed + 1;
+    setOldest(said, this.#options.onFull === 'dropOldest' ? this.#kept.oldest : 0);
     said.stamp = ports.monotonic();
     writeFrame(this.#view, said, HEADER, port.checked);
     port.send(this.#bytes);
@@ -187,16 +189,19 @@ export class DurableSenderEnd implements DurableSender {
       this.#heart.heard();
       // it has read nothing yet, or something of an earlier numbering
       if (frame.senderEpoch < this.#kept.born) return;
+      const told = readTold(bytes);
+      if (told !== undefined) this.#kept.hear(told);
       this.#cover(frame.taken);
       if ((frame.flags & FLAG.again) !== 0) this.#repair(frame.sequence);
     }
   }
 
-  /** The receiver has found a hole behind this item. */
+  /** The receiver has found a hole behind this item; where it is of what was given up it goes on with what it has. */
   #repair(item: number): void {
     const { oldest } = this.#kept;
-    if (item + 1 >= oldest || this.#options.onFull === 'dropOldest') this.#publisher.refill();
-    else {
+    if (item + 1 >= oldest) this.#publisher.refill();
+    if (this.#options.onFull === 'dropOldest') this.#say();
+    else if (item + 1 < oldest) {
       const what = `the receiver lacks items from ${item + 1} on, and those before ${oldest} are no longer kept`;
       this.fail(protocolError(this.#context.address, what));
     }
@@ -232,8 +237,9 @@ export class DurableSenderEnd implements DurableSender {
         return count.rows;
       },
       repeated: 0,
-      get dropped() {
-        return kept.log.dropped;
+      dropped: 0,
+      get lost() {
+        return kept.lost;
       },
       get queued() {
         return kept.log.bytes;

@@ -20,7 +20,6 @@ import type {
   DurableSenderOptions,
 } from './durable.ts';
 import { KeptLog } from './kept-log.ts';
-import { Numbers } from './numbers.ts';
 import { Publisher } from './publisher.ts';
 import { DurableReceiverEnd } from './receiver.ts';
 import { DurableSenderEnd } from './sender.ts';
@@ -42,6 +41,9 @@ export interface DurableOptions {
 
 /** The bound may be exceeded by an item. */
 const SPARE = 64 * 1024 * 1024;
+/** Bytes of a piece of the log. */
+const SMALLEST = 4 * 1024;
+const LARGEST = 16 * 1024 * 1024;
 
 export function durableStream({ namespace, app, channel }: ChannelAddress): string {
   return `cs_${namespace}_${app}_${channel}`;
@@ -67,7 +69,8 @@ export class DurableTransport implements DurableEnds {
     options: DurableSenderOptions,
     events: ChannelEvents,
   ): Promise<DurableSender> {
-    const kept = await this.#openLog(address, options);
+    const log = (known: number): Promise<RecordLog> => this.#options.openLog(address, limitsOf(options), known);
+    const kept = await KeptLog.open(log, options.epoch, options.restored);
     const publisher = new Publisher({
       ...this.#publishing(address, options),
       kept,
@@ -102,19 +105,6 @@ export class DurableTransport implements DurableEnds {
     this.#pace.close();
   }
 
-  async #openLog(
-    address: ChannelAddress,
-    { epoch, maxBytes, onFull, restored }: DurableSenderOptions,
-  ): Promise<KeptLog> {
-    const numbers = restored === undefined ? new Numbers(epoch, 0) : Numbers.from(restored);
-    const policy = onFull === 'dropOldest' ? 'drop-oldest' : 'refuse';
-    const limits = { maxBytes: policy === 'refuse' ? maxBytes + SPARE : maxBytes, onFull: policy } as const;
-    const log = await this.#options.openLog(address, limits, numbers.recordOf(numbers.last) ?? 0);
-    // without a checkpoint nothing of what is there was ever published
-    if (restored === undefined) await log.trim(log.next);
-    return new KeptLog(log, numbers);
-  }
-
   #publishing(address: ChannelAddress, { maxBytes, onFull = 'block' }: DurableSenderOptions) {
     const { nats, ports, domain, replicas } = this.#options;
     return {
@@ -122,7 +112,8 @@ export class DurableTransport implements DurableEnds {
       ports,
       stream: durableStream(address),
       subject: durableSubject(address),
-      maxBytes,
+      // a message has to fit in, whatever the bound, and the last one stays
+      maxBytes: maxBytes + 2 * nats.info.maxPayload,
       replicas,
       onFull,
       maxMessage: () => nats.info.maxPayload - HEADERS,
@@ -144,6 +135,13 @@ export class DurableTransport implements DurableEnds {
     });
     return { address, port, ports, events, timing };
   }
+}
+
+function limitsOf({ maxBytes, onFull }: DurableSenderOptions): LogLimits {
+  // the bound is the whole log's, and room is given back a piece at a time
+  const segmentBytes = Math.max(SMALLEST, Math.min(LARGEST, Math.floor(maxBytes / 8)));
+  if (onFull === 'dropOldest') return { maxBytes, onFull: 'drop-oldest', segmentBytes };
+  return { maxBytes: maxBytes + SPARE, onFull: 'refuse', segmentBytes };
 }
 
 /** Room in a message for what JetStream is asked in headers. */
