@@ -2,6 +2,7 @@
 import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import type { Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
+import type { Timer } from '../../engine/ports.ts';
 import { cellText } from './cells.ts';
 import { type Row, Table } from './table.ts';
 
@@ -17,7 +18,7 @@ export class TableSink implements Sink {
   #rows = 0;
   #held: Row[] = [];
   #settled = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(schema: Schema, context: SinkContext) {
@@ -32,7 +33,7 @@ export class TableSink implements Sink {
     if (!this.#settled) {
       this.#held.push(...rows);
       if (this.#held.length < SETTLE_ROWS) {
-        this.#timer ??= setTimeout(() => this.#settleLater(), SETTLE_MS);
+        this.#timer ??= this.#context.ports.after(SETTLE_MS, () => this.#settleLater());
         return;
       }
       return this.#settle();
@@ -51,7 +52,7 @@ export class TableSink implements Sink {
   }
 
   async abort(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   #settleLater(): void {
@@ -61,7 +62,7 @@ export class TableSink implements Sink {
   }
 
   #settle(): void | Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#settled = true;
     const held = this.#held;
     this.#held = [];

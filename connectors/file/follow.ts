@@ -10,6 +10,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, stat } from 'node:fs/promises';
 import { externalError } from '../../engine/errors.ts';
+import { realPorts } from '../../engine/ports.ts';
 import { codeOf, readError } from './errors.ts';
 
 const PIECE = 262_144;
@@ -128,14 +129,14 @@ export class FollowPieces implements AsyncIterator<Uint8Array, undefined> {
     return 'gone';
   }
 
-  /** Until something happens or it is time to look. A file that is gone is looked for at even intervals. */
+  /** Until something happens or, by the real clock as the disk's is, it is time to look. A file that is gone is looked for at even intervals. */
   async #wait(): Promise<void> {
     if (this.#changed && this.#goneFor === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#timing.poll);
+      const timer = realPorts.after(this.#timing.poll, resolve);
       this.#wake = () => {
         if (this.#goneFor > 0 && !this.#signal.aborted) return;
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

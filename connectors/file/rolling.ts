@@ -7,6 +7,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Batch } from '../../engine/batch/batch.ts';
 import { copyBatch } from '../../engine/batch/reader.ts';
 import type { Sink, SinkReport } from '../../engine/graph/connector.ts';
+import type { Timer } from '../../engine/ports.ts';
 import { partsOfName } from '../formats/formats.ts';
 import type { FileEncoder } from './encoder.ts';
 import type { Roll } from './options.ts';
@@ -50,7 +51,7 @@ class RollingSink implements Sink {
   #encoder: FileEncoder | undefined;
   #rows = 0;
   readonly #written = new Written();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   /** What is under way: writing and rolling follow one another, though the timer asks at any time. */
   #busy: Promise<void> | undefined;
   /** Whether a write failed, so that the file under way may end in half a record. */
@@ -80,13 +81,13 @@ class RollingSink implements Sink {
   }
 
   async close(): Promise<SinkReport> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     await this.#lock(async () => this.#complete());
     return { rows: this.#rows, ...this.#written.report() };
   }
 
   async abort(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     while (this.#busy !== undefined) await this.#busy.catch(() => undefined);
     const encoder = this.#encoder;
     this.#encoder = undefined;
@@ -124,13 +125,13 @@ class RollingSink implements Sink {
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
-    const milliseconds = Math.min(Number(this.#roll.every / 1000n), 2_147_483_647);
-    this.#timer = setTimeout(() => {
+    this.#timer?.cancel();
+    const milliseconds = Number(this.#roll.every / 1000n);
+    this.#timer = this.#writing.context.ports.after(milliseconds, () => {
       this.#lock(() => this.#next()).catch((error: unknown) => {
         this.#failure = { error };
       });
-    }, milliseconds);
+    });
   }
 
   async #next(): Promise<void> {
@@ -139,7 +140,7 @@ class RollingSink implements Sink {
   }
 
   async #complete(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     const encoder = this.#encoder;
     this.#encoder = undefined;
     if (encoder === undefined || encoder.rows === 0) return;

@@ -128,9 +128,9 @@ class Generated implements SourcePartition {
     const { rate } = this.#options;
     const wait = Math.max(LINGER_MS, Math.min(1000 / (rate ?? 1000), 1000));
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, wait);
+      const timer = this.#context.ports.after(wait, resolve);
       this.#wake = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

@@ -1,8 +1,8 @@
 /** Rows fetched from an address, once or again and again; an answer that has not changed since (ETag, Last-Modified) gives none. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Schema, Value } from '../../engine/batch/types.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Source, SourceContext } from '../../engine/graph/connector.ts';
+import { pause } from '../outside.ts';
 import { type FedPayload, openMessagePartition } from '../payload/partition.ts';
 import type { HttpSourceOptions } from './options.ts';
 import { type Client, Refused, refusedError, send } from './request.ts';
@@ -25,7 +25,7 @@ class Poll {
     this.#options = options;
     this.#context = context;
     const { headers, token, timeout, retryFor } = options;
-    this.#client = { what: `source ${context.name}`, headers, token, timeout, retryFor, signal: context.signal };
+    this.#client = { what: `source ${context.name}`, headers, token, timeout, retryFor, context, reached: false };
   }
 
   async next(): Promise<FedPayload | undefined> {
@@ -33,7 +33,7 @@ class Poll {
     const { signal } = this.#context;
     for (;;) {
       if (signal.aborted || (this.#count > 0 && every === undefined)) return undefined;
-      if (this.#count > 0) await delay(Number((every ?? 0n) / 1000n), undefined, { signal }).catch(() => undefined);
+      if (this.#count > 0) await pause(Number((every ?? 0n) / 1000n), this.#context);
       if (signal.aborted) return undefined;
       this.#count += 1;
       const data = await this.#fetch(url);

@@ -1,6 +1,7 @@
 /** One request of ours, and what its failure means. */
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
-import { type Persistence, persist } from '../persist.ts';
+import { isTlsRefusal, isUnknownHost, publicUrl, reasonOf, serverName } from '../outside.ts';
+import { type Outside, type Persistence, persist } from '../persist.ts';
 
 export interface Client {
   readonly what: string;
@@ -9,7 +10,9 @@ export interface Client {
   /** Microseconds. */
   readonly timeout: bigint;
   readonly retryFor: bigint;
-  readonly signal: AbortSignal;
+  readonly context: Outside;
+  /** It has answered before: errors of names may pass. Set by `send`. */
+  reached: boolean;
 }
 
 /** An answer that is no success. */
@@ -36,27 +39,41 @@ export function send<T>(
   take: (response: Response) => Promise<T>,
 ): Promise<T> {
   const persistence: Persistence = {
+    server: serverName('http', url),
     retryFor: client.retryFor,
-    signal: client.signal,
+    context: client.context,
     retryAfter: (error) => {
-      if (error instanceof CloudskinError) return false;
+      if (error instanceof CloudskinError || isTlsRefusal(error)) return false;
+      if (isUnknownHost(error) && !client.reached) return false;
       if (!(error instanceof Refused)) return undefined;
       const passing = error.status === 408 || error.status === 425 || error.status === 429 || error.status >= 500;
       return passing ? error.retryAfter : false;
     },
     giveUp: (error, why) => {
       if (why === 'hopeless' && (error instanceof Refused || error instanceof CloudskinError)) return error;
-      return externalError('http.unreachable', `${client.what}: ${url} cannot be reached: ${reasonOf(error)}`, {
-        retry: true,
-        cause: error,
-        hint: '`retryFor` says how long to try',
-      });
+      return externalError(
+        'http.unreachable',
+        `${client.what}: ${publicUrl(url)} cannot be reached: ${reasonOf(error)}`,
+        {
+          retry: why === 'too-long',
+          cause: error,
+          hint: why === 'too-long' ? '`retryFor` says how long to try' : 'is `url` right?',
+        },
+      );
     },
   };
-  return persist(persistence, async () => take(await once(client, url, init)));
+  return persist(persistence, async () => {
+    const response = await once(client, url, init);
+    client.reached = true;
+    return await take(response);
+  });
 }
 
-async function once({ headers, token, timeout, signal }: Client, url: string, init: RequestInit): Promise<Response> {
+async function once(
+  { headers, token, timeout, context: { signal } }: Client,
+  url: string,
+  init: RequestInit,
+): Promise<Response> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(Number(timeout / 1000n))]);
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const all = { ...headers, ...authorization, ...(init.headers as Record<string, string> | undefined) };
@@ -72,14 +89,7 @@ function retryAfterOf(text: string | null): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error
-    ? `${error.message} (${error.cause.message || String(error.cause)})`
-    : error.message;
-}
-
 /** A refusal as an error of the run. */
 export function refusedError(what: string, url: string, refused: Refused): Error {
-  return userError('http.refused', `${what}: ${url} refuses: ${refused.message}`, { cause: refused });
+  return userError('http.refused', `${what}: ${publicUrl(url)} refuses: ${refused.message}`, { cause: refused });
 }

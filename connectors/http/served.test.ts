@@ -55,6 +55,7 @@ servedSource({
       'who sends is told to come back: see http.test.ts',
     'the connection is lost and comes back while it reads':
       'who sent it cannot know, and sends it again: at least once',
+    'says what it tries while it is cut off, and when it goes on': ITS_OWN,
     'the server is killed and comes back while it waits': ITS_OWN,
     'the server is killed and comes back while it reads': ITS_OWN,
   },

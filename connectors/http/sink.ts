@@ -7,6 +7,7 @@ import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import { externalError } from '../../engine/errors.ts';
 import type { Prepared, Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
+import { publicUrl } from '../outside.ts';
 import { openEncoder, type PayloadEncoder } from '../payload/encode.ts';
 import type { PayloadName } from '../payload/payload.ts';
 import type { HttpSinkOptions } from './options.ts';
@@ -58,7 +59,8 @@ class HttpSink implements Sink {
       token,
       timeout,
       retryFor,
-      signal: context.signal,
+      context,
+      reached: false,
     };
   }
 
@@ -102,7 +104,7 @@ class HttpSink implements Sink {
   async close(): Promise<SinkReport> {
     if (this.#context.checkpointed) await this.commit(0, await this.prepare());
     else await this.#sendHeld();
-    return { rows: this.#rows, wrote: [this.#options.url] };
+    return { rows: this.#rows, wrote: [publicUrl(this.#options.url)] };
   }
 
   async abort(): Promise<void> {}

@@ -1,7 +1,7 @@
 /** The options of the jetstream connector. */
 import { z } from 'zod';
 import { positiveDurationType, sizeType } from '../../engine/graph/units.ts';
-import { accessShape, type NatsAccess, retryForType } from '../nats/access.ts';
+import { accessShape, type NatsAccess } from '../nats/access.ts';
 import { patternType, subjectType } from '../nats/options.ts';
 import { type PayloadRead, type PayloadWrite, withPayloadRead, withPayloadWrite } from '../payload/payload.ts';
 
@@ -23,8 +23,6 @@ export interface JetStreamSinkOptions extends NatsAccess {
   readonly create?: CreateStream | undefined;
   /** Bytes. */
   readonly maxHeld: number;
-  /** Microseconds. */
-  readonly retryFor: bigint;
   readonly payload: PayloadWrite;
 }
 
@@ -88,5 +86,4 @@ export const jetStreamSinkOptions: z.ZodType<JetStreamSinkOptions> = withPayload
   maxHeld: sizeType
     .default(268_435_456)
     .describe('Output that may wait for its checkpoint before the run fails. 256MiB unless given.'),
-  retryFor: retryForType,
 }) as z.ZodType<JetStreamSinkOptions>;

@@ -10,7 +10,7 @@
  */
 import { type CloudskinError, externalError } from '../../engine/errors.ts';
 import type { JetStream, StreamState } from '../../engine/nats/nats.ts';
-import { type Patience, retrying } from '../nats/retrying.ts';
+import { type NatsPatience, persistNats } from '../nats/persisting.ts';
 
 /** Messages and bytes under way at a time. */
 const WINDOW = 256;
@@ -18,7 +18,7 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 const ID = 'Nats-Msg-Id';
 const EXPECTED_ID = 'Nats-Expected-Last-Msg-Id';
 
-export interface PublisherOptions extends Patience {
+export interface PublisherOptions extends NatsPatience {
   readonly stream: string;
   readonly subject: string;
   /** When the stream was made. */
@@ -59,7 +59,7 @@ export class Publisher {
       this.#known += missing.length;
       for (const number of this.#there) if (number < end) this.#there.delete(number);
     };
-    await retrying(this.#options, work, ({ retry, code }) => retry || code === 'nats.wrong-last-sequence');
+    await persistNats(this.#options, work);
   }
 
   async #state(): Promise<StreamState> {

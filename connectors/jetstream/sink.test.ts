@@ -4,6 +4,7 @@ import type { Schema } from '../../engine/batch/types.ts';
 import type { Prepared, Sink, SinkContext } from '../../engine/graph/connector.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { JetStream, Nats } from '../../engine/nats/nats.ts';
+import { realPorts } from '../../engine/ports.ts';
 import { bench, openSink, sinkContext } from '../../test/kit/connectors.ts';
 import { hasNats, type NatsServer, type NatsVersion, startNats } from '../../test/kit/nats-server.ts';
 import { build } from '../../test/kit/tables.ts';
@@ -128,8 +129,8 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
         subject: 's',
         created: state.created,
         prefix: 'p/',
-        retryFor: 5_000_000n,
-        signal: new AbortController().signal,
+        access: { url: 'nats://127.0.0.1', retryFor: 5_000_000n },
+        context: { signal: new AbortController().signal, ports: realPorts },
       };
       const messages = range(0, 99).map((id) => bytes(String(id)));
       await new Publisher(js, options).publish(messages.slice(0, 60), 0, 0);

@@ -9,7 +9,7 @@ import { externalError } from '../../engine/errors.ts';
 import type { Prepared, Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
 import type { JetStream, Nats, StreamState } from '../../engine/nats/nats.ts';
 import { connectFor } from '../nats/access.ts';
-import { retrying } from '../nats/retrying.ts';
+import { persistNats } from '../nats/persisting.ts';
 import { openEncoder, type PayloadEncoder } from '../payload/encode.ts';
 import { packMessages, unpackMessages } from './held.ts';
 import type { JetStreamSinkOptions } from './options.ts';
@@ -47,10 +47,10 @@ export async function openJetStreamSink(
   context: SinkContext,
 ): Promise<Sink> {
   const encoder = await openEncoder(options.payload, schema);
-  const nats = await connectFor(options, context.identity ?? context.name, context.directory);
+  const nats = await connectFor(options, context);
   try {
     const js = nats.jetstream(options.domain);
-    const stream = await streamFor(js, options);
+    const stream = await persistNats({ access: options, context }, () => streamFor(js, options));
     if (context.checkpointed !== true) return new PlainSink({ options, encoder, nats, js, context });
     const sink = new HeldSink({ options, encoder, nats, js, context }, stream);
     await sink.restore();
@@ -185,15 +185,15 @@ class HeldSink implements Sink {
       subject: options.subject,
       created,
       prefix,
-      retryFor: options.retryFor,
-      signal: context.signal,
+      access: options,
+      context,
     });
   }
 
   /** Where the stream ends now; asked until it answers, since the checkpoint needs it. */
   async #base(): Promise<number> {
     const { js, context, options } = this.#parts;
-    const state = await retrying({ ...options, signal: context.signal }, () => js.streamState(this.#stream.name));
+    const state = await persistNats({ access: options, context }, () => js.streamState(this.#stream.name));
     return state?.lastSequence ?? 0;
   }
 }
@@ -263,7 +263,7 @@ class PlainSink implements Sink {
     await Promise.all(this.#under);
     if (this.#failed.length === 0) return;
     const { options, context } = this.#parts;
-    await retrying({ ...options, signal: context.signal }, async () => {
+    await persistNats({ access: options, context }, async () => {
       const again = this.#failed.map(({ sent }) => sent).toSorted((one, other) => one.number - other.number);
       this.#failed = [];
       for (const sent of again) this.#send(sent);

@@ -10,6 +10,7 @@ import type { Json } from '../../engine/json.ts';
 import type { JetStream, ReadOptions, StoredMessage, StreamReader, StreamState } from '../../engine/nats/nats.ts';
 import { connectFor } from '../nats/access.ts';
 import { attachedValues, headersText } from '../nats/attached.ts';
+import { persistNats } from '../nats/persisting.ts';
 import type { FedPayload, Feed, MessagePosition } from '../payload/partition.ts';
 import { openMessagePartition } from '../payload/partition.ts';
 import type { JetStreamSourceOptions } from './options.ts';
@@ -26,10 +27,10 @@ export async function openJetStreamSource(
   schema: Schema,
   context: SourceContext,
 ): Promise<Source> {
-  const nats = await connectFor(options, context.identity ?? context.name, context.directory);
+  const nats = await connectFor(options, context);
   try {
     const js = nats.jetstream(options.domain);
-    const state = await findStream(js, options);
+    const state = await persistNats({ access: options, context }, () => findStream(js, options));
     const from = positionIn(state, context);
     const begin = from === undefined ? placeOfStart(options, state) : from.after;
     const feed = new StreamFeed(js, options, state, begin, context);

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { externalError, userError } from '../../engine/errors.ts';
 import type { ConnectorContext } from '../../engine/graph/connector.ts';
+import type { Ports } from '../../engine/ports.ts';
+import { isTlsRefusal, isUnknownHost, pause, publicUrl, reasonOf, serverName } from '../outside.ts';
 import type { MqttConnection } from './options.ts';
 
 /** Milliseconds between attempts to connect again, and that one attempt may take. */
@@ -24,19 +25,18 @@ export interface ConnectRequest {
   readonly options: MqttConnection;
   readonly context: ConnectorContext;
   readonly more: Partial<IClientOptions>;
+  /** Also a connection that was made is given up after `retryFor`: whoever asks for it sees to that. */
+  readonly limited?: true;
   /** Called before anything is sent or received. */
   prepare?(client: MqttClient): void;
 }
 
 /** Throws `mqtt.refused` where the broker does not want us, `mqtt.unreachable` where there is none. */
 export async function connectMqtt(request: ConnectRequest): Promise<MqttClient> {
-  const { options, context, what } = request;
-  const client = connect(options.url, await clientOptions(request));
-  // Errors of attempts are told by `connected`, those of later ones by silence; without a listener they would be thrown.
-  client.on('error', () => undefined);
+  const client = connect(request.options.url, await clientOptions(request));
   request.prepare?.(client);
   try {
-    await connected(client, what, options, context.signal);
+    await new Connecting(client, request).connected();
     return client;
   } catch (error) {
     client.end(true);
@@ -47,10 +47,10 @@ export async function connectMqtt(request: ConnectRequest): Promise<MqttClient> 
 /**
  * Ends the connection: in good order, so that confirmations on their way arrive, unless the broker does not answer.
  */
-export async function disconnectMqtt(client: MqttClient): Promise<void> {
+export async function disconnectMqtt(client: MqttClient, ports: Ports): Promise<void> {
   if (client.connected) {
     const patience = new AbortController();
-    const late = delay(GOODBYE, undefined, { signal: patience.signal }).catch(() => undefined);
+    const late = pause(GOODBYE, { ports, signal: patience.signal });
     await Promise.race([client.endAsync(), late]);
     patience.abort();
   }
@@ -86,35 +86,72 @@ function idOf(identity: string): string {
   return `cs${createHash('sha256').update(identity).digest('hex').slice(0, 20)}`;
 }
 
-async function connected(
-  client: MqttClient,
-  what: string,
-  { url, retryFor }: MqttConnection,
-  signal: AbortSignal,
-): Promise<void> {
-  let last = 'it does not answer';
-  const { promise, resolve: done, reject } = Promise.withResolvers<void>();
-  client.once('connect', () => done());
-  client.on('error', (error) => {
-    last = error.message || String((error as { code?: unknown }).code ?? error);
-    const { code } = error as { code?: unknown };
-    if (typeof code === 'number' && REFUSALS.has(code)) {
-      reject(
-        userError('mqtt.refused', `${what}: the broker at ${url} refuses the connection: ${last}`, { cause: error }),
-      );
+/** Follows a connection: tells each attempt that failed, and gives up the first one where nothing would help or time is up. */
+class Connecting {
+  readonly #client: MqttClient;
+  readonly #request: ConnectRequest;
+  readonly #server: string;
+  readonly #first: PromiseWithResolvers<void> = Promise.withResolvers();
+  #isFirst = true;
+  #last = 'it does not answer';
+
+  constructor(client: MqttClient, request: ConnectRequest) {
+    this.#client = client;
+    this.#request = request;
+    this.#server = serverName('mqtt', request.options.url);
+    client.on('connect', () => this.#made());
+    client.on('error', (error) => this.#failed(error));
+    client.on('close', () => this.#lost());
+  }
+
+  async connected(): Promise<void> {
+    const { context, options, what } = this.#request;
+    const stop = (): void =>
+      this.#first.reject(externalError('mqtt.aborted', `${what} was stopped while it connected`));
+    context.signal.addEventListener('abort', stop);
+    if (context.signal.aborted) stop();
+    const timer = context.ports.after(Number(options.retryFor / 1000n), () =>
+      this.#first.reject(this.#unreachable(true)),
+    );
+    this.#client.connect();
+    try {
+      await this.#first.promise;
+    } finally {
+      timer.cancel();
+      context.signal.removeEventListener('abort', stop);
     }
-  });
-  client.connect();
-  const timer = new AbortController();
-  const either = AbortSignal.any([timer.signal, signal]);
-  const late = delay(Number(retryFor / 1000n), undefined, { signal: either }).then(
-    () =>
-      reject(
-        externalError('mqtt.unreachable', `${what}: the broker at ${url} cannot be reached: ${last}`, { retry: true }),
-      ),
-    () =>
-      signal.aborted ? reject(externalError('mqtt.aborted', `${what} was stopped while it connected`)) : undefined,
-  );
-  await promise.finally(() => timer.abort());
-  await late;
+  }
+
+  #made(): void {
+    this.#isFirst = false;
+    this.#last = 'the connection was lost';
+    this.#first.resolve();
+    this.#request.context.trouble?.(undefined);
+  }
+
+  #failed(error: Error): void {
+    this.#last = reasonOf(error);
+    if (!this.#isFirst) return;
+    const { code } = error as { readonly code?: unknown };
+    if (typeof code === 'number' && REFUSALS.has(code)) {
+      const { what, options } = this.#request;
+      const message = `${what}: the broker at ${publicUrl(options.url)} refuses the connection: ${this.#last}`;
+      this.#first.reject(userError('mqtt.refused', message, { cause: error }));
+    } else if (isTlsRefusal(error) || isUnknownHost(error)) this.#first.reject(this.#unreachable(false));
+  }
+
+  #lost(): void {
+    if (this.#client.disconnecting) return;
+    const { context, options, limited } = this.#request;
+    const isLimited = this.#isFirst || limited === true;
+    const limit = isLimited ? { limit: Number(options.retryFor / 1000n) } : {};
+    context.trouble?.({ server: this.#server, reason: this.#last, ...limit });
+  }
+
+  #unreachable(retry: boolean): Error {
+    const { what, options } = this.#request;
+    const message = `${what}: the broker at ${publicUrl(options.url)} cannot be reached: ${this.#last}`;
+    const hint = retry ? 'is it running, and is `url` right? `retryFor` says how long to try' : 'is `url` right?';
+    return externalError('mqtt.unreachable', message, { retry, hint });
+  }
 }

@@ -4,6 +4,8 @@ import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import { externalError } from '../../engine/errors.ts';
 import type { Prepared, Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
+import type { Timer } from '../../engine/ports.ts';
+import { publicUrl } from '../outside.ts';
 import { openEncoder, type PayloadEncoder } from '../payload/encode.ts';
 import { connectMqtt, disconnectMqtt } from './connect.ts';
 import type { MqttSinkOptions } from './options.ts';
@@ -24,6 +26,7 @@ export async function openMqttSink(options: MqttSinkOptions, schema: Schema, con
     context,
     // What the broker has not confirmed is sent again on the next connection of this process.
     more: { clean: true, queueQoSZero: true },
+    limited: true,
     prepare: (connecting) => {
       connecting.on('connect', ({ properties }) => {
         most = Math.min(
@@ -49,7 +52,7 @@ class MqttSink implements Sink {
   #changed: PromiseWithResolvers<void> | undefined;
   #rows = 0;
   /** Runs while the broker is away. */
-  #away: NodeJS.Timeout | undefined;
+  #away: Timer | undefined;
   readonly #onAbort: () => void = () => this.#wake();
 
   constructor(
@@ -94,7 +97,7 @@ class MqttSink implements Sink {
       throw error;
     }
     this.#context.signal.removeEventListener('abort', this.#onAbort);
-    await disconnectMqtt(this.#client);
+    await disconnectMqtt(this.#client, this.#context.ports);
     this.#found();
     return { rows: this.#rows, wrote: [this.#options.topic] };
   }
@@ -108,18 +111,15 @@ class MqttSink implements Sink {
   /** A broker that stays away for `retryFor` is given up. */
   #lost(): void {
     const { retryFor, url } = this.#options;
-    this.#away ??= setTimeout(
-      () => {
-        const message = `sink ${this.#context.name}: the broker at ${url} has been away for too long`;
-        this.#failure ??= externalError('mqtt.unreachable', message, { retry: true, hint: '`retryFor` says how long' });
-        this.#wake();
-      },
-      Number(retryFor / 1000n),
-    );
+    this.#away ??= this.#context.ports.after(Number(retryFor / 1000n), () => {
+      const message = `sink ${this.#context.name}: the broker at ${publicUrl(url)} has been away for too long`;
+      this.#failure ??= externalError('mqtt.unreachable', message, { retry: true, hint: '`retryFor` says how long' });
+      this.#wake();
+    });
   }
 
   #found(): void {
-    clearTimeout(this.#away);
+    this.#away?.cancel();
     this.#away = undefined;
   }
 

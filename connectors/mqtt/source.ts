@@ -89,7 +89,7 @@ class Subscription {
     this.#context.signal.removeEventListener('abort', this.#onAbort);
     this.#wake?.();
     this.#goOn();
-    if (this.#client !== undefined) await disconnectMqtt(this.#client);
+    if (this.#client !== undefined) await disconnectMqtt(this.#client, this.#context.ports);
   }
 
   #prepare(client: MqttClient): void {

@@ -1,9 +1,11 @@
 /** How the nats and jetstream connectors reach a server: options, and the connection that they make. */
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
+import type { SinkContext, SourceContext } from '../../engine/graph/connector.ts';
 import { positiveDurationType } from '../../engine/graph/units.ts';
 import type { NatsOptions } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
+import { natsServer, persistFirst } from './persisting.ts';
 
 export interface NatsAccess {
   readonly url: string | readonly string[];
@@ -12,14 +14,10 @@ export interface NatsAccess {
   readonly user?: string | undefined;
   readonly password?: string | undefined;
   readonly token?: string | undefined;
+  /** Microseconds. */
+  readonly retryFor: bigint;
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined;
 }
-
-export const retryForType: z.ZodType<bigint> = positiveDurationType
-  .default(60_000_000n)
-  .describe(
-    'How long to try again when the server cannot be reached or takes nothing; 1m unless given.',
-  ) as z.ZodType<bigint>;
 
 const file = (what: string): z.ZodOptional<z.ZodString> =>
   z.string().min(1).optional().describe(`${what}: a file, relative to the graph's, or the text itself from a secret.`);
@@ -42,12 +40,26 @@ export const accessShape: Readonly<Record<keyof NatsAccess, z.ZodType>> = {
     })
     .optional()
     .describe('Talk TLS, also where the address does not ask for it.'),
+  retryFor: positiveDurationType
+    .default(60_000_000n)
+    .describe(
+      'How long to try again when the server cannot be reached at the start or, of a sink, takes nothing; 1m unless given. A source that has lost its connection waits for it without end.',
+    ),
 };
 
-/** `name` is what the server calls the connection; paths are relative to `directory`. */
-export async function connectFor(access: NatsAccess, name: string, directory: string): Promise<Nats> {
+/** Connects, as patiently as the options say; while the connection is lost later, that is told. */
+export async function connectFor(access: NatsAccess, context: SourceContext | SinkContext): Promise<Nats> {
   const { connectNats } = await import('../../engine/nats/client.ts');
-  return await connectNats(optionsOf(access, name, directory));
+  const { name, identity, directory, trouble } = context;
+  const options = optionsOf(access, identity ?? name, directory);
+  const nats = await persistFirst({ access, context }, () => connectNats(options));
+  nats.onStatus((status) => {
+    if (status === 'reconnected') trouble?.(undefined);
+    else if (status === 'disconnected') {
+      trouble?.({ server: natsServer(access.url), reason: 'the connection was lost' });
+    }
+  });
+  return nats;
 }
 
 function optionsOf(access: NatsAccess, name: string, directory: string): NatsOptions {

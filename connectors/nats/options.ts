@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { positiveDurationType, sizeType } from '../../engine/graph/units.ts';
 import { type PayloadRead, type PayloadWrite, withPayloadRead, withPayloadWrite } from '../payload/payload.ts';
-import { accessShape, type NatsAccess, retryForType } from './access.ts';
+import { accessShape, type NatsAccess } from './access.ts';
 
 export interface NatsSourceOptions extends NatsAccess {
   readonly subject: string;
@@ -17,8 +17,6 @@ export interface NatsSinkOptions extends NatsAccess {
   readonly ack: 'none' | 'reply';
   /** Microseconds. */
   readonly timeout: bigint;
-  /** Microseconds. */
-  readonly retryFor: bigint;
   readonly payload: PayloadWrite;
 }
 
@@ -53,5 +51,4 @@ export const natsSinkOptions: z.ZodType<NatsSinkOptions> = withPayloadWrite({
     .default('none')
     .describe('`reply`: each message must be answered by whoever takes it, and is sent again until it is.'),
   timeout: positiveDurationType.default(5_000_000n).describe('How long to wait for an answer; 5s unless given.'),
-  retryFor: retryForType,
 }) as z.ZodType<NatsSinkOptions>;

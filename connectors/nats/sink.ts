@@ -9,7 +9,7 @@ import type { Nats } from '../../engine/nats/nats.ts';
 import { openEncoder, type PayloadEncoder } from '../payload/encode.ts';
 import { connectFor } from './access.ts';
 import type { NatsSinkOptions } from './options.ts';
-import { retrying } from './retrying.ts';
+import { type NatsPatience, persistNats } from './persisting.ts';
 
 /** Bytes that may be unconfirmed before a write waits. */
 const MOST_UNCONFIRMED = 4 * 1024 * 1024;
@@ -20,7 +20,7 @@ const RESERVE = 1024;
 
 export async function openNatsSink(options: NatsSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
   const encoder = await openEncoder(options.payload, schema);
-  const nats = await connectFor(options, context.identity ?? context.name, context.directory);
+  const nats = await connectFor(options, context);
   return new NatsSink(options, encoder, nats, context);
 }
 
@@ -28,7 +28,7 @@ class NatsSink implements Sink {
   readonly #options: NatsSinkOptions;
   readonly #encoder: PayloadEncoder;
   readonly #nats: Nats;
-  readonly #context: SinkContext;
+  readonly #patience: NatsPatience;
   readonly #errors: { close(): void };
   #error: Error | undefined;
   #unconfirmed: Uint8Array[] = [];
@@ -39,7 +39,7 @@ class NatsSink implements Sink {
     this.#options = options;
     this.#encoder = encoder;
     this.#nats = nats;
-    this.#context = context;
+    this.#patience = { access: options, context };
     this.#errors = nats.onError((error) => {
       this.#error ??= error;
     });
@@ -85,7 +85,7 @@ class NatsSink implements Sink {
   async #settle(): Promise<void> {
     if (this.#unconfirmed.length === 0) return;
     let again = false;
-    await retrying({ ...this.#options, signal: this.#context.signal }, async () => {
+    await persistNats(this.#patience, async () => {
       if (again && this.#nats.connected) {
         for (const message of this.#unconfirmed) this.#nats.publish(this.#options.subject, message);
       }
@@ -105,7 +105,6 @@ class NatsSink implements Sink {
   /** Sends a message again until it is answered. */
   async #askOnce(message: Uint8Array): Promise<void> {
     const { subject, timeout } = this.#options;
-    const patience = { ...this.#options, signal: this.#context.signal };
-    await retrying(patience, () => this.#nats.request(subject, message, Number(timeout / 1000n)));
+    await persistNats(this.#patience, () => this.#nats.request(subject, message, Number(timeout / 1000n)));
   }
 }

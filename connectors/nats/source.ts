@@ -13,7 +13,7 @@ export async function openNatsSource(
   context: SourceContext,
 ): Promise<Source> {
   const { subject, queue, payload } = options;
-  const nats = await connectFor(options, context.identity ?? context.name, context.directory);
+  const nats = await connectFor(options, context);
   const feed = new SubscriptionFeed(options, context);
   const errors = nats.onError((error) => feed.fail(error));
   const abort = (): void => feed.close();

@@ -8,6 +8,7 @@ import { sliceBatch } from '../../engine/batch/reader.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import type { BadRow, SourceContext, SourcePartition } from '../../engine/graph/connector.ts';
 import type { Json } from '../../engine/json.ts';
+import { pause } from '../outside.ts';
 import { openDecoder, type Payload, type PayloadDecoder } from './decode.ts';
 import type { PayloadRead } from './payload.ts';
 
@@ -117,7 +118,7 @@ class MessagePartition implements SourcePartition {
     while (!this.#decoder.full) {
       this.#waiting ??= this.#feed.next();
       const gathered = this.#decoder.rows > 0 || this.#held.length > 0;
-      if (gathered) linger ??= quiet();
+      if (gathered) linger ??= pause(LINGER_MS, this.#context).then(() => 'quiet' as const);
       const message = await (linger === undefined ? this.#waiting : Promise.race([this.#waiting, linger]));
       if (message === 'quiet') break;
       this.#waiting = undefined;
@@ -148,8 +149,4 @@ class MessagePartition implements SourcePartition {
       this.#pieces.push({ batch: from === 0 && to === batch.rows ? batch : sliceBatch(batch, from, to), position });
     }
   }
-}
-
-function quiet(): Promise<'quiet'> {
-  return new Promise((resolve) => setTimeout(resolve, LINGER_MS, 'quiet'));
 }

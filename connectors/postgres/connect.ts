@@ -4,7 +4,9 @@ import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
-import { persist } from '../persist.ts';
+import type { ConnectorContext } from '../../engine/graph/connector.ts';
+import { isTlsRefusal, isUnknownHost, reasonOf, serverName } from '../outside.ts';
+import { type Outside, persist } from '../persist.ts';
 import type { PostgresConnection } from './options.ts';
 
 /** Milliseconds that connecting may take. */
@@ -15,26 +17,32 @@ export class Database {
   readonly #what: string;
   readonly #options: PostgresConnection;
   readonly #directory: string;
-  readonly #signal: AbortSignal;
+  readonly #context: Outside;
+  readonly #server: string;
+  /** Errors of names may pass where the host was reached before. */
+  #reached = false;
   #client: pg.Client | undefined;
   #closed = false;
 
-  /** `what` for messages: `sink totals`; `directory`: what `ca` counts from. */
-  constructor(what: string, options: PostgresConnection, directory: string, signal: AbortSignal) {
+  /** `what` for messages: `sink totals`. */
+  constructor(what: string, options: PostgresConnection, context: ConnectorContext) {
     this.#what = what;
     this.#options = options;
-    this.#directory = directory;
-    this.#signal = signal;
+    this.#directory = context.directory;
+    this.#context = context;
+    this.#server = serverName('postgres', options.url, '5432');
   }
 
   /** Runs `work` until it succeeds, as long as what fails is the connection. Throws `postgres.refused`, `postgres.unreachable`. */
   async run<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const persistence = {
       retryFor: this.#options.retryFor,
-      signal: this.#signal,
-      retryAfter: (error: unknown): undefined | false => (isPassing(error) && !this.#closed ? undefined : false),
+      server: this.#server,
+      context: this.#context,
+      retryAfter: (error: unknown): undefined | false => (this.#mayPass(error) ? undefined : false),
       giveUp: (error: unknown, why: 'hopeless' | 'too-long'): Error => {
-        return why === 'hopeless' ? named(this.#what, error) : unreachable(this.#what, error);
+        if (why === 'hopeless' && !isUnknownHost(error)) return named(this.#what, error);
+        return unreachable(this.#what, this.#server, error);
       },
     };
     return persist(persistence, async () => {
@@ -72,6 +80,10 @@ export class Database {
     await this.disconnect();
   }
 
+  #mayPass(error: unknown): boolean {
+    return !this.#closed && isPassing(error) && (this.#reached || !isUnknownHost(error));
+  }
+
   async #connected(): Promise<pg.Client> {
     if (this.#client !== undefined) return this.#client;
     const client = await this.#newClient();
@@ -90,6 +102,7 @@ export class Database {
       throw externalError('postgres.closed', `${this.#what} has stopped`);
     }
     this.#client = client;
+    this.#reached = true;
     return client;
   }
 
@@ -113,6 +126,7 @@ function socketOf(client: pg.Client): Duplex | undefined {
 
 /** Errors of the connection or of the moment: the same work may succeed later. */
 function isPassing(error: unknown): boolean {
+  if (isTlsRefusal(error)) return false;
   const code = codeOf(error);
   // pg says these without a code
   if (
@@ -124,17 +138,13 @@ function isPassing(error: unknown): boolean {
     return true;
   }
   if (/^(08|53|57P0[1-3]|40001|40P01|55P03)/.test(code)) return true;
-  return /^(CONNECTION_|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED|CONNECT_TIMEOUT|ECONN|EPIPE|ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(
+  return /^(CONNECTION_|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(
     code,
   );
 }
 
 function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What the database said, with its code and where it points. */
@@ -146,8 +156,8 @@ function named(what: string, error: unknown): Error {
   return externalError('postgres.refused', message, { cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 
-function unreachable(what: string, error: unknown): Error {
-  return externalError('postgres.unreachable', `${what}: the database cannot be reached: ${reasonOf(error)}`, {
+function unreachable(what: string, server: string, error: unknown): Error {
+  return externalError('postgres.unreachable', `${what}: ${server} cannot be reached: ${reasonOf(error)}`, {
     retry: true,
     cause: error,
     hint: 'is it running, and is `url` right? `retryFor` says how long to try',

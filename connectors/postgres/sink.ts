@@ -14,7 +14,8 @@ import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import { externalError, userError } from '../../engine/errors.ts';
 import type { Prepared, Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
-import { Database, reasonOf } from './connect.ts';
+import { reasonOf } from '../outside.ts';
+import { Database } from './connect.ts';
 import { copyText, withoutRows } from './copy-text.ts';
 import type { PostgresSinkOptions } from './options.ts';
 import { CREATE_POSITIONS, columnList, createTable, POSITIONS, quoteTable, upsert } from './statements.ts';
@@ -44,7 +45,7 @@ export async function openPostgresSink(
 ): Promise<Sink> {
   const missing = options.key.find((name) => !schema.fields.some((field) => field.name === name));
   if (missing !== undefined) throw userError('postgres.key', `the rows have no column ${missing}, which \`key\` names`);
-  const database = new Database(`sink ${context.name}`, options, context.directory, context.signal);
+  const database = new Database(`sink ${context.name}`, options, context);
   const sink = new PostgresSink(options, schema, context, database);
   await sink.open().catch(async (error: unknown) => {
     await database.close();

@@ -2,7 +2,6 @@
  * Reads a table or a query, as csv that the database copies out. With a `key`, page by page in its order, so that reading can go on
  * behind any row; without, in one go.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { to } from 'pg-copy-streams';
 import type { Batch } from '../../engine/batch/batch.ts';
@@ -15,6 +14,7 @@ import { csv } from '../formats/csv/csv.ts';
 import type { FormatReader, Input } from '../formats/format.ts';
 import { formatOptions } from '../formats/formats.ts';
 import { valueText } from '../formats/text/values.ts';
+import { pause } from '../outside.ts';
 import { Database } from './connect.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { quoteName, quoteTable, quoteText, readExpression, typeOf } from './statements.ts';
@@ -26,7 +26,7 @@ export async function openPostgresSource(
   schema: Schema,
   context: SourceContext,
 ): Promise<Source> {
-  const database = new Database(`source ${context.name}`, options, context.directory, context.signal);
+  const database = new Database(`source ${context.name}`, options, context);
   const key = options.key === undefined ? undefined : schema.fields.findIndex(({ name }) => name === options.key);
   if (key === -1) {
     throw userError(
@@ -140,7 +140,7 @@ class Table implements SourcePartition {
     const { poll } = this.#options;
     if (this.#key !== undefined && full) return;
     if (poll === undefined) this.#ended = true;
-    else await delay(Number(poll / 1000n), undefined, { signal: this.#context.signal }).catch(() => undefined);
+    else await pause(Number(poll / 1000n), this.#context);
   }
 
   async #openPage(client: Client): Promise<FormatReader> {
@@ -218,7 +218,7 @@ function cutOff(source: string, cause: unknown): Error {
 
 /** The columns of the table or query. */
 export async function inferPostgres(options: PostgresSourceOptions, context: ConnectorContext): Promise<Schema> {
-  const database = new Database('the schema', options, context.directory, context.signal);
+  const database = new Database('the schema', options, context);
   try {
     const { fields } = await database.run((client) => client.query(`SELECT * FROM ${from(options)} LIMIT 0`));
     return { fields: fields.map(({ name, dataTypeID }) => ({ name, type: typeOf(dataTypeID), nullable: true })) };

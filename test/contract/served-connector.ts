@@ -6,7 +6,15 @@
 import { it } from 'vitest';
 import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema, Value } from '../../engine/batch/types.ts';
-import type { Connector, Prepared, Sink, SinkContext, Source, SourceContext } from '../../engine/graph/connector.ts';
+import type {
+  Connector,
+  Prepared,
+  Sink,
+  SinkContext,
+  Source,
+  SourceContext,
+  Trouble,
+} from '../../engine/graph/connector.ts';
 import type { Json } from '../../engine/json.ts';
 import { type Bench, bench, openSink, openSource, sinkContext, sourceContext } from '../kit/connectors.ts';
 import { schemaOf } from '../kit/formats.ts';
@@ -185,6 +193,29 @@ export class ServedWriter {
     this.#ended = true;
     this.setup.abort.abort();
     await this.sink.abort();
+  }
+}
+
+/** Hears what a connector goes on trying. */
+export class TroubleHeard {
+  readonly #begun = Promise.withResolvers<Trouble>();
+  readonly #over = Promise.withResolvers<void>();
+  #isTroubled = false;
+
+  readonly listener = (trouble: Trouble | undefined): void => {
+    if (trouble !== undefined) this.#begun.resolve(trouble);
+    else if (this.#isTroubled) this.#over.resolve();
+    this.#isTroubled ||= trouble !== undefined;
+  };
+
+  /** The first. */
+  get begun(): Promise<Trouble> {
+    return this.#begun.promise;
+  }
+
+  /** An attempt has succeeded after it. */
+  get over(): Promise<void> {
+    return this.#over.promise;
   }
 }
 

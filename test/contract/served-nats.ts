@@ -88,7 +88,7 @@ export function natsRefusals(more: object): Refusal[] {
   return [
     {
       title: 'there is no server',
-      options: () => ({ url: 'nats://127.0.0.1:1', ...more }),
+      options: () => ({ url: 'nats://127.0.0.1:1', retryFor: '100ms', ...more }),
       code: 'nats.connect',
     },
   ];

@@ -10,6 +10,7 @@ import {
   ServedWriter,
   type SinkPlace,
   served,
+  TroubleHeard,
   within,
 } from './served-connector.ts';
 
@@ -20,6 +21,7 @@ export type SinkCaseName =
   | 'commits through a lost connection'
   | 'commits through a killed server'
   | 'writes through a lost connection'
+  | 'says what it tries while it is cut off, and when it goes on'
   | 'leaves nothing behind when it is aborted before its checkpoint'
   | 'goes on from a checkpoint that was not committed'
   | 'goes on from a checkpoint that was committed, and one without output'
@@ -86,6 +88,7 @@ export function servedSink<World extends ServedWorld>(subject: ServedSink<World>
     writesAll(subject, situation);
     commits(subject, situation);
     outlives(subject, situation);
+    saysWhatItTries(subject, situation);
     goesOn(subject, situation);
     isBounded(subject, situation);
     refuses(subject);
@@ -207,6 +210,23 @@ function outlives({ exceptions }: ServedSink<ServedWorld>, { place: fresh, open,
     await writer.write(range(20, 30));
     await writer.close();
     await see(place, range(0, 30));
+  });
+}
+
+function saysWhatItTries({ exceptions }: ServedSink<ServedWorld>, { place: fresh, open, world }: Situation): void {
+  served(exceptions, 'says what it tries while it is cut off, and when it goes on', async () => {
+    const place = await fresh();
+    const heard = new TroubleHeard();
+    const writer = await open(place, { trouble: heard.listener });
+    await writer.write(range(0, 10));
+    await writer.sink.flush?.();
+    world().cut();
+    const writing = writer.write(range(10, 20)).then(() => writer.sink.flush?.());
+    expect((await heard.begun).server).toMatch(/^[a-z]+ 127\.0\.0\.1:\d+$/);
+    world().heal();
+    await writing;
+    await heard.over;
+    await writer.close();
   });
 }
 

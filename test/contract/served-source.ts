@@ -11,6 +11,7 @@ import {
   type ServedWorld,
   type SourcePlace,
   served,
+  TroubleHeard,
   within,
 } from './served-connector.ts';
 
@@ -26,6 +27,7 @@ export type SourceCaseName =
   | 'the server is killed and comes back while it waits'
   | 'the server is killed and comes back while it reads'
   | 'poison between good messages is named, and they come'
+  | 'says what it tries while it is cut off, and when it goes on'
   | 'stops while it waits'
   | 'stops while it is cut off';
 
@@ -216,6 +218,21 @@ function outlivesCuts({ exceptions }: ServedSource<ServedWorld>, { place: fresh,
     await place.listened?.();
     await place.publish(rowsFor(range(0, 5)));
     expect(await pending).toEqual(range(0, 5));
+  });
+
+  served(exceptions, 'says what it tries while it is cut off, and when it goes on', async () => {
+    const place = await fresh();
+    const heard = new TroubleHeard();
+    const reader = await open(place, { trouble: heard.listener });
+    const pending = reader.take(5);
+    await moment();
+    world().cut();
+    expect((await heard.begun).server).toMatch(/^[a-z]+ 127\.0\.0\.1:\d+$/);
+    world().heal();
+    await place.listened?.();
+    await place.publish(rowsFor(range(0, 5)));
+    expect(await pending).toEqual(range(0, 5));
+    await heard.over;
   });
 
   served(exceptions, 'the connection is lost and comes back while it reads', async () => {

@@ -8,6 +8,7 @@
  * part of the data, so that a loop looking for a line end needs no bounds check.
  */
 import { LINGER_MS } from '../../../engine/batch/batch.ts';
+import { realPorts } from '../../../engine/ports.ts';
 
 const LF = 10;
 
@@ -75,11 +76,10 @@ export class ByteWindow {
   async pullSoon(): Promise<boolean | 'quiet'> {
     if (this.eof) return false;
     this.#pending ??= this.#stream.next();
-    let timer: NodeJS.Timeout | undefined;
-    const quiet = new Promise<'quiet'>((resolve) => {
-      timer = setTimeout(resolve, LINGER_MS, 'quiet');
-    });
-    const first = await Promise.race([this.#pending, quiet]).finally(() => clearTimeout(timer));
+    const { promise: quiet, resolve } = Promise.withResolvers<'quiet'>();
+    // bytes come from outside the process, in real time only
+    const timer = realPorts.after(LINGER_MS, () => resolve('quiet'));
+    const first = await Promise.race([this.#pending, quiet]).finally(() => timer.cancel());
     return first === 'quiet' ? 'quiet' : this.pull();
   }
 
