@@ -114,7 +114,7 @@ export class Troubles {
 }
 
 function patienceOf({ limit }: Trouble): string {
-  return limit === undefined ? 'trying again without end' : `trying again for up to ${durationText(limit)}`;
+  return limit === undefined ? 'trying again' : `trying again for up to ${durationText(limit)}`;
 }
 
 /** `300ms`, `45s`, `1m30s`, `2h`. */
