@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { stateBucket } from '../../engine/cluster/names.ts';
 import { CloudskinError, userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
+import { remade } from '../../engine/nats/remade.ts';
 import type { BlobStore } from '../../engine/state/blobs.ts';
 import { openDirectory } from '../../engine/state/directory.ts';
 import { encryptedStore, parseKey } from '../../engine/state/encrypted.ts';
@@ -67,7 +68,7 @@ export class Stores {
     const own = domain === undefined || domain === this.#nats.info.domain;
     const jetstream = own ? this.#nats.jetstream() : this.#nats.jetstream(domain);
     const bucket = stateBucket(app);
-    return objectsStore(await jetstream.objects(bucket), bucket);
+    return objectsStore(await remade(() => jetstream.objects(bucket)), bucket);
   }
 
   /** Of the near side of a durable channel; `known` as in engine/state/log.ts. */

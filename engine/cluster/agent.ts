@@ -97,8 +97,12 @@ export class Agent {
       options.log?.(level, message, fields);
     };
     this.#control = this.#makeControl(known);
-    if (options.copies !== undefined) this.#housekeeping = new Housekeeping(ports, options.copies, this.#log);
     const plans = new Plans(() => this.#control.artifacts(), disk);
+    const giveBack = async ({ distributed, fragments }: AssignmentDocument): Promise<void> => {
+      const runs = Object.values(fragments).some(({ host }) => sameAgent(host, this.name));
+      if (distributed !== '' && (runs || tier === 'cloud')) await plans.giveBack(distributed);
+    };
+    if (options.copies !== undefined) this.#housekeeping = new Housekeeping(ports, options.copies, giveBack, this.#log);
     const identity = { ...this.name, incarnation: this.incarnation };
     this.#announcer = new Announcer(nats, ports, identity, (nodes) => this.status(nodes));
     const heard = (): void => this.#coordinator?.agentsChanged();
@@ -113,9 +117,7 @@ export class Agent {
       documents: () => this.#control.documents(),
       ...(options.apps === undefined || tier === 'cloud' ? {} : { apps: options.apps }),
       follow: (assignment) => this.#follow(assignment),
-      giveBack: async ({ distributed }) => {
-        if (distributed !== '') await plans.giveBack(distributed);
-      },
+      giveBack,
     });
     if (tier === 'cloud') this.#coordinator = this.#makeCoordinator(plans, options.place ?? placement);
   }

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { DistributedPlan } from '../compile/fragment-plan.ts';
-import { externalError } from '../errors.ts';
+import { CloudskinError, externalError } from '../errors.ts';
 import { isKnownVersion } from '../graph/deployable.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import { parseValue, stringifyValue } from '../json.ts';
@@ -50,18 +50,20 @@ export class Plans {
     return (await this.#load(digest)) as LogicalPlan;
   }
 
-  /** Resolves to its digest when it is safe. */
+  /** Resolves to its digest when it is safe, here and there: should the store lose it, somebody has to have it. */
   async keep(plan: LogicalPlan | DistributedPlan): Promise<string> {
     const { digest, bytes } = encodePlan(plan);
     if (this.#known.has(digest)) return digest;
+    await this.#disk?.keepArtifact(planObject(digest), bytes);
     await (await this.#objects()).put(planObject(digest), bytes);
     this.#remember(digest, plan);
     return digest;
   }
 
-  /** Puts a plan, its logical plan and its components back where the store has lost them and this agent has them. */
+  /** Puts a plan, its logical plan and its components back where the store has lost them and this agent has them; nothing where it has not. */
   async giveBack(digest: string): Promise<void> {
-    const plan = await this.distributed(digest);
+    const plan = await this.#has(digest);
+    if (plan === undefined) return;
     const objects = await this.#objects();
     for (const { digest: own, bytes } of [encodePlan(plan), encodePlan(plan.logical)]) {
       if ((await objects.get(planObject(own))) === undefined) await objects.put(planObject(own), bytes);
@@ -70,6 +72,15 @@ export class Plans {
       const kept = await this.#disk?.artifact(componentObject(component));
       const name = componentObject(component);
       if (kept !== undefined && (await objects.get(name)) === undefined) await objects.put(name, kept);
+    }
+  }
+
+  async #has(digest: string): Promise<DistributedPlan | undefined> {
+    try {
+      return await this.distributed(digest);
+    } catch (error) {
+      if (error instanceof CloudskinError && error.code === 'cluster.no-artifact') return undefined;
+      throw error;
     }
   }
 

@@ -1,9 +1,11 @@
 /**
  * Where the control documents are. They lie in the JetStream domain of the cloud; an agent behind a leaf node asks for its name once and
- * keeps it, so that it can start while the cloud is out of reach. Buckets are opened when first used and again after a failure.
+ * keeps it, so that it can start while the cloud is out of reach. Buckets are opened when first used and again after a failure, and made anew where
+ * their server has lost them.
  */
 import { CloudskinError, externalError } from '../errors.ts';
 import type { JetStream, KeyValue, Nats, Objects, Subscription } from '../nats/nats.ts';
+import { remade } from '../nats/remade.ts';
 import {
   type AppName,
   ARTIFACTS_BUCKET,
@@ -115,7 +117,7 @@ export class Control {
     }
   }
 
-  #open<T>(
+  #open<T extends object>(
     bucket: string,
     domain: string,
     open: (jetstream: JetStream, options: { readonly replicas?: number }) => Promise<T>,
@@ -125,7 +127,9 @@ export class Control {
     if (known !== undefined) return known as Promise<T>;
     const { nats, replicas } = this.#options;
     const own = domain === '' || domain === nats.info.domain;
-    const opened = open(own ? nats.jetstream() : nats.jetstream(domain), replicas === undefined ? {} : { replicas });
+    const opened = remade(() =>
+      open(own ? nats.jetstream() : nats.jetstream(domain), replicas === undefined ? {} : { replicas }),
+    );
     this.#opened.set(key, opened);
     opened.catch(() => this.#opened.delete(key));
     return opened;

@@ -169,10 +169,21 @@ export class Coordinator {
     }
     for (const [key, { document }] of [...this.#assignments.all]) {
       await this.#write(key, { ...document, term: this.#lease.term });
+      if (document.wanted !== 'undeployed' && document.distributed !== '') await this.#prepared(document);
     }
     this.#leadsSince = ports.monotonic();
     this.#options.log('info', 'this agent is the coordinator now');
     this.#options.changed();
+  }
+
+  /** Its predecessor may have lost the lease because the server had lost more than that. */
+  async #prepared(app: AssignmentDocument): Promise<void> {
+    try {
+      await this.#options.prepare(app);
+    } catch (error) {
+      if (isOutside(error)) throw error;
+      this.#options.log('warn', messageOf(error), { namespace: app.namespace, app: app.app, ...codeOf(error) });
+    }
   }
 
   get #caches(): readonly { open(bucket: KeyValue): Promise<void>; close(): void }[] {

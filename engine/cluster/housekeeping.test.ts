@@ -29,7 +29,12 @@ describe('housekeeping of an agent', () => {
       },
       drop: async () => undefined,
     };
-    const housekeeping = new Housekeeping(ports, copies, (_level, message) => said.push(message));
+    const housekeeping = new Housekeeping(
+      ports,
+      copies,
+      async () => undefined,
+      (_level, message) => said.push(message),
+    );
     housekeeping.follow(assignment(1, 'running'));
     housekeeping.kick();
     await ports.advance(100);
@@ -60,7 +65,12 @@ describe('housekeeping of an agent', () => {
         did.push(`drop ${app}/${region}`);
       },
     };
-    const housekeeping = new Housekeeping(ports, copies, () => undefined);
+    const housekeeping = new Housekeeping(
+      ports,
+      copies,
+      async () => undefined,
+      () => undefined,
+    );
     housekeeping.follow(assignment(2, 'undeployed'));
     housekeeping.kick();
     await ports.advance(20_000);
@@ -68,6 +78,31 @@ describe('housekeeping of an agent', () => {
     housekeeping.follow(assignment(3, 'running'));
     await ports.advance(6_000);
     expect(did.slice(1)).toContain('tidy');
+    await housekeeping.stop();
+  });
+
+  it('gives plans back when an assignment is new and when the server may have been restored, until that has gone well', async () => {
+    const ports = new ManualPorts();
+    let tried = 0;
+    let broken = true;
+    const giveBack = async (): Promise<void> => {
+      tried += 1;
+      if (broken) throw externalError('nats.disconnected', 'the server is away');
+    };
+    const copies = { tidy: async () => [], drop: async () => undefined };
+    const housekeeping = new Housekeeping(ports, copies, giveBack, () => undefined);
+    housekeeping.follow(assignment(1, 'running'));
+    housekeeping.kick();
+    await ports.advance(400);
+    expect(tried).toBeGreaterThan(1);
+    broken = false;
+    await ports.advance(20_000);
+    const before = tried;
+    await ports.advance(20_000);
+    expect(tried).toBe(before);
+    housekeeping.kick();
+    await ports.advance(100);
+    expect(tried).toBe(before + 1);
     await housekeeping.stop();
   });
 });

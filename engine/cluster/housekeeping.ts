@@ -1,5 +1,5 @@
 /**
- * Keeps an agent's own copies of checkpoints in order: what no checkpoint needs any more is deleted, what a shared store has lost, because its server was restored
+ * Keeps an agent's own copies of checkpoints and plans in order: what no checkpoint needs any more is deleted, what a shared store has lost, because its server was restored
  * from an older disk, is put back, and of apps that are undeployed nothing stays.
  */
 import type { Ports } from '../ports.ts';
@@ -16,6 +16,9 @@ export interface OwnCopies {
   drop(region: RegionName): Promise<void>;
 }
 
+/** Puts what the store of plans and components has lost of an app, and this agent has, back. */
+export type GiveBack = (assignment: AssignmentDocument) => Promise<void>;
+
 /** Milliseconds between two rounds. */
 const EVERY = 5_000;
 
@@ -25,11 +28,15 @@ export class Housekeeping {
   readonly #loop: Loop;
   readonly #assignments = new Map<string, AssignmentDocument>();
   readonly #dropped = new Map<string, number>();
+  readonly #giveBack: GiveBack;
+  /** Apps of which something may be missing in the store of plans. */
+  readonly #unsure = new Set<string>();
   /** Said once, until it goes well again. */
   #failed = false;
 
-  constructor(ports: Ports, copies: OwnCopies, log: Log) {
+  constructor(ports: Ports, copies: OwnCopies, giveBack: GiveBack, log: Log) {
     this.#copies = copies;
+    this.#giveBack = giveBack;
     this.#log = log;
     this.#loop = new Loop(
       ports,
@@ -44,10 +51,12 @@ export class Housekeeping {
 
   follow(assignment: AssignmentDocument): void {
     this.#assignments.set(appLabel(assignment), assignment);
+    this.#unsure.add(appLabel(assignment));
   }
 
   /** Soon: the server may have been restored. */
   kick(): void {
+    for (const label of this.#assignments.keys()) this.#unsure.add(label);
     this.#loop.kick();
   }
 
@@ -58,6 +67,10 @@ export class Housekeeping {
   async #tidy(assignment: AssignmentDocument): Promise<void> {
     const { namespace, app, revision, wanted, regions, checkpoint } = assignment;
     const label = appLabel(assignment);
+    if (wanted !== 'undeployed' && this.#unsure.has(label)) {
+      await this.#giveBack(assignment);
+      this.#unsure.delete(label);
+    }
     if (wanted === 'undeployed' && this.#dropped.get(label) === revision) return;
     for (const [region, { domain }] of Object.entries(regions)) {
       const name = { namespace, app, region };

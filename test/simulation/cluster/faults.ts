@@ -13,7 +13,6 @@ export function clusterFaults(continuum: ClusterContinuum | undefined): readonly
   const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
   return [
     { kind: 'agent killed', lasts: [50, 6_000], begin: on(killAgent) },
-    { kind: 'agent replaced', lasts: [50, 6_000], begin: on(replaceAgent) },
     { kind: 'agent frozen', lasts: [200, 30_000], begin: on(freezeAgent) },
     { kind: 'server killed', lasts: [50, 5_000], begin: on(killServer) },
     { kind: 'server frozen', lasts: [200, 10_000], begin: on(freezeServer) },
@@ -28,6 +27,12 @@ export function clusterFaults(continuum: ClusterContinuum | undefined): readonly
     { kind: 'clock jumps', lasts: [0, 0], begin: on(jump) },
     { kind: 'coordinator killed', lasts: [500, 8_000], begin: on(killCoordinator) },
   ];
+}
+
+/** With its disk an agent loses its copies, of which there must be others: servers keep theirs. */
+export function replacedAgents(continuum: ClusterContinuum | undefined): readonly FaultKind[] {
+  const begin = continuum === undefined ? (): undefined => undefined : () => replaceAgent(continuum);
+  return [{ kind: 'agent replaced', lasts: [50, 6_000], begin }];
 }
 
 /** Of servers alone: they lose what they had acknowledged, while the disks of the agents stay. */

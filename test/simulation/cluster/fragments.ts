@@ -3,6 +3,7 @@ import { openKernelCell } from '../../../engine/compile/kernels/chain.ts';
 import { externalError, internalError } from '../../../engine/errors.ts';
 import type { Connector } from '../../../engine/graph/connector.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
+import { remade } from '../../../engine/nats/remade.ts';
 import type { Ports } from '../../../engine/ports.ts';
 import type { FragmentHost, FragmentStart } from '../../../engine/runtime/fragment-handle.ts';
 import { neededFragments } from '../../../engine/runtime/needed.ts';
@@ -52,7 +53,7 @@ export async function sharedStore(
 ): Promise<BlobStore> {
   const jetstream = domain === undefined || domain === nats.info.domain ? nats.jetstream() : nats.jetstream(domain);
   const bucket = `cs-state-${app.namespace}-${app.app}`;
-  return objectsStore(await jetstream.objects(bucket), bucket);
+  return objectsStore(await remade(() => jetstream.objects(bucket)), bucket);
 }
 
 export class SimulatedFragments implements FragmentHost {
