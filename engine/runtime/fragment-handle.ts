@@ -52,6 +52,8 @@ export interface FragmentStatus {
   readonly waiting: readonly { readonly channel: string; readonly reason: string }[];
   readonly channels: ReadonlyMap<string, ChannelStats>;
   readonly metrics: MetricsSnapshot;
+  /** What holds it up, for people: `sink totals (postgres 10.0.7.2:5432: connection refused)`. */
+  readonly busy?: readonly string[];
   /** What sinks say of what they wrote; once they are closed. */
   readonly sinks?: readonly SinkSummary[];
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };

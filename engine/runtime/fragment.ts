@@ -122,6 +122,7 @@ export class Fragment implements FragmentHandle {
       waiting: this.#channels.waiting,
       channels: this.#channels.stats,
       metrics: this.metrics(),
+      busy: this.#busy,
       ...(this.#reports === undefined ? {} : { sinks: this.#reports }),
       ...(error === undefined ? {} : { error: { ...error, ...(hint === undefined ? {} : { hint }) } }),
     };
@@ -184,10 +185,23 @@ export class Fragment implements FragmentHandle {
     if (!this.isOver) this.#control.fail(error);
   }
 
-  /** What is waited for, for messages: sources that have not ended, sinks that are busy. */
+  /** What holds up the end, for messages: what is not open yet and sinks that are busy; only where there is none, sources that have not ended. */
   get waitingFor(): readonly string[] {
-    const open = this.#parts.sources.filter((source) => !source.ended).map((source) => `source ${source.plan.name}`);
-    return [...open, ...this.#parts.sinks.filter((sink) => sink.isBusy).map(({ label }) => label)];
+    const busy = this.#busy;
+    return busy.length > 0 ? busy : this.#parts.sources.filter((source) => !source.ended).map(({ label }) => label);
+  }
+
+  /** With what they go on trying: whatever is upstream of them only waits for them. */
+  get #busy(): readonly string[] {
+    const all = [
+      ...this.#opening.pending,
+      ...this.#parts.sinks.filter((sink) => sink.isBusy).map(({ label }) => label),
+    ];
+    const troubles = new Map(this.#control.troubles.all.map((trouble) => [trouble.node, trouble]));
+    return all.map((label) => {
+      const trouble = troubles.get(label);
+      return trouble === undefined ? label : `${label} (${trouble.server}: ${trouble.reason})`;
+    });
   }
 
   #openingOptions() {

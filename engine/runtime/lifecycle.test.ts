@@ -69,9 +69,41 @@ describe('stop', () => {
     await ports.settle();
     deployment.stop();
     await ports.advance(10_000);
-    expect(await caught).toMatchObject({ code: 'run.drain-timeout', message: expect.stringContaining('sink raw') });
+    expect(await caught).toMatchObject({
+      code: 'run.drain-timeout',
+      message: 'the run could not be drained within 5 s; still waiting for sink raw',
+    });
     expect(memory.journal).toContain('abort raw');
     expect(memory.journal).toContain('abort out');
+    expect(ports.pending).toBe(0);
+  });
+
+  it('names the sink that does not take rows, with what it goes on trying, and not the source behind it', async () => {
+    const ports = new ManualPorts();
+    const memory = new Memory({ sources: { a: silent } }).connector;
+    const connector: Connector = {
+      ...memory,
+      sink: {
+        options: z.unknown(),
+        open: async (_options, _schema, { trouble }) => {
+          trouble?.({ server: 'postgres db:5432', reason: 'connection refused' });
+          return await never();
+        },
+      },
+    };
+    const said: string[] = [];
+    const trouble = (node: string, message: string): void => void said.push(`${node} ${message}`);
+    const { deployment } = prepare(draft, {}, { ports, connectors: [connector], trouble });
+    const caught = deployment.run().catch((error: unknown) => error);
+    await ports.settle();
+    expect(deployment.metrics().troubles).toMatchObject([{ node: said[0]?.split(' postgres')[0], attempts: 1 }]);
+    deployment.stop();
+    await ports.advance(10_000);
+    expect(await caught).toMatchObject({
+      code: 'run.drain-timeout',
+      message: expect.stringMatching(/still waiting for sink [a-z]+ \(postgres db:5432: connection refused\)$/),
+    });
+    expect(said[0]).toMatch(/^sink [a-z]+ postgres db:5432: connection refused; trying again$/);
     expect(ports.pending).toBe(0);
   });
 

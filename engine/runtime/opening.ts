@@ -62,6 +62,8 @@ export class Opening {
   readonly #channels: Channels;
   readonly #downstream: Downstream;
   readonly sources: readonly SourceNode[];
+  /** Sources and sinks that are being opened. */
+  readonly pending: Set<string> = new Set<string>();
 
   constructor(plan: FragmentPlan, options: OpeningOptions, control: Control, channels: Channels) {
     this.#plan = plan;
@@ -157,9 +159,12 @@ export class Opening {
     try {
       const spec = connectorNamed(this.#options.runtime, connector).source;
       if (spec === undefined) throw internalError('runtime.no-source', `connector ${connector} has no source`);
+      this.pending.add(source.label);
       await source.open(spec, resolveSecrets(source.plan.options, secretsOf(this.#options.runtime)));
     } catch (error) {
       this.#control.failNode('source', name, error);
+    } finally {
+      this.pending.delete(source.label);
     }
   }
 
@@ -212,12 +217,16 @@ export class Opening {
     const sinks: SinkNode[] = [];
     for (const plan of this.#plan.sinks) {
       if (this.#control.failure !== undefined) break;
+      const label = `sink ${plan.name}`;
+      this.pending.add(label);
       try {
         const node = await this.#openSink(plan);
         if (node === undefined) break;
         sinks.push(node);
       } catch (error) {
         this.#control.failNode('sink', plan.name, error);
+      } finally {
+        this.pending.delete(label);
       }
     }
     return sinks;

@@ -86,7 +86,7 @@ export class RegionRun {
       return;
     }
     this.#stopped = true;
-    const deadline = this.#ports.after(DRAIN, () => this.#fail(drainTimeout()));
+    const deadline = this.#ports.after(DRAIN, () => this.#fail(this.#drainTimeout()));
     const cancel = (): void => deadline.cancel();
     if (this.#running === undefined) cancel();
     else void this.#running.then(cancel, cancel);
@@ -195,6 +195,12 @@ export class RegionRun {
     await Promise.all(all.map((handle) => handle.stop('discard')));
   }
 
+  #drainTimeout(): CloudskinError {
+    const busy = [...this.#handles.values()].flatMap((handle) => handle.status().busy ?? []);
+    const waiting = busy.length === 0 ? '' : `; still waiting for ${busy.join(', ')}`;
+    return externalError('run.drain-timeout', `the run could not be ended within ${DRAIN / 1000} s${waiting}`);
+  }
+
   #fail(error: CloudskinError): void {
     if (this.#state === 'ended' || this.#state === 'failed') return;
     this.#failure ??= error;
@@ -231,10 +237,6 @@ export class RegionRun {
     const order = this.plan.logical.sinks.map(({ name }) => name);
     return all.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   }
-}
-
-function drainTimeout(): CloudskinError {
-  return externalError('run.drain-timeout', `the run could not be ended within ${DRAIN / 1000} s`);
 }
 
 /** Beginning anew would write again what was written. */
