@@ -98,7 +98,9 @@ export class FileEncoder {
 
   /** Bytes so far, as the file will have them; what waits to be compressed counts as it is. */
   get bytes(): number {
-    return this.#written + this.#queue.bytes;
+    // what compressing makes of a little text is not known: it counts once a piece of it has gathered
+    const gathered = this.#packer === undefined ? (this.#writer.gathered ?? 0) : 0;
+    return this.#written + this.#queue.bytes + gathered;
   }
 
   /** Bytes that the target has had of this encoder. */

@@ -5,8 +5,10 @@
  */
 import { relative } from 'node:path';
 import type { Batch } from '../../engine/batch/batch.ts';
+import { copyBatch, sliceBatch } from '../../engine/batch/reader.ts';
 import type { Prepared, Sink, SinkReport } from '../../engine/graph/connector.ts';
 import type { FileEncoder } from './encoder.ts';
+import { Fitting } from './fitting.ts';
 import type { HeldPlace } from './held-place.ts';
 import type { Roll } from './options.ts';
 import { lastNumber, numbered, Written } from './rolling.ts';
@@ -39,9 +41,17 @@ interface Current {
   since: number;
 }
 
+/** Rows of a batch up to `to` are in the file, which may be full with them. */
+interface WrittenPart {
+  readonly to: number;
+  readonly pending: void | Promise<void>;
+  readonly full: boolean;
+}
+
 export class HeldRollingSink implements Sink {
   readonly #writing: Writing;
   readonly #roll: Roll;
+  readonly #fitting: Fitting;
   readonly #place: HeldPlace;
   readonly #written = new Written();
   #number = 0;
@@ -53,6 +63,7 @@ export class HeldRollingSink implements Sink {
   private constructor(writing: Writing, roll: Roll, place: HeldPlace) {
     this.#writing = writing;
     this.#roll = roll;
+    this.#fitting = new Fitting(roll.size);
     this.#place = place;
   }
 
@@ -70,11 +81,30 @@ export class HeldRollingSink implements Sink {
   write(batch: Batch): void | Promise<void> {
     const current = this.#current;
     if (current === undefined || batch.rows === 0) return;
+    const first = this.#writePart(current, batch, 0);
+    if (first.to === batch.rows && !first.full) return first.pending;
+    const rest = first.to === batch.rows ? undefined : copyBatch(sliceBatch(batch, first.to, batch.rows));
+    return this.#goOnWriting(first, rest);
+  }
+
+  async #goOnWriting({ pending, full }: WrittenPart, rest: Batch | undefined): Promise<void> {
+    if (full) await this.#completeCurrent(pending);
+    else await pending;
+    for (let from = 0; rest !== undefined && from < rest.rows && this.#current !== undefined; ) {
+      const part = this.#writePart(this.#current, rest, from);
+      from = part.to;
+      if (part.full) await this.#completeCurrent(part.pending);
+      else await part.pending;
+    }
+  }
+
+  /** As many rows as fit into the file under way. */
+  #writePart(current: Current, batch: Batch, from: number): WrittenPart {
     if (current.since === 0) current.since = this.#writing.context.ports.now();
-    this.#rows += batch.rows;
-    const pending = current.encoder.write(batch);
-    if (current.held.size + current.encoder.bytes - current.encoder.written < this.#roll.size) return pending;
-    return this.#completeCurrent(pending);
+    const to = from + this.#fitting.rows(bytesOf(current), batch.rows - from);
+    this.#rows += to - from;
+    const pending = current.encoder.write(to - from === batch.rows ? batch : sliceBatch(batch, from, to));
+    return { to, pending, full: this.#fitting.isFull(bytesOf(current), rowsOf(current)) };
   }
 
   async flush(): Promise<void> {
@@ -93,7 +123,10 @@ export class HeldRollingSink implements Sink {
       }
     }
     this.#kept = true;
-    const state: RollingState = { number: this.#number, complete: [...this.#complete], open, rows: this.#rows };
+    // the number of a file that has no rows yet is given anew by whoever goes on from here
+    const isFresh = this.#current !== undefined && rowsOf(this.#current) === 0;
+    const number = isFresh ? this.#number - 1 : this.#number;
+    const state: RollingState = { number, complete: [...this.#complete], open, rows: this.#rows };
     return { state: { ...state, open: open === null ? null : { ...open } } };
   }
 
@@ -166,6 +199,10 @@ export class HeldRollingSink implements Sink {
     }
     this.#written.add(relative(context.directory, path));
   }
+}
+
+function bytesOf({ held, encoder }: Current): number {
+  return held.size + encoder.bytes - encoder.written;
 }
 
 function rowsOf({ before, encoder }: Current): number {

@@ -161,6 +161,31 @@ describe('a file sink of a run with checkpoints', () => {
     await place.remove();
   });
 
+  it('numbers files without a gap however often a run goes on, and keeps to their size', async () => {
+    const place = await temporaryDirectory();
+    const options = { path: 'out.csv', roll: { size: '2kB' } };
+    const run: Run = { directory: place.path, options, bounded: false };
+    let restored: RestoredSink | undefined;
+    for (let checkpoint = 1; checkpoint <= 4; checkpoint++) {
+      const sink = await open(run, restored);
+      await sink.write(
+        build(
+          SCHEMA,
+          Array.from({ length: 600 }, (_, id) => row(id)),
+        ),
+      );
+      const prepared = (await sink.prepare?.(checkpoint, checkpoint % 2 === 0)) ?? { state: null };
+      await sink.commit?.(checkpoint, prepared);
+      restored = { checkpoint, prepared };
+      await sink.abort();
+    }
+    const names = (await readdir(place.path)).filter((name) => !name.startsWith('.')).toSorted();
+    expect(names.length).toBeGreaterThan(4);
+    expect(names).toEqual(names.map((_, at) => `out-${String(at + 1).padStart(5, '0')}.csv`));
+    for (const name of names) expect((await stat(join(place.path, name))).size).toBeLessThan(2_300);
+    await place.remove();
+  });
+
   it('leaves the numbers alone that another run has taken meanwhile', async () => {
     const place = await temporaryDirectory();
     const run: Run = { directory: place.path, options: { path: 'out.csv', roll: { size: '10B' } }, bounded: false };

@@ -5,11 +5,12 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Batch } from '../../engine/batch/batch.ts';
-import { copyBatch } from '../../engine/batch/reader.ts';
+import { copyBatch, sliceBatch } from '../../engine/batch/reader.ts';
 import type { Sink, SinkReport } from '../../engine/graph/connector.ts';
 import type { Timer } from '../../engine/ports.ts';
 import { partsOfName } from '../formats/formats.ts';
 import type { FileEncoder } from './encoder.ts';
+import { Fitting } from './fitting.ts';
 import type { Roll } from './options.ts';
 import { openTarget, type Target } from './target.ts';
 import { openEncoder, type Writing } from './writing.ts';
@@ -47,6 +48,7 @@ export class Written {
 class RollingSink implements Sink {
   readonly #writing: Writing;
   readonly #roll: Roll;
+  readonly #fitting: Fitting;
   #number: number;
   #encoder: FileEncoder | undefined;
   #rows = 0;
@@ -61,6 +63,7 @@ class RollingSink implements Sink {
   constructor(writing: Writing, roll: Roll, lastNumber: number) {
     this.#writing = writing;
     this.#roll = roll;
+    this.#fitting = new Fitting(roll.size);
     this.#number = lastNumber;
   }
 
@@ -102,17 +105,38 @@ class RollingSink implements Sink {
   }
 
   #write(batch: Batch): void | Promise<void> {
-    const encoder = this.#encoder;
-    if (encoder === undefined || batch.rows === 0) return;
-    if (encoder.rows === 0) this.#arm();
-    this.#rows += batch.rows;
-    const pending = this.#encode(encoder, batch);
-    const full = encoder.bytes >= this.#roll.size;
-    if (!full && pending === undefined) return;
+    if (this.#encoder === undefined || batch.rows === 0) return;
+    const first = this.#writePart(batch, 0);
+    if (first.to === batch.rows && first.pending === undefined && !first.full) return;
+    const rest = first.to === batch.rows ? undefined : copyBatch(sliceBatch(batch, first.to, batch.rows));
     return this.#after(async () => {
+      await first.pending;
+      if (first.full) await this.#next();
+      if (rest !== undefined) await this.#writeAll(rest);
+    });
+  }
+
+  async #writeAll(batch: Batch): Promise<void> {
+    for (let from = 0; from < batch.rows && this.#encoder !== undefined; ) {
+      const { to, pending, full } = this.#writePart(batch, from);
+      from = to;
       await pending;
       if (full) await this.#next();
-    });
+    }
+  }
+
+  /** As many rows as fit into the file under way. */
+  #writePart(
+    batch: Batch,
+    from: number,
+  ): { readonly to: number; readonly pending: void | Promise<void>; readonly full: boolean } {
+    const encoder = this.#encoder;
+    if (encoder === undefined) return { to: batch.rows, pending: undefined, full: false };
+    const to = from + this.#fitting.rows(encoder.bytes, batch.rows - from);
+    if (encoder.rows === 0) this.#arm();
+    this.#rows += to - from;
+    const pending = this.#encode(encoder, to - from === batch.rows ? batch : sliceBatch(batch, from, to));
+    return { to, pending, full: this.#fitting.isFull(encoder.bytes, encoder.rows) };
   }
 
   #encode(encoder: FileEncoder, batch: Batch): void | Promise<void> {

@@ -135,6 +135,18 @@ describe('a run that does not end', () => {
     expect(await readFile(at('d/a-00004.csv'), 'utf8')).toBe('a\nlast\n');
   });
 
+  it('cuts a batch that is larger than a file may be, and exceeds the size by little', async () => {
+    const sink = await open({ path: 'd/a.csv', roll: { size: '10kB' } }, more);
+    const rows = Array.from({ length: 20_000 }, (_, i) => [String(i).padStart(9, '0')]);
+    await sink.write(build(schema, rows));
+    await sink.close();
+    const names = await filesBelow(at('d'));
+    const texts = await Promise.all(names.map((name) => readFile(at(`d/${name}`), 'utf8')));
+    expect(names).toHaveLength(20);
+    for (const text of texts) expect(text.length).toBeLessThanOrEqual(10_020);
+    expect(texts.flatMap((text) => text.trimEnd().split('\n').slice(1))).toEqual(rows.flat());
+  });
+
   it('completes a file at its age, although no row comes', async () => {
     const sink = await open({ path: 'a.csv', roll: { every: '50ms' } }, more);
     await sink.write(batch('1'));

@@ -70,6 +70,8 @@ export interface FormatReader {
 export interface FormatWriter {
   /** Takes what it needs out of the batch before it returns. */
   write(batch: Batch): void;
+  /** Bytes of what was written that `flush` would emit; absent where that is not known. */
+  readonly gathered?: number;
   /** Emits whatever is complete so far; formats that must gather rows (parquet's row groups) may keep them. */
   flush(): void;
   /** Emits the rest, footer included; the last call, whether or not there was a `write`. */

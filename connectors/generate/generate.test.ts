@@ -153,6 +153,27 @@ describe('generate', () => {
     expect(source.bounded).toBe(false);
   });
 
+  it('goes on at its rate from a position, and does not make up for the time between', async () => {
+    let now = 1_000_000;
+    const ports = { ...realPorts, now: () => now };
+    const schema = schemaOf({ at: 'timestamp[ms]' });
+    const first = await openSource(generate, { rate: 1000 }, schema, sourceContext(bench('/'), { ports }));
+    await first.partitions[0]?.next();
+    now += 499;
+    await first.partitions[0]?.next();
+    const positions = new Map([['', first.partitions[0]?.position?.() ?? null]]);
+    await first.close();
+    now += 3_600_000;
+    const again = await openSource(generate, { rate: 1000 }, schema, sourceContext(bench('/'), { ports, positions }));
+    const sizes: (number | undefined)[] = [];
+    for (const step of [0, 10]) {
+      now += step;
+      sizes.push((await again.partitions[0]?.next())?.rows);
+    }
+    await again.close();
+    expect(sizes).toEqual([1, 10]);
+  });
+
   it('guesses the schema from the columns', async () => {
     const columns = {
       a: { time: {} },

@@ -27,7 +27,6 @@ export async function openGenerate(options: GenerateOptions, schema: Schema, con
 
 interface GeneratedPosition {
   readonly row: number;
-  readonly epoch: number | null;
   readonly start: number;
   readonly memory: ReturnType<Memory['save']>;
 }
@@ -44,7 +43,7 @@ class Generated implements SourcePartition {
   /** Event time of row 0 and from row to row, in microseconds. */
   readonly #start: number;
   readonly #interval: number;
-  /** When row 0 was due, in milliseconds of the clock. */
+  /** When row 0 was due, in milliseconds of the clock; whoever goes on from a position goes on at the rate, the time between is not made up for. */
   #epoch: number | undefined;
   #row = 0;
   #wake: (() => void) | undefined;
@@ -67,12 +66,11 @@ class Generated implements SourcePartition {
     context.signal.addEventListener('abort', this.#onAbort);
     if (from === undefined) return;
     this.#row = from.row;
-    this.#epoch = from.epoch ?? undefined;
     this.#memory.restore(from.memory);
   }
 
   position(): Json {
-    return { row: this.#row, epoch: this.#epoch ?? null, start: this.#start, memory: this.#memory.save() };
+    return { row: this.#row, start: this.#start, memory: this.#memory.save() };
   }
 
   async next(): Promise<Batch | undefined> {
@@ -96,7 +94,7 @@ class Generated implements SourcePartition {
     const { rate } = this.#options;
     if (rate === undefined) return Number.POSITIVE_INFINITY;
     const now = this.#context.ports.now();
-    this.#epoch ??= now;
+    this.#epoch ??= now - (this.#row / rate) * 1000;
     return Math.floor(((now - this.#epoch) / 1000) * rate) + 1;
   }
 

@@ -49,6 +49,10 @@ export class CsvWriter implements FormatWriter {
     }
   }
 
+  get gathered(): number {
+    return this.#out.gathered;
+  }
+
   flush(): void {
     this.#out.flush();
   }

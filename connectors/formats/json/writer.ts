@@ -57,6 +57,10 @@ export class JsonWriter implements FormatWriter {
     }
   }
 
+  get gathered(): number {
+    return this.#out.gathered;
+  }
+
   flush(): void {
     this.#out.flush();
   }

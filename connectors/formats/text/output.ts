@@ -44,6 +44,11 @@ export class TextOutput {
     this.#at += length;
   }
 
+  /** Bytes that have gathered and are not handed over. */
+  get gathered(): number {
+    return this.#at;
+  }
+
   /** Call after each row: hands over what has gathered once it is worth it. */
   endRow(): void {
     if (this.#at >= PIECE) this.flush();
