@@ -174,7 +174,7 @@ export class FilePartition implements SourcePartition {
     const pass = Math.min(this.#passBad, this.#held.length);
     this.#passBad -= pass;
     const held = this.#held.splice(0).slice(pass);
-    for (const row of held) this.#context.reject(row);
+    for (const row of held) this.#context.reject(row, this.name);
     this.#bad += held.length;
     return held.length;
   }

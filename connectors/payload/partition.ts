@@ -108,7 +108,7 @@ class MessagePartition implements SourcePartition {
   /** Bad rows are reported with the last rows that were read with them, so that a position says of them, too, whether they were. */
   #handOut({ batch, position }: Piece): Batch {
     this.#position = position;
-    if (this.#pieces.length === 0) for (const row of this.#held.splice(0)) this.#context.reject(row);
+    if (this.#pieces.length === 0) for (const row of this.#held.splice(0)) this.#context.reject(row, this.name);
     return batch;
   }
 

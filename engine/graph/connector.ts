@@ -41,8 +41,11 @@ export interface SourceContext extends ConnectorContext {
   readonly name: string;
   readonly paths: ReadonlyMap<string, string>;
   readonly attach: readonly string[];
-  /** Reports a bad row under the source's `onError`: counts it, diverts it, or throws `source.bad-row`. */
-  readonly reject: (row: BadRow) => void;
+  /**
+   * Reports a bad row under the source's `onError`: counts it, diverts it, or throws `source.bad-row`. Called while the batch is awaited with which
+   * it was read, by the partition of that name; a source with one partition need not say which.
+   */
+  readonly reject: (row: BadRow, partition?: string) => void;
   /** Where partitions go on, by name: positions that they gave before. One that is not named begins at the beginning. */
   readonly positions?: ReadonlyMap<string, Json>;
   /** Tells where a source that takes connections can be reached: `127.0.0.1:8080`. */

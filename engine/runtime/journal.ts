@@ -39,6 +39,7 @@ export class Journal implements PlacedPartition {
   readonly #control: Control;
   readonly #codec: Codec;
   readonly #handOn: (row: BadRow) => void;
+  readonly #badCount: () => number;
   /** Where a restart reads on. */
   #at: number;
   #replay: LogReader | undefined;
@@ -56,13 +57,14 @@ export class Journal implements PlacedPartition {
   readonly #complete: number[] = [];
 
   /** `handOn` takes the bad rows in their turn. Throws `log.trimmed` where the log does not reach back to the place of `from`. */
-  constructor(inner: SourcePartition, { log, schema, from, handOn }: JournalOptions, control: Control) {
+  constructor(inner: SourcePartition, { log, schema, from, handOn, bad }: JournalOptions, control: Control) {
     this.name = inner.name;
     this.#inner = inner;
     this.#log = log;
     this.#control = control;
     this.#codec = new Codec(schema);
     this.#handOn = handOn;
+    this.#badCount = bad;
     this.#at = positionOf(from) ?? log.first;
     if (this.#at > log.next) throw lost(inner.name, this.#at, log.next);
     if (this.#at < log.next) this.#replay = log.read(this.#at);
@@ -86,7 +88,7 @@ export class Journal implements PlacedPartition {
     }
   };
 
-  readonly place = (): Place => ({ position: this.#at, rows: 0 });
+  readonly place = (): Place => ({ position: this.#at, rows: 0, bad: this.#badCount() });
 
   readonly replayable = (): boolean => true;
 
@@ -186,6 +188,8 @@ export interface JournalOptions {
   readonly schema: Schema;
   readonly from: PartitionState | undefined;
   readonly handOn: (row: BadRow) => void;
+  /** How many bad rows of the partition have been handed on. */
+  readonly bad: () => number;
 }
 
 class Codec {

@@ -45,7 +45,7 @@ export function ordered(
       at = to;
       return batch;
     },
-    place: () => ({ position: undefined, rows: at }),
+    place: () => ({ position: undefined, rows: at, bad: 0 }),
     replayable: () => partitions.every((partition) => partition.replayable()),
   };
 }

@@ -58,7 +58,7 @@ class Pace {
 
   place(): Place {
     if (!this.#inner.replayable()) return this.#before;
-    return { position: this.#before.position, rows: this.#before.rows + this.#row };
+    return { ...this.#before, rows: this.#before.rows + this.#row };
   }
 
   async next(): Promise<Batch | undefined> {

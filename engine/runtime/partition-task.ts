@@ -84,7 +84,7 @@ export class PartitionTask {
     this.#time = time;
     this.#turn = turn;
     this.#tracked = tracked;
-    this.#place = restored === undefined ? BEGINNING : { position: restored.position, rows: restored.rows };
+    this.#place = restored === undefined ? BEGINNING : { position: restored.position, rows: restored.rows, bad: 0 };
     this.#ended = restored?.ended ?? false;
     this.#control = control;
   }
@@ -93,15 +93,17 @@ export class PartitionTask {
     return this.#partition.name;
   }
 
-  /** Where the partition is, as a restart needs it. */
-  state(): PartitionState {
+  /** Where the partition is, as a restart needs it; `badSince` says how many bad rows were handed on that came behind a place. */
+  state(badSince: (at: number) => number): PartitionState {
     const greatest = this.#time?.scanner.greatestValue;
-    const { position, rows } = this.#place;
+    const { position, rows, bad } = this.#place;
+    const rejected = this.#partition.replayable() ? badSince(bad) : 0;
     return {
       rows,
       ended: this.#ended,
       ...(position === undefined ? {} : { position }),
       ...(greatest === undefined ? {} : { greatest }),
+      ...(rejected === 0 ? {} : { rejected }),
     };
   }
 

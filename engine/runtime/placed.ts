@@ -13,6 +13,8 @@ export interface Place {
   readonly position: Json | undefined;
   /** Rows after `position`; 0 where the partition cannot replay. */
   readonly rows: number;
+  /** Bad rows that had come up to `position`, since reading began. */
+  readonly bad: number;
 }
 
 export interface PlacedPartition {
@@ -25,12 +27,12 @@ export interface PlacedPartition {
   readonly acknowledge?: (position: Json | undefined) => void | Promise<void>;
 }
 
-export const BEGINNING: Place = { position: undefined, rows: 0 };
+export const BEGINNING: Place = { position: undefined, rows: 0, bad: 0 };
 
-/** A connector's partition, opened with the position of `from`; the rows after it that were handed on are left out. */
-export function placed(inner: SourcePartition, from: PartitionState | undefined): PlacedPartition {
+/** A connector's partition, opened with the position of `from`; the rows after it that were handed on are left out. `bad`: how many bad rows of it have come. */
+export function placed(inner: SourcePartition, from: PartitionState | undefined, bad: () => number): PlacedPartition {
   let skip = from?.rows ?? 0;
-  let last: Place = from === undefined ? BEGINNING : { position: from.position, rows: skip };
+  let last: Place = from === undefined ? BEGINNING : { position: from.position, rows: skip, bad: 0 };
   let handedOut = false;
   const read = async (): Promise<Batch | undefined> => {
     for (;;) {
@@ -54,7 +56,7 @@ export function placed(inner: SourcePartition, from: PartitionState | undefined)
       return inner.next();
     },
     place: () => {
-      if (handedOut && inner.position !== undefined) last = { position: inner.position(), rows: skip };
+      if (handedOut && inner.position !== undefined) last = { position: inner.position(), rows: skip, bad: bad() };
       return last;
     },
     replayable: () => inner.position !== undefined,

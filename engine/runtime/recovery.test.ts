@@ -113,6 +113,44 @@ describe('recovery from a checkpoint', () => {
     }
   });
 
+  it('hands on every bad row once, of one partition and of several, in order of a column and at a pace', async () => {
+    const bad = (replay: string): string => `
+apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: recovery }
+spec:
+  sources:
+    readings:
+      ledger: {}
+      schema: { machine: utf8, at: "timestamp[ms]", value: float64 }
+      time: { column: at, maxDelay: 2s }
+      onError: divert
+      ${replay}
+  sinks:
+    all: { from: readings, ledger: {} }
+    bad: { from: readings.errors, ledger: {} }
+`;
+    const positions = async (replay: string, partitions: number, crashes: readonly Crash[]) => {
+      const parts = Array.from({ length: partitions }, () => build(SCHEMA, readings(90)));
+      const ledger = new Ledger({ readings: { partitions: parts, rows: 9, badEvery: 2 } });
+      await runThrough(await planFor(bad(replay), ledger), ledger, crashes);
+      return ledger
+        .rows('bad')
+        .map((row) => row[4])
+        .sort();
+    };
+    for (const replay of ['', 'speed: 1000000x', 'orderBy: at', 'orderBy: at\n      speed: 1000000x']) {
+      for (const partitions of [1, 3]) {
+        const whole = await positions(replay, partitions, []);
+        expect(whole).toHaveLength(partitions * 5);
+        for (let at = 0; at <= 6; at++) {
+          const crashes = [at, 1, 0].map((batches): Crash => ({ at: batches, committed: batches % 2 === 0 }));
+          expect(await positions(replay, partitions, crashes), `${replay} ${partitions} ${at}`).toEqual(whole);
+        }
+      }
+    }
+  });
+
   it('holds for any rows of any partitions, any batches and any crashes', async () => {
     const row = fc.tuple(
       fc.constantFrom('press', 'saw', null),

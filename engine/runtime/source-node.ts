@@ -15,6 +15,7 @@ import { ProgressMinimum } from '../progress/minimum.ts';
 import { TIME_MIN } from '../progress/time.ts';
 import type { RecordLog } from '../state/log.ts';
 import type { PartitionState, SourceState } from '../state/state.ts';
+import { BadCount } from './bad-count.ts';
 import { BadRows } from './bad-rows.ts';
 import type { Control } from './control.ts';
 import { Journal } from './journal.ts';
@@ -65,9 +66,8 @@ export class SourceNode implements PartitionTarget {
   #partitions: readonly PlacedPartition[] = [];
   #tasks: readonly PartitionTask[] = [];
   readonly #journals: Journal[] = [];
-  /** Bad rows to leave out, because they came before the cut; and those since the last batch. */
-  #passBad: number;
-  #badSince = 0;
+  /** Bad rows, by partition; under `''` all, where there is one partition to which they can only belong. */
+  readonly #badCounts = new Map<string, BadCount>();
   #progress = new ProgressMinimum(1);
   #below: readonly Taker[] = [];
   #flushSet = false;
@@ -81,7 +81,6 @@ export class SourceNode implements PartitionTarget {
     this.#control = control;
     this.#options = options;
     this.#bad = new BadRows(plan.name, plan.onError, this.errors, this.counters, control.ports);
-    this.#passBad = [...options.restored.values()].reduce((sum, { rejected }) => sum + (rejected ?? 0), 0);
   }
 
   /** Valid once open. */
@@ -109,7 +108,7 @@ export class SourceNode implements PartitionTarget {
       trouble: this.#control.troubles.reporter(this.label),
       paths: plan.paths,
       attach: plan.attach,
-      reject: (row) => this.#reject(row),
+      reject: (row, partition) => this.#reject(row, partition),
       ...(listening === undefined ? {} : { listening: (address) => listening(plan.name, address) }),
     };
     const opening = spec.open(options, plan.schema, context);
@@ -138,8 +137,8 @@ export class SourceNode implements PartitionTarget {
   /** Where the partitions are; hands on the bad rows that wait, so that they are on this side of the cut. */
   state(): SourceState {
     this.#bad.handOn();
-    const rejected = this.#tasks.length === 1 && this.#badSince > 0 ? { rejected: this.#badSince } : {};
-    return { partitions: new Map(this.#tasks.map((task) => [task.name, { ...task.state(), ...rejected }])) };
+    const stateOf = (task: PartitionTask) => task.state((at) => this.#badCountOf(task.name).since(at));
+    return { partitions: new Map(this.#tasks.map((task) => [task.name, stateOf(task)])) };
   }
 
   /** What came up to the places of `state` is in a complete checkpoint. */
@@ -185,7 +184,6 @@ export class SourceNode implements PartitionTarget {
   #taken(batch: Batch): void {
     this.counters.takenIn(batch);
     this.#bad.handOn();
-    this.#badSince = 0;
   }
 
   push(batch: Batch): void {
@@ -235,19 +233,27 @@ export class SourceNode implements PartitionTarget {
     return new PartitionTask(index, partition, this, options, this.#control);
   }
 
-  /** Which partition a bad row is of is not known; any journal is as good. */
-  #reject(row: BadRow): void {
-    const [journal] = this.#journals;
-    if (journal === undefined) this.#take(row);
+  #reject(row: BadRow, partition?: string): void {
+    // where nobody says which partition it is of, any journal is as good
+    const journal = this.#journals.find(({ name }) => name === partition) ?? this.#journals[0];
+    if (journal === undefined) this.#take(row, partition);
     else journal.reject(row);
   }
 
-  #take(row: BadRow): void {
-    if (this.#passBad > 0) {
-      this.#passBad -= 1;
-      return;
-    }
-    this.#badSince += 1;
+  #badCountOf(partition: string | undefined): BadCount {
+    const { restored } = this.#options;
+    const isOne = this.#partitions.length <= 1;
+    const name = isOne ? '' : (partition ?? '');
+    const known = this.#badCounts.get(name);
+    if (known !== undefined) return known;
+    const states = isOne ? [...restored.values()] : [restored.get(name)];
+    const count = new BadCount(states.reduce((sum, state) => sum + (state?.rejected ?? 0), 0));
+    this.#badCounts.set(name, count);
+    return count;
+  }
+
+  #take(row: BadRow, partition: string | undefined): void {
+    if (this.#badCountOf(partition).take()) return;
     this.#bad.reject(row);
     if (this.#bad.waiting === 0) return;
     this.#refuseFlood();
@@ -295,11 +301,18 @@ export class SourceNode implements PartitionTarget {
     const { orderBy, schema } = this.plan;
     const own = partitions.filter((_, index) => index % share.of === share.index);
     if (this.plan.journal !== true || journal === undefined) {
-      return own.map((inner) => placed(inner, orderBy === undefined ? restored.get(inner.name) : undefined));
+      return own.map((inner) => {
+        const from = orderBy === undefined ? restored.get(inner.name) : undefined;
+        return placed(inner, from, () => this.#badCountOf(inner.name).read);
+      });
     }
     for (const inner of own) {
       const log = await journal(inner.name);
-      const options = { log, schema, from: restored.get(inner.name), handOn: (row: BadRow) => this.#take(row) };
+      const options = {
+        ...{ log, schema, from: restored.get(inner.name) },
+        handOn: (row: BadRow) => this.#take(row, inner.name),
+        bad: () => this.#badCountOf(inner.name).read,
+      };
       this.#journals.push(new Journal(inner, options, this.#control));
     }
     return [...this.#journals];

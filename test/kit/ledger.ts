@@ -82,7 +82,8 @@ export class Ledger {
             const from = at;
             const number = Math.floor(from / size);
             if (badEvery > 0 && number % badEvery === 0) {
-              context.reject({ code: 'ledger.bad', message: 'no row', position: `${name}:${number}`, raw: '' });
+              const row = { code: 'ledger.bad', message: 'no row', position: `${name}:${number}`, raw: '' };
+              context.reject(row, name);
             }
             at = Math.min(all.rows, from + size);
             return sliceBatch(all, from, at);
