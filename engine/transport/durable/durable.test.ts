@@ -194,6 +194,38 @@ function survivesServers(at: () => Stage): void {
     expect(taken).toEqual(lines(51, 250));
   });
 
+  it('a server that comes back with an older disk is not purged up to where it was', async () => {
+    const [sender, receiver] = [await at().sender(), await at().receiver()];
+    send(sender, 1, 20);
+    await checkpoint(sender);
+    const taken = await takeMany(receiver, 20);
+    const backup = await at().server.backup();
+    for (let item = 21; item <= 100; item += 10) {
+      send(sender, item, item + 9);
+      await checkpoint(sender);
+      taken.push(...(await takeMany(receiver, 10)));
+    }
+    await at().server.restore(backup);
+    receiver.acknowledge(receiver.snapshot());
+    await sender.covered();
+    send(sender, 101, 150);
+    await checkpoint(sender);
+    taken.push(...(await takeMany(receiver, 50)));
+    expect(taken).toEqual(lines(1, 150));
+  });
+
+  it('a stream that is empty and takes nothing is made anew', async () => {
+    const [sender, receiver] = [await at().sender(), await at().receiver()];
+    send(sender, 1, 20);
+    await checkpoint(sender);
+    const taken = await takeMany(receiver, 20);
+    await at().nats.jetstream().purgeBefore(durableStream(address), 1_000);
+    send(sender, 21, 50);
+    await checkpoint(sender);
+    taken.push(...(await takeMany(receiver, 30)));
+    expect(taken).toEqual(lines(1, 50));
+  });
+
   it('a stream that is deleted, or emptied under the reader, is filled again', async () => {
     const [sender, receiver] = [await at().sender(), await at().receiver()];
     const jetstream = at().nats.jetstream();

@@ -55,6 +55,9 @@ export class Publisher {
   #purgedTo = 0;
   #soughtFor = 0;
   #refill = false;
+  /** The stream is empty and does not take what should follow: it is made anew. */
+  #isStuck = false;
+  #isEmpty = false;
   #pause = FIRST_PAUSE;
   #timer: Timer | undefined;
   #woken = false;
@@ -120,9 +123,11 @@ export class Publisher {
       failed(error instanceof CloudskinError ? error : externalError('transport.durable', why, { cause: error }));
       return;
     }
+    const isAside = error.code === 'nats.wrong-last-sequence';
     // looks again at once, unless that has not helped before
-    if (error.code === 'nats.wrong-last-sequence' && this.#pause === FIRST_PAUSE) this.#pause *= 2;
+    if (isAside && this.#pause === FIRST_PAUSE) this.#pause *= 2;
     else {
+      this.#isStuck = isAside && this.#isEmpty;
       stuck(error.message);
       await this.#idle(this.#pause * (0.5 + ports.random()));
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
@@ -147,6 +152,8 @@ export class Publisher {
   /** Makes the stream sure and finds where to go on. */
   async #resume(): Promise<void> {
     const { jetstream, stream, subject, maxBytes, replicas, onFull, kept } = this.#options;
+    if (this.#isStuck) await jetstream.deleteStream(stream);
+    this.#isStuck = false;
     const state = await jetstream.ensureStream({
       name: stream,
       subjects: [subject],
@@ -159,6 +166,7 @@ export class Publisher {
       this.#refill = false;
       return this.#resume();
     }
+    this.#isEmpty = state.messages === 0;
     this.#created = state.created;
     this.#sequence = state.lastSequence;
     this.#index = [];
@@ -240,6 +248,7 @@ export class Publisher {
     try {
       const { sequence } = await jetstream.publish(subject, message.bytes, { expectLastSequence });
       this.#index.push({ first: message.first, sequence });
+      this.#isEmpty = false;
       this.published = Math.max(this.published, message.next - 1);
       this.#pause = FIRST_PAUSE;
       this.#options.stuck(undefined);
@@ -263,6 +272,8 @@ export class Publisher {
     const end = this.#index.findLastIndex(({ first }) => first <= this.#purgeTo + 1);
     const sequence = end > 0 || this.#old === undefined ? this.#index[end]?.sequence : await this.#findOld(this.#old);
     if (sequence === undefined || sequence <= this.#purgedTo) return;
+    // a stream that went back must not be purged up to where it was: servers of 2.9 take that and nothing more
+    await this.#look();
     await jetstream.purgeBefore(stream, sequence);
     this.#purgedTo = sequence;
     if (end <= 0) return;
