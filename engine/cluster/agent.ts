@@ -13,7 +13,7 @@ import { Control } from './control.ts';
 import { Coordinator } from './coordinator.ts';
 import { type AgentName, type AssignmentDocument, encodeDocument, sameAgent, versioned } from './documents.ts';
 import { Hosting } from './hosting.ts';
-import { Housekeeping, type OwnCopies } from './housekeeping.ts';
+import { Housekeeping, type OwnCopies, type Returning } from './housekeeping.ts';
 import { Leading } from './leading.ts';
 import { type Log, LogMemory } from './log.ts';
 import { answerLogs } from './log-requests.ts';
@@ -22,6 +22,7 @@ import { wishSubject } from './names.ts';
 import { Neighbours } from './neighbours.ts';
 import { pause, settledWithin } from './patience.ts';
 import { type Place, placement } from './place.ts';
+import { Progress } from './progress.ts';
 import { randomId } from './random-id.ts';
 import type { RegionContext } from './region-context.ts';
 import { RegionRecords } from './region-records.ts';
@@ -79,6 +80,8 @@ export class Agent {
   readonly #coordinator: Coordinator | undefined;
   readonly #housekeeping: Housekeeping | undefined;
   readonly #standby: Standby;
+  readonly #progress = new Progress();
+  readonly #records: RegionRecords;
   #connection: Subscription | undefined;
   #answering: Subscription | undefined;
   #serial = 0;
@@ -102,10 +105,17 @@ export class Agent {
       const runs = Object.values(fragments).some(({ host }) => sameAgent(host, this.name));
       if (distributed !== '' && (runs || tier === 'cloud')) await plans.giveBack(distributed);
     };
-    if (options.copies !== undefined) this.#housekeeping = new Housekeeping(ports, options.copies, giveBack, this.#log);
+    this.#records = new RegionRecords((domain) => this.#control.regions(domain), disk, this.#progress, this.#log);
+    if (options.copies !== undefined) {
+      const record: Returning['record'] = (region, domain) => this.#records.giveBack(region, region.region, domain);
+      this.#housekeeping = new Housekeeping(ports, options.copies, { plans: giveBack, record }, this.#log);
+    }
     const identity = { ...this.name, incarnation: this.incarnation };
     this.#announcer = new Announcer(nats, ports, identity, (nodes) => this.status(nodes));
-    const heard = (): void => this.#coordinator?.agentsChanged();
+    const heard = (status: AgentStatus): void => {
+      this.#progress.hear(status);
+      this.#coordinator?.agentsChanged();
+    };
     this.#neighbours = new Neighbours(nats, ports, tier === 'cloud' ? undefined : site, heard, (error) =>
       this.#log('warn', messageOf(error), codeOf(error)),
     );
@@ -253,11 +263,19 @@ export class Agent {
   #makeLeading(): Leading {
     const { nats, ports, checkpoints, dropState, copies } = this.#options;
     const { name, incarnation } = this;
-    const records = new RegionRecords((domain) => this.#control.regions(domain), this.#disk, this.#log);
     return new Leading(
       nats,
       {
-        ...{ ports, name, incarnation, disk: this.#disk, records, log: this.#log, checkpoints, dropState },
+        ...{
+          ports,
+          name,
+          incarnation,
+          disk: this.#disk,
+          records: this.#records,
+          log: this.#log,
+          checkpoints,
+          dropState,
+        },
         putBack: async (region, domain, keep) => void (await copies?.tidy(region, domain, keep)),
         send: (wish) => this.#send(wish),
         // Who was never heard of may be out of earshot.

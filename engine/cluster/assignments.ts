@@ -21,6 +21,8 @@ import { type AppName, appLabel, assignmentKey } from './names.ts';
 import { isWrongRevision } from './region-records.ts';
 import { codeOf, messageOf } from './slot.ts';
 
+/** Milliseconds between two looks at what the watches should have told: one that slept while its server went back and on again has not seen it. */
+const LOOK_AGAIN = 10_000;
 /** Milliseconds to wait for the control documents before what is on disk is gone by. */
 const DISK_AFTER = 1_500;
 
@@ -45,7 +47,9 @@ export class Assignments {
   readonly #onDisk = new Map<string, AssignmentDocument>();
   /** Keys that KV has said something of. */
   readonly #served = new Set<string>();
-  #watches: readonly Subscription[] = [];
+  /** By key, as they were read last. */
+  readonly #read = new Map<string, Uint8Array>();
+  #watches: readonly Subscription[] | undefined;
   #stopped = false;
 
   constructor(options: AssignmentsOptions) {
@@ -64,7 +68,7 @@ export class Assignments {
     }
     this.#loop.kick();
     this.#options.ports.after(DISK_AFTER, () => {
-      for (const [label, assignment] of this.#onDisk) if (!this.#followed.has(label)) this.#take(assignment);
+      for (const [label, assignment] of this.#onDisk) if (!this.#followed.has(label)) this.#follow(assignment);
     });
   }
 
@@ -79,16 +83,33 @@ export class Assignments {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const watch of this.#watches) watch.close();
+    for (const watch of this.#watches ?? []) watch.close();
     await this.#loop.stop();
   }
 
-  async #open(): Promise<undefined> {
+  async #open(): Promise<number> {
     const bucket = await this.#options.documents();
     const patterns = this.#options.apps?.map((label) => `assignments.${label.replace('/', '.')}`) ?? ['assignments.>'];
+    if (this.#watches !== undefined) {
+      for (const pattern of patterns) await this.#lookAgain(bucket, pattern);
+      return LOOK_AGAIN;
+    }
     const watches = await Promise.all(patterns.map((pattern) => this.#watchOne(bucket, pattern)));
     if (this.#stopped) for (const watch of watches) watch.close();
     else this.#watches = watches;
+    return LOOK_AGAIN;
+  }
+
+  async #lookAgain(bucket: KeyValue, pattern: string): Promise<void> {
+    const keys = await bucket.keys(pattern);
+    for (const key of keys) {
+      const value = (await bucket.get(key))?.value;
+      if (value !== undefined && !sameBytes(value, this.#read.get(key))) this.#take(key, value);
+    }
+    for (const assignment of this.#known()) {
+      const key = assignmentKey(assignment);
+      if (isAsked(key, pattern) && !keys.includes(key)) this.#giveBack(assignment);
+    }
   }
 
   #watchOne(bucket: KeyValue, pattern: string): Promise<Subscription> {
@@ -96,27 +117,27 @@ export class Assignments {
       change: ({ key, value }) => {
         this.#served.add(key);
         if (value === undefined) this.#isGone(key);
-        else this.#read(key, value);
+        else this.#take(key, value);
       },
       current: () => {
         for (const assignment of this.#known()) {
           const key = assignmentKey(assignment);
-          const asked = pattern === key || pattern.endsWith('>');
-          if (asked && !this.#served.has(key)) this.#giveBack(assignment);
+          if (isAsked(key, pattern) && !this.#served.has(key)) this.#giveBack(assignment);
         }
       },
     });
   }
 
-  #read(key: string, value: Uint8Array): void {
+  #take(key: string, value: Uint8Array): void {
+    this.#read.set(key, value);
     try {
-      this.#take(decodeDocument(assignmentDocument, value, key));
+      this.#follow(decodeDocument(assignmentDocument, value, key));
     } catch (error) {
       this.#options.log('error', messageOf(error), codeOf(error));
     }
   }
 
-  #take(assignment: AssignmentDocument): void {
+  #follow(assignment: AssignmentDocument): void {
     if (this.#stopped) return;
     const label = appLabel(assignment);
     const before = this.#followed.get(label) ?? this.#onDisk.get(label);
@@ -191,6 +212,14 @@ export class Assignments {
       Object.values(regions).some(({ leader }) => sameAgent(leader, name))
     );
   }
+}
+
+function isAsked(key: string, pattern: string): boolean {
+  return pattern === key || pattern.endsWith('>');
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array | undefined): boolean {
+  return other !== undefined && Buffer.compare(one, other) === 0;
 }
 
 /** By epochs, which only rise, whatever has become of the server. */

@@ -15,6 +15,8 @@ function assignment(revision: number, wanted: Wanted): AssignmentDocument {
   };
 }
 
+const nothing = { plans: async () => undefined, record: async () => undefined };
+
 describe('housekeeping of an agent', () => {
   it('tidies now and then, at once where it is told to, and says so once where that cannot be', async () => {
     const ports = new ManualPorts();
@@ -29,12 +31,7 @@ describe('housekeeping of an agent', () => {
       },
       drop: async () => undefined,
     };
-    const housekeeping = new Housekeeping(
-      ports,
-      copies,
-      async () => undefined,
-      (_level, message) => said.push(message),
-    );
+    const housekeeping = new Housekeeping(ports, copies, nothing, (_level, message) => said.push(message));
     housekeeping.follow(assignment(1, 'running'));
     housekeeping.kick();
     await ports.advance(100);
@@ -65,12 +62,7 @@ describe('housekeeping of an agent', () => {
         did.push(`drop ${app}/${region}`);
       },
     };
-    const housekeeping = new Housekeeping(
-      ports,
-      copies,
-      async () => undefined,
-      () => undefined,
-    );
+    const housekeeping = new Housekeeping(ports, copies, nothing, () => undefined);
     housekeeping.follow(assignment(2, 'undeployed'));
     housekeeping.kick();
     await ports.advance(20_000);
@@ -90,7 +82,7 @@ describe('housekeeping of an agent', () => {
       if (broken) throw externalError('nats.disconnected', 'the server is away');
     };
     const copies = { tidy: async () => [], drop: async () => undefined };
-    const housekeeping = new Housekeeping(ports, copies, giveBack, () => undefined);
+    const housekeeping = new Housekeeping(ports, copies, { ...nothing, plans: giveBack }, () => undefined);
     housekeeping.follow(assignment(1, 'running'));
     housekeeping.kick();
     await ports.advance(400);

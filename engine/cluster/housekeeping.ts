@@ -16,8 +16,12 @@ export interface OwnCopies {
   drop(region: RegionName): Promise<void>;
 }
 
-/** Puts what the store of plans and components has lost of an app, and this agent has, back. */
-export type GiveBack = (assignment: AssignmentDocument) => Promise<void>;
+/** What else a server may have lost, and this agent puts back where it has it. */
+export interface Returning {
+  /** Of the plan and the components of an app. */
+  plans(assignment: AssignmentDocument): Promise<void>;
+  record(region: RegionName, domain: string | undefined): Promise<void>;
+}
 
 /** Milliseconds between two rounds. */
 const EVERY = 5_000;
@@ -28,15 +32,15 @@ export class Housekeeping {
   readonly #loop: Loop;
   readonly #assignments = new Map<string, AssignmentDocument>();
   readonly #dropped = new Map<string, number>();
-  readonly #giveBack: GiveBack;
+  readonly #returning: Returning;
   /** Apps of which something may be missing in the store of plans. */
   readonly #unsure = new Set<string>();
   /** Said once, until it goes well again. */
   #failed = false;
 
-  constructor(ports: Ports, copies: OwnCopies, giveBack: GiveBack, log: Log) {
+  constructor(ports: Ports, copies: OwnCopies, returning: Returning, log: Log) {
     this.#copies = copies;
-    this.#giveBack = giveBack;
+    this.#returning = returning;
     this.#log = log;
     this.#loop = new Loop(
       ports,
@@ -68,14 +72,19 @@ export class Housekeeping {
     const { namespace, app, revision, wanted, regions, checkpoint } = assignment;
     const label = appLabel(assignment);
     if (wanted !== 'undeployed' && this.#unsure.has(label)) {
-      await this.#giveBack(assignment);
+      await this.#returning.plans(assignment);
       this.#unsure.delete(label);
     }
     if (wanted === 'undeployed' && this.#dropped.get(label) === revision) return;
     for (const [region, { domain }] of Object.entries(regions)) {
       const name = { namespace, app, region };
-      if (wanted === 'undeployed') await this.#copies.drop(name);
-      else this.#tell(name, await this.#copies.tidy(name, domain, checkpoint.keep));
+      if (wanted === 'undeployed') {
+        await this.#copies.drop(name);
+        continue;
+      }
+      // before its checkpoints: whoever finds these goes no further than the record says
+      await this.#returning.record(name, domain);
+      this.#tell(name, await this.#copies.tidy(name, domain, checkpoint.keep));
     }
     if (wanted === 'undeployed') this.#dropped.set(label, revision);
   }

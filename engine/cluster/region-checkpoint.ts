@@ -16,8 +16,9 @@ export interface Limits {
 export interface Starting {
   readonly name: RegionName;
   readonly assignment: AssignmentDocument;
-  /** Others are waited for. */
+  /** Others that are there are waited for; and, for longer, whoever may be back with what is missing. */
   readonly patient: boolean;
+  readonly hopeful: boolean;
 }
 
 /** A region, where it is now or where it was. */
@@ -25,7 +26,10 @@ export interface Former extends RegionName {
   readonly domain: string | undefined;
 }
 
-/** Rejects with `state.not-whole` while other agents may put back what the store has lost; with `state.no-checkpoint` or `state.no-sound-checkpoint` where there is nothing to start from, though there should be. */
+/**
+ * Rejects with `state.not-whole` while other agents may put back what the store has lost; with `state.no-checkpoint` or `state.no-sound-checkpoint`, which
+ * somebody who comes back may end, too, where there is nothing to start from, though there should be.
+ */
 export async function chooseCheckpoint(
   context: RegionContext,
   starting: Starting,
@@ -43,8 +47,11 @@ export async function chooseCheckpoint(
   }
   const { manifest, refused } = found;
   const where = { namespace: name.namespace, app: name.app, region: name.region };
-  if (manifest?.id !== limit && starting.patient && hasOthers(context, starting)) {
-    const reason = because(refused.find(({ id }) => id === limit)?.problem);
+  const wanted = refused.find(({ id }) => id === limit);
+  const reason = because(wanted?.problem);
+  const isMissing = wanted === undefined || wanted.missing === true;
+  const comes = (starting.patient && hasOthers(context, starting)) || (starting.hopeful && isMissing && !exactly);
+  if (manifest?.id !== limit && comes) {
     throw externalError(
       'state.not-whole',
       `checkpoint ${limit} of region ${name.region} is not whole${reason}; other agents may have the rest`,
@@ -56,14 +63,14 @@ export async function chooseCheckpoint(
   }
   const isOfNow = manifest !== undefined && manifest.epoch >= since;
   if (isOfNow && (manifest.id === limit || !exactly)) return manifest.id;
-  const reason = refused.find(({ id }) => id === limit)?.problem;
   if (exactly) {
-    throw userError('state.no-checkpoint', `region ${name.region} has no checkpoint ${limit}${because(reason)}`, {
+    throw userError('state.no-checkpoint', `region ${name.region} has no checkpoint ${limit}${reason}`, {
       hint: 'cloudskin checkpoint list shows those there are',
     });
   }
-  throw userError('state.no-sound-checkpoint', `no checkpoint of region ${name.region} can be used${because(reason)}`, {
-    hint: 'deploy with --drop-state starts from the beginning and may repeat output',
+  throw externalError('state.no-sound-checkpoint', `no checkpoint of region ${name.region} can be used${reason}`, {
+    retry: true,
+    hint: 'start the agents that ran it, with their data; or deploy with --drop-state, which starts from the beginning and may repeat output',
   });
 }
 

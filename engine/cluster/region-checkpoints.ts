@@ -8,7 +8,6 @@ import type { RegionContext } from './region-context.ts';
 import { Round } from './region-round.ts';
 import type { RegionRun } from './region-run.ts';
 import { RESERVE } from './region-start.ts';
-import { messageOf } from './slot.ts';
 
 export interface CheckpointFigures {
   readonly checkpoint: number;
@@ -76,7 +75,7 @@ export class RegionCheckpoints {
     if (before === 'gathering' && this.#round?.stage === 'completing') this.#tell('debug', this.#round, 'is saved');
   }
 
-  /** Does what can be done now. Rejects where the record cannot be read or written: the run is in doubt then. */
+  /** Does what can be done now. Rejects where the manifest cannot be written, and where the record cannot: the run is in doubt then. */
   async advance(): Promise<void> {
     if (this.#round === undefined) await this.#begin();
     const round = this.#round;
@@ -115,11 +114,8 @@ export class RegionCheckpoints {
     if (run.record.checkpoint !== round.id) {
       if (this.#manifest !== round.id) {
         const head = { id: round.id, epoch, revision: deployed, started: round.started, completed: ports.now() };
-        try {
-          await this.#store.complete(head, round.receipts);
-        } catch (error) {
-          return round.giveUp(messageOf(error));
-        }
+        // Tried until it is done, and not given up for another: manifests that only one of the stores took would crowd out those that count.
+        await this.#store.complete(head, round.receipts);
         this.#manifest = round.id;
         this.#tell('debug', round, 'has its manifest');
       }

@@ -25,6 +25,8 @@ import { Wishes } from './wishes.ts';
 const AGAIN = 250;
 /** That a former leader has for its last checkpoint and for stopping. */
 const HANDOVER = 15_000;
+/** That agents have to come back with what a restored server has lost, before an earlier checkpoint is used. */
+const RETURN = 60_000;
 const LAST_CHECKPOINT = 8_000;
 const STOPPING = 5_000;
 /** A run that has come so far counts as a success. */
@@ -167,16 +169,17 @@ export class RegionLeader {
     const now = this.#context.ports.monotonic();
     if (now < this.#notBefore) return this.#notBefore - now;
     this.#waitingSince ??= now;
-    return this.#takeOver(assignment, region, now - this.#waitingSince < HANDOVER);
+    if (this.#phase !== 'fenced') this.#enter('acquiring');
+    return this.#takeOver(assignment, region, now - this.#waitingSince);
   }
 
   async #takeOver(
     assignment: AssignmentDocument,
     region: RegionAssignment,
-    patient: boolean,
+    waited: number,
   ): Promise<number | undefined> {
-    const memories = this.#memories;
-    const taken = await takeOver(this.#context, this.name, assignment, region, { patient, memories });
+    const waiting = { patient: waited < HANDOVER, hopeful: waited < RETURN, memories: this.#memories };
+    const taken = await takeOver(this.#context, this.name, assignment, region, waiting);
     if (taken.kind === 'finished') return this.#settle('finished');
     if (taken.kind === 'wait') {
       this.#enter(taken.phase);
@@ -217,6 +220,8 @@ export class RegionLeader {
     if (this.#phase !== 'running' && run.all('ready', 'running', 'paused', 'ended', 'finished')) this.#enter('running');
     if (this.#phase !== 'running') return;
     await this.#checkpoints?.advance();
+    // what held it up does not any more
+    this.#trouble = undefined;
     this.#progress();
     if (run.goal === 'finished' && run.all('finished')) await this.#finish(run);
   }

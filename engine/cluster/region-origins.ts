@@ -17,6 +17,8 @@ export interface Heir {
   readonly assignment: AssignmentDocument;
   /** A living former holder is waited for. */
   readonly patient: boolean;
+  /** What is missing of a checkpoint may be put back yet. */
+  readonly hopeful: boolean;
 }
 
 export type Inherited =

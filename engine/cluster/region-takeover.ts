@@ -18,17 +18,25 @@ export type Takeover =
   | { readonly kind: 'taken'; readonly run: RegionRun; readonly store: Checkpoints; readonly firstCheckpoint: number }
   | Exclude<Start, { readonly kind: 'go' }>;
 
+export interface Waiting {
+  /** A living former holder is waited for. */
+  readonly patient: boolean;
+  /** So is, for longer, whoever may be back with what is missing of a checkpoint. */
+  readonly hopeful: boolean;
+  /** See `RunOptions`. */
+  readonly memories: Map<string, string>;
+}
+
 /**
  * Rejects with `nats.wrong-revision` where somebody else was first, with `state.no-checkpoint` or `state.no-sound-checkpoint` where there is
- * nothing to start from, though there should be. `patient`: a living former holder is waited for. `memories`: see
- * `RunOptions`.
+ * nothing to start from, though there should be.
  */
 export async function takeOver(
   context: RegionContext,
   name: RegionName,
   assignment: AssignmentDocument,
   region: RegionAssignment,
-  { patient, memories }: { readonly patient: boolean; readonly memories: Map<string, string> },
+  { patient, hopeful, memories }: Waiting,
 ): Promise<Takeover> {
   const { record, revision } = await context.records.load(name, name.region, region.domain);
   const mine = record === undefined || sameAgent(record.holder, context.name);
@@ -40,7 +48,7 @@ export async function takeOver(
     seen: context.disk.epochOf(name, name.region),
   });
   if (start.kind !== 'go') return start;
-  const heir = { name, domain: region.domain, epoch: region.epoch, assignment, patient };
+  const heir = { name, domain: region.domain, epoch: region.epoch, assignment, patient, hopeful };
   const past = await pastOf(context, heir, region, start.from);
   if (past.kind !== 'past') return past;
   const { checkpoint, origins } = past;

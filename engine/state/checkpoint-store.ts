@@ -6,7 +6,7 @@ import { CloudskinError, externalError } from '../errors.ts';
 import { parseValue, stringifyValue } from '../json.ts';
 import { type BlobStore, getSoundOf } from './blobs.ts';
 import { type Codec, checksum, unpack } from './bytes.ts';
-import type { CheckpointHead, Checkpoints, FragmentReceipt, Manifest } from './checkpoints.ts';
+import type { CheckpointHead, Checkpoints, FragmentReceipt, Manifest, Refused } from './checkpoints.ts';
 import { isSealed } from './encrypted.ts';
 import { checkpointOf, isManifest, isState, manifestName, type RegionName, regionPath } from './layout.ts';
 import { reasonOf } from './names.ts';
@@ -18,6 +18,7 @@ import type { CellImage, CellSnapshot, FragmentSnapshot } from './state.ts';
 
 /** The format that is written; older ones are read. */
 export const CHECKPOINT_FORMAT = 1;
+const MISSING = 'state.missing';
 /** Bytes that a piece of a state may unpack to. */
 const LARGEST_PIECE = 64 * 2 ** 20;
 /** Bytes of the memory of a cell: what Wasm has addresses for. */
@@ -43,7 +44,7 @@ export interface CheckpointStore extends Checkpoints {
 type Blob = FragmentReceipt['blobs'][number];
 type Listed = Awaited<ReturnType<Checkpoints['list']>>[number];
 /** `unread`: the store could not be read, which says nothing of the checkpoint. */
-type Entry = Listed & { readonly unread?: CloudskinError };
+type Entry = Listed & { readonly unread?: CloudskinError; readonly missing?: boolean };
 
 export function openCheckpoints(options: CheckpointOptions): CheckpointStore {
   return new Store(options);
@@ -78,18 +79,20 @@ class Store implements CheckpointStore {
   }
 
   async list(): Promise<readonly Listed[]> {
-    return (await this.#list()).map(({ unread: _, ...entry }) => entry);
+    return (await this.#list()).map(({ unread: _, missing: __, ...entry }) => entry);
   }
 
   async newest(most: number = Number.MAX_SAFE_INTEGER): ReturnType<Checkpoints['newest']> {
-    const refused: { id: number; problem: string }[] = [];
-    for (const { id, manifest, problem, unread } of await this.#list()) {
+    const refused: Refused[] = [];
+    for (const { id, manifest, problem, unread, missing = false } of await this.#list()) {
       if (id > most) continue;
       // what cannot be read now may be sound: going back to an earlier one would repeat output
       if (unread !== undefined) throw unread;
-      const found = problem ?? (manifest === undefined ? 'it is empty' : await this.#check(manifest));
+      const sound = problem === undefined && manifest !== undefined;
+      const found = sound ? await this.#check(manifest) : { problem: problem ?? 'it is empty', missing };
       if (found === undefined && manifest !== undefined) return { manifest, refused };
-      refused.push({ id, problem: found ?? '' });
+      const { problem: why = '', missing: isMissing = false } = found ?? {};
+      refused.push({ id, problem: why, ...(isMissing ? { missing: true } : {}) });
     }
     return { refused };
   }
@@ -111,7 +114,7 @@ class Store implements CheckpointStore {
 
   async verify(manifest: Manifest): Promise<string | undefined> {
     try {
-      return await this.#check(manifest);
+      return (await this.#check(manifest))?.problem;
     } catch (error) {
       return reasonOf(error);
     }
@@ -124,7 +127,7 @@ class Store implements CheckpointStore {
   }
 
   /** As `verify`, but rejects where the store cannot be read. */
-  async #check(manifest: Manifest): Promise<string | undefined> {
+  async #check(manifest: Manifest): Promise<Omit<Refused, 'id'> | undefined> {
     try {
       for (const { fragment } of manifest.fragments) {
         const stored = await this.#state(manifest, fragment);
@@ -135,7 +138,7 @@ class Store implements CheckpointStore {
       return undefined;
     } catch (error) {
       if (isUnread(error)) throw error;
-      return reasonOf(error);
+      return { problem: reasonOf(error), missing: error instanceof CloudskinError && error.code === MISSING };
     }
   }
 
@@ -145,7 +148,7 @@ class Store implements CheckpointStore {
     const { known } = this.#options;
     if (known === undefined || (ids[0] ?? 0) >= known.id) return all.map((entry) => fenced(entry, known));
     const problem = `the store has gone back: checkpoint ${known.id} of epoch ${known.epoch} was complete, and is not there`;
-    return all.map((entry) => (entry.manifest === undefined ? entry : { id: entry.id, problem }));
+    return all.map((entry) => (entry.manifest === undefined ? entry : { id: entry.id, problem, missing: true }));
   }
 
   async #read(id: number): Promise<Entry> {
@@ -208,7 +211,7 @@ class Store implements CheckpointStore {
       return candidate.length === length && (await checksum(candidate)) === digest;
     };
     const bytes = await getSoundOf(this.#options.store, name, isSound);
-    if (bytes === undefined) throw damaged(name, 'it is not there');
+    if (bytes === undefined) throw damaged(name, 'it is not there', MISSING);
     if (!(await isSound(bytes))) throw damaged(name, 'its checksum is wrong');
     const unpacked = await unpack(bytes, codec, most);
     if (unpacked === undefined) throw damaged(name, 'it cannot be unpacked');
@@ -283,8 +286,8 @@ function decode(bytes: Uint8Array, name: string): StoredSnapshot {
   }
 }
 
-function damaged(name: string, why: string): Error {
-  return externalError('state.damaged', `${name} is damaged: ${why}`, {
+function damaged(name: string, why: string, code: string = 'state.damaged'): Error {
+  return externalError(code, `${name} is damaged: ${why}`, {
     hint: 'an earlier checkpoint is used where there is one',
   });
 }

@@ -49,6 +49,13 @@ export interface FragmentSaver {
   ): Promise<FragmentReceipt>;
 }
 
+export interface Refused {
+  readonly id: number;
+  readonly problem: string;
+  /** Something of it is not there; who has a copy may put it back. */
+  readonly missing?: boolean;
+}
+
 /** The region's side. */
 export interface Checkpoints {
   complete(head: CheckpointHead, receipts: readonly FragmentReceipt[]): Promise<void>;
@@ -60,7 +67,7 @@ export interface Checkpoints {
    */
   newest(id?: number): Promise<{
     readonly manifest?: Manifest;
-    readonly refused: readonly { readonly id: number; readonly problem: string }[];
+    readonly refused: readonly Refused[];
   }>;
   load(manifest: Manifest, fragment: string): Promise<FragmentSnapshot>;
 }

@@ -23,16 +23,18 @@ export function clusterFaults(continuum: ClusterContinuum | undefined): readonly
     { kind: 'slow', lasts: [500, 6_000], begin: on(slow) },
     { kind: 'disk full', lasts: [500, 6_000], begin: on(fillDisk) },
     { kind: 'server disk full', lasts: [500, 6_000], begin: on(fillServer) },
-    { kind: 'blob damaged', lasts: [0, 0], begin: on(damage) },
     { kind: 'clock jumps', lasts: [0, 0], begin: on(jump) },
     { kind: 'coordinator killed', lasts: [500, 8_000], begin: on(killCoordinator) },
   ];
 }
 
-/** With its disk an agent loses its copies, of which there must be others: servers keep theirs. */
-export function replacedAgents(continuum: ClusterContinuum | undefined): readonly FaultKind[] {
-  const begin = continuum === undefined ? (): undefined => undefined : () => replaceAgent(continuum);
-  return [{ kind: 'agent replaced', lasts: [50, 6_000], begin }];
+/** Copies of an agent are lost, with its disk or one by one, of which there must be others: servers keep theirs. */
+export function lostCopies(continuum: ClusterContinuum | undefined): readonly FaultKind[] {
+  const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
+  return [
+    { kind: 'agent replaced', lasts: [50, 6_000], begin: on(replaceAgent) },
+    { kind: 'blob damaged', lasts: [0, 0], begin: on(damage) },
+  ];
 }
 
 /** Of servers alone: they lose what they had acknowledged, while the disks of the agents stay. */

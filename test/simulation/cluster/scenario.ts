@@ -5,7 +5,7 @@
 import type { Outcome, Scenario } from '../scenario.ts';
 import { type FaultKind, Stage } from '../stage.ts';
 import { ClusterContinuum } from './continuum.ts';
-import { clusterFaults, forgetfulServers, replacedAgents } from './faults.ts';
+import { clusterFaults, forgetfulServers, lostCopies } from './faults.ts';
 import { plantCluster, plants } from './plants.ts';
 
 const PHASES = ['deploying', 'starting', 'running', 'cutting', 'committing', 'recovering', 'ending', 'finished'];
@@ -17,11 +17,11 @@ const LOOK = 100;
 
 export const cluster: Scenario = {
   name: 'cluster',
-  kinds: [...clusterFaults(undefined), ...replacedAgents(undefined)].map(({ kind }) => kind),
+  kinds: [...clusterFaults(undefined), ...lostCopies(undefined)].map(({ kind }) => kind),
   phases: PHASES,
   plants,
   run: (seed, plant) =>
-    run('cluster', seed, plant, (continuum) => [...clusterFaults(continuum), ...replacedAgents(continuum)]),
+    run('cluster', seed, plant, (continuum) => [...clusterFaults(continuum), ...lostCopies(continuum)]),
 };
 
 /** The same with servers that forget what they had acknowledged: of two copies of everything one is left, on the disks of the agents. */
