@@ -14,7 +14,7 @@ import { connectors } from './connectors/registry.ts';
 import type { Dataflow } from './engine/runtime/api/dataflow.ts';
 import type { OutputsOf } from './engine/runtime/api/graph-types.ts';
 import { type GraphInput, type OpenOptions, openGraph } from './engine/runtime/api/open.ts';
-import type { Summary } from './engine/runtime/deployment.ts';
+import type { Summary } from './engine/runtime/run/deployment.ts';
 
 export type { Batch } from './engine/batch/batch.ts';
 export type { DataType, Field, Schema, Value } from './engine/batch/types.ts';
@@ -49,7 +49,7 @@ export {
 } from './engine/runtime/api/graph-types.ts';
 export type { ObserveOptions, Overflow } from './engine/runtime/api/observer.ts';
 export type { GraphInput, OpenOptions } from './engine/runtime/api/open.ts';
-export type { SinkSummary, Summary } from './engine/runtime/deployment.ts';
+export type { SinkSummary, Summary } from './engine/runtime/run/deployment.ts';
 
 /**
  * Opens a graph: reads and checks it, all problems at once (`CloudskinError` with `problems`). Rows begin to flow when the first

@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander';
 import { CloudskinError } from '../engine/errors.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './output/terminal.ts';
 
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;

@@ -29,8 +29,8 @@ import { top } from './commands/top.ts';
 import { undeploy } from './commands/undeploy.ts';
 import { up } from './commands/up.ts';
 import { validate } from './commands/validate.ts';
-import { reportError } from './report.ts';
-import { processTerminal } from './terminal.ts';
+import { reportError } from './output/report.ts';
+import { processTerminal } from './output/terminal.ts';
 
 const commands: readonly CommandModule[] = [
   run,

@@ -6,7 +6,7 @@ import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { realPorts } from '../../engine/ports.ts';
 import type { FragmentHost } from '../../engine/runtime/fragment-handle.ts';
 import { planOrThrow, prepareObject } from '../../engine/runtime/prepare.ts';
-import { RegionRun } from '../../engine/runtime/region-run.ts';
+import { EmbeddedRun } from '../../engine/runtime/run/embedded-run.ts';
 import { startThread } from '../../engine/runtime/workers/node-thread.ts';
 import { spread, WorkerHost } from '../../engine/runtime/workers/worker-host.ts';
 import { LocalBroker } from '../../engine/transport/local.ts';
@@ -63,7 +63,7 @@ const nodes = new Map([
   ['out', hosts.slice(0, 1)],
 ]);
 const host = await startWorkers();
-const run = new RegionRun(distribute(logical, { nodes }, { revision: 1 }), { host });
+const run = new EmbeddedRun(distribute(logical, { nodes }, { revision: 1 }), { host });
 const before = process.cpuUsage();
 const summary = await run.run();
 const { user, system } = process.cpuUsage(before);

@@ -2,7 +2,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { openCompiledCell } from '../../engine/cell/compiled.ts';
 import { realPorts } from '../../engine/ports.ts';
-import { ThreadHost } from '../../engine/runtime/thread-host.ts';
+import { ThreadHost } from '../../engine/runtime/run/thread-host.ts';
 import { serveFragments } from '../../engine/runtime/workers/serve.ts';
 import { LocalTransport } from '../../engine/transport/local.ts';
 import { ThreadTransport } from '../../engine/transport/thread.ts';

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import type { KeyPair } from '@nats-io/nkeys';
-import type { Permissions } from '../../engine/cluster/permissions.ts';
+import type { Permissions } from '../../engine/cluster/security/permissions.ts';
 import { userError } from '../../engine/errors.ts';
 import { keyOf, seedOf } from './identities.ts';
 

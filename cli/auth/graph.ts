@@ -1,14 +1,14 @@
 /** `cloudskin auth graph` and `revoke`: changes who may do what, and writes anew the credentials and servers' files that follow from it. */
 import { createUser } from '@nats-io/nkeys';
-import { appLabel } from '../../engine/cluster/names.ts';
-import { type Permissions, permissionsOf } from '../../engine/cluster/permissions.ts';
+import { appLabel } from '../../engine/cluster/documents/names.ts';
+import { type Permissions, permissionsOf } from '../../engine/cluster/security/permissions.ts';
 import { type AgentInfo, assign, distribute } from '../../engine/compile/distribute.ts';
 import { userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import type { Parameters } from '../command.ts';
-import { plural } from '../figures.ts';
-import { loadGraph } from '../load.ts';
-import type { Terminal } from '../terminal.ts';
+import { plural } from '../output/figures.ts';
+import type { Terminal } from '../output/terminal.ts';
+import { loadGraph } from '../run/load.ts';
 import { AuthDirectory, type Book, HUB, type Site } from './book.ts';
 import { agentUser, issueServers, issueUsers, placeOf, userNames } from './issue.ts';
 

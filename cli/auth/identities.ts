@@ -1,7 +1,7 @@
 /** Keys and what they sign: operator, accounts and users as NATS has them (nkeys, JWT of version 2). */
 import { type Account, encodeAccount, encodeOperator, encodeUser, fmtCreds, type User } from '@nats-io/jwt';
 import { fromSeed, type KeyPair } from '@nats-io/nkeys';
-import type { Permissions } from '../../engine/cluster/permissions.ts';
+import type { Permissions } from '../../engine/cluster/security/permissions.ts';
 
 export function seedOf(key: KeyPair): string {
   return new TextDecoder().decode(key.getSeed());

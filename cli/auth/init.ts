@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { createAccount, createOperator, createUser } from '@nats-io/nkeys';
 import { userError } from '../../engine/errors.ts';
-import { checkName } from '../cluster/agent-options.ts';
-import { findNatsServer } from '../cluster/nats-server.ts';
-import type { Terminal } from '../terminal.ts';
+import { checkName } from '../cluster/agent/agent-options.ts';
+import { findNatsServer } from '../cluster/up/nats-server.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { AuthDirectory, type Book, HUB, type Site } from './book.ts';
 import { type GivenCertificate, makeCertificates, takeCertificates } from './certificates.ts';
 import { agentUser, issueServers, issueUsers } from './issue.ts';

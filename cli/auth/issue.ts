@@ -9,7 +9,7 @@ import {
   merged,
   type Permissions,
   type SitePlace,
-} from '../../engine/cluster/permissions.ts';
+} from '../../engine/cluster/security/permissions.ts';
 import { userError } from '../../engine/errors.ts';
 import { type AuthDirectory, type Book, HUB, type Site } from './book.ts';
 import { accountJwt, credentialsOf, operatorJwt, type UserDraft } from './identities.ts';

@@ -1,6 +1,6 @@
 /** Configurations of the NATS servers of a continuum: the central one, and a leaf node for each edge site. */
 import { join } from 'node:path';
-import { canSyncAlways } from '../cluster/nats-server.ts';
+import { canSyncAlways } from '../cluster/up/nats-server.ts';
 import { type AuthDirectory, type Book, HUB, type Site } from './book.ts';
 
 /** What every server is told of who may connect. */

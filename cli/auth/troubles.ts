@@ -1,5 +1,5 @@
 /** What the NATS server refuses an agent, for its log: credentials that are not taken any more are named, and everything only now and then. */
-import type { Log } from '../../engine/cluster/log.ts';
+import type { Log } from '../../engine/cluster/process/log.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import type { Nats, Subscription } from '../../engine/nats/nats.ts';
 import { claimsOf, readCredentials, refusalOf } from '../../engine/nats/nats-js/credentials.ts';

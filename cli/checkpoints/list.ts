@@ -1,9 +1,9 @@
 /** `checkpoint list` and `checkpoint verify`: what there is, and whether it can be used. */
 import { userError } from '../../engine/errors.ts';
-import type { Manifest } from '../../engine/state/checkpoints.ts';
-import { columns } from '../cluster/table.ts';
-import { paint } from '../paint.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Manifest } from '../../engine/state/checkpoint/checkpoints.ts';
+import { paint } from '../output/paint.ts';
+import { columns } from '../output/table.ts';
+import type { Terminal } from '../output/terminal.ts';
 import type { CheckpointFlags, Place, RegionPlace } from './place.ts';
 
 interface Entry {

@@ -1,15 +1,15 @@
 /** Where the checkpoints are that a command is asked for: a directory, or the object stores of a cluster. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { stateBucket } from '../../engine/cluster/names.ts';
+import { stateBucket } from '../../engine/cluster/documents/names.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
-import type { BlobStore } from '../../engine/state/blobs.ts';
-import { type CheckpointStore, openCheckpoints } from '../../engine/state/checkpoint-store.ts';
-import { openDirectory } from '../../engine/state/directory.ts';
-import { encryptedStore, parseKey } from '../../engine/state/encrypted.ts';
-import { type RegionName, regionsIn } from '../../engine/state/layout.ts';
-import { objectsStore } from '../../engine/state/objects.ts';
+import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
+import { openDirectory } from '../../engine/state/blobs/directory.ts';
+import { encryptedStore, parseKey } from '../../engine/state/blobs/encrypted.ts';
+import { objectsStore } from '../../engine/state/blobs/objects.ts';
+import { type CheckpointStore, openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
+import { type RegionName, regionsIn } from '../../engine/state/checkpoint/layout.ts';
 import { withCluster } from '../cluster/connect.ts';
 
 export interface CheckpointFlags {

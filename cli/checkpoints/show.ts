@@ -1,8 +1,8 @@
 /** `checkpoint show`: what is in one checkpoint. */
-import type { Manifest } from '../../engine/state/checkpoints.ts';
-import type { CellSnapshot, FragmentSnapshot } from '../../engine/state/state.ts';
-import { count } from '../figures.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Manifest } from '../../engine/state/checkpoint/checkpoints.ts';
+import type { CellSnapshot, FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
+import { count } from '../output/figures.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { bytesText, noSuch, parseId } from './list.ts';
 import type { CheckpointFlags, Place, RegionPlace } from './place.ts';
 

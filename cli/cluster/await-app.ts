@@ -1,11 +1,11 @@
 /** Waits until what an app document asks for is so, or says what is not, where and why. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AppDocument, AssignmentDocument } from '../../engine/cluster/documents.ts';
-import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { AppDocument, AssignmentDocument } from '../../engine/cluster/documents/documents.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
+import type { Progress } from '../output/progress.ts';
 import { type AppOverview, appOverview } from './overview.ts';
-import type { Progress } from './progress.ts';
 
 /** Milliseconds. */
 const LOOK = 100;

@@ -1,14 +1,14 @@
 /** Commands that change what is wanted of an app and wait until it is so. */
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AppDocument, Wanted } from '../../engine/cluster/documents.ts';
-import type { RegionFigures } from '../../engine/cluster/status.ts';
-import type { Terminal } from '../terminal.ts';
+import type { AppDocument, Wanted } from '../../engine/cluster/documents/documents.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import { milliseconds } from '../output/durations.ts';
+import { Progress } from '../output/progress.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { awaitApp } from './await-app.ts';
 import type { ChangeFlags } from './change-command.ts';
 import { mustHaveApp, withCluster } from './connect.ts';
-import { milliseconds } from './durations.ts';
 import type { AppOverview } from './overview.ts';
-import { Progress } from './progress.ts';
 
 export interface Change {
   readonly change: (

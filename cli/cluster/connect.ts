@@ -6,7 +6,7 @@ import { CloudskinError, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
-import { readUpState } from './home.ts';
+import { readUpState } from './up/home.ts';
 
 export interface NatsOptions {
   readonly nats?: string;

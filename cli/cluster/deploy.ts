@@ -1,24 +1,24 @@
 /** Hands a graph to the cluster and waits until it runs. */
 
 import { readFile } from 'node:fs/promises';
-import { encodePlan } from '../../engine/cluster/artifacts.ts';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AppDocument } from '../../engine/cluster/documents.ts';
-import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { AppDocument } from '../../engine/cluster/documents/documents.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import { encodePlan } from '../../engine/cluster/plans/plans.ts';
 import type { StateChange } from '../../engine/compile/compare-states.ts';
 import { throwProblems, userError } from '../../engine/errors.ts';
 import { deployProblems } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Parameters } from '../command.ts';
-import { plural } from '../figures.ts';
-import { mustKeepState } from '../kept-state.ts';
-import { loadGraph } from '../load.ts';
-import type { Terminal } from '../terminal.ts';
+import { milliseconds } from '../output/durations.ts';
+import { plural } from '../output/figures.ts';
+import { Progress } from '../output/progress.ts';
+import type { Terminal } from '../output/terminal.ts';
+import { mustKeepState } from '../run/kept-state.ts';
+import { loadGraph } from '../run/load.ts';
 import { awaitApp } from './await-app.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
-import { milliseconds } from './durations.ts';
 import type { AppOverview } from './overview.ts';
-import { Progress } from './progress.ts';
 import { shipComponents } from './ship-components.ts';
 
 export interface DeployFlags extends NatsOptions {

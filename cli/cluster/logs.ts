@@ -1,9 +1,9 @@
 /** Gathers what agents keep of their logs, in the order of time. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogRecord } from '../../engine/cluster/log.ts';
+import type { LogRecord } from '../../engine/cluster/process/log.ts';
 import { userError } from '../../engine/errors.ts';
-import { paint } from '../paint.ts';
-import type { Terminal } from '../terminal.ts';
+import { paint } from '../output/paint.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { mustHaveApp, type NatsOptions, withCluster } from './connect.ts';
 
 export interface LogsFlags extends NatsOptions {

@@ -1,8 +1,8 @@
 /** Everything that documents and agents say of a cluster, or of one app, as `status` and `list` show it. */
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AppDocument, AssignmentDocument, SiteDocument } from '../../engine/cluster/documents.ts';
-import type { AppName } from '../../engine/cluster/names.ts';
-import type { AgentStatus, FragmentFigures, RegionFigures } from '../../engine/cluster/status.ts';
+import type { AppDocument, AssignmentDocument, SiteDocument } from '../../engine/cluster/documents/documents.ts';
+import type { AppName } from '../../engine/cluster/documents/names.ts';
+import type { AgentStatus, FragmentFigures, RegionFigures } from '../../engine/cluster/documents/status.ts';
 
 export interface AppOverview {
   readonly document: AppDocument;

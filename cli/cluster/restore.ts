@@ -4,15 +4,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AppName } from '../../engine/cluster/names.ts';
-import { stateBucket } from '../../engine/cluster/names.ts';
+import type { AppName } from '../../engine/cluster/documents/names.ts';
+import { stateBucket } from '../../engine/cluster/documents/names.ts';
 import { externalError, userError } from '../../engine/errors.ts';
-import type { BlobStore } from '../../engine/state/blobs.ts';
-import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
-import { encryptedStore, parseKey } from '../../engine/state/encrypted.ts';
-import { manifestName, pinName, pinnedOf, regionPath } from '../../engine/state/layout.ts';
-import { objectsStore } from '../../engine/state/objects.ts';
-import type { Terminal } from '../terminal.ts';
+import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
+import { encryptedStore, parseKey } from '../../engine/state/blobs/encrypted.ts';
+import { objectsStore } from '../../engine/state/blobs/objects.ts';
+import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
+import { manifestName, pinName, pinnedOf, regionPath } from '../../engine/state/checkpoint/layout.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { changeApp, isRunning } from './change-app.ts';
 import type { ChangeFlags } from './change-command.ts';
 import { type Connected, mustHaveApp, withCluster } from './connect.ts';

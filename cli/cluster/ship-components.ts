@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isPrepared } from '../../engine/cell/component/prepared.ts';
 import { prepareComponent } from '../../engine/cell/component.ts';
-import { mapComponents, shippedName } from '../../engine/cluster/components.ts';
+import { mapComponents, shippedName } from '../../engine/cluster/plans/components.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 
 /** Standard operators come with every agent. */

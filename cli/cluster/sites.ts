@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import { type CloudskinError, externalError, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
-import type { Terminal } from '../terminal.ts';
+import { milliseconds } from '../output/durations.ts';
+import { Progress } from '../output/progress.ts';
+import { columns } from '../output/table.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
-import { milliseconds } from './durations.ts';
 import { type AppOverview, type Overview, overviewOf } from './overview.ts';
-import { Progress } from './progress.ts';
 import { appLabelOf } from './status-text.ts';
-import { columns } from './table.ts';
 
 export interface DrainFlags extends NatsOptions {
   readonly undo?: boolean;

@@ -1,11 +1,11 @@
 /** `status` and `list` as text. */
 
-import type { AgentStatus, FragmentFigures } from '../../engine/cluster/status.ts';
+import type { AgentStatus, FragmentFigures } from '../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan } from '../../engine/compile/fragment-plan.ts';
-import { count, duration, mebibytes } from '../figures.ts';
-import { paint } from '../paint.ts';
+import { count, duration, mebibytes } from '../output/figures.ts';
+import { paint } from '../output/paint.ts';
+import { columns } from '../output/table.ts';
 import { type AppOverview, type Overview, stateOf } from './overview.ts';
-import { columns } from './table.ts';
 
 const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
   running: 'green',

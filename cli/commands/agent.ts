@@ -1,6 +1,6 @@
 /** `cloudskin agent`: the process of a site that hosts cells. */
 import { type Command, Option } from 'commander';
-import { type AgentFlags, collectLabel, collectTrusted } from '../cluster/agent-options.ts';
+import { type AgentFlags, collectLabel, collectTrusted } from '../cluster/agent/agent-options.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 import { METRICS, TRACE_EVERY, TRACES } from '../observe/flags.ts';
 
@@ -48,7 +48,7 @@ export const agent: CommandModule = {
         ),
       )
       .action(async (flags: AgentFlags) => {
-        const { runAgent } = await import('../cluster/agent-process.ts');
+        const { runAgent } = await import('../cluster/agent/agent-process.ts');
         finish(await runAgent(flags, version));
       });
   },

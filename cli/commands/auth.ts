@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { GraphFlags, RevokeFlags } from '../auth/graph.ts';
 import type { InitFlags } from '../auth/init.ts';
 import { type CommandModule, examples, graphCommand, type Invocation } from '../command.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
 
 export const auth: CommandModule = {
   name: 'auth',

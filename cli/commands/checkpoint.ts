@@ -4,7 +4,7 @@ import type { CheckpointFlags, Place } from '../checkpoints/place.ts';
 import { type ChangeFlags, changeCommand } from '../cluster/change-command.ts';
 import { clusterCommand } from '../cluster/connect.ts';
 import { type CommandModule, EXIT_USAGE, examples, type Invocation } from '../command.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
 
 const WHERE = 'a directory that holds checkpoints, or the name of an app of a cluster';
 

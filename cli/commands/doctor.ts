@@ -7,8 +7,8 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { type CommandModule, EXIT_FAILED, examples, type Invocation } from '../command.ts';
-import { type Finding, installedServer, runningServer } from '../doctor-nats.ts';
-import { paint } from '../paint.ts';
+import { type Finding, installedServer, runningServer } from '../doctor/nats.ts';
+import { paint } from '../output/paint.ts';
 
 /** Modules of a few bytes, each valid only where the engine has the feature (binary format, WebAssembly specification). */
 const FEATURES: readonly { readonly name: string; readonly bytes: readonly number[] }[] = [

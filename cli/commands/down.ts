@@ -17,9 +17,9 @@ export const down: CommandModule = {
       )
       .action(async ({ purge }: { readonly purge?: boolean }) => {
         const [{ stopContinuum }, { home, readUpState }, { Progress }] = await Promise.all([
-          import('../cluster/up.ts'),
-          import('../cluster/home.ts'),
-          import('../cluster/progress.ts'),
+          import('../cluster/up/up.ts'),
+          import('../cluster/up/home.ts'),
+          import('../output/progress.ts'),
         ]);
         const state = readUpState();
         const progress = new Progress(terminal);

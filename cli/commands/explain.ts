@@ -37,7 +37,7 @@ export const explain: CommandModule = {
         ),
       )
       .action(async (graph: string, options: ExplainOptions) => {
-        const { loadGraph } = await import('../load.ts');
+        const { loadGraph } = await import('../run/load.ts');
         const { plan } = await loadGraph(graph, options.param, terminal, { warn: true });
         await terminal.out(await explanation(plan, options, terminal.outColor));
       });

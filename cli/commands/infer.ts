@@ -25,7 +25,7 @@ export const infer: CommandModule = {
       )
       .action(async (file: string, options: { format?: string; json?: boolean }) => {
         const { inferFile } = await import('../../connectors/infer.ts');
-        const { sourceBlock } = await import('../graph-for-data.ts');
+        const { sourceBlock } = await import('../run/graph-for-data.ts');
         const given = options.format === undefined ? {} : { options: { format: options.format } };
         const inferred = await inferFile(file, given);
         if (options.json !== true) return terminal.out(sourceBlock(inferred, { name: 'data', path: file }));

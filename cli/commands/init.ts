@@ -77,10 +77,10 @@ async function fromData(target: string, file: string): Promise<string> {
   const graph = mustBeFree(join(target, 'graph.yaml'));
   mustBeFree(join(target, SCHEMA_FILE));
   const { inferFile } = await import('../../connectors/infer.ts');
-  const { graphForData } = await import('../graph-for-data.ts');
+  const { graphForData } = await import('../run/graph-for-data.ts');
   const inferred = await inferFile(resolve(file));
   mkdirSync(target, { recursive: true });
-  const { measureDisorder } = await import('../disorder.ts');
+  const { measureDisorder } = await import('../run/disorder.ts');
   const disorder = await measureDisorder(resolve(file), inferred);
   const text = graphForData(inferred, { name: nameOf(file), path: relative(target, resolve(file)), disorder });
   writeFileSync(graph, text);

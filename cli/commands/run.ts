@@ -6,16 +6,16 @@
 import process from 'node:process';
 import { type Command, Option } from 'commander';
 import { userError } from '../../engine/errors.ts';
-import type { Deployment, Summary } from '../../engine/runtime/deployment.ts';
+import type { Deployment, Summary } from '../../engine/runtime/run/deployment.ts';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
-import { LiveLine } from '../live-line.ts';
-import type { LoadedGraph } from '../load.ts';
 import { METRICS, TRACE_EVERY, TRACES } from '../observe/flags.ts';
 import type { ObserveFlags } from '../observe/observing.ts';
 import type { RunObserving } from '../observe/run-observing.ts';
-import type { RegionOptions } from '../run-region.ts';
-import { summaryText } from '../summary.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
+import { LiveLine } from '../run/live-line.ts';
+import type { LoadedGraph } from '../run/load.ts';
+import type { RegionOptions } from '../run/region.ts';
+import { summaryText } from '../run/summary.ts';
 
 interface RunOptions extends ObserveFlags {
   readonly param: Parameters;
@@ -62,7 +62,7 @@ export const run: CommandModule = {
 };
 
 async function runGraph(graph: string, options: RunOptions, terminal: Terminal, version: string): Promise<void> {
-  const { loadGraph } = await import('../load.ts');
+  const { loadGraph } = await import('../run/load.ts');
   const json = options.json === true;
   mustHaveState(options);
   const prepared = await loadGraph(graph, options.param, terminal, { warn: options.quiet !== true });
@@ -129,12 +129,12 @@ async function deploymentOf(
   const { onWarning: _warning, onRestored: _restored, ...rest } = options;
   const done = (): Promise<void> => Promise.resolve();
   if (state === undefined && !hasPartitions(loaded)) {
-    const { deploy } = await import('../load.ts');
+    const { deploy } = await import('../run/load.ts');
     return { deployment: await deploy(loaded, rest), release: done };
   }
   const [{ openRunState }, { deployRegion }] = await Promise.all([
-    import('../run-state.ts'),
-    import('../run-region.ts'),
+    import('../run/run-state.ts'),
+    import('../run/region.ts'),
   ]);
   if (state === undefined) return { deployment: deployRegion(loaded, options), release: done };
   const opened = await openRunState(loaded.plan.graph, { directory: state, keyFile, fresh: fresh === true });

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { appCommand, type NatsOptions } from '../cluster/connect.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
 
 interface StatusFlags extends NatsOptions {
   readonly namespace: string;

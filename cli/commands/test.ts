@@ -11,9 +11,9 @@ import {
   type Invocation,
   type Parameters,
 } from '../command.ts';
-import { paint } from '../paint.ts';
-import { describeError } from '../report.ts';
-import type { Terminal } from '../terminal.ts';
+import { paint } from '../output/paint.ts';
+import { describeError } from '../output/report.ts';
+import type { Terminal } from '../output/terminal.ts';
 import type { CaseResult } from '../testing/run-case.ts';
 
 interface TestOptions {

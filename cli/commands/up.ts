@@ -1,8 +1,8 @@
 /** `cloudskin up`: a whole continuum on this machine, to try things out. */
 import process from 'node:process';
 import type { Command } from 'commander';
-import type { UpState } from '../cluster/home.ts';
-import type { UpOptions } from '../cluster/up.ts';
+import type { UpState } from '../cluster/up/home.ts';
+import type { UpOptions } from '../cluster/up/up.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 
 export const up: CommandModule = {
@@ -28,9 +28,9 @@ export const up: CommandModule = {
       )
       .action(async (options: UpOptions & { readonly json?: boolean }) => {
         const [{ startContinuum }, { watchContinuum }, { Progress }] = await Promise.all([
-          import('../cluster/up.ts'),
-          import('../cluster/up-repair.ts'),
-          import('../cluster/progress.ts'),
+          import('../cluster/up/up.ts'),
+          import('../cluster/up/up-repair.ts'),
+          import('../output/progress.ts'),
         ]);
         const progress = new Progress(terminal, options.json);
         try {

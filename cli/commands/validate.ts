@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { AgentInfo } from '../../engine/compile/distribute.ts';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
 import { collectSites } from '../explain/sites.ts';
-import { plural } from '../figures.ts';
+import { plural } from '../output/figures.ts';
 
 interface ValidateOptions {
   readonly param: Parameters;
@@ -32,7 +32,7 @@ export const validate: CommandModule = {
         ),
       )
       .action(async (graph: string, options: ValidateOptions) => {
-        const { loadGraph } = await import('../load.ts');
+        const { loadGraph } = await import('../run/load.ts');
         const { plan } = await loadGraph(graph, options.param, terminal, { warn: options.json !== true });
         const { distributedOn } = await import('../explain/distributed.ts');
         const placed = distributedOn(plan.graph, options.sites);

@@ -1,5 +1,5 @@
 /** Fragments by site, channels and regions, as text. */
-import { paint } from '../paint.ts';
+import { paint } from '../output/paint.ts';
 import type { ChannelDescription, FragmentDescription, Places } from './describe-places.ts';
 
 const INDENT = '         ';

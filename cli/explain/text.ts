@@ -1,6 +1,6 @@
 /** The explanation as text for people: one block a source, cell and sink, then streams, guarantees, state, and where all of it runs. */
 import type { PathGuarantee } from '../../engine/graph/guarantee.ts';
-import { paint } from '../paint.ts';
+import { paint } from '../output/paint.ts';
 import type { CellDescription, Explanation, StreamDescription } from './describe.ts';
 import { placesText } from './places-text.ts';
 

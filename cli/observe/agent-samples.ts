@@ -1,6 +1,7 @@
 /** The figures of an agent, and of all that it runs and leads, for a scraper. */
-import type { Slot } from '../../engine/cluster/slot.ts';
-import type { AgentStatus, RegionFigures } from '../../engine/cluster/status.ts';
+
+import type { AgentStatus, RegionFigures } from '../../engine/cluster/documents/status.ts';
+import type { HostedFragment } from '../../engine/cluster/fragment/hosted-fragment.ts';
 import type { FragmentPlan } from '../../engine/compile/fragment-plan.ts';
 import { type Labels, nodeSamples, type Sample, samplesOf } from '../../engine/metrics/samples.ts';
 import type { FragmentStatus } from '../../engine/runtime/fragment-handle.ts';
@@ -9,10 +10,10 @@ import { processSamples } from './process-samples.ts';
 /** What an agent tells of itself; `Agent` does. */
 export interface Observed {
   status(): Pick<AgentStatus, 'site' | 'agent' | 'workers' | 'coordinator' | 'regions'>;
-  slots(): Iterable<Pick<Slot, 'wish' | 'plan' | 'epoch' | 'phase' | 'handle'>>;
+  fragments(): Iterable<Pick<HostedFragment, 'wish' | 'plan' | 'epoch' | 'phase' | 'handle'>>;
 }
 
-type ObservedSlot = ReturnType<Observed['slots']> extends Iterable<infer S> ? S : never;
+type ObservedFragment = ReturnType<Observed['fragments']> extends Iterable<infer S> ? S : never;
 
 /** `connected`: to its NATS server. */
 export function agentSamples(observed: Observed, connected: boolean): readonly Sample[] {
@@ -22,7 +23,7 @@ export function agentSamples(observed: Observed, connected: boolean): readonly S
     ...samplesOf('agent', place, { workers, connected, coordinator }),
     ...processSamples(place),
     ...regions.flatMap((region) => regionSamples(region, place)),
-    ...[...observed.slots()].flatMap((slot) => slotSamples(slot, place)),
+    ...[...observed.fragments()].flatMap((fragment) => fragmentSamples(fragment, place)),
   ];
 }
 
@@ -31,7 +32,7 @@ function regionSamples(figures: RegionFigures, place: Labels): readonly Sample[]
   return samplesOf('region', { namespace, app, region, ...place }, { ...figures, running: phase === 'running' });
 }
 
-function slotSamples({ wish, plan, epoch, phase, handle }: ObservedSlot, place: Labels): readonly Sample[] {
+function fragmentSamples({ wish, plan, epoch, phase, handle }: ObservedFragment, place: Labels): readonly Sample[] {
   const { namespace, app, region, fragment, checkpoint } = wish;
   const labels = { namespace, app, fragment, region, ...place };
   const running = phase === 'running' || phase === 'paused';

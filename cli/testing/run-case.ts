@@ -16,8 +16,8 @@ import {
 } from '../../engine/graph/plan.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
 import type { Parameters } from '../command.ts';
-import { deploy, loadGraph } from '../load.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../output/terminal.ts';
+import { deploy, loadGraph } from '../run/load.ts';
 import { parametersOf, type TestCase } from './cases.ts';
 import { compareRows, type Difference } from './compare.ts';
 

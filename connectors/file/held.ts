@@ -2,7 +2,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Sink } from '../../engine/graph/connector.ts';
-import { makeDirectory } from '../../engine/state/files.ts';
+import { makeDirectory } from '../../engine/state/blobs/files.ts';
 import { writeError } from './errors.ts';
 import { placeOf } from './held-place.ts';
 import { HeldRollingSink } from './held-rolling.ts';

@@ -10,7 +10,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { externalError, userError } from '../../engine/errors.ts';
-import { makeDirectory } from '../../engine/state/files.ts';
+import { makeDirectory } from '../../engine/state/blobs/files.ts';
 import { codeOf, writeError } from './errors.ts';
 
 export interface Target {

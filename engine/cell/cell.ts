@@ -7,7 +7,7 @@
  */
 import type { Batch } from '../batch/batch.ts';
 import type { OutputPort } from '../compile/cell-plan.ts';
-import type { CellImage, LogicalState } from '../state/state.ts';
+import type { CellImage, LogicalState } from '../state/checkpoint/state.ts';
 
 /** Receives output `port` (an index into `outputs`) of a call; the batch is valid until the receiver returns. */
 export type Emit = (port: number, batch: Batch) => void;

@@ -20,7 +20,7 @@ import {
   PORT_BODY_CAPACITY,
   PORT_HEAD,
 } from '../compile/support/assembly/control.ts';
-import type { CellImage } from '../state/state.ts';
+import type { CellImage } from '../state/checkpoint/state.ts';
 
 export type Range = readonly [from: number, to: number];
 

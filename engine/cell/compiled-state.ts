@@ -6,7 +6,7 @@ import { NO_GROUPS } from '../compile/state/group-rows.ts';
 import { LATE_ROWS } from '../compile/support/assembly/control.ts';
 import { userError } from '../errors.ts';
 import type { Json } from '../json.ts';
-import type { CellImage, LogicalState } from '../state/state.ts';
+import type { CellImage, LogicalState } from '../state/checkpoint/state.ts';
 import type { CellState } from './cell.ts';
 import type { Failures } from './compiled-failures.ts';
 import { GroupLoader, MemoryGroups } from './compiled-groups.ts';

@@ -4,31 +4,37 @@
  */
 import type { Nats, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
-import type { BlobStore } from '../state/blobs.ts';
-import { AgentDisk } from './agent-disk.ts';
-import { Announcer } from './announcer.ts';
-import { Plans } from './artifacts.ts';
-import { Assignments } from './assignments.ts';
-import { Control } from './control.ts';
-import { Coordinator } from './coordinator.ts';
-import { type AgentName, type AssignmentDocument, encodeDocument, sameAgent, versioned } from './documents.ts';
-import { Hosting } from './hosting.ts';
-import { Housekeeping, type OwnCopies, type Returning } from './housekeeping.ts';
-import { Leading } from './leading.ts';
-import { type Log, LogMemory } from './log.ts';
-import { answerLogs } from './log-requests.ts';
-import type { Wish } from './messages.ts';
-import { wishSubject } from './names.ts';
-import { Neighbours } from './neighbours.ts';
-import { pause, settledWithin } from './patience.ts';
-import { type Place, placement } from './place.ts';
-import { Progress } from './progress.ts';
-import { randomId } from './random-id.ts';
-import type { RegionContext } from './region-context.ts';
-import { RegionRecords } from './region-records.ts';
-import { type AgentFragmentHost, codeOf, messageOf, type Slot } from './slot.ts';
-import { Standby } from './standby.ts';
-import type { AgentStatus } from './status.ts';
+import type { BlobStore } from '../state/blobs/blobs.ts';
+import { Coordinator } from './coordinator/coordinator.ts';
+import { type Place, placement } from './coordinator/placement.ts';
+import { ControlBuckets } from './documents/buckets.ts';
+import {
+  type AgentName,
+  type AssignmentDocument,
+  encodeDocument,
+  sameAgent,
+  versioned,
+} from './documents/documents.ts';
+import type { Wish } from './documents/messages.ts';
+import { wishSubject } from './documents/names.ts';
+import type { AgentStatus } from './documents/status.ts';
+import { type AgentFragmentHost, codeOf, type HostedFragment, messageOf } from './fragment/hosted-fragment.ts';
+import { HostedFragments } from './fragment/hosted-fragments.ts';
+import { AgentDisk } from './memory/agent-disk.ts';
+import { Assignments } from './memory/assignments.ts';
+import { Housekeeping, type OwnCopies, type Returning } from './memory/housekeeping.ts';
+import { RegionRecords } from './memory/region-records.ts';
+import { Plans } from './plans/plans.ts';
+import { Announcer } from './presence/announcer.ts';
+import { Progress } from './presence/heard.ts';
+import { answerLogs } from './presence/log-requests.ts';
+import { Neighbours } from './presence/neighbours.ts';
+import { Standby } from './presence/standby.ts';
+import { type Log, LogMemory } from './process/log.ts';
+import { pause, settledWithin } from './process/patience.ts';
+import { randomId } from './process/random-id.ts';
+import type { RegionContext } from './region/context.ts';
+import { LedRegions } from './region/led-regions.ts';
 
 export interface AgentOptions extends AgentName {
   readonly nats: Nats;
@@ -71,9 +77,9 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #log: Log;
   readonly #disk: AgentDisk;
-  readonly #control: Control;
-  readonly #hosting: Hosting;
-  readonly #leading: Leading;
+  readonly #control: ControlBuckets;
+  readonly #hosting: HostedFragments;
+  readonly #leading: LedRegions;
   readonly #neighbours: Neighbours;
   readonly #announcer: Announcer;
   readonly #assignments: Assignments;
@@ -172,8 +178,8 @@ export class Agent {
   }
 
   /** The fragments that it runs, or ran last. */
-  slots(): Iterable<Slot> {
-    return this.#hosting.slots();
+  fragments(): Iterable<HostedFragment> {
+    return this.#hosting.fragments();
   }
 
   /** Takes last checkpoints, lets go of everything, and says goodbye; within five seconds. */
@@ -246,9 +252,9 @@ export class Agent {
     else this.#options.nats.publish(wishSubject(wish, wish.fragment), encodeDocument(wish));
   }
 
-  #makeControl(known: string | undefined): Control {
+  #makeControl(known: string | undefined): ControlBuckets {
     const { nats, tier, replicas } = this.#options;
-    return new Control({
+    return new ControlBuckets({
       ...{ nats, home: tier === 'cloud' },
       ...(known === undefined ? {} : { known }),
       ...(replicas === undefined ? {} : { replicas }),
@@ -260,10 +266,10 @@ export class Agent {
     });
   }
 
-  #makeLeading(): Leading {
+  #makeLeading(): LedRegions {
     const { nats, ports, checkpoints, dropState, copies } = this.#options;
     const { name, incarnation } = this;
-    return new Leading(
+    return new LedRegions(
       nats,
       {
         ...{
@@ -285,9 +291,9 @@ export class Agent {
     );
   }
 
-  #makeHosting(plans: Plans): Hosting {
+  #makeHosting(plans: Plans): HostedFragments {
     const { nats, ports, host } = this.#options;
-    return new Hosting({
+    return new HostedFragments({
       ...{
         nats,
         ports,

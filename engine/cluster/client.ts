@@ -4,8 +4,7 @@ import { userError } from '../errors.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import type { KeyValue, Nats } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
-import { Plans } from './artifacts.ts';
-import { Control } from './control.ts';
+import { ControlBuckets } from './documents/buckets.ts';
 import {
   type AgentName,
   type AppDocument,
@@ -19,14 +18,23 @@ import {
   type Versioned,
   versioned,
   type Wanted,
-} from './documents.ts';
-import type { LogRecord } from './log.ts';
-import { type LogsRequest, logsAnswer } from './log-requests.ts';
-import { type AppName, ASK_SUBJECT, agentSubject, appKey, appLabel, assignmentKey, siteKey } from './names.ts';
-import { isWrongRevision } from './region-records.ts';
-import type { Read } from './shape.ts';
-import { type AgentStatus, decodeStatus } from './status.ts';
-import { signPlan } from './trust.ts';
+} from './documents/documents.ts';
+import {
+  type AppName,
+  ASK_SUBJECT,
+  agentSubject,
+  appKey,
+  appLabel,
+  assignmentKey,
+  siteKey,
+} from './documents/names.ts';
+import type { Read } from './documents/read-json.ts';
+import { type AgentStatus, decodeStatus } from './documents/status.ts';
+import { isWrongRevision } from './memory/region-records.ts';
+import { Plans } from './plans/plans.ts';
+import { type LogsRequest, logsAnswer } from './presence/log-requests.ts';
+import type { LogRecord } from './process/log.ts';
+import { signPlan } from './security/trust.ts';
 
 /** Of compare-and-set against others who write the same document. */
 const ATTEMPTS = 20;
@@ -44,14 +52,14 @@ export interface DeployRequest {
 export class ClusterClient {
   readonly #nats: Nats;
   readonly #ports: Ports;
-  readonly #control: Control;
+  readonly #control: ControlBuckets;
   readonly #plans: Plans;
 
   /** `domain`: where the control documents are, if that is known. */
   constructor(nats: Nats, ports: Ports, domain?: string) {
     this.#nats = nats;
     this.#ports = ports;
-    this.#control = new Control({ nats, home: false, ...(domain === undefined ? {} : { known: domain }) });
+    this.#control = new ControlBuckets({ nats, home: false, ...(domain === undefined ? {} : { known: domain }) });
     this.#plans = new Plans(() => this.#control.artifacts());
   }
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cluster, twoFragments } from '../../test/cluster/cluster.ts';
 import { hasNats, type NatsServer, NO_NATS, startNats } from '../../test/kit/nats-server.ts';
-import type { Place } from './place.ts';
+import type { Place } from './coordinator/placement.ts';
 
 const has = hasNats('installed');
 

@@ -9,8 +9,8 @@ import type { Cell } from '../cell/cell.ts';
 import { openCell } from '../cell/open.ts';
 import type { CellPlan } from '../compile/cell-plan.ts';
 import { fuse } from '../compile/fuse.ts';
-import { Deployment } from './deployment.ts';
 import { planOrThrow, prepareText } from './prepare.ts';
+import { Deployment } from './run/deployment.ts';
 
 const GRAPH = `
 apiVersion: cloudskin.dev/v1

@@ -11,7 +11,7 @@
 import type { FragmentPlan } from '../compile/fragment-plan.ts';
 import type { SinkReport } from '../graph/connector.ts';
 import type { MetricsSnapshot } from '../metrics/snapshot.ts';
-import type { FragmentReceipt } from '../state/checkpoints.ts';
+import type { FragmentReceipt } from '../state/checkpoint/checkpoints.ts';
 import type { ChannelStats } from '../transport/transport.ts';
 
 /** A complete checkpoint of a region that was, perhaps under another name or in another place. */

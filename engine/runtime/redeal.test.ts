@@ -9,10 +9,10 @@ import type { Schema } from '../batch/types.ts';
 import { openCell } from '../cell/open.ts';
 import { distribute } from '../compile/distribute.ts';
 import type { DistributedPlan, Host } from '../compile/fragment-plan.ts';
+import { snapshotsFor } from './checkpoint/restore.ts';
 import { planOrThrow, prepareText } from './prepare.ts';
-import { RegionRun } from './region-run.ts';
-import { snapshotsFor } from './restore.ts';
-import { ThreadHost } from './thread-host.ts';
+import { EmbeddedRun } from './run/embedded-run.ts';
+import { ThreadHost } from './run/thread-host.ts';
 
 const SCHEMA: Schema = {
   fields: [
@@ -65,7 +65,7 @@ async function planFor(text: string, ledger: Ledger, partitions: number): Promis
   return { ...plan, fragments: plan.fragments.map((fragment) => ({ ...fragment, region: 'all' })) };
 }
 
-function regionOf(plan: DistributedPlan, ledger: Ledger, store: MemoryCheckpoints): RegionRun {
+function regionOf(plan: DistributedPlan, ledger: Ledger, store: MemoryCheckpoints): EmbeddedRun {
   const transport = new MemoryTransport();
   const host = new ThreadHost({
     runtime: () => ({ connectors: [ledger.connector], openCell: (cell) => openCell(cell) }),
@@ -79,7 +79,7 @@ function regionOf(plan: DistributedPlan, ledger: Ledger, store: MemoryCheckpoint
       },
     }),
   });
-  return new RegionRun(plan, { host, checkpoints: { store, every: 60_000 } });
+  return new EmbeddedRun(plan, { host, checkpoints: { store, every: 60_000 } });
 }
 
 interface Stage {

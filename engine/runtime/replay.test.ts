@@ -7,7 +7,7 @@ import { EVENTS, events, prepare } from '../../test/kit/runs.ts';
 import type { Batch } from '../batch/batch.ts';
 import { BatchBuilder } from '../batch/builder.ts';
 import type { DataType, Schema, Value } from '../batch/types.ts';
-import { takeRows } from './take.ts';
+import { takeRows } from './source/take-rows.ts';
 
 function column(type: DataType, values: readonly Value[]): Batch {
   const schema: Schema = {

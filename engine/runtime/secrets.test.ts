@@ -6,7 +6,7 @@ import { EVENTS, events } from '../../test/kit/runs.ts';
 import { openStubCell } from '../../test/kit/stub-cell.ts';
 import { fuse } from '../compile/fuse.ts';
 import type { Connector } from '../graph/connector.ts';
-import { Deployment } from './deployment.ts';
+import { Deployment } from './run/deployment.ts';
 
 it('a sink is opened with the secrets that its options name, while the plan keeps their names', async () => {
   const memory = new Memory({ sources: { a: { partitions: [() => [events([1])]] } } });

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { UpState } from '../../cli/cluster/home.ts';
+import type { UpState } from '../../cli/cluster/up/home.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { runCommand } from './commands.ts';

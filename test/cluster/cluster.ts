@@ -2,8 +2,8 @@
 
 import { Agent } from '../../engine/cluster/agent.ts';
 import { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AgentView, Place } from '../../engine/cluster/place.ts';
-import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { AgentView, Place } from '../../engine/cluster/coordinator/placement.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan, Host } from '../../engine/compile/fragment-plan.ts';
 import { userError } from '../../engine/errors.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterClient } from '../../engine/cluster/client.ts';
-import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';

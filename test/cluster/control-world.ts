@@ -4,17 +4,17 @@
  */
 import { Agent } from '../../engine/cluster/agent.ts';
 import { ClusterClient } from '../../engine/cluster/client.ts';
-import type { Wanted } from '../../engine/cluster/documents.ts';
-import type { AgentStatus } from '../../engine/cluster/status.ts';
+import type { Wanted } from '../../engine/cluster/documents/documents.ts';
+import type { AgentStatus } from '../../engine/cluster/documents/status.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
-import type { Link } from '../../engine/nats/simulated/link.ts';
-import { SimulatedNetwork } from '../../engine/nats/simulated/network.ts';
-import type { SimulatedNode } from '../../engine/nats/simulated/node.ts';
-import type { SeededRandom } from '../../engine/nats/simulated/random.ts';
-import type { SimulatedServer } from '../../engine/nats/simulated/server.ts';
-import type { BlobStore } from '../../engine/state/blobs.ts';
-import type { Checkpoints } from '../../engine/state/checkpoints.ts';
+import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
+import type { Checkpoints } from '../../engine/state/checkpoint/checkpoints.ts';
+import type { Link } from '../simulation/nats/link.ts';
+import { SimulatedNetwork } from '../simulation/nats/network.ts';
+import type { SimulatedNode } from '../simulation/nats/node.ts';
+import type { SeededRandom } from '../simulation/nats/random.ts';
+import type { SimulatedServer } from '../simulation/nats/server.ts';
 import { twoFragments } from './cluster.ts';
 import { ControlLedger } from './control-ledger.ts';
 import { MemoryBlobs, MemoryCheckpoints } from './scripted.ts';

@@ -1,7 +1,7 @@
 /** Apps that leave a site, or lose one, on real processes: state goes with them, and every row comes out once. */
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { type AgentProcess, Continuum } from './continuum.ts';
 

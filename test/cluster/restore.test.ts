@@ -1,7 +1,7 @@
 /** `restore` on real processes: nothing stops before the checkpoint is known to be there and sound, and it stays there meanwhile. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { stateBucket } from '../../engine/cluster/names.ts';
-import type { RegionFigures } from '../../engine/cluster/status.ts';
+import { stateBucket } from '../../engine/cluster/documents/names.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { type AgentProcess, Continuum } from './continuum.ts';

@@ -11,9 +11,14 @@ import type {
   FragmentStart,
   FragmentStatus,
 } from '../../engine/runtime/fragment-handle.ts';
-import type { BlobStore } from '../../engine/state/blobs.ts';
-import type { CheckpointHead, Checkpoints, FragmentReceipt, Manifest } from '../../engine/state/checkpoints.ts';
-import type { FragmentSnapshot } from '../../engine/state/state.ts';
+import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
+import type {
+  CheckpointHead,
+  Checkpoints,
+  FragmentReceipt,
+  Manifest,
+} from '../../engine/state/checkpoint/checkpoints.ts';
+import type { FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
 
 export const NO_METRICS: FragmentStatus['metrics'] = {
   ...{ at: 0, state: 'running', elapsed: 0, rowsIn: 0, rowsOut: 0, rowsPerSecond: 0, late: 0, errors: 0, bad: 0 },

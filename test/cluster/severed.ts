@@ -1,7 +1,7 @@
 /** A stage of two sites whose link a test cuts: hub and edge agents, an app with a durable stream between them, and an ear beside the edge. */
 import { readdirSync } from 'node:fs';
 import { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AgentStatus, ChannelFigures, FragmentFigures } from '../../engine/cluster/status.ts';
+import type { AgentStatus, ChannelFigures, FragmentFigures } from '../../engine/cluster/documents/status.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';

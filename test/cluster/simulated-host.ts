@@ -1,7 +1,6 @@
 /** Fragments of a simulated agent: they open, are cut and commit after a while, and do nothing once their process is dead. */
 import type { FragmentPlan } from '../../engine/compile/fragment-plan.ts';
 import { externalError } from '../../engine/errors.ts';
-import type { SimulatedNode } from '../../engine/nats/simulated/node.ts';
 import type {
   FragmentEvents,
   FragmentHandle,
@@ -9,6 +8,7 @@ import type {
   FragmentStart,
   FragmentStatus,
 } from '../../engine/runtime/fragment-handle.ts';
+import type { SimulatedNode } from '../simulation/nats/node.ts';
 import type { ControlLedger } from './control-ledger.ts';
 import { NO_METRICS } from './scripted.ts';
 

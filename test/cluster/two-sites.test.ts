@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RegionFigures } from '../../engine/cluster/status.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { type AgentProcess, Continuum } from './continuum.ts';
 

@@ -2,12 +2,12 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openAgentHost } from '../../cli/cluster/agent-host.ts';
-import type { WorkerPool } from '../../cli/cluster/worker-pool.ts';
+import { openAgentHost } from '../../cli/cluster/agent/agent-host.ts';
+import type { WorkerPool } from '../../cli/cluster/agent/worker-pool.ts';
 import { Agent } from '../../engine/cluster/agent.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import { realPorts } from '../../engine/ports.ts';
-import { openDirectory } from '../../engine/state/directory.ts';
+import { openDirectory } from '../../engine/state/blobs/directory.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { Continuum } from './continuum.ts';
 

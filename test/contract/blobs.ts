@@ -1,7 +1,7 @@
-/** What every blob store promises (engine/state/blobs.ts). */
+/** What every blob store promises (engine/state/blobs/blobs.ts). */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BlobStore } from '../../engine/state/blobs.ts';
+import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
 
 export interface StoreCase {
   readonly title: string;

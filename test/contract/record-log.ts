@@ -1,7 +1,7 @@
-/** What every log promises (engine/state/log.ts). */
+/** What every log promises (engine/state/log/log.ts). */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LogLimits, RecordLog } from '../../engine/state/log.ts';
+import type { LogLimits, RecordLog } from '../../engine/state/log/log.ts';
 
 export interface LogCase {
   readonly title: string;

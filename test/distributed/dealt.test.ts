@@ -7,10 +7,10 @@ import { distribute } from '../../engine/compile/distribute.ts';
 import type { DistributedPlan, Host } from '../../engine/compile/fragment-plan.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
-import { Deployment } from '../../engine/runtime/deployment.ts';
 import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
-import { RegionRun } from '../../engine/runtime/region-run.ts';
-import { ThreadHost } from '../../engine/runtime/thread-host.ts';
+import { Deployment } from '../../engine/runtime/run/deployment.ts';
+import { EmbeddedRun } from '../../engine/runtime/run/embedded-run.ts';
+import { ThreadHost } from '../../engine/runtime/run/thread-host.ts';
 import { Ledger } from '../kit/ledger.ts';
 import { MemoryCheckpoints } from '../kit/memory-checkpoints.ts';
 import type { Row } from '../kit/memory-connector.ts';
@@ -137,7 +137,7 @@ function placedOn(plan: LogicalPlan, choices: Choices): DistributedPlan {
   return distribute(plan, { nodes }, { revision: 1 });
 }
 
-function runOn(plan: DistributedPlan, own: Ledger, store?: MemoryCheckpoints): RegionRun {
+function runOn(plan: DistributedPlan, own: Ledger, store?: MemoryCheckpoints): EmbeddedRun {
   const transport = new MemoryTransport();
   const host = new ThreadHost({
     runtime: () => ({ connectors: [own.connector], openCell: (cell) => openCell(cell) }),
@@ -146,7 +146,7 @@ function runOn(plan: DistributedPlan, own: Ledger, store?: MemoryCheckpoints): R
       ? {}
       : { store: () => ({ saver: store.saver, load: async (id: number) => store.snapshots(id) }) }),
   });
-  return new RegionRun(plan, {
+  return new EmbeddedRun(plan, {
     host,
     ...(store === undefined ? {} : { checkpoints: { store, every: 60_000 } }),
   });

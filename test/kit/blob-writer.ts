@@ -1,6 +1,6 @@
 /** A process to be killed: puts blobs of one byte's value each into the directory that its argument names, and says so, one line a blob. */
 import process from 'node:process';
-import { openDirectory } from '../../engine/state/directory.ts';
+import { openDirectory } from '../../engine/state/blobs/directory.ts';
 
 const store = await openDirectory(process.argv[2] ?? '');
 for (let count = 0; ; count++) {

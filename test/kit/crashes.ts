@@ -2,9 +2,9 @@
 import { openCell } from '../../engine/cell/open.ts';
 import type { FragmentPlan } from '../../engine/compile/fragment-plan.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
-import { wholeFragment } from '../../engine/runtime/deployment.ts';
-import { Fragment } from '../../engine/runtime/fragment.ts';
+import { Fragment } from '../../engine/runtime/fragment/fragment.ts';
 import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
+import { wholeFragment } from '../../engine/runtime/run/deployment.ts';
 import { MemoryLog } from '../../engine/state/log/memory.ts';
 import type { Ledger } from './ledger.ts';
 import { MemoryCheckpoints } from './memory-checkpoints.ts';

@@ -8,7 +8,7 @@ import type { Value } from '../../engine/batch/types.ts';
 import type { Cell } from '../../engine/cell/cell.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import { parseValue, stringifyValue } from '../../engine/json.ts';
-import type { CellImage, LogicalState } from '../../engine/state/state.ts';
+import type { CellImage, LogicalState } from '../../engine/state/checkpoint/state.ts';
 import type { Event, Outcome } from './chains.ts';
 import { rowsOf } from './tables.ts';
 

@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { connectors } from '../../connectors/registry.ts';
 import { openCell } from '../../engine/cell/open.ts';
 import { realPorts } from '../../engine/ports.ts';
-import { ThreadHost } from '../../engine/runtime/thread-host.ts';
+import { ThreadHost } from '../../engine/runtime/run/thread-host.ts';
 import { serveFragments } from '../../engine/runtime/workers/serve.ts';
 
 if (parentPort !== null) {

@@ -2,11 +2,11 @@
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import type { Schema } from '../../engine/batch/types.ts';
-import { openCheckpoints } from '../../engine/state/checkpoint-store.ts';
-import { openDirectory } from '../../engine/state/directory.ts';
-import type { RegionName } from '../../engine/state/layout.ts';
-import { createSaver } from '../../engine/state/saver.ts';
-import type { FragmentSnapshot } from '../../engine/state/state.ts';
+import { openDirectory } from '../../engine/state/blobs/directory.ts';
+import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
+import type { RegionName } from '../../engine/state/checkpoint/layout.ts';
+import { createSaver } from '../../engine/state/checkpoint/saver.ts';
+import type { FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
 import { ManualPorts } from './manual-ports.ts';
 import { build } from './tables.ts';
 

@@ -5,8 +5,8 @@ import type {
   FragmentReceipt,
   FragmentSaver,
   Manifest,
-} from '../../engine/state/checkpoints.ts';
-import type { CellSnapshot, FragmentSnapshot } from '../../engine/state/state.ts';
+} from '../../engine/state/checkpoint/checkpoints.ts';
+import type { CellSnapshot, FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
 
 export class MemoryCheckpoints implements Checkpoints {
   readonly #manifests = new Map<number, Manifest>();

@@ -4,7 +4,7 @@ import { BatchBuilder } from '../../engine/batch/builder.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
 import type { TimePolicy } from '../../engine/graph/plan.ts';
-import { Deployment, type RuntimeOptions } from '../../engine/runtime/deployment.ts';
+import { Deployment, type RuntimeOptions } from '../../engine/runtime/run/deployment.ts';
 import { Memory, type MemorySetup } from './memory-connector.ts';
 import { type Draft, planOf } from './plans.ts';
 import { type Calls, openStubCell } from './stub-cell.ts';

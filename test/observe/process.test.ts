@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findProgram } from '../../cli/find-program.ts';
+import { findProgram } from '../../cli/doctor/find-program.ts';
 import { cliPath } from '../cli/command.ts';
 import { type AgentProcess, Continuum } from '../cluster/continuum.ts';
 import { guestComponent } from '../kit/guests.ts';

@@ -1,8 +1,8 @@
 /** A few kills of real processes while real sensor data flows, to each kind of sink; `npm run test:kills` does hundreds. */
 import { describe, expect, it } from 'vitest';
-import { SeededRandom } from '../../engine/nats/simulated/random.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { hasSharedData } from '../kit/shared-data.ts';
+import { SeededRandom } from '../simulation/nats/random.ts';
 import type { Kind } from './assault.ts';
 import { runCampaign } from './campaign.ts';
 import { type SinkKind, sinkMissing } from './sinks.ts';

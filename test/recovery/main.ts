@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { SeededRandom } from '../../engine/nats/simulated/random.ts';
+import { SeededRandom } from '../simulation/nats/random.ts';
 import { KINDS, type Kind } from './assault.ts';
 import { runCampaign, type Struck } from './campaign.ts';
 import { PHASES } from './phases.ts';

@@ -2,9 +2,9 @@
  * Where a simulated run takes place: the network, a log of what happens, what was violated, and faults that come and go at moments
  * that the seed decides.
  */
-import { SimulatedNetwork } from '../../engine/nats/simulated/network.ts';
-import type { Latency } from '../../engine/nats/simulated/pipe.ts';
-import type { SeededRandom } from '../../engine/nats/simulated/random.ts';
+import { SimulatedNetwork } from './nats/network.ts';
+import type { Latency } from './nats/pipe.ts';
+import type { SeededRandom } from './nats/random.ts';
 import type { FaultRecord, Outcome } from './scenario.ts';
 
 /** Lines kept of the log: the last ones tell most. */

@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { realPorts } from '../../../engine/ports.ts';
 import { mustHaveApp, type NatsOptions, withCluster } from '../../cluster/connect.ts';
-import type { Terminal } from '../../terminal.ts';
+import type { Terminal } from '../../output/terminal.ts';
 import { watch } from './cluster.ts';
 import { ASCII, BLOCKS } from './figures.ts';
 import { printFrame, printJson } from './once.ts';

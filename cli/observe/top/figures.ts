@@ -1,5 +1,5 @@
 /** Figures in as few characters as tell them apart. */
-import type { Ink } from '../../paint.ts';
+import type { Ink } from '../../output/paint.ts';
 import type { Cell } from './table.ts';
 
 /** 12345 -> `12.3k`; at most five characters up to a million of millions. */

@@ -1,6 +1,6 @@
 /** One frame: what a place shows, laid out for a size. */
-import type { RegionFigures } from '../../../engine/cluster/status.ts';
-import { plural } from '../../figures.ts';
+import type { RegionFigures } from '../../../engine/cluster/documents/status.ts';
+import { plural } from '../../output/figures.ts';
 import type { BarStyle } from './figures.ts';
 import { bytes, short, span } from './figures.ts';
 import { EMPTY, type Line, type Part, plain, spread } from './line.ts';

@@ -1,5 +1,5 @@
 /** Lines of a screen: text with inks, cut to a width. What others have written (names, errors) cannot reach the terminal as control codes. */
-import { type Ink, paint } from '../../paint.ts';
+import { type Ink, paint } from '../../output/paint.ts';
 
 export interface Part {
   readonly text: string;

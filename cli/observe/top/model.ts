@@ -1,5 +1,10 @@
 /** What is shown, worked out of what agents and documents say: one look at the cluster after the other, so that counts become rates. */
-import type { AgentStatus, ChannelFigures, FragmentFigures, NodeFigures } from '../../../engine/cluster/status.ts';
+import type {
+  AgentStatus,
+  ChannelFigures,
+  FragmentFigures,
+  NodeFigures,
+} from '../../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan } from '../../../engine/compile/fragment-plan.ts';
 import { type AppOverview, type Overview, stateOf } from '../../cluster/overview.ts';
 import { Deltas } from './deltas.ts';

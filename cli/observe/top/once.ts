@@ -1,7 +1,7 @@
 /** `top` without a terminal: one frame as text, or a line of JSON a second. */
 import type { Ports } from '../../../engine/ports.ts';
 import { appJson, overviewJson } from '../../cluster/status-json.ts';
-import type { Terminal } from '../../terminal.ts';
+import type { Terminal } from '../../output/terminal.ts';
 import type { Watched } from './cluster.ts';
 import type { BarStyle } from './figures.ts';
 import { frame } from './frame.ts';

@@ -1,5 +1,5 @@
 /** Tables that fit: columns which matter less go first, then the widest name is cut. */
-import type { Ink } from '../../paint.ts';
+import type { Ink } from '../../output/paint.ts';
 import { type Line, type Part, printable } from './line.ts';
 
 export interface Cell {

@@ -9,7 +9,7 @@ import { valueReader } from '../../batch/reader.ts';
 import type { Schema } from '../../batch/types.ts';
 import { internalError, userError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
-import type { CellImage, LogicalState } from '../../state/state.ts';
+import type { CellImage, LogicalState } from '../../state/checkpoint/state.ts';
 import type { CellState } from '../cell.ts';
 import { foreignModule } from '../compiled-state.ts';
 import { GROUP_FIELD, type KeyGroups, readState, sameLayout, writeState } from './component-rows.ts';

@@ -10,7 +10,7 @@ import type { CellPlan } from '../cell-plan.ts';
 import { AGGREGATE_STATE, stateMismatch, stateSchema } from './aggregate-state.ts';
 import { type GroupRow, type GroupSource, type KeyGroupRange, readGroups, writeGroups } from './group-rows.ts';
 
-/** A `LogicalState` (engine/state/state.ts) in all but name, since that lies a layer above. */
+/** A `LogicalState` (engine/state/checkpoint/state.ts) in all but name, since that lies a layer above. */
 export interface OperatorState {
   readonly operator: string;
   readonly kind: string;

@@ -3,7 +3,7 @@
  * they are. A fragment is called by a number that the main thread gives it; a call that is answered, by another.
  */
 import { CloudskinError, type Domain, type Problem } from '../../errors.ts';
-import type { FragmentReceipt } from '../../state/checkpoints.ts';
+import type { FragmentReceipt } from '../../state/checkpoint/checkpoints.ts';
 import type { FragmentStart, FragmentStatus } from '../fragment-handle.ts';
 
 /** To a worker. */

@@ -4,9 +4,9 @@ import { connectors } from '../../../connectors/registry.ts';
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import { fuse } from '../../compile/fuse.ts';
 import { realPorts } from '../../ports.ts';
-import { wholeFragment } from '../deployment.ts';
 import type { FragmentEvents, FragmentHandle } from '../fragment-handle.ts';
 import { planOrThrow, prepareText } from '../prepare.ts';
+import { wholeFragment } from '../run/deployment.ts';
 import { startThread } from './node-thread.ts';
 import { WorkerHost, type WorkerHostOptions } from './worker-host.ts';
 

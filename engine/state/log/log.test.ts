@@ -10,8 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOf, logContract, range, readAll } from '../../../test/contract/record-log.ts';
 import { temporaryDirectory } from '../../../test/kit/connectors.ts';
 import { canMountDisks, MOUNT_REASON, smallDisk } from '../../../test/kit/small-disk.ts';
-import type { RecordLog } from '../log.ts';
 import { type LogOptions, openLog } from './disk.ts';
+import type { RecordLog } from './log.ts';
 import { MemoryLog } from './memory.ts';
 import { HEADER, segmentName } from './segment.ts';
 

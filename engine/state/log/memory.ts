@@ -1,6 +1,6 @@
 /** A log in memory, for the simulation: it keeps to the contract of one on disk, and loses in `crash` what a disk would. */
 import { externalError } from '../../errors.ts';
-import type { LogLimits, LogReader, LogRecord, RecordLog } from '../log.ts';
+import type { LogLimits, LogReader, LogRecord, RecordLog } from './log.ts';
 import { RECORD } from './segment.ts';
 
 export class MemoryLog implements RecordLog {

@@ -1,8 +1,8 @@
 /** Reads a log's files one after the other, behind its writer. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { type CloudskinError, externalError } from '../../errors.ts';
-import type { LogReader, LogRecord } from '../log.ts';
-import { codeOf } from '../names.ts';
+import { codeOf } from '../blobs/names.ts';
+import type { LogReader, LogRecord } from './log.ts';
 import { corruptRecord, type Segment } from './segments.ts';
 import { SegmentWalk } from './walk.ts';
 

@@ -11,7 +11,7 @@
  */
 import { CloudskinError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
-import type { LogReader, RecordLog } from '../../state/log.ts';
+import type { LogReader, RecordLog } from '../../state/log/log.ts';
 import { recordSize, writeRecord } from '../protocol/records.ts';
 import type { Item } from '../transport.ts';
 import type { Kept, Told } from './messages.ts';

@@ -6,7 +6,7 @@
  */
 import type { Nats } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
-import type { LogLimits, RecordLog } from '../../state/log.ts';
+import type { LogLimits, RecordLog } from '../../state/log/log.ts';
 import { channelSubject } from '../nats.ts';
 import { NatsPace, NatsPort } from '../nats-port.ts';
 import { TIMING, type Timing } from '../protocol/datagram.ts';

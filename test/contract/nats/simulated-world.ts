@@ -1,9 +1,9 @@
 /** The simulation as the world of test/contract/nats: its clock turns by itself as long as the test lives. */
 import type { Nats } from '../../../engine/nats/nats.ts';
-import { SimulatedNetwork } from '../../../engine/nats/simulated/network.ts';
-import { EPOCH } from '../../../engine/nats/simulated/node.ts';
-import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
-import type { Disk, Fate } from '../../../engine/nats/simulated/server-streams.ts';
+import { SimulatedNetwork } from '../../simulation/nats/network.ts';
+import { EPOCH } from '../../simulation/nats/node.ts';
+import type { SimulatedServer } from '../../simulation/nats/server.ts';
+import type { Disk, Fate } from '../../simulation/nats/server-streams.ts';
 import type { NatsWorld, NatsWorldMaker } from './world.ts';
 
 /** Milliseconds that a server takes to start again. */

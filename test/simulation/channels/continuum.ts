@@ -1,6 +1,6 @@
 /** Two servers with a link between them, two processes behind each, and channels from process to process. */
-import type { Link } from '../../../engine/nats/simulated/link.ts';
-import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
+import type { Link } from '../nats/link.ts';
+import type { SimulatedServer } from '../nats/server.ts';
 import type { Stage } from '../stage.ts';
 import { Lane, type Process } from './lane.ts';
 import { plantChannels } from './plants.ts';

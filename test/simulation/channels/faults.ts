@@ -1,5 +1,5 @@
 /** What can happen to channels: faults of connections, links, servers and processes, and replacements of ends. */
-import type { Latency } from '../../../engine/nats/simulated/pipe.ts';
+import type { Latency } from '../nats/pipe.ts';
 import type { FaultKind } from '../stage.ts';
 import type { Continuum } from './continuum.ts';
 

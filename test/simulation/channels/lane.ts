@@ -3,10 +3,10 @@
  * both at once at a new epoch of the sender. What has been replaced may live on for a while, as a zombie does.
  */
 import type { Nats } from '../../../engine/nats/nats.ts';
-import type { SimulatedNode } from '../../../engine/nats/simulated/node.ts';
-import type { SeededRandom } from '../../../engine/nats/simulated/random.ts';
 import { NatsTransport } from '../../../engine/transport/nats.ts';
 import type { ChannelEvents, Receiver, Sender } from '../../../engine/transport/transport.ts';
+import type { SimulatedNode } from '../nats/node.ts';
+import type { SeededRandom } from '../nats/random.ts';
 import type { Stage } from '../stage.ts';
 import { Ledger } from './ledger.ts';
 

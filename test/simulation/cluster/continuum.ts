@@ -1,9 +1,9 @@
 /** Two servers with a link, two agents in the cloud and one at each of two sites of the edge, and the app deployed on them. */
 import { ClusterClient } from '../../../engine/cluster/client.ts';
-import type { RegionPhase } from '../../../engine/cluster/status.ts';
-import type { Link } from '../../../engine/nats/simulated/link.ts';
-import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
-import type { Disk } from '../../../engine/nats/simulated/server-streams.ts';
+import type { RegionPhase } from '../../../engine/cluster/documents/status.ts';
+import type { Link } from '../nats/link.ts';
+import type { SimulatedServer } from '../nats/server.ts';
+import type { Disk } from '../nats/server-streams.ts';
 import type { Stage } from '../stage.ts';
 import { appPlan, batchesOf, expectedRows, textOf, type Variant } from './app.ts';
 import { Machine } from './machine.ts';

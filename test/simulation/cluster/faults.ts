@@ -1,5 +1,5 @@
 /** What can happen to a cluster: to its agents, servers, link, connections, disks and clocks. */
-import type { Latency } from '../../../engine/nats/simulated/pipe.ts';
+import type { Latency } from '../nats/pipe.ts';
 import type { FaultKind } from '../stage.ts';
 import type { ClusterContinuum } from './continuum.ts';
 import type { Machine } from './machine.ts';

@@ -5,16 +5,16 @@ import type { Connector } from '../../../engine/graph/connector.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { remade } from '../../../engine/nats/remade.ts';
 import type { Ports } from '../../../engine/ports.ts';
+import { neededFragments } from '../../../engine/runtime/checkpoint/needed-fragments.ts';
 import type { FragmentHost, FragmentStart } from '../../../engine/runtime/fragment-handle.ts';
-import { neededFragments } from '../../../engine/runtime/needed.ts';
-import { type FragmentStore, ThreadHost } from '../../../engine/runtime/thread-host.ts';
-import type { BlobStore } from '../../../engine/state/blobs.ts';
-import { type CheckpointStore, openCheckpoints } from '../../../engine/state/checkpoint-store.ts';
-import type { FragmentSaver } from '../../../engine/state/checkpoints.ts';
-import { objectsStore } from '../../../engine/state/objects.ts';
-import { createSaver } from '../../../engine/state/saver.ts';
-import type { FragmentSnapshot } from '../../../engine/state/state.ts';
-import { teeStore } from '../../../engine/state/tee.ts';
+import { type FragmentStore, ThreadHost } from '../../../engine/runtime/run/thread-host.ts';
+import type { BlobStore } from '../../../engine/state/blobs/blobs.ts';
+import { objectsStore } from '../../../engine/state/blobs/objects.ts';
+import { teeStore } from '../../../engine/state/blobs/tee.ts';
+import { type CheckpointStore, openCheckpoints } from '../../../engine/state/checkpoint/checkpoint-store.ts';
+import type { FragmentSaver } from '../../../engine/state/checkpoint/checkpoints.ts';
+import { createSaver } from '../../../engine/state/checkpoint/saver.ts';
+import type { FragmentSnapshot } from '../../../engine/state/checkpoint/state.ts';
 import { NatsTransport } from '../../../engine/transport/nats.ts';
 import { ThreadTransport } from '../../../engine/transport/thread.ts';
 import type { Transport } from '../../../engine/transport/transport.ts';
@@ -40,7 +40,7 @@ interface App {
   readonly app: string;
 }
 
-/** As cli/cluster/stores.ts: on the agent's own disk and in the object store on the region's side. */
+/** As cli/cluster/agent/stores.ts: on the agent's own disk and in the object store on the region's side. */
 export async function stateStore(options: FragmentsOptions, app: App, domain: string | undefined): Promise<BlobStore> {
   return options.seams.store(teeStore([options.disk, await sharedStore(options, app, domain)]));
 }

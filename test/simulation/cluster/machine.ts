@@ -1,15 +1,15 @@
 /** A machine with an agent on it: the process is killed and started again, the disk stays. */
 import { Agent } from '../../../engine/cluster/agent.ts';
-import { placement } from '../../../engine/cluster/place.ts';
-import type { RegionName } from '../../../engine/cluster/region-context.ts';
+import { placement } from '../../../engine/cluster/coordinator/placement.ts';
+import type { RegionName } from '../../../engine/cluster/region/context.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
-import type { SimulatedNode } from '../../../engine/nats/simulated/node.ts';
-import type { SimulatedServer } from '../../../engine/nats/simulated/server.ts';
-import type { CheckpointStore } from '../../../engine/state/checkpoint-store.ts';
-import { openCheckpoints } from '../../../engine/state/checkpoint-store.ts';
-import { tidyCopies } from '../../../engine/state/copies.ts';
-import { deleteRegion } from '../../../engine/state/layout.ts';
+import type { CheckpointStore } from '../../../engine/state/checkpoint/checkpoint-store.ts';
+import { openCheckpoints } from '../../../engine/state/checkpoint/checkpoint-store.ts';
+import { tidyCopies } from '../../../engine/state/checkpoint/copies.ts';
+import { deleteRegion } from '../../../engine/state/checkpoint/layout.ts';
 import { SimulatedDisk } from '../disk/disk.ts';
+import type { SimulatedNode } from '../nats/node.ts';
+import type { SimulatedServer } from '../nats/server.ts';
 import type { Stage } from '../stage.ts';
 import { type FragmentsOptions, SimulatedFragments, sharedStore, stateStore } from './fragments.ts';
 import { type Outside, outsideConnector } from './outside.ts';

@@ -7,8 +7,8 @@ import type { Batch } from '../../../engine/batch/batch.ts';
 import { internalError } from '../../../engine/errors.ts';
 import type { Connector, Prepared, Sink, SinkContext, Source, SourceContext } from '../../../engine/graph/connector.ts';
 import { type Json, parseValue, stringifyValue } from '../../../engine/json.ts';
-import type { SimulatedNode } from '../../../engine/nats/simulated/node.ts';
 import { rowsOf } from '../../kit/tables.ts';
+import type { SimulatedNode } from '../nats/node.ts';
 
 export interface OutsideOptions {
   batches(source: string): readonly Batch[];

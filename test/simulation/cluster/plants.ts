@@ -10,10 +10,15 @@ import type {
   FragmentHost,
   FragmentStart,
 } from '../../../engine/runtime/fragment-handle.ts';
-import type { BlobStore } from '../../../engine/state/blobs.ts';
-import type { CheckpointStore } from '../../../engine/state/checkpoint-store.ts';
-import type { FragmentSaver } from '../../../engine/state/checkpoints.ts';
-import type { CellSnapshot, PartitionState, SinkSnapshot, SourceState } from '../../../engine/state/state.ts';
+import type { BlobStore } from '../../../engine/state/blobs/blobs.ts';
+import type { CheckpointStore } from '../../../engine/state/checkpoint/checkpoint-store.ts';
+import type { FragmentSaver } from '../../../engine/state/checkpoint/checkpoints.ts';
+import type {
+  CellSnapshot,
+  PartitionState,
+  SinkSnapshot,
+  SourceState,
+} from '../../../engine/state/checkpoint/state.ts';
 import type { Item, Receiver, Transport } from '../../../engine/transport/transport.ts';
 import type { Plant } from '../scenario.ts';
 import type { Seams } from './fragments.ts';

@@ -1,7 +1,7 @@
 /** The simulated disk is a blob store like any other, and does what a disk may do to what is on it. */
 import { describe, expect, it } from 'vitest';
-import { SimulatedNetwork } from '../../../engine/nats/simulated/network.ts';
 import { blobContract } from '../../contract/blobs.ts';
+import { SimulatedNetwork } from '../nats/network.ts';
 import { SimulatedDisk } from './disk.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -2,10 +2,11 @@
  * The disk of a simulated process: blobs that outlive it. A put takes a while and is there as a whole or not at all when the process is killed meanwhile;
  * the disk may be full, have bytes turned over, or be put back to what it was.
  */
-import type { SimulatedNode } from '../../../engine/nats/simulated/node.ts';
-import type { SeededRandom } from '../../../engine/nats/simulated/random.ts';
-import type { BlobStore } from '../../../engine/state/blobs.ts';
-import { checkName, readFailed, writeFailed } from '../../../engine/state/names.ts';
+
+import type { BlobStore } from '../../../engine/state/blobs/blobs.ts';
+import { checkName, readFailed, writeFailed } from '../../../engine/state/blobs/names.ts';
+import type { SimulatedNode } from '../nats/node.ts';
+import type { SeededRandom } from '../nats/random.ts';
 
 export type DiskImage = ReadonlyMap<string, Uint8Array>;
 

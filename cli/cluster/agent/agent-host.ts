@@ -1,0 +1,60 @@
+/** What an agent hands its fragments to, and what it leads regions with. */
+import type { AgentOptions } from '../../../engine/cluster/agent.ts';
+import type { Log } from '../../../engine/cluster/process/log.ts';
+import type { Span } from '../../../engine/metrics/trace.ts';
+import type { Nats } from '../../../engine/nats/nats.ts';
+import { openCheckpoints } from '../../../engine/state/checkpoint/checkpoint-store.ts';
+import { tidyCopies } from '../../../engine/state/checkpoint/copies.ts';
+import { deleteRegion } from '../../../engine/state/checkpoint/layout.ts';
+import { durableStream } from '../../../engine/transport/durable/transport.ts';
+import { Stores } from './stores.ts';
+import { WorkerPool } from './worker-pool.ts';
+import type { WorkerSetup } from './worker-setup.ts';
+
+export interface AgentHostOptions {
+  readonly nats: Nats;
+  readonly workers: number;
+  readonly setup: WorkerSetup;
+  readonly log: Log;
+  readonly emit?: (span: Span) => void;
+}
+
+export type AgentHost = Pick<AgentOptions, 'host' | 'checkpoints' | 'dropState' | 'copies'>;
+
+export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHostOptions): Promise<AgentHost> {
+  const stores = await Stores.open(nats, setup.directory, setup.keyFile);
+  return {
+    host: new WorkerPool(workers, setup, log, emit),
+    checkpoints: async (region, domain, keep, known) => {
+      const onProblem = (error: Error): void => {
+        log('warn', `old checkpoints were not deleted: ${error.message}`, { ...region, code: 'state.forget' });
+      };
+      const store = await stores.of(region, domain);
+      return openCheckpoints({ ...region, keep, store, onProblem, ...(known === undefined ? {} : { known }) });
+    },
+    dropState: async (region, domain) => {
+      await deleteRegion(await stores.of(region, domain), region);
+      await dropChannels(nats, stores, region, domain);
+    },
+    copies: {
+      tidy: (region, domain, keep) => tidyCopies(region, stores.own, () => stores.shared(region, domain), keep),
+      drop: (region) => deleteRegion(stores.own, region),
+    },
+  };
+}
+
+/** What durable channels have kept here, and their streams from wherever they were. */
+async function dropChannels(
+  nats: Nats,
+  stores: Stores,
+  app: { readonly namespace: string; readonly app: string },
+  domain: string | undefined,
+): Promise<void> {
+  const { namespace, app: name } = app;
+  for (const channel of await stores.channels(app)) {
+    const stream = durableStream({ namespace, app: name, channel });
+    await nats.jetstream().deleteStream(stream);
+    if (domain !== undefined && domain !== nats.info.domain) await nats.jetstream(domain).deleteStream(stream);
+    await stores.dropChannel({ namespace, app: name, channel });
+  }
+}

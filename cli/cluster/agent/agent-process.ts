@@ -1,0 +1,118 @@
+/** The process behind `cloudskin agent`: connects, runs until it is told to stop, and is gone within five seconds then. */
+import { resolve } from 'node:path';
+import process from 'node:process';
+import { Agent } from '../../../engine/cluster/agent.ts';
+import type { Log } from '../../../engine/cluster/process/log.ts';
+import { checkPublicKey } from '../../../engine/cluster/security/trust.ts';
+import { CloudskinError } from '../../../engine/errors.ts';
+import { connectNats } from '../../../engine/nats/client.ts';
+import type { Nats } from '../../../engine/nats/nats.ts';
+import { claimsOf, readCredentials } from '../../../engine/nats/nats-js/credentials.ts';
+import { realPorts } from '../../../engine/ports.ts';
+import { openDirectory } from '../../../engine/state/blobs/directory.ts';
+import { expiryOf, logTroubles } from '../../auth/troubles.ts';
+import { observeAgent } from '../../observe/agent-observing.ts';
+import { credentials, natsUrl } from '../connect.ts';
+import { openAgentHost } from './agent-host.ts';
+import { agentLog } from './agent-log.ts';
+import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-options.ts';
+import { openDataDirectory } from './data-directory.ts';
+
+/** Milliseconds between attempts to reach a server that is not there yet. */
+const RETRY = 1_000;
+
+/** Resolves to the exit status, when the agent has stopped. */
+export async function runAgent(flags: AgentFlags, version: string): Promise<number> {
+  const site = checkName('site', flags.site);
+  if (flags.name !== undefined) checkName('name', flags.name);
+  const workers = workersOf(flags.workers);
+  const replicas = replicasOf(flags.replicas);
+  const trusted = flags.trust.map(checkPublicKey);
+  const keyFile = flags.keyFile === undefined ? {} : { keyFile: resolve(flags.keyFile) };
+  const data = openDataDirectory(site, flags.data, flags.name);
+  const log = agentLog(flags.logLevel, { site, agent: data.agent });
+  const observing = await observeAgent(flags, { site, agent: data.agent }, version, log);
+  const { every: traceEvery, emit } = observing.traces ?? {};
+  const stopping = untilSignal(log);
+  const nats = await connect(flags, `agent ${site}/${data.agent}`, log, stopping.signal);
+  if (nats === undefined) {
+    await observing.close();
+    return 0;
+  }
+  const access = credentials(flags);
+  const troubles = logTroubles(nats, access.credentials, realPorts, log);
+  const expiry = await expiryOf(access.credentials, realPorts.now());
+  if (expiry !== undefined) log('warn', expiry, { code: 'nats.credentials' });
+  const disk = await openDirectory(`${data.path}/disk`);
+  const servers = natsUrl(flags).split(',');
+  const setup = {
+    servers,
+    name: `agent ${site}/${data.agent}`,
+    directory: data.path,
+    access,
+    ...keyFile,
+    ...(traceEvery === undefined ? {} : { traceEvery }),
+  };
+  const host = await openAgentHost({ nats, workers, setup, log, ...(emit === undefined ? {} : { emit }) });
+  const agent = await Agent.start({
+    ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
+    ...{ disk, log, ...host },
+    ...replicas,
+    ...(await permittedApps(flags)),
+    ...(trusted.length === 0 ? {} : { trusted }),
+  });
+  observing.watch(agent, () => nats.connected);
+  const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
+  await Promise.race([stopping.promise, closed]);
+  await agent.stop();
+  await host.host.close();
+  await observing.close();
+  troubles.close();
+  await nats.close(500);
+  data.release();
+  return 0;
+}
+
+interface Stopping {
+  readonly promise: Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** The first signal asks, the second one does not wait. */
+function untilSignal(log: Log): Stopping {
+  const abort = new AbortController();
+  const promise = new Promise<void>((resolve) => {
+    const asked = (name: NodeJS.Signals): void => {
+      if (abort.signal.aborted) process.exit(1);
+      log('info', `${name}: stops`);
+      abort.abort();
+      resolve();
+    };
+    process.on('SIGTERM', asked);
+    process.on('SIGINT', asked);
+  });
+  return { promise, signal: abort.signal };
+}
+
+/** The apps that the credentials name, where they name any: permission to read of others is not given. */
+async function permittedApps(flags: AgentFlags): Promise<{ readonly apps?: readonly string[] }> {
+  const { credentials: given } = credentials(flags);
+  const tags = given === undefined ? [] : (claimsOf(await readCredentials(given))?.tags ?? []);
+  if (!tags.includes('apps')) return {};
+  return { apps: tags.filter((tag) => tag.startsWith('app:')).map((tag) => tag.slice('app:'.length)) };
+}
+
+/** Waits for a server that is not there yet; undefined where the process is told to stop first. */
+async function connect(flags: AgentFlags, name: string, log: Log, signal: AbortSignal): Promise<Nats | undefined> {
+  const servers = natsUrl(flags).split(',');
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    try {
+      return await connectNats({ servers, name, ...credentials(flags) });
+    } catch (error) {
+      if (!(error instanceof CloudskinError) || !error.retry) throw error;
+      if (attempt === 1) log('warn', `waits for a NATS server: ${error.message}`, { code: error.code });
+      await new Promise<void>((resolve) => realPorts.after(RETRY, resolve));
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,114 @@
+/**
+ * Where an agent keeps state: checkpoints on its own disk and in the object store on the region's side of NATS, encrypted where there is a key;
+ * journals of sources on its own disk. Each thread opens its own.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stateBucket } from '../../../engine/cluster/documents/names.ts';
+import { CloudskinError, userError } from '../../../engine/errors.ts';
+import type { Nats } from '../../../engine/nats/nats.ts';
+import { remade } from '../../../engine/nats/remade.ts';
+import type { BlobStore } from '../../../engine/state/blobs/blobs.ts';
+import { openDirectory } from '../../../engine/state/blobs/directory.ts';
+import { encryptedStore, parseKey } from '../../../engine/state/blobs/encrypted.ts';
+import { objectsStore } from '../../../engine/state/blobs/objects.ts';
+import { teeStore } from '../../../engine/state/blobs/tee.ts';
+import { openLog } from '../../../engine/state/log/disk.ts';
+import type { LogLimits, RecordLog } from '../../../engine/state/log/log.ts';
+import type { ChannelAddress } from '../../../engine/transport/transport.ts';
+
+interface App {
+  readonly namespace: string;
+  readonly app: string;
+}
+
+/** Bytes that a journal may hold; then its source waits for a checkpoint. */
+const JOURNAL_BYTES = 256 * 1_048_576;
+
+export class Stores {
+  readonly #nats: Nats;
+  readonly #directory: string;
+  readonly #disk: BlobStore;
+  readonly #key: Uint8Array | undefined;
+
+  private constructor(nats: Nats, directory: string, disk: BlobStore, key: Uint8Array | undefined) {
+    this.#nats = nats;
+    this.#directory = directory;
+    this.#disk = disk;
+    this.#key = key;
+  }
+
+  /** `directory`: the agent's own. Throws `state.key` where the key file cannot be used. */
+  static async open(nats: Nats, directory: string, keyFile: string | undefined): Promise<Stores> {
+    const key = keyFile === undefined ? undefined : await readKey(keyFile);
+    return new Stores(nats, directory, await openDirectory(join(directory, 'checkpoints')), key);
+  }
+
+  /** Of an app; `domain` is the JetStream domain, absent for that of the agent's own server. */
+  async of(app: App, domain: string | undefined): Promise<BlobStore> {
+    return this.#sealed(teeStore([this.#disk, await this.#objects(app, domain)]));
+  }
+
+  /** The agent's own copies. */
+  get own(): BlobStore {
+    return this.#sealed(this.#disk);
+  }
+
+  /** What all agents share. */
+  async shared(app: App, domain: string | undefined): Promise<BlobStore> {
+    return this.#sealed(await this.#objects(app, domain));
+  }
+
+  #sealed(plain: BlobStore): BlobStore {
+    return this.#key === undefined ? plain : encryptedStore(plain, this.#key);
+  }
+
+  async #objects(app: App, domain: string | undefined): Promise<BlobStore> {
+    const own = domain === undefined || domain === this.#nats.info.domain;
+    const jetstream = own ? this.#nats.jetstream() : this.#nats.jetstream(domain);
+    const bucket = stateBucket(app);
+    return objectsStore(await remade(() => jetstream.objects(bucket)), bucket);
+  }
+
+  /** Of the near side of a durable channel; `known` as in engine/state/log/log.ts. */
+  channelLog(address: ChannelAddress, limits: LogLimits, known: number): Promise<RecordLog> {
+    return openLog({ directory: this.#channelDirectory(address), ...limits, known });
+  }
+
+  /** The durable channels of an app that have a log here. */
+  async channels({ namespace, app }: App): Promise<readonly string[]> {
+    try {
+      return await readdir(join(this.#directory, 'durable', namespace, app));
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  async dropChannel(address: ChannelAddress): Promise<void> {
+    await rm(this.#channelDirectory(address), { recursive: true, force: true });
+  }
+
+  #channelDirectory({ namespace, app, channel }: ChannelAddress): string {
+    return join(this.#directory, 'durable', namespace, app, channel);
+  }
+
+  /** Of one partition of a source that cannot replay. */
+  journal({ namespace, app }: App, source: string, partition: string): Promise<RecordLog> {
+    // A partition may be called anything.
+    const name = createHash('sha256').update(partition).digest('hex').slice(0, 16);
+    const directory = join(this.#directory, 'journals', namespace, app, source, name);
+    return openLog({ directory, maxBytes: JOURNAL_BYTES });
+  }
+}
+
+async function readKey(path: string): Promise<Uint8Array> {
+  try {
+    return parseKey(await readFile(path), path);
+  } catch (error) {
+    if (error instanceof CloudskinError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw userError('state.key', `the key file cannot be read: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,66 @@
+/** The stores of `run --state`: checkpoints, encrypted where there is a key, and journals. Each thread opens its own. */
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { externalError } from '../../engine/errors.ts';
+import { realPorts } from '../../engine/ports.ts';
+import { snapshotsFor } from '../../engine/runtime/checkpoint/restore.ts';
+import type { FragmentStart } from '../../engine/runtime/fragment-handle.ts';
+import type { FragmentStore } from '../../engine/runtime/run/thread-host.ts';
+import { openDirectory } from '../../engine/state/blobs/directory.ts';
+import { encryptedStore } from '../../engine/state/blobs/encrypted.ts';
+import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
+import type { Checkpoints } from '../../engine/state/checkpoint/checkpoints.ts';
+import type { RegionName } from '../../engine/state/checkpoint/layout.ts';
+import { createSaver } from '../../engine/state/checkpoint/saver.ts';
+import { openLog } from '../../engine/state/log/disk.ts';
+
+export interface StoreOptions {
+  /** Absolute. */
+  readonly directory: string;
+  readonly key: Uint8Array | undefined;
+  readonly region: RegionName;
+  /** Complete checkpoints that are kept. */
+  readonly keep: number;
+}
+
+export interface Stores {
+  readonly checkpoints: Checkpoints;
+  readonly storeOf: (start: FragmentStart) => FragmentStore;
+}
+
+/** Bytes that a journal may hold; then its source waits for a checkpoint. */
+const JOURNAL_BYTES = 256 * 1_048_576;
+
+/** Makes the directory where it is missing. */
+export async function openStores({ directory, key, region, keep }: StoreOptions): Promise<Stores> {
+  const plain = await openDirectory(join(directory, 'checkpoints'));
+  const store = key === undefined ? plain : encryptedStore(plain, key);
+  const checkpoints = openCheckpoints({ ...region, store, keep });
+  const storeOf = (start: FragmentStart): FragmentStore => ({
+    saver: createSaver({ ...region, store, ports: realPorts }),
+    journal: (source, partition) => {
+      // A partition may be called anything.
+      const name = createHash('sha256').update(partition).digest('hex').slice(0, 16);
+      return openLog({ directory: join(journalsOf(directory, region), source, name), maxBytes: JOURNAL_BYTES });
+    },
+    load: async (id) => {
+      const { manifest } = await checkpoints.newest(id);
+      if (manifest?.id !== id) throw externalError('state.no-checkpoint', `there is no sound checkpoint ${id}`);
+      const names = manifest.fragments.map(({ fragment }) => fragment);
+      return await snapshotsFor(start.plan, names, (name) => checkpoints.load(manifest, name));
+    },
+  });
+  return { checkpoints, storeOf };
+}
+
+/** Forgets all of the app. */
+export async function forgetAll({ directory, region }: StoreOptions): Promise<void> {
+  const plain = await openDirectory(join(directory, 'checkpoints'));
+  for (const name of await plain.list(`${region.namespace}/${region.app}/`)) await plain.delete(name);
+  await rm(journalsOf(directory, region), { recursive: true, force: true });
+}
+
+function journalsOf(directory: string, { namespace, app }: RegionName): string {
+  return join(directory, 'journals', namespace, app);
+}

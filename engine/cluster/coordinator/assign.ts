@@ -1,0 +1,190 @@
+/** What the coordinator makes of an app document, an assignment and the agents there are. Pure; writing it down is `coordinator.ts`'s. */
+import type { DistributedPlan, FragmentPlan, Host } from '../../compile/fragment-plan.ts';
+import { CloudskinError } from '../../errors.ts';
+import { placementOf } from '../../graph/placement.ts';
+import type { LogicalPlan } from '../../graph/plan.ts';
+import {
+  type AgentName,
+  type AppDocument,
+  type AssignmentDocument,
+  type CheckpointPolicy,
+  type LeftBehind,
+  type RegionAssignment,
+  sameAgent,
+  type Trouble,
+  versioned,
+  versionOf,
+} from '../documents/documents.ts';
+import { type Ancestry, lineageOf } from './lineage.ts';
+import type { AgentView } from './placement.ts';
+
+/** Taken where the graph says nothing. */
+const CHECKPOINT: CheckpointPolicy = { every: 10_000, keep: 3 };
+
+export function checkpointPolicy({ checkpoint }: LogicalPlan): CheckpointPolicy {
+  if (checkpoint === undefined) return CHECKPOINT;
+  return { every: Math.max(1, Math.round(Number(checkpoint.every) / 1_000)), keep: checkpoint.keep ?? CHECKPOINT.keep };
+}
+
+/** An assignment that nothing has been given to anybody by. */
+export function emptyAssignment({ namespace, app }: AppDocument): AssignmentDocument {
+  return {
+    ...versioned,
+    ...{ namespace, app, revision: 0, deployed: 0, wanted: 'stopped', term: 0, plan: '', distributed: '' },
+    ...{ checkpoint: CHECKPOINT, regions: {}, fragments: {}, agents: [], nodes: {}, troubles: [] },
+  };
+}
+
+/** The app document's wish, where only that has changed. */
+export function withWish(assignment: AssignmentDocument, app: AppDocument, term: number): AssignmentDocument {
+  const { drain: _, ...rest } = assignment;
+  const drain = app.drain === undefined ? {} : { drain: app.drain };
+  const asked = app.asked === undefined ? {} : { asked: app.asked };
+  return { ...rest, revision: app.revision, wanted: app.wanted, ...drain, ...asked, term };
+}
+
+/** What an assignment says of the app document that it was made of; for a server that has lost the document and not the assignment. */
+export function appOf(assignment: AssignmentDocument, known: AppDocument | undefined, now: number): AppDocument {
+  const { namespace, app, revision, deployed, wanted, plan, drain, restore, fresh, asked } = assignment;
+  return {
+    ...(known ?? { ...versioned, parameters: [] }),
+    ...{ namespace, app, revision, deployed, wanted, plan, changed: now },
+    ...(drain === undefined ? {} : { drain }),
+    ...(restore === undefined ? {} : { restore }),
+    ...(fresh === undefined ? {} : { fresh }),
+    ...(asked === undefined ? {} : { asked }),
+  };
+}
+
+export interface Planned {
+  readonly app: AppDocument;
+  readonly plan: LogicalPlan;
+  readonly distributed: DistributedPlan;
+  readonly digest: string;
+  readonly nodes: ReadonlyMap<string, readonly Host[]>;
+  /** Those that it may have been given to. */
+  readonly agents: readonly AgentView[];
+  readonly epoch: number;
+  /** Every region gets the new epoch. */
+  readonly anew: boolean;
+  readonly term: number;
+  readonly before: AssignmentDocument;
+  /** What has to stay where it is though its site is to be left. */
+  readonly left: readonly LeftBehind[];
+  readonly ancestry: Ancestry;
+  /** Where a region's record and checkpoints are to be. `shared`: not on a site's own side, which may be lost. */
+  readonly domainOf: (leader: AgentName, sites: ReadonlySet<string>, shared: boolean) => string | undefined;
+  readonly isAlive: (agent: AgentName) => boolean;
+}
+
+/** The assignment of a plan that was placed: regions whose fragments stay as they are keep their epoch, unless it is a new deployment. */
+export function assignmentOf(planned: Planned): AssignmentDocument {
+  const { app, plan, distributed, digest, nodes, term, before, agents } = planned;
+  const fragments = Object.fromEntries(
+    distributed.fragments.map(({ name, region, host }) => [name, { region, host: hostOf(host) }]),
+  );
+  const { drain, restore, fresh, asked } = app;
+  const { left: _, drain: __, restore: ___, fresh: ____, ...known } = before;
+  const regions = regionsOf(planned);
+  return {
+    ...known,
+    ...versionOf(Object.values(regions).some(({ since, from }) => since !== undefined || from !== undefined)),
+    ...{ namespace: app.namespace, app: app.app, revision: app.revision, deployed: app.deployed, wanted: app.wanted },
+    ...(drain === undefined ? {} : { drain }),
+    ...(restore === undefined ? {} : { restore }),
+    ...(fresh === undefined ? {} : { fresh }),
+    ...(asked === undefined ? {} : { asked }),
+    ...{ term, plan: app.plan, distributed: digest, checkpoint: checkpointPolicy(plan), fragments, troubles: [] },
+    regions,
+    ...(planned.left.length === 0 ? {} : { left: planned.left }),
+    agents: agents.filter((agent) => distributed.fragments.some(({ host }) => sameAgent(host, agent))),
+    nodes: Object.fromEntries([...nodes].map(([node, hosts]) => [node, hosts.map(hostOf)])),
+  };
+}
+
+function regionsOf(planned: Planned): Readonly<Record<string, RegionAssignment>> {
+  const { app, distributed, before, anew } = planned;
+  const names = new Set(distributed.fragments.map(({ region }) => region));
+  const regions: Record<string, RegionAssignment> = {};
+  for (const name of names) {
+    const members = distributed.fragments.filter(({ region }) => region === name);
+    const known = before.regions[name];
+    const same = known !== undefined && !anew && before.deployed === app.deployed && sameHosts(name, planned);
+    regions[name] = same ? known : newRegion(name, members, planned);
+  }
+  return regions;
+}
+
+function newRegion(name: string, members: readonly FragmentPlan[], planned: Planned): RegionAssignment {
+  const { plan, before, domainOf, isAlive, epoch, ancestry } = planned;
+  const hosts = members.map(({ host }) => host);
+  const [first] = hosts;
+  if (first === undefined) throw new TypeError('a region has fragments');
+  const leader = { site: first.site, agent: first.agent };
+  const domain = domainOf(leader, new Set(hosts.map(({ site }) => site)), members.some(mayBeRebuilt(plan)));
+  const lineage = lineageOf(name, domain, members, ancestry);
+  const formers = [name, ...(lineage.from ?? []).map(({ region }) => region)].flatMap(
+    (one) => before.regions[one] ?? [],
+  );
+  const runs = Object.values(before.fragments).map(({ host }) => host);
+  const handover = formers.length > 0 && formers.every((one) => isAlive(one.leader)) && runs.every(isAlive);
+  return { epoch, leader, handover, ...(domain === undefined ? {} : { domain }), ...lineage };
+}
+
+function mayBeRebuilt({ placement }: LogicalPlan): (fragment: FragmentPlan) => boolean {
+  const says = (name: string): boolean => placementOf(name.split('/')[0] ?? name, placement)?.rebuild === true;
+  return ({ sources, cells, sinks }) =>
+    [...sources, ...cells.flatMap(({ operators }) => operators), ...sinks].some(({ name }) => says(name));
+}
+
+function sameHosts(region: string, { distributed, before }: Planned): boolean {
+  const members = distributed.fragments.filter((fragment) => fragment.region === region);
+  const former = Object.values(before.fragments).filter((fragment) => fragment.region === region);
+  return (
+    members.length === former.length &&
+    members.every(({ name, host }) => {
+      const known = before.fragments[name];
+      return known !== undefined && sameAgent(known.host, host) && known.host.worker === host.worker;
+    })
+  );
+}
+
+function hostOf({ site, agent, worker }: Host): Host {
+  return { site, agent, worker };
+}
+
+/** Hosts with lost agents replaced by others of the same site, those with the fewest workers in use first; undefined where nothing can be. */
+export function replaceLost(
+  nodes: Readonly<Record<string, readonly Host[]>>,
+  isLost: (agent: AgentName) => boolean,
+  others: (site: string) => readonly { readonly agent: string; readonly workers: number }[],
+): ReadonlyMap<string, readonly Host[]> | undefined {
+  let replaced = 0;
+  const next = new Map<string, readonly Host[]>();
+  for (const [node, hosts] of Object.entries(nodes)) {
+    next.set(
+      node,
+      hosts.map((host, partition) => {
+        const candidates = isLost(host) ? others(host.site) : [];
+        const chosen = candidates[partition % Math.max(1, candidates.length)];
+        if (chosen === undefined) return host;
+        replaced += 1;
+        return { site: host.site, agent: chosen.agent, worker: host.worker % Math.max(1, chosen.workers) };
+      }),
+    );
+  }
+  return replaced === 0 ? undefined : next;
+}
+
+export function troublesOf(error: unknown): readonly Trouble[] {
+  if (!(error instanceof CloudskinError)) {
+    return [{ code: 'internal.unexpected', message: error instanceof Error ? error.message : String(error) }];
+  }
+  const { code, message, hint, problems } = error;
+  if (problems.length === 0) return [{ code, message, ...(hint === undefined ? {} : { hint }) }];
+  return problems.map((problem) => ({
+    code: problem.code,
+    message: problem.message,
+    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+  }));
+}

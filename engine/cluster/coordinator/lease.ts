@@ -1,0 +1,85 @@
+/**
+ * The coordinator's lease: a key that the leader renews and that others take over when they have seen it unchanged for too long, each by
+ * its own monotonic clock. A leader that was stopped knows by its clock that it leads no more; what it had sent before is fenced by the
+ * revisions of what it would change, because a new leader writes every assignment anew first.
+ */
+import type { KeyValue } from '../../nats/nats.ts';
+import type { Ports } from '../../ports.ts';
+import { type AgentName, encodeDocument, type LeaseDocument, versioned } from '../documents/documents.ts';
+import { LEASE_KEY } from '../documents/names.ts';
+import { isWrongRevision } from '../memory/region-records.ts';
+
+/** Milliseconds. A holder stops believing before anybody else may begin to. */
+const RENEW = 1_000;
+const BELIEVED = 2_500;
+const EXPIRES = 3_000;
+export const TEND = 500;
+
+export class Lease {
+  readonly #ports: Ports;
+  readonly #documents: () => Promise<KeyValue>;
+  readonly #holder: AgentName & { readonly incarnation: string };
+  #revision = 0;
+  #renewed = Number.NEGATIVE_INFINITY;
+  #seen: { readonly revision: number; readonly since: number } | undefined;
+  #holding = false;
+  #term = 0;
+
+  constructor(ports: Ports, documents: () => Promise<KeyValue>, holder: AgentName & { readonly incarnation: string }) {
+    this.#ports = ports;
+    this.#documents = documents;
+    this.#holder = holder;
+  }
+
+  /** True while nobody else can hold it; ask right before whatever only a leader may do. */
+  get held(): boolean {
+    return this.#holding && this.#ports.monotonic() - this.#renewed < BELIEVED;
+  }
+
+  /** Of the time that it was taken for: another one each time. */
+  get term(): number {
+    return this.#term;
+  }
+
+  /** Renews or takes the lease where that is due; to be called every `TEND` milliseconds. Rejects where the key cannot be read. */
+  async tend(): Promise<boolean> {
+    if (this.#holding) {
+      if (this.#ports.monotonic() - this.#renewed >= RENEW) await this.#write(this.#revision);
+      if (!this.held) this.#holding = false;
+      return this.held;
+    }
+    const entry = await (await this.#documents()).get(LEASE_KEY);
+    const now = this.#ports.monotonic();
+    if (entry === undefined) await this.#write(0);
+    else if (this.#seen?.revision !== entry.revision) this.#seen = { revision: entry.revision, since: now };
+    else if (now - this.#seen.since >= EXPIRES) await this.#write(entry.revision);
+    return this.held;
+  }
+
+  /** So that another one need not wait. */
+  async release(): Promise<void> {
+    if (!this.held) return;
+    this.#holding = false;
+    await (await this.#documents()).delete(LEASE_KEY, this.#revision);
+  }
+
+  async #write(revision: number): Promise<void> {
+    const started = this.#ports.monotonic();
+    const { site, agent, incarnation } = this.#holder;
+    const document: LeaseDocument = { ...versioned, holder: { site, agent }, incarnation, renewed: this.#ports.now() };
+    const bytes = encodeDocument(document);
+    const bucket = await this.#documents();
+    try {
+      const next =
+        revision === 0 ? await bucket.create(LEASE_KEY, bytes) : await bucket.update(LEASE_KEY, bytes, revision);
+      this.#revision = next;
+      if (!this.#holding) this.#term = next;
+      this.#holding = true;
+      this.#renewed = started;
+    } catch (error) {
+      if (!isWrongRevision(error)) throw error;
+      this.#holding = false;
+      this.#seen = undefined;
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Where the control documents are. They lie in the JetStream domain of the cloud; an agent behind a leaf node asks for its name once and
+ * keeps it, so that it can start while the cloud is out of reach. Buckets are opened when first used and again after a failure, and made anew where
+ * their server has lost them.
+ */
+import { CloudskinError, externalError } from '../../errors.ts';
+import type { JetStream, KeyValue, Nats, Objects, Subscription } from '../../nats/nats.ts';
+import { remade } from '../../nats/remade.ts';
+import {
+  type AppName,
+  ARTIFACTS_BUCKET,
+  appLabel,
+  CONTROL_BUCKET,
+  REGIONS_BUCKET,
+  stateBucket,
+  WHERE_SUBJECT,
+} from './names.ts';
+
+export interface ControlOptions {
+  readonly nats: Nats;
+  /** True for an agent of the cloud: the documents lie with its own server, and it tells others so. */
+  readonly home: boolean;
+  /** Where they were last; undefined: never seen. `''`: a server without domains. */
+  readonly known?: string;
+  /** Called when the place was found, to keep it. */
+  readonly found?: (domain: string) => void;
+  readonly replicas?: number;
+}
+
+const ASK_TIMEOUT = 1_000;
+
+export class ControlBuckets {
+  readonly #options: ControlOptions;
+  readonly #opened = new Map<string, Promise<unknown>>();
+  #domain: string | undefined;
+  #answering: Subscription | undefined;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+    this.#domain = options.home ? (options.nats.info.domain ?? '') : options.known;
+  }
+
+  /** Tells others where the documents are. */
+  answer(): void {
+    const { nats } = this.#options;
+    const answer = new TextEncoder().encode(JSON.stringify({ domain: nats.info.domain ?? '' }));
+    this.#answering = nats.subscribe(WHERE_SUBJECT, ({ reply }) => {
+      if (reply !== '') nats.publish(reply, answer);
+    });
+  }
+
+  close(): void {
+    this.#answering?.close();
+  }
+
+  /** Rejects with `cluster.no-cloud` where no agent of the cloud answers and none ever has. */
+  async domain(): Promise<string> {
+    if (this.#domain !== undefined) return this.#domain;
+    const { nats, found } = this.#options;
+    try {
+      const { data } = await nats.request(WHERE_SUBJECT, new Uint8Array(0), ASK_TIMEOUT);
+      const { domain } = JSON.parse(new TextDecoder().decode(data)) as { readonly domain?: unknown };
+      this.#domain = typeof domain === 'string' ? domain : '';
+    } catch (cause) {
+      // Perhaps they are here, and every agent of the cloud is down.
+      const here = await nats
+        .jetstream()
+        .streamState(`KV_${CONTROL_BUCKET}`)
+        .catch(() => undefined);
+      if (here !== undefined) return nats.info.domain ?? '';
+      throw externalError(
+        'cluster.no-cloud',
+        `no agent of the cloud answers through ${nats.info.name || 'this NATS server'}`,
+        {
+          retry: true,
+          hint: 'start one beside the central NATS server: cloudskin agent --tier cloud --site NAME --nats URL',
+          cause,
+        },
+      );
+    }
+    found?.(this.#domain);
+    return this.#domain;
+  }
+
+  async documents(): Promise<KeyValue> {
+    return this.#open(CONTROL_BUCKET, await this.domain(), (jetstream, options) =>
+      jetstream.keyValue(CONTROL_BUCKET, options),
+    );
+  }
+
+  async artifacts(): Promise<Objects> {
+    return this.#open(ARTIFACTS_BUCKET, await this.domain(), (jetstream, options) =>
+      jetstream.objects(ARTIFACTS_BUCKET, options),
+    );
+  }
+
+  /** Records of regions in a domain; undefined: of the agent's own server. */
+  regions(domain: string | undefined): Promise<KeyValue> {
+    return this.#open(REGIONS_BUCKET, domain ?? '', (jetstream, options) =>
+      jetstream.keyValue(REGIONS_BUCKET, options),
+    );
+  }
+
+  /** Makes what the agents of an app keep here, as edges are not permitted to make it: records of regions, checkpoints. */
+  async prepare(app: AppName): Promise<void> {
+    const { nats, replicas } = this.#options;
+    const jetstream = nats.jetstream();
+    try {
+      await jetstream.keyValue(REGIONS_BUCKET, replicas === undefined ? {} : { replicas });
+      await jetstream.objects(stateBucket(app));
+    } catch (cause) {
+      if (!(cause instanceof CloudskinError) || cause.code !== 'nats.permission') throw cause;
+      throw externalError('cluster.not-permitted', `the credentials of the sites do not permit ${appLabel(app)}`, {
+        hint: 'cloudskin auth graph permits a graph; then start the leaf nodes and agents again',
+        cause,
+      });
+    }
+  }
+
+  #open<T extends object>(
+    bucket: string,
+    domain: string,
+    open: (jetstream: JetStream, options: { readonly replicas?: number }) => Promise<T>,
+  ): Promise<T> {
+    const key = `${bucket}@${domain}`;
+    const known = this.#opened.get(key);
+    if (known !== undefined) return known as Promise<T>;
+    const { nats, replicas } = this.#options;
+    const own = domain === '' || domain === nats.info.domain;
+    const opened = remade(() =>
+      open(own ? nats.jetstream() : nats.jetstream(domain), replicas === undefined ? {} : { replicas }),
+    );
+    this.#opened.set(key, opened);
+    opened.catch(() => this.#opened.delete(key));
+    return opened;
+  }
+}

@@ -1,0 +1,234 @@
+/** What an agent says of itself in every heartbeat, and in answer to a question. */
+import { type AgentName, parseBytes, type Trouble, type Versioned } from './documents.ts';
+import { figure, flag, list, oneOfOr, optional, type Read, shape, text, whole } from './read-json.ts';
+
+/** `absent`: not run by this process, at the epoch that is wished; `ended`: nothing more will come; `finished`: sinks are closed, too. */
+export type FragmentPhase =
+  | 'absent'
+  | 'opening'
+  | 'ready'
+  | 'running'
+  | 'paused'
+  | 'ended'
+  | 'finished'
+  | 'failed'
+  | 'stopped';
+
+export interface ChannelFigures {
+  readonly channel: string;
+  readonly connected: boolean;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Bytes; of a durable one's sender those kept until the other side's checkpoints cover them. */
+  readonly queued: number;
+  /** Milliseconds. */
+  readonly roundTrip?: number;
+  /** Rows that a durable one gave up at its bound; absent: none. */
+  readonly lost?: number;
+}
+
+/** Of one source, cell or sink, for those who ask for nodes. Counts since the app's beginning; times in milliseconds. */
+export interface NodeFigures {
+  readonly name: string;
+  readonly kind: string;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  readonly late: number;
+  readonly errors: number;
+  readonly lag?: number;
+  readonly memory: number;
+  readonly queued: number;
+  readonly busyTime: number;
+  readonly blockedTime: number;
+  readonly idleTime: number;
+  readonly operators: readonly { readonly operator: string; readonly keys?: number; readonly bytes: number }[];
+}
+
+/** Of one fragment on this agent. */
+export interface FragmentFigures {
+  readonly namespace: string;
+  readonly app: string;
+  readonly fragment: string;
+  readonly region: string;
+  readonly worker: number;
+  readonly revision: number;
+  readonly epoch: number;
+  readonly phase: FragmentPhase;
+  readonly waiting: readonly { readonly channel: string; readonly reason: string }[];
+  readonly channels: readonly ChannelFigures[];
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  readonly rowsPerSecond: number;
+  readonly late: number;
+  readonly errors: number;
+  /** Milliseconds. */
+  readonly lag?: number;
+  readonly memory: number;
+  readonly trouble?: Trouble;
+  /** Milliseconds since the epoch when the figures were taken. */
+  readonly at?: number;
+  readonly nodes?: readonly NodeFigures[];
+}
+
+export type RegionPhase =
+  | 'acquiring'
+  | 'starting'
+  | 'running'
+  | 'backoff'
+  | 'failed'
+  | 'finished'
+  | 'stopping'
+  | 'stopped'
+  | 'fenced';
+
+/** Of one region that this agent leads. */
+export interface RegionFigures {
+  readonly namespace: string;
+  readonly app: string;
+  readonly region: string;
+  /** `deployed` of the assignment that it follows. */
+  readonly deployed: number;
+  /** `revision` of the assignment that it has carried out. */
+  readonly revision: number;
+  readonly epoch: number;
+  readonly phase: RegionPhase;
+  readonly restarts: number;
+  /** The last complete one; 0: none. */
+  readonly checkpoint: number;
+  /** Milliseconds since the epoch, and milliseconds that it took. */
+  readonly completed?: number;
+  readonly took?: number;
+  readonly bytes?: number;
+  /** The last checkpoint that was asked for at this revision of the app document, or before, is complete. */
+  readonly answered?: number;
+  readonly trouble?: Trouble;
+}
+
+export interface AgentStatus extends Versioned, AgentName {
+  /** Another one at every start of the process. */
+  readonly incarnation: string;
+  /** Rises with every status of an incarnation. */
+  readonly serial: number;
+  readonly tier: 'edge' | 'cloud';
+  readonly labels: readonly string[];
+  readonly devices: readonly string[];
+  readonly workers: number;
+  readonly version: string;
+  /** JetStream domain of the server that the agent stands with; absent where that has none. */
+  readonly domain?: string;
+  readonly jetstream: boolean;
+  /** The highest epoch that it ever saw. */
+  readonly epoch: number;
+  readonly coordinator: boolean;
+  /** It is about to stop. */
+  readonly leaving: boolean;
+  readonly fragments: readonly FragmentFigures[];
+  readonly regions: readonly RegionFigures[];
+}
+
+const trouble = shape<Trouble>({ code: text, message: text, hint: optional(text) });
+
+const nodeFigures = shape<NodeFigures>({
+  name: text,
+  kind: text,
+  rowsIn: figure,
+  rowsOut: figure,
+  late: figure,
+  errors: figure,
+  lag: optional(figure),
+  memory: figure,
+  queued: figure,
+  busyTime: figure,
+  blockedTime: figure,
+  idleTime: figure,
+  operators: list(shape<NodeFigures['operators'][number]>({ operator: text, keys: optional(figure), bytes: figure })),
+});
+
+const fragmentFigures = shape<FragmentFigures>({
+  namespace: text,
+  app: text,
+  fragment: text,
+  region: text,
+  worker: whole,
+  revision: whole,
+  epoch: whole,
+  phase: oneOfOr<FragmentPhase>(
+    'absent',
+    'opening',
+    'ready',
+    'running',
+    'paused',
+    'ended',
+    'finished',
+    'failed',
+    'stopped',
+  ),
+  waiting: list(shape<{ channel: string; reason: string }>({ channel: text, reason: text })),
+  channels: list(
+    shape<ChannelFigures>({
+      channel: text,
+      connected: flag,
+      rows: figure,
+      bytes: figure,
+      queued: figure,
+      roundTrip: optional(figure),
+      lost: optional(figure),
+    }),
+  ),
+  rowsIn: figure,
+  rowsOut: figure,
+  rowsPerSecond: figure,
+  late: figure,
+  errors: figure,
+  lag: optional(figure),
+  memory: figure,
+  trouble: optional(trouble),
+  at: optional(figure),
+  nodes: optional(list(nodeFigures)),
+});
+
+const regionFigures = shape<RegionFigures>({
+  namespace: text,
+  app: text,
+  region: text,
+  deployed: whole,
+  revision: whole,
+  epoch: whole,
+  phase: oneOfOr<RegionPhase>(
+    'acquiring',
+    ...(['starting', 'running', 'backoff', 'failed', 'finished', 'stopping', 'stopped', 'fenced'] as const),
+  ),
+  restarts: whole,
+  checkpoint: whole,
+  completed: optional(figure),
+  took: optional(figure),
+  bytes: optional(figure),
+  answered: optional(whole),
+  trouble: optional(trouble),
+});
+
+const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
+  format: whole,
+  oldest: whole,
+  site: text,
+  agent: text,
+  incarnation: text,
+  serial: whole,
+  tier: oneOfOr<'edge' | 'cloud'>('edge', 'cloud'),
+  labels: list(text),
+  devices: list(text),
+  workers: whole,
+  version: text,
+  domain: optional(text),
+  jetstream: flag,
+  epoch: whole,
+  coordinator: flag,
+  leaving: flag,
+  fragments: list(fragmentFigures),
+  regions: list(regionFigures),
+});
+
+/** Throws `cluster.bad-document`. */
+export function decodeStatus(bytes: Uint8Array): AgentStatus {
+  return agentStatus(parseBytes(bytes, 'heartbeat'), 'heartbeat');
+}

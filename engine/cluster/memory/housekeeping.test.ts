@@ -1,0 +1,100 @@
+/** What an agent does for its own copies of checkpoints, and when. */
+import { describe, expect, it } from 'vitest';
+import { ManualPorts } from '../../../test/kit/manual-ports.ts';
+import { externalError } from '../../errors.ts';
+import { type AssignmentDocument, versioned, type Wanted } from '../documents/documents.ts';
+import { Housekeeping } from './housekeeping.ts';
+
+function assignment(revision: number, wanted: Wanted): AssignmentDocument {
+  const leader = { site: 'plant', agent: 'a' };
+  return {
+    ...versioned,
+    ...{ namespace: 'default', app: 'shop', revision, deployed: 1, wanted, term: 1, plan: 'p', distributed: 'd' },
+    ...{ checkpoint: { every: 1_000, keep: 4 }, regions: { main: { epoch: 65_536, leader, handover: false } } },
+    ...{ fragments: {}, agents: [], nodes: {}, troubles: [] },
+  };
+}
+
+const nothing = { plans: async () => undefined, record: async () => undefined };
+
+describe('housekeeping of an agent', () => {
+  it('tidies now and then, at once where it is told to, and says so once where that cannot be', async () => {
+    const ports = new ManualPorts();
+    const did: string[] = [];
+    const said: string[] = [];
+    let broken = false;
+    const copies = {
+      tidy: async ({ region }: { readonly region: string }, _domain: string | undefined, keep: number) => {
+        if (broken) throw externalError('state.read', 'the store is away');
+        did.push(`${region} keeps ${keep}`);
+        return did.length === 2 ? ['a', 'b'] : [];
+      },
+      drop: async () => undefined,
+    };
+    const housekeeping = new Housekeeping(ports, copies, nothing, (_level, message) => said.push(message));
+    housekeeping.follow(assignment(1, 'running'));
+    housekeeping.kick();
+    await ports.advance(100);
+    expect(did).toEqual(['main keeps 4']);
+    await ports.advance(5_000);
+    expect(did).toHaveLength(2);
+    expect(said).toEqual(['2 parts of checkpoints were put back into the shared store, which had lost them']);
+    broken = true;
+    await ports.advance(30_000);
+    expect(said.slice(1)).toEqual(['copies of checkpoints cannot be tidied: the store is away']);
+    broken = false;
+    housekeeping.kick();
+    await ports.advance(100);
+    expect(did).toHaveLength(3);
+    await housekeeping.stop();
+    expect(ports.pending).toBe(0);
+  });
+
+  it('leaves nothing of an app that is undeployed', async () => {
+    const ports = new ManualPorts();
+    const did: string[] = [];
+    const copies = {
+      tidy: async () => {
+        did.push('tidy');
+        return [];
+      },
+      drop: async ({ app, region }: { readonly app: string; readonly region: string }) => {
+        did.push(`drop ${app}/${region}`);
+      },
+    };
+    const housekeeping = new Housekeeping(ports, copies, nothing, () => undefined);
+    housekeeping.follow(assignment(2, 'undeployed'));
+    housekeeping.kick();
+    await ports.advance(20_000);
+    expect(did).toEqual(['drop shop/main']);
+    housekeeping.follow(assignment(3, 'running'));
+    await ports.advance(6_000);
+    expect(did.slice(1)).toContain('tidy');
+    await housekeeping.stop();
+  });
+
+  it('gives plans back when an assignment is new and when the server may have been restored, until that has gone well', async () => {
+    const ports = new ManualPorts();
+    let tried = 0;
+    let broken = true;
+    const giveBack = async (): Promise<void> => {
+      tried += 1;
+      if (broken) throw externalError('nats.disconnected', 'the server is away');
+    };
+    const copies = { tidy: async () => [], drop: async () => undefined };
+    const housekeeping = new Housekeeping(ports, copies, { ...nothing, plans: giveBack }, () => undefined);
+    housekeeping.follow(assignment(1, 'running'));
+    housekeeping.kick();
+    await ports.advance(400);
+    expect(tried).toBeGreaterThan(1);
+    broken = false;
+    await ports.advance(20_000);
+    const before = tried;
+    await ports.advance(20_000);
+    expect(tried).toBe(before);
+    housekeeping.kick();
+    await ports.advance(100);
+    expect(tried).toBe(before + 1);
+    await housekeeping.stop();
+  });
+});

@@ -1,0 +1,117 @@
+/**
+ * The record of a region: who leads it, at which epoch, and its last complete checkpoint. It lies in KV on the region's own side and is changed
+ * by compare-and-set, so of two that believe to lead only one completes a checkpoint; and on the leader's disk, so that a server that was
+ * restored from an older disk is noticed and not believed. Who takes over from another has not its disk, but has heard how far it had come.
+ */
+import { CloudskinError } from '../../errors.ts';
+import type { KeyValue } from '../../nats/nats.ts';
+import { decodeDocument, encodeDocument, type RegionRecord, regionRecord, versioned } from '../documents/documents.ts';
+import { type AppName, regionKey } from '../documents/names.ts';
+import { type Heard, isFurther, type Progress } from '../presence/heard.ts';
+import type { Log } from '../process/log.ts';
+import type { AgentDisk } from './agent-disk.ts';
+
+export interface Recorded {
+  /** The newest of what the server and the disk say, and of what was heard. */
+  readonly record: RegionRecord | undefined;
+  /** Of the server's entry; 0 where there is none. */
+  readonly revision: number;
+}
+
+export class RegionRecords {
+  readonly #bucket: (domain: string | undefined) => Promise<KeyValue>;
+  readonly #disk: AgentDisk;
+  readonly #progress: Pick<Progress, 'of'>;
+  readonly #log: Log;
+
+  constructor(
+    bucket: (domain: string | undefined) => Promise<KeyValue>,
+    disk: AgentDisk,
+    progress: Pick<Progress, 'of'>,
+    log: Log,
+  ) {
+    this.#bucket = bucket;
+    this.#disk = disk;
+    this.#progress = progress;
+    this.#log = log;
+  }
+
+  async load(app: AppName, region: string, domain: string | undefined): Promise<Recorded> {
+    const entry = await (await this.#bucket(domain)).get(regionKey(app, region));
+    const served = entry === undefined ? undefined : decodeDocument(regionRecord, entry.value, entry.key);
+    const kept = await this.#disk.region(app, region);
+    const revision = entry?.revision ?? 0;
+    const known = kept !== undefined && isNewer(kept, served) ? kept : served;
+    const heard = this.#progress.of(app, region);
+    const record = heard !== undefined && isFurther(heard, known) ? reconstructed(app, region, heard, known) : known;
+    if (record !== undefined && record !== served) this.#tell(record);
+    return { record, revision };
+  }
+
+  /** Puts back what the server has lost of a region that was led here; nothing where it knows as much. */
+  async giveBack(app: AppName, region: string, domain: string | undefined): Promise<void> {
+    const kept = await this.#disk.region(app, region);
+    if (kept === undefined) return;
+    const bucket = await this.#bucket(domain);
+    const entry = await bucket.get(regionKey(app, region));
+    const served = entry === undefined ? undefined : decodeDocument(regionRecord, entry.value, entry.key);
+    if (!isNewer(kept, served)) return;
+    this.#tell(kept);
+    try {
+      await this.fence(kept, domain, entry?.revision ?? 0);
+    } catch (error) {
+      // somebody leads it, who knows better
+      if (!isWrongRevision(error)) throw error;
+    }
+  }
+
+  #tell({ namespace, app, region, epoch, checkpoint }: RegionRecord): void {
+    const message = `the NATS server knows less of region ${region} than this agent does: it was restored, or replaced`;
+    const code = 'cluster.server-went-back';
+    this.#log('warn', message, { namespace, app, region, epoch, checkpoint, code });
+  }
+
+  /** Rejects with `nats.wrong-revision` where somebody else was first. Resolves to the new revision when both have it. */
+  async save(record: RegionRecord, domain: string | undefined, revision: number): Promise<number> {
+    const bucket = await this.#bucket(domain);
+    const key = regionKey(record, record.region);
+    const bytes = encodeDocument(record);
+    const next = revision === 0 ? await bucket.create(key, bytes) : await bucket.update(key, bytes, revision);
+    await this.#disk.keepRegion(record);
+    return next;
+  }
+
+  /** Ends what is led under a record elsewhere: on the server alone, since the disk's is that of the region here. */
+  async fence(record: RegionRecord, domain: string | undefined, revision: number): Promise<void> {
+    const bucket = await this.#bucket(domain);
+    const key = regionKey(record, record.region);
+    const bytes = encodeDocument(record);
+    await (revision === 0 ? bucket.create(key, bytes) : bucket.update(key, bytes, revision));
+  }
+}
+
+export function isWrongRevision(error: unknown): boolean {
+  return error instanceof CloudskinError && error.code === 'nats.wrong-revision';
+}
+
+function isNewer(one: RegionRecord, other: RegionRecord | undefined): boolean {
+  if (other === undefined || one.epoch !== other.epoch) return one.epoch > (other?.epoch ?? -1);
+  return one.reserved > other.reserved;
+}
+
+/** More ids than a leader can have used since it was heard of last. */
+const UNHEARD = 1_000;
+
+function reconstructed(
+  { namespace, app }: AppName,
+  region: string,
+  heard: Heard,
+  known: RegionRecord | undefined,
+): RegionRecord {
+  const { from: _, ...before } = known ?? { from: undefined, ...versioned };
+  const reserved = Math.max(known?.reserved ?? 0, heard.checkpoint + UNHEARD);
+  return {
+    ...before,
+    ...{ namespace, app, region, ...heard, reserved, incarnation: '', released: false, finished: false },
+  };
+}

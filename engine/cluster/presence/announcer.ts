@@ -1,0 +1,83 @@
+/**
+ * Says that an agent is there: its whole status when something has changed, at most every 250 ms, and every second so that figures
+ * stay fresh, and again and again at first, since what listens may come to hear of it late; otherwise a beat of a few bytes. Answers whoever asks.
+ */
+
+import type { Nats, Subscription } from '../../nats/nats.ts';
+import type { Ports, Timer } from '../../ports.ts';
+import { type AgentName, encodeDocument } from '../documents/documents.ts';
+import { ASK_SUBJECT, agentSubject } from '../documents/names.ts';
+import type { AgentStatus } from '../documents/status.ts';
+
+/** Milliseconds. */
+export const BEAT = 250;
+const FRESH = 1_000;
+/** In which every beat is a whole status. */
+const FIRST = 5_000;
+
+export class Announcer {
+  readonly #nats: Nats;
+  readonly #ports: Ports;
+  readonly #name: AgentName;
+  readonly #status: (nodes?: string) => AgentStatus;
+  readonly #beat: Uint8Array;
+  #timer: Timer | undefined;
+  #asking: Subscription | undefined;
+  #dirty = true;
+  #since = 0;
+  #told = Number.NEGATIVE_INFINITY;
+
+  /** `status` is told what a question names: an app whose nodes are wanted, too. */
+  constructor(
+    nats: Nats,
+    ports: Ports,
+    name: AgentName & { readonly incarnation: string },
+    status: (nodes?: string) => AgentStatus,
+  ) {
+    this.#nats = nats;
+    this.#ports = ports;
+    this.#name = name;
+    this.#status = status;
+    this.#beat = new TextEncoder().encode(name.incarnation);
+  }
+
+  start(): void {
+    this.#since = this.#ports.monotonic();
+    this.#asking = this.#nats.subscribe(ASK_SUBJECT, ({ reply, data }) => {
+      if (reply === '') return;
+      const nodes = data.length === 0 ? undefined : new TextDecoder().decode(data);
+      this.#nats.publish(reply, encodeDocument(this.#status(nodes)));
+    });
+    this.#tick();
+  }
+
+  /** Something has changed; it is told with the next beat. */
+  touch(): void {
+    this.#dirty = true;
+  }
+
+  /** Tells the status now. */
+  tell(): void {
+    this.#dirty = false;
+    this.#told = this.#ports.monotonic();
+    const { site, agent } = this.#name;
+    this.#nats.publish(agentSubject(site, agent, 'status'), encodeDocument(this.#status()));
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#asking?.close();
+  }
+
+  #tick(): void {
+    this.#timer = this.#ports.after(BEAT, () => this.#tick());
+    if (!this.#nats.connected) {
+      this.#dirty = true;
+      return;
+    }
+    const { site, agent } = this.#name;
+    const now = this.#ports.monotonic();
+    if (this.#dirty || now - this.#told >= FRESH || now - this.#since < FIRST) this.tell();
+    else this.#nats.publish(agentSubject(site, agent, 'beat'), this.#beat);
+  }
+}

@@ -1,0 +1,69 @@
+/** Decides how a region is started for an assignment: at which epoch, from which checkpoint, or why not yet. Pure. */
+import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
+import type { AssignmentDocument, RegionAssignment, RegionOrigin, RegionRecord } from '../documents/documents.ts';
+import { nextEpoch, stepOf } from '../documents/epochs.ts';
+
+export type Start =
+  | { readonly kind: 'go'; readonly epoch: number; readonly from: StartFrom; readonly firstCheckpoint: number }
+  /** Somebody else's turn, for now. */
+  | { readonly kind: 'wait'; readonly why: string; readonly phase: 'acquiring' | 'fenced' }
+  | { readonly kind: 'finished' };
+
+export type StartFrom =
+  | { readonly kind: 'beginning' }
+  /** The newest sound checkpoint that is not later than this one. `exactly`: that one and no other. */
+  | { readonly kind: 'checkpoint'; readonly limit: number; readonly exactly: boolean }
+  /** What regions that were have left, as the record says. */
+  | { readonly kind: 'handed'; readonly from: readonly CheckpointOrigin[] }
+  /** As the assignment says: whatever these have come to. */
+  | { readonly kind: 'origins'; readonly origins: readonly RegionOrigin[] };
+
+export interface Situation {
+  readonly assignment: AssignmentDocument;
+  readonly region: RegionAssignment;
+  readonly record: RegionRecord | undefined;
+  /** The record's holder is this agent, or is not to be waited for any longer. */
+  readonly mayTake: boolean;
+  /** The highest epoch of the region that this agent's disk knows. */
+  readonly seen: number;
+}
+
+/** Ids that a leader may use before it says so in the record again. */
+export const RESERVE = 16;
+
+export function decideStart({ assignment, region, record, mayTake, seen }: Situation): Start {
+  const behind = Math.max(record?.epoch ?? 0, seen);
+  const epoch = nextEpoch(region.epoch, behind);
+  if (epoch === undefined) {
+    const why =
+      stepOf(behind) > region.epoch ? 'a later assignment is in force' : 'the coordinator must give a new epoch';
+    return { kind: 'wait', phase: 'fenced', why };
+  }
+  // A record of an earlier time, when the region was here before: only its numbers count.
+  const current = record !== undefined && record.epoch >= (region.since ?? 0) ? record : undefined;
+  const sameRevision = current?.deployed === assignment.deployed;
+  if (current !== undefined && sameRevision && current.finished) return { kind: 'finished' };
+  if (current !== undefined && !current.released && !current.finished && region.handover && !mayTake) {
+    const why = `${current.holder.site}/${current.holder.agent} hands it over`;
+    return { kind: 'wait', phase: 'acquiring', why };
+  }
+  const firstCheckpoint = (record?.reserved ?? 0) + 1;
+  return { kind: 'go', epoch, from: startFrom(assignment, region, current), firstCheckpoint };
+}
+
+function startFrom(
+  assignment: AssignmentDocument,
+  { from: origins = [] }: RegionAssignment,
+  record: RegionRecord | undefined,
+): StartFrom {
+  // Where the state was to be dropped the coordinator names no origins.
+  if (record === undefined && origins.length > 0) return { kind: 'origins', origins };
+  const { restore } = assignment;
+  const newRevision = record?.deployed !== assignment.deployed;
+  if (newRevision && assignment.fresh === true) return { kind: 'beginning' };
+  if (newRevision && restore !== undefined) return { kind: 'checkpoint', limit: restore, exactly: true };
+  // What has run to its end runs again from the beginning when it is deployed again.
+  if (record === undefined || record.finished) return { kind: 'beginning' };
+  if (record.checkpoint > 0) return { kind: 'checkpoint', limit: record.checkpoint, exactly: false };
+  return record.from === undefined ? { kind: 'beginning' } : { kind: 'handed', from: record.from };
+}

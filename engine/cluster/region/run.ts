@@ -1,0 +1,189 @@
+/** One start of a region: its fragments at one epoch, what is wished of them and what they report. */
+import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
+import {
+  type AssignmentDocument,
+  agentLabel,
+  type RegionAssignment,
+  type RegionRecord,
+} from '../documents/documents.ts';
+import type { FragmentReport, FragmentTrouble, Goal, Wish } from '../documents/messages.ts';
+
+export interface RunOptions {
+  readonly assignment: AssignmentDocument;
+  readonly region: string;
+  readonly assigned: RegionAssignment;
+  readonly record: RegionRecord;
+  /** Of the record's entry. */
+  readonly revision: number;
+  readonly checkpoint?: number;
+  readonly origins?: readonly CheckpointOrigin[];
+  /** By agent, the memory that was heard of last; kept up to date. */
+  readonly memories?: Map<string, string>;
+}
+
+export interface Fault {
+  readonly fragment: string;
+  readonly trouble: FragmentTrouble;
+  /** Its agent was started anew: nothing is wrong with the fragment. */
+  readonly absent: boolean;
+}
+
+export class RegionRun {
+  readonly options: RunOptions;
+  /** In the order of the plan. */
+  readonly fragments: readonly string[];
+  record: RegionRecord;
+  revision: number;
+  goal: Goal = 'running';
+  barrier = 0;
+  commit = 0;
+  /** It failed: its fragments are to let go. */
+  over = false;
+  /** The record's fate is unknown after a failure: read it again before anything is built on it. */
+  inDoubt = false;
+  readonly #reports = new Map<string, FragmentReport>();
+  /** By fragment, the memory that may run it: nobody knows how far another one came at this epoch. */
+  readonly #memories = new Map<string, string>();
+  #replaced: Fault | undefined;
+
+  constructor(options: RunOptions) {
+    this.options = options;
+    this.record = options.record;
+    this.revision = options.revision;
+    const all = Object.entries(options.assignment.fragments);
+    this.fragments = all.filter(([, { region }]) => region === options.region).map(([name]) => name);
+    for (const name of this.fragments) {
+      const memory = options.memories?.get(this.#hostOf(name));
+      if (memory !== undefined) this.#memories.set(name, memory);
+    }
+  }
+
+  get epoch(): number {
+    return this.record.epoch;
+  }
+
+  /** False where the report is of another epoch, or older than what is known. */
+  hear(report: FragmentReport): boolean {
+    if (!this.fragments.includes(report.fragment)) return false;
+    if (this.#isOfAnother(report)) {
+      this.#replaced ??= replaced(report);
+      this.#reports.set(report.fragment, { ...report, phase: 'absent' });
+      return true;
+    }
+    if (report.epoch !== this.epoch) return false;
+    const known = this.#reports.get(report.fragment);
+    if (known?.incarnation === report.incarnation && known.serial >= report.serial) return false;
+    this.#reports.set(report.fragment, report);
+    return true;
+  }
+
+  /** The memory of its host that may run a fragment; `''` where that has to be asked. */
+  memoryOf(fragment: string): string {
+    return this.#memories.get(fragment) ?? '';
+  }
+
+  /** Whether the host is there with another memory than the one that may run the fragment; takes down which it has. */
+  #isOfAnother({ fragment, host, memory, epoch }: FragmentReport): boolean {
+    // at epoch 0 says who has no memory of the region
+    if (memory === undefined || agentLabel(host) !== this.#hostOf(fragment)) return false;
+    if (epoch !== this.epoch && epoch !== 0) return false;
+    const known = this.#memories.get(fragment);
+    this.options.memories?.set(agentLabel(host), memory);
+    if (known === undefined) this.#memories.set(fragment, memory);
+    return known !== undefined && known !== memory;
+  }
+
+  #hostOf(fragment: string): string {
+    const host = this.options.assignment.fragments[fragment]?.host;
+    return host === undefined ? '' : agentLabel(host);
+  }
+
+  get reports(): Iterable<FragmentReport> {
+    return this.#reports.values();
+  }
+
+  /** Whether every fragment is in one of these phases. */
+  all(...phases: readonly FragmentReport['phase'][]): boolean {
+    return this.fragments.every((name) => {
+      const phase = this.#reports.get(name)?.phase;
+      return phase !== undefined && phases.includes(phase);
+    });
+  }
+
+  /** The first fragment that cannot go on. */
+  fault(): Fault | undefined {
+    if (this.#replaced !== undefined) return this.#replaced;
+    for (const report of this.#reports.values()) {
+      const { fragment, phase, trouble } = report;
+      if (phase === 'failed' && trouble !== undefined) return { fragment, trouble, absent: false };
+      if (phase === 'absent' || (phase === 'stopped' && this.goal !== 'stopped')) {
+        const message = `${fragment} does not run on ${report.host.site}/${report.host.agent} any more`;
+        return { fragment, trouble: { code: 'cluster.agent-restarted', message, domain: 'external' }, absent: true };
+      }
+    }
+    return undefined;
+  }
+
+  /** What a fragment's agent could not do, though it goes on trying. */
+  stumbling(): FragmentTrouble | undefined {
+    for (const { trouble } of this.#reports.values()) if (trouble !== undefined) return trouble;
+    return undefined;
+  }
+
+  /** True where the fragment's last report is what is wished of it. */
+  satisfied(fragment: string): boolean {
+    const report = this.#reports.get(fragment);
+    if (report === undefined || report.committed < this.commit) return false;
+    const { goal } = this;
+    if (goal === 'stopped') return report.phase === 'stopped' || report.phase === 'failed' || report.phase === 'absent';
+    if (goal === 'finished') return report.phase === 'finished';
+    const saved = Math.max(report.saved?.checkpoint ?? 0, report.notSaved?.checkpoint ?? 0);
+    return saved >= this.barrier && report.phase !== 'opening';
+  }
+
+  /** Undefined where the assignment does not know the fragment. */
+  wish(fragment: string, serial: number): Wish | undefined {
+    const { assignment, region, assigned, checkpoint, origins } = this.options;
+    const { namespace, app, distributed } = assignment;
+    const host = assignment.fragments[fragment]?.host;
+    if (host === undefined) return undefined;
+    return {
+      ...{ namespace, app, region, fragment, leader: this.record.holder, epoch: this.epoch, serial, distributed },
+      ...{ host: { site: host.site, agent: host.agent }, memory: this.memoryOf(fragment), goal: this.goal },
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(origins === undefined ? {} : { origins }),
+      ...(assigned.domain === undefined ? {} : { domain: assigned.domain }),
+      checkpointed: true,
+      peers: this.#peers(),
+      domains: this.#domains(),
+      barrier: this.barrier,
+      commit: this.commit,
+    };
+  }
+
+  #peers(): Record<string, number> {
+    const { regions } = this.options.assignment;
+    return Object.fromEntries(this.#others().map(([name, { region }]) => [name, regions[region]?.epoch ?? 0]));
+  }
+
+  #domains(): Record<string, string> {
+    const { regions } = this.options.assignment;
+    return Object.fromEntries(
+      this.#others().flatMap(([name, { region }]) => {
+        const domain = regions[region]?.domain;
+        return domain === undefined ? [] : [[name, domain] as const];
+      }),
+    );
+  }
+
+  #others() {
+    const { assignment, region: own } = this.options;
+    return Object.entries(assignment.fragments).filter(([, { region }]) => region !== own);
+  }
+}
+
+/** Two processes of one name with a directory each would replace each other for ever: it counts as a failure, which is tried again ever more rarely. */
+function replaced({ fragment, host }: FragmentReport): Fault {
+  const message = `agent ${agentLabel(host)} has lost what it remembered, or two agents are called that; ${fragment} starts anew`;
+  return { fragment, trouble: { code: 'cluster.agent-replaced', message, domain: 'external' }, absent: false };
+}

@@ -1,0 +1,164 @@
+/** Permissions derived of plans: what a site needs is in them, what is others' is not. */
+import { describe, expect, it } from 'vitest';
+import { ROWS, STEPS } from '../../../test/kit/distributed-plans.ts';
+import { planOf } from '../../../test/kit/plans.ts';
+import { distribute } from '../../compile/distribute.ts';
+import type { DistributedPlan, Host } from '../../compile/fragment-plan.ts';
+import { appKey, assignmentKey, regionKey, reportSubject, stateBucket, wishSubject } from '../documents/names.ts';
+import {
+  adminPermissions,
+  agentPermissions,
+  anyApp,
+  linkPermissions,
+  merged,
+  type Permissions,
+  permissionsOf,
+  type SitePlace,
+} from './permissions.ts';
+
+const PLANT: SitePlace = { site: 'plant', tier: 'edge', domain: 'plant', hub: 'hub' };
+const YARD: SitePlace = { site: 'yard', tier: 'edge', domain: 'yard', hub: 'hub' };
+const CLOUD: SitePlace = { site: 'center', tier: 'cloud', domain: 'hub', hub: 'hub' };
+
+/** s and filter in the plant, out in the cloud; of an app in a namespace. */
+function plan(
+  namespace: string,
+  app: string,
+  sites: readonly string[] = ['plant', 'plant', 'center'],
+): DistributedPlan {
+  const plain = planOf({
+    sources: { s: { schema: ROWS } },
+    operators: { filter: { from: ['s'], steps: STEPS.filter, output: ROWS } },
+    sinks: { out: ['filter'] },
+  });
+  const host = (site = ''): readonly Host[] => [{ site, agent: `${site}-1`, worker: 0 }];
+  const nodes = new Map(['s', 'filter', 'out'].map((name, index) => [name, host(sites[index])]));
+  return distribute({ ...plain, namespace, name: app }, { nodes }, { revision: 1 });
+}
+
+const domainOf = (site: string): string => (site === 'center' ? 'hub' : site);
+
+function matches(pattern: string, subject: string): boolean {
+  const wanted = pattern.split('.');
+  const given = subject.split('.');
+  for (const [index, token] of wanted.entries()) {
+    if (token === '>') return given.length > index;
+    if (given[index] === undefined || (token !== '*' && token !== given[index])) return false;
+  }
+  return wanted.length === given.length;
+}
+
+function may({ publish, denied = [] }: Permissions, subject: string): boolean {
+  const among = (patterns: readonly string[]): boolean => patterns.some((pattern) => matches(pattern, subject));
+  return among(publish) && !among(denied);
+}
+
+function mayHear({ subscribe }: Permissions, subject: string): boolean {
+  return subscribe.some((pattern) => matches(pattern, subject));
+}
+
+const SHOP = { namespace: 'default', app: 'shop' };
+const CHANNEL = 'filter_FROM_s_TO_out';
+const way = (which: 'data' | 'ack', app = SHOP): string => `cs.${app.namespace}.${app.app}.ch.${CHANNEL}.${which}`;
+
+describe('the share of a site', () => {
+  const plant = merged([
+    agentPermissions(PLANT, 'agent-plant'),
+    permissionsOf(plan('default', 'shop'), PLANT, domainOf),
+  ]);
+  const yard = merged([agentPermissions(YARD, 'agent-yard'), permissionsOf(plan('default', 'shop'), YARD, domainOf)]);
+  const cloud = merged([
+    agentPermissions(CLOUD, 'agent-center'),
+    permissionsOf(plan('default', 'shop'), CLOUD, domainOf),
+  ]);
+
+  it('has each way of a channel at the end where it begins', () => {
+    expect([may(plant, way('data')), mayHear(plant, way('ack'))]).toEqual([true, true]);
+    expect([may(cloud, way('ack')), mayHear(cloud, way('data'))]).toEqual([true, true]);
+    expect([may(plant, way('ack')), mayHear(plant, way('data'))]).toEqual([false, false]);
+    expect([may(cloud, way('data')), mayHear(cloud, way('ack'))]).toEqual([false, false]);
+    for (const which of ['data', 'ack'] as const) {
+      expect([may(yard, way(which)), mayHear(yard, way(which))]).toEqual([false, false]);
+    }
+  });
+
+  it('commands fragments only from where their region may be led, and is commanded only of its own', () => {
+    const [first] = plan('default', 'shop').fragments;
+    const region = first?.region ?? '';
+    expect([may(plant, wishSubject(SHOP, 'out')), mayHear(plant, reportSubject(SHOP, region))]).toEqual([true, true]);
+    expect([may(cloud, wishSubject(SHOP, 's')), mayHear(cloud, reportSubject(SHOP, region))]).toEqual([false, false]);
+    expect([mayHear(cloud, wishSubject(SHOP, 'out')), mayHear(cloud, wishSubject(SHOP, 's'))]).toEqual([true, false]);
+    expect(may(plant, `$JS.hub.API.$KV.cs-regions.${regionKey(SHOP, region)}`)).toBe(true);
+    expect(may(yard, `$JS.hub.API.$KV.cs-regions.${regionKey(SHOP, region)}`)).toBe(false);
+  });
+
+  it('of an edge reads its assignment and writes no document; that of the cloud writes all', () => {
+    const read = `$JS.hub.API.CONSUMER.CREATE.KV_cs-control.x.$KV.cs-control.${assignmentKey(SHOP)}`;
+    expect([may(plant, read), may(yard, read)]).toEqual([true, false]);
+    expect(may(plant, '$JS.hub.API.CONSUMER.CREATE.KV_cs-control.x.$KV.cs-control.>')).toBe(false);
+    for (const key of [assignmentKey(SHOP), appKey(SHOP), 'coordinator', 'sites.plant']) {
+      expect(may(cloud, `$KV.cs-control.${key}`)).toBe(true);
+      for (const prefix of ['', '$JS.hub.API.', '$JS.API.']) {
+        expect(may(plant, `${prefix}$KV.cs-control.${key}`)).toBe(false);
+        expect(may(merged([plant, anyApp(PLANT)]), `$JS.hub.API.$KV.cs-control.${key}`)).toBe(false);
+      }
+    }
+    for (const call of ['CREATE', 'UPDATE', 'DELETE', 'PURGE']) {
+      expect(may(plant, `$JS.hub.API.STREAM.${call}.KV_cs-control`)).toBe(false);
+      expect(may(merged([plant, anyApp(PLANT)]), `$JS.hub.API.STREAM.${call}.OBJ_cs-artifacts`)).toBe(false);
+    }
+  });
+
+  it('keeps what it runs alone on its own side, and can make it there', () => {
+    const alone = permissionsOf(plan('default', 'shop', ['plant', 'plant', 'plant']), PLANT, domainOf);
+    const bucket = stateBucket(SHOP);
+    expect(may(alone, `$JS.API.STREAM.CREATE.OBJ_${bucket}`)).toBe(true);
+    expect(may(alone, `$OBJ.${bucket}.C.x`)).toBe(true);
+    expect(may(plant, `$JS.hub.API.$OBJ.${bucket}.C.x`)).toBe(true);
+    expect(may(plant, `$JS.hub.API.STREAM.CREATE.OBJ_${bucket}`)).toBe(false);
+  });
+});
+
+describe('two namespaces', () => {
+  it('see nothing of each other, though all names are the same, or run together', () => {
+    const one = permissionsOf(plan('a', 'b-c'), PLANT, domainOf);
+    for (const [namespace, app] of [
+      ['other', 'b-c'],
+      ['a', 'c'],
+      ['a-b', 'c'],
+    ] as const) {
+      const other = permissionsOf(plan(namespace, app), PLANT, domainOf);
+      const own = (subject: string): boolean => /cs\.|regions\.|assignments\.|cs-state/.test(subject);
+      const theirs = [...other.publish, ...other.subscribe].filter((s) => own(s) && !/STREAM\.INFO\.KV_/.test(s));
+      expect(theirs.filter((subject) => /\*/.test(subject) === false).length).toBeGreaterThan(5);
+      const seen = theirs.filter((subject) => may(one, subject) || mayHear(one, subject));
+      expect(seen.filter((subject) => !/KV_cs-(control|regions)\.\*$/.test(subject))).toEqual([]);
+    }
+  });
+});
+
+describe('others', () => {
+  it('the command line writes documents, and neither opens channels nor commands fragments', () => {
+    const admin = adminPermissions('admin');
+    expect([may(admin, '$JS.hub.API.STREAM.INFO.KV_cs-control'), may(admin, 'cs-ctl.ask')]).toEqual([true, true]);
+    expect([may(admin, way('data')), may(admin, wishSubject(SHOP, 's')), mayHear(admin, way('data'))]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it('a link of a leaf node lets through what its site may, but for the streams beside it', () => {
+    const site = merged([
+      agentPermissions(PLANT, 'agent-plant'),
+      permissionsOf(plan('default', 'shop'), PLANT, domainOf),
+    ]);
+    const link = linkPermissions(site, PLANT, ['_INBOX.agent-plant.>'], ['mine.>']);
+    expect([may(link, way('data')), mayHear(link, way('ack')), may(link, 'mine.x')]).toEqual([true, true, true]);
+    expect([may(link, '$JS.API.STREAM.INFO.KV_cs-regions'), may(link, way('ack')), mayHear(link, 'cs.x')]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+});

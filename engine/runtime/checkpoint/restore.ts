@@ -1,0 +1,222 @@
+/**
+ * What a fragment takes of a checkpoint: of the snapshots of all fragments that were, whatever belongs to its own nodes. An image goes back
+ * only into the fragment and the code that it came from; elsewhere state goes by its logical form, key group by key group.
+ */
+import type { Cell } from '../../cell/cell.ts';
+import type { CellPlan } from '../../compile/cell-plan.ts';
+import { type FragmentPlan, KEY_GROUPS } from '../../compile/fragment-plan.ts';
+import { CloudskinError, externalError, internalError } from '../../errors.ts';
+import { earlier } from '../../progress/time.ts';
+import type {
+  CellSnapshot,
+  FragmentSnapshot,
+  LogicalState,
+  PartitionState,
+  SinkSnapshot,
+} from '../../state/checkpoint/state.ts';
+import type { DurablePast } from '../exchange/channels.ts';
+
+export interface Restored {
+  readonly checkpoint: number;
+  /** Of all fragments that may hold state of this one's nodes. */
+  readonly snapshots: readonly FragmentSnapshot[];
+}
+
+/**
+ * Of a checkpoint with the snapshots `fragments`, those that a fragment needs: its own where all its nodes were dealt as they are
+ * now, otherwise all, because its state may be spread over them.
+ */
+export async function snapshotsFor(
+  plan: FragmentPlan,
+  fragments: readonly string[],
+  load: (fragment: string) => Promise<FragmentSnapshot>,
+): Promise<readonly FragmentSnapshot[]> {
+  const own = fragments.includes(plan.name) ? await load(plan.name) : undefined;
+  if (own !== undefined && covers(own, plan)) return [own];
+  const others = await Promise.all(fragments.filter((name) => name !== plan.name).map(load));
+  return own === undefined ? others : [own, ...others];
+}
+
+function covers(snapshot: FragmentSnapshot, plan: FragmentPlan): boolean {
+  const cells = plan.cells.every(({ name }) => snapshot.cells.has(name));
+  const sources = plan.sources.every(({ name }) => snapshot.sources.has(name));
+  return cells && sources && [...plan.shares.keys()].every((node) => sameShare(snapshot, plan, node));
+}
+
+/** A node without a share is whole. */
+function sameShare({ shares }: FragmentSnapshot, plan: FragmentPlan, node: string): boolean {
+  const { partition = 0, partitions = 1 } = shares?.get(node) ?? {};
+  const now = plan.shares.get(node);
+  return partition === (now?.partition ?? 0) && partitions === (now?.partitions ?? 1);
+}
+
+/** Those that hold state of a node; of one that runs once a site, its own alone. */
+function snapshotsOf(restored: Restored | undefined, plan: FragmentPlan, node: string): readonly FragmentSnapshot[] {
+  const all = restored?.snapshots ?? [];
+  return plan.shares.get(node)?.site === undefined ? all : all.filter(({ fragment }) => fragment === plan.name);
+}
+
+export function partitionsOf(
+  restored: Restored | undefined,
+  plan: FragmentPlan,
+  source: string,
+): ReadonlyMap<string, PartitionState> {
+  const states = snapshotsOf(restored, plan, source).flatMap(({ sources }) => [
+    ...(sources.get(source)?.partitions ?? []),
+  ]);
+  return new Map(states);
+}
+
+/** Of the partition of the sink that runs in `plan`; where partitions were dealt otherwise, of the first that there is. With the checkpoint that it is of. */
+export function sinkOf(
+  restored: Restored | undefined,
+  plan: FragmentPlan,
+  sink: string,
+): { readonly checkpoint: number; readonly state: SinkSnapshot } | undefined {
+  const all = snapshotsOf(restored, plan, sink).filter(({ sinks }) => sinks.has(sink));
+  const from = all.find(({ fragment }) => fragment === plan.name) ?? all[0];
+  const state = from?.sinks.get(sink);
+  if (restored === undefined || state === undefined) return undefined;
+  return { checkpoint: from?.checkpoint ?? restored.checkpoint, state };
+}
+
+/** Of the ends of durable channels, whichever fragment had them: an id is of the whole app. */
+export function durablePast(restored: Restored | undefined): DurablePast {
+  const all = restored?.snapshots ?? [];
+  return {
+    outlet: (id) => all.find(({ outlets }) => outlets?.has(id) === true)?.outlets?.get(id),
+    inlet: (id) => all.find(({ inlets }) => inlets?.has(id) === true)?.inlets?.get(id),
+  };
+}
+
+/** Sums over the snapshots of the fragment itself; another one's counts stay its own. */
+export function countersOf(
+  restored: Restored | undefined,
+  plan: FragmentPlan,
+  node: string,
+): Readonly<Record<string, number>> | undefined {
+  return restored?.snapshots.find(({ fragment }) => fragment === plan.name)?.counters.get(node);
+}
+
+/** How far the cell had come, where there was one. */
+export interface CellPast {
+  readonly watermark: bigint | undefined;
+  readonly ended: boolean;
+}
+
+/**
+ * Puts back the state of a cell that has just been opened; `open` opens former ones, for their logical form. Throws `state.mismatch`
+ * where it does not fit, `state.foreign-module` where an image is of code that is not made any more.
+ */
+export async function restoreCell(
+  restored: Restored,
+  fragment: FragmentPlan,
+  { plan, cell }: { readonly plan: CellPlan; readonly cell: Cell },
+  open: (plan: CellPlan) => Cell | Promise<Cell>,
+): Promise<CellPast> {
+  const node = plan.operators[0]?.name ?? '';
+  const found = snapshotsOf(restored, fragment, node).flatMap((from) =>
+    [...from.cells].flatMap(([key, snapshot]) => (hasOperatorOf(key, plan) ? [{ from, key, snapshot }] : [])),
+  );
+  if (found.length === 0) return { watermark: undefined, ended: false };
+  const same = found.find(({ from, key }) => key === plan.name && sameShare(from, fragment, node));
+  if (same !== undefined && restoreImage(cell, same.snapshot)) {
+    return { watermark: same.snapshot.watermark, ended: same.snapshot.ended === true };
+  }
+  await restoreLogical(fragment, plan, cell, found, open);
+  const marks = found.flatMap(({ snapshot }) => (snapshot.ended === true ? [] : [snapshot.watermark]));
+  const known = marks.filter((mark) => mark !== undefined);
+  return {
+    watermark: known.length < marks.length ? undefined : known.reduce<bigint | undefined>(least, undefined),
+    ended: found.every(({ snapshot }) => snapshot.ended === true),
+  };
+}
+
+function least(a: bigint | undefined, b: bigint): bigint {
+  return a === undefined ? b : earlier(a, b);
+}
+
+/** What the first half of an aggregate done in two is called behind the aggregate's name (engine/compile/distribute/expand.ts). */
+const PARTIAL = /^\/partial(-\d+)?$/;
+
+/** True where a cell that was had an operator of this one. */
+export function hasOperatorOf(name: string, plan: CellPlan): boolean {
+  return name.split('+').some((operator) => ownerOf(operator, plan) !== undefined);
+}
+
+/** The operator of the cell that takes the state of one that was: itself; an aggregate that of first halves that are no more. */
+function ownerOf(former: string, { operators }: CellPlan): string | undefined {
+  if (operators.some(({ name }) => name === former)) return former;
+  const whole = operators.find(({ name, inputs }) => {
+    return (
+      PARTIAL.test(former.slice(name.length)) && former.startsWith(name) && !inputs.some(({ node }) => node === former)
+    );
+  });
+  return whole?.name;
+}
+
+/** False where the image is of other code, or there is none. */
+function restoreImage(cell: Cell, { image }: CellSnapshot): boolean {
+  if (image === undefined || cell.state?.restoreImage === undefined) return false;
+  try {
+    cell.state.restoreImage(image);
+    return true;
+  } catch (error) {
+    if (error instanceof CloudskinError && error.code === 'state.foreign-module') return false;
+    throw error;
+  }
+}
+
+interface Found {
+  readonly key: string;
+  readonly snapshot: CellSnapshot;
+}
+
+async function restoreLogical(
+  fragment: FragmentPlan,
+  plan: CellPlan,
+  cell: Cell,
+  found: readonly Found[],
+  open: (plan: CellPlan) => Cell | Promise<Cell>,
+): Promise<void> {
+  const share = fragment.shares.get(plan.operators[0]?.name ?? '');
+  const groups = { first: share?.firstGroup ?? 0, last: share?.lastGroup ?? KEY_GROUPS - 1 };
+  const former: Cell[] = [];
+  try {
+    const states: LogicalState[] = [];
+    for (const one of found) states.push(...(one.snapshot.logical ?? (await logicalOf(one, open, former))));
+    const own = states.flatMap((state) => {
+      const operator = ownerOf(state.operator, plan);
+      return operator === undefined ? [] : [{ ...state, operator }];
+    });
+    if (own.length === 0) return;
+    if (cell.state?.importLogical === undefined) {
+      throw internalError('state.mismatch', `cell ${plan.name} cannot take state in its logical form`);
+    }
+    cell.state.importLogical(own, groups);
+  } finally {
+    for (const one of former) one.close();
+  }
+}
+
+/** Has the cell that was export what its image holds; it stays open in `former` as long as its rows are needed. */
+async function logicalOf(
+  { key, snapshot: { image, plan } }: Found,
+  open: (plan: CellPlan) => Cell | Promise<Cell>,
+  former: Cell[],
+): Promise<readonly LogicalState[]> {
+  if (image === undefined) return [];
+  const cell = plan === undefined ? undefined : await open(plan as CellPlan);
+  if (cell !== undefined) former.push(cell);
+  if (cell?.state?.restoreImage === undefined || cell.state.exportLogical === undefined) {
+    throw externalError(
+      'state.foreign-module',
+      `the state of ${key} is an image that only the very same cell can take`,
+      {
+        hint: 'go on with the graph as it was, or begin anew',
+      },
+    );
+  }
+  cell.state.restoreImage(image);
+  return cell.state.exportLogical();
+}

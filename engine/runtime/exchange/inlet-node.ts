@@ -1,0 +1,154 @@
+/**
+ * A stream that comes into the fragment over channels: their rows as they come, the minimum of their watermarks, the end when all
+ * have ended. Barriers go to the fragment's alignment, which says when a channel is to wait; durable channels have none and go on, like sources, from
+ * where a checkpoint has seen them.
+ */
+import { IpcDecoder } from '../../batch/ipc.ts';
+import type { Inlet } from '../../compile/fragment-plan.ts';
+import type { OpenSpan, Tracer } from '../../metrics/trace.ts';
+import { ProgressMinimum } from '../../progress/minimum.ts';
+import { TIME_MIN } from '../../progress/time.ts';
+import type { InletState } from '../../state/checkpoint/state.ts';
+import type { Item, Receiver } from '../../transport/transport.ts';
+import type { Control } from '../control.ts';
+import { Stream, streamName, type Taker } from '../stream.ts';
+import type { Channels, DurablePast } from './channels.ts';
+
+/** Milliseconds of work after which I/O, timers and signals get a turn. */
+const BREATHE_AFTER = 2;
+
+/** What an inlet asks and tells of one channel between items. */
+export interface Lane {
+  /** A promise while the channel is not to be read. */
+  hold(): Promise<void> | undefined;
+  barrier(checkpoint: number): void;
+  ended(): void;
+}
+
+export class InletNode {
+  readonly plan: Inlet;
+  readonly stream: Stream;
+  readonly #control: Control;
+  readonly #progress: ProgressMinimum;
+  readonly #decoder: IpcDecoder;
+  readonly #channels: Channels;
+  readonly #past: readonly (InletState | undefined)[];
+
+  /** `past`: of its durable channels. */
+  constructor(plan: Inlet, control: Control, channels: Channels, past: DurablePast) {
+    this.plan = plan;
+    this.stream = new Stream(plan.stream, plan.schema);
+    this.#control = control;
+    this.#progress = new ProgressMinimum(plan.channels.length);
+    this.#decoder = new IpcDecoder(plan.schema);
+    this.#channels = channels;
+    this.#past = plan.channels.map((channel) => (channels.isDurable(channel) ? past.inlet(channel.id) : undefined));
+  }
+
+  get ended(): boolean {
+    return this.#progress.ended;
+  }
+
+  /** Where its durable channels are, by their ids, as a restart needs it. */
+  states(): readonly (readonly [string, InletState])[] {
+    return this.plan.channels.flatMap(({ id }, index) => {
+      const receiver = this.#channels.durableReceiver(id);
+      if (receiver === undefined) return [];
+      const { watermark, idle, ended } = this.#progress.input(index);
+      const known = watermark === TIME_MIN ? {} : { watermark };
+      return [[id, { taken: receiver.snapshot(), idle, ended, ...known }] as const];
+    });
+  }
+
+  /** A complete checkpoint holds these states: senders may forget what they cover. */
+  acknowledge(states: ReadonlyMap<string, InletState>): void {
+    for (const { id } of this.plan.channels) {
+      const state = states.get(id);
+      if (state !== undefined) this.#channels.durableReceiver(id)?.acknowledge(state.taken);
+    }
+  }
+
+  /** Takes channel `index` to its end. Rejects with what went wrong. */
+  async run(index: number, receiver: Receiver, lane: Lane, below: readonly Taker[]): Promise<void> {
+    const { failed, ports } = this.#control;
+    if (this.#resume(index)) return lane.ended();
+    let lastBreath = ports.monotonic();
+    while (!failed.tripped) {
+      const wait = lane.hold() ?? roomOf(below);
+      const item = wait === undefined ? receiver.take() : undefined;
+      if (item === undefined) {
+        await failed.until(wait ?? receiver.ready());
+        continue;
+      }
+      this.#accept(index, item);
+      if (item.kind === 'barrier') lane.barrier(item.checkpoint);
+      if (item.kind === 'end') return lane.ended();
+      if (ports.monotonic() - lastBreath < BREATHE_AFTER) continue;
+      await ports.turn();
+      lastBreath = ports.monotonic();
+    }
+  }
+
+  /** Takes up how far the channel had come; true where it had ended. */
+  #resume(index: number): boolean {
+    const past = this.#past[index];
+    if (past === undefined) return false;
+    const { watermark, idle, ended } = past;
+    const changed = watermark !== undefined && this.#progress.update(index, watermark, idle);
+    const over = ended && this.#progress.end(index);
+    if (changed || over) this.#advance();
+    return ended;
+  }
+
+  #accept(index: number, item: Item): void {
+    switch (item.kind) {
+      case 'batch':
+        this.#takeBatch(index, item);
+        return;
+      case 'watermark':
+        if (this.#progress.update(index, item.time, item.idle)) this.#advance();
+        return;
+      case 'end':
+        if (this.#progress.end(index)) this.#advance();
+        return;
+      case 'barrier':
+        return;
+    }
+  }
+
+  #takeBatch(index: number, { payload, rows, trace }: Extract<Item, { readonly kind: 'batch' }>): void {
+    const { tracer } = this.#control;
+    const span = tracer === undefined || trace === undefined ? undefined : this.#adopt(tracer, trace, index, rows);
+    try {
+      this.stream.batch(this.#decoder.decode(payload));
+    } finally {
+      span?.leave();
+    }
+  }
+
+  #adopt(tracer: Tracer, trace: string, index: number, rows: number): OpenSpan | undefined {
+    const { stream, channels } = this.plan;
+    const { id = '', from = '', transport = '' } = channels[index] ?? {};
+    return tracer.adopt(trace, `channel ${streamName(stream)}`, {
+      'cloudskin.rows': rows,
+      'cloudskin.channel': id,
+      'cloudskin.from': from,
+      'cloudskin.transport': transport,
+    });
+  }
+
+  #advance(): void {
+    const { watermark, idle, ended } = this.#progress;
+    if (ended) this.stream.end();
+    else this.stream.progress(watermark, idle);
+  }
+}
+
+/** A wait for the first taker that is full. */
+export function roomOf(takers: readonly Taker[]): Promise<void> | undefined {
+  for (const taker of takers) {
+    const room = taker.room();
+    if (room !== undefined) return room;
+  }
+  return undefined;
+}

@@ -1,0 +1,312 @@
+/**
+ * Opens what a fragment consists of. Sources first: they wait for the disk or the network while cells are compiled, and sinks are told
+ * whether what feeds them ends. Failures go to the control; then what was opened so far is discarded, but for sources, which are closed at the
+ * end like any other.
+ */
+import type { Cell } from '../../cell/cell.ts';
+import type { CellPlan } from '../../compile/cell-plan.ts';
+import type { FragmentPlan } from '../../compile/fragment-plan.ts';
+import { internalError, userError } from '../../errors.ts';
+import type { SinkContext } from '../../graph/connector.ts';
+import type { SinkNode as SinkPlan, SourceNode as SourcePlan, Step } from '../../graph/plan.ts';
+import { resolveSecrets, type SecretLookup } from '../../graph/secrets.ts';
+import type { RecordLog } from '../../state/log/log.ts';
+import { countersOf, durablePast, partitionsOf, type Restored, restoreCell, sinkOf } from '../checkpoint/restore.ts';
+import type { Control } from '../control.ts';
+import type { Channels } from '../exchange/channels.ts';
+import { InletNode } from '../exchange/inlet-node.ts';
+import { OutletNode } from '../exchange/outlet-node.ts';
+import { CellNode } from '../node/cell-node.ts';
+import { bounded, SinkNode } from '../node/sink-node.ts';
+import {
+  connectorNamed,
+  ORDER_BYTES,
+  PATIENCE,
+  QUEUE_BYTES,
+  QUIET,
+  type RuntimeOptions,
+  secretsOf,
+  writeStdout,
+} from '../options.ts';
+import { SourceNode } from '../source/source-node.ts';
+import { Turns } from '../source/turns.ts';
+import {
+  type Downstream,
+  downstreamOf,
+  inletKey,
+  meetings,
+  NO_PARTS,
+  type Parts,
+  sinkKey,
+  sourceKey,
+  wire,
+} from './wiring.ts';
+
+/** All partitions of a source. */
+const WHOLE = { index: 0, of: 1 };
+
+export interface OpeningOptions {
+  readonly runtime: RuntimeOptions;
+  readonly directory: string;
+  /** The fragment is cut for checkpoints. */
+  readonly checkpointed: boolean;
+  readonly restored: Restored | undefined;
+  /** Opens the journal of a source's partition. */
+  readonly journal: ((source: string, partition: string) => Promise<RecordLog>) | undefined;
+}
+
+export class Opening {
+  readonly #plan: FragmentPlan;
+  readonly #options: OpeningOptions;
+  readonly #control: Control;
+  readonly #channels: Channels;
+  readonly #downstream: Downstream;
+  readonly sources: readonly SourceNode[];
+  /** Sources and sinks that are being opened. */
+  readonly pending: Set<string> = new Set<string>();
+
+  constructor(plan: FragmentPlan, options: OpeningOptions, control: Control, channels: Channels) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#control = control;
+    this.#channels = channels;
+    this.#downstream = downstreamOf(plan);
+    const met = meetings(plan.sources, this.#downstream);
+    this.sources = plan.sources.map((source) => {
+      const meeting = met.get(source.name);
+      return new SourceNode(
+        source,
+        control,
+        this.#sourceOptions(source, meeting?.turns ?? new Turns(), meeting?.drift),
+      );
+    });
+  }
+
+  get downstream(): Downstream {
+    return this.#downstream;
+  }
+
+  /** Everything, wired; only the sources once the run has failed. */
+  async open(): Promise<Parts> {
+    const openingSources = Promise.all(this.sources.map((source) => this.#openSource(source)));
+    const past = durablePast(this.#options.restored);
+    const openingChannels = this.#channels.open(this.#plan, this.#control, past);
+    const openingCells = this.#openCells();
+    await openingSources;
+    const sinks = await this.#openSinks();
+    const cells = await openingCells;
+    const senders = await openingChannels;
+    const parts: Parts = {
+      sources: this.sources,
+      inlets: this.#attempt(() =>
+        this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control, this.#channels, past)),
+      ),
+      cells: await this.#restoredCells(cells),
+      sinks,
+      outlets: this.#attempt(() =>
+        senders.map(({ outlet, ends }) => new OutletNode(outlet, ends, this.#control, this.#channels, past)),
+      ),
+    };
+    if (this.#control.failure === undefined) {
+      this.#attempt(() => {
+        this.#restoreCounters(parts);
+        wire(this.#plan, parts);
+        return [];
+      });
+    }
+    if (this.#control.failure === undefined) return parts;
+    await this.#discard(cells, sinks);
+    return { ...NO_PARTS, sources: this.sources };
+  }
+
+  #attempt<T>(make: () => readonly T[]): readonly T[] {
+    if (this.#control.failure !== undefined) return [];
+    try {
+      return make();
+    } catch (error) {
+      this.#control.failNode('cell', this.#plan.name, error);
+      return [];
+    }
+  }
+
+  #sourceOptions(source: SourcePlan, turns: Turns, drift: ConstructorParameters<typeof SourceNode>[2]['drift']) {
+    const { runtime, directory, checkpointed, restored, journal } = this.#options;
+    const share = this.#plan.shares.get(source.name);
+    return {
+      directory,
+      orderBytes: source.memory?.bytes ?? runtime.orderBytes ?? ORDER_BYTES,
+      step: source.time === undefined ? 0n : (this.#plan.cutSteps?.get(source.name) ?? 1n),
+      drift,
+      turns,
+      share: share === undefined || share.site !== undefined ? WHOLE : { index: share.partition, of: share.partitions },
+      tracked: checkpointed,
+      identity: this.#identity(source.name),
+      listening: runtime.listening,
+      restored: partitionsOf(restored, this.#plan, source.name),
+      journal: journal && ((partition: string) => journal(source.name, partition)),
+    };
+  }
+
+  #identity(node: string): string {
+    const { namespace, app, shares } = this.#plan;
+    const share = shares.get(node);
+    const part = share?.site ?? (share === undefined || share.partition === 0 ? undefined : share.partition);
+    return part === undefined ? `${namespace}/${app}/${node}` : `${namespace}/${app}/${node}/${part}`;
+  }
+
+  async #openSource(source: SourceNode): Promise<void> {
+    const { name, connector } = source.plan;
+    try {
+      const spec = connectorNamed(this.#options.runtime, connector).source;
+      if (spec === undefined) throw internalError('runtime.no-source', `connector ${connector} has no source`);
+      this.pending.add(source.label);
+      await source.open(spec, resolveSecrets(source.plan.options, secretsOf(this.#options.runtime)));
+    } catch (error) {
+      this.#control.failNode('source', name, error);
+    } finally {
+      this.pending.delete(source.label);
+    }
+  }
+
+  async #openCells(): Promise<ReadonlyMap<string, Cell>> {
+    const cells = new Map<string, Cell>();
+    for (const plan of this.#plan.cells) {
+      try {
+        const cell = this.#options.runtime.openCell(withSecrets(plan, secretsOf(this.#options.runtime)));
+        cells.set(plan.name, cell instanceof Promise ? await cell : cell);
+      } catch (error) {
+        this.#control.failNode('cell', plan.name, error);
+      }
+    }
+    return cells;
+  }
+
+  /** Their state put back; none once the run has failed. */
+  async #restoredCells(cells: ReadonlyMap<string, Cell>): Promise<readonly CellNode[]> {
+    const nodes: CellNode[] = [];
+    for (const plan of this.#plan.cells) {
+      const cell = cells.get(plan.name);
+      if (cell === undefined || this.#control.failure !== undefined) return [];
+      try {
+        nodes.push(await this.#restoredCell(plan, cell));
+      } catch (error) {
+        this.#control.failNode('cell', plan.name, error);
+      }
+    }
+    return nodes;
+  }
+
+  async #restoredCell(plan: CellPlan, cell: Cell): Promise<CellNode> {
+    const { restored, runtime, checkpointed } = this.#options;
+    if (checkpointed && cell.state === undefined) throw noState(plan, cell);
+    const node = new CellNode(plan, cell, this.#control);
+    if (restored === undefined) return node;
+    const { watermark, ended } = await restoreCell(restored, this.#plan, { plan, cell }, runtime.openCell);
+    node.restored(watermark, ended);
+    return node;
+  }
+
+  #restoreCounters({ sources, cells, sinks }: Parts): void {
+    for (const { counters } of [...sources, ...cells, ...sinks]) {
+      const before = countersOf(this.#options.restored, this.#plan, `${counters.kind} ${counters.name}`);
+      if (before !== undefined) counters.restore(before);
+    }
+  }
+
+  async #openSinks(): Promise<readonly SinkNode[]> {
+    const sinks: SinkNode[] = [];
+    for (const plan of this.#plan.sinks) {
+      if (this.#control.failure !== undefined) break;
+      const label = `sink ${plan.name}`;
+      this.pending.add(label);
+      try {
+        const node = await this.#openSink(plan);
+        if (node === undefined) break;
+        sinks.push(node);
+      } catch (error) {
+        this.#control.failNode('sink', plan.name, error);
+      } finally {
+        this.pending.delete(label);
+      }
+    }
+    return sinks;
+  }
+
+  async #openSink(plan: SinkPlan): Promise<SinkNode | undefined> {
+    const { runtime } = this.#options;
+    const spec = connectorNamed(runtime, plan.connector).sink;
+    if (spec === undefined) throw internalError('runtime.no-sink', `connector ${plan.connector} has no sink`);
+    const { context, quiet } = this.#sinkContext(plan);
+    const opening = spec.open(resolveSecrets(plan.options, secretsOf(runtime)), plan.input, context);
+    const sink = await this.#control.orDiscard(opening, (late) => late.abort());
+    if (sink === undefined) return undefined;
+    return new SinkNode(plan, sink, this.#control, { quiet, queueBytes: runtime.queueBytes ?? QUEUE_BYTES });
+  }
+
+  #sinkContext(plan: SinkPlan): { readonly context: SinkContext; readonly quiet: number | undefined } {
+    const { runtime, directory, checkpointed } = this.#options;
+    const feeds = (key: string): boolean => this.#downstream.get(key)?.has(sinkKey(plan.name)) ?? false;
+    const feeding = this.sources.filter((source) => feeds(sourceKey(source.plan.name)));
+    const isEndless = this.#plan.inlets.some(({ stream, bounded }) => bounded !== true && feeds(inletKey(stream)));
+    const isBounded = !isEndless && feeding.every((source) => source.bounded);
+    const isPaced = feeding.some((source) => source.plan.speed !== undefined);
+    const past = sinkOf(this.#options.restored, this.#plan, plan.name);
+    const context: SinkContext = {
+      name: plan.name,
+      directory,
+      signal: this.#control.sinkSignal,
+      ports: this.#control.ports,
+      trouble: this.#control.troubles.reporter(`sink ${plan.name}`),
+      bounded: isBounded,
+      stdout: runtime.stdout ?? writeStdout,
+      color: runtime.color ?? false,
+      width: runtime.width ?? 120,
+      identity: this.#identity(plan.name),
+      ...(checkpointed ? { checkpointed } : {}),
+      ...(plan.delivery === undefined ? {} : { delivery: plan.delivery }),
+      ...(past === undefined
+        ? {}
+        : {
+            restored: {
+              checkpoint: past.checkpoint,
+              prepared: { state: past.state.prepared, frozen: past.state.frozen },
+            },
+          }),
+    };
+    return { context, quiet: isBounded && !isPaced ? undefined : QUIET };
+  }
+
+  /** Frees what was opened when something else could not be. */
+  async #discard(cells: ReadonlyMap<string, Cell>, sinks: readonly SinkNode[]): Promise<void> {
+    for (const [name, cell] of cells) {
+      try {
+        cell.close();
+      } catch (error) {
+        this.#control.failNode('cell', name, error);
+      }
+    }
+    for (const sink of sinks) await bounded(sink.abort(PATIENCE), PATIENCE, this.#control);
+  }
+}
+
+/** The plan with the secrets in the configuration of its component, if it is one. */
+function withSecrets(plan: CellPlan, lookup: SecretLookup): CellPlan {
+  if (plan.kind !== 'component') return plan;
+  const resolved = (step: Step): Step =>
+    step.kind === 'component' ? { ...step, config: resolveSecrets(step.config, lookup) as typeof step.config } : step;
+  return {
+    ...plan,
+    operators: plan.operators.map((operator) => ({ ...operator, steps: operator.steps.map(resolved) })),
+  };
+}
+
+function noState({ name }: CellPlan, { noState: why }: Cell): Error {
+  const hint = 'leave `checkpoint` out of the graph, or use an operator whose state can be taken';
+  return userError(
+    'checkpoint.no-state',
+    `the state of ${name} cannot be taken, so that no checkpoint can be${why === undefined ? '' : `: ${why}`}`,
+    {
+      hint,
+    },
+  );
+}

@@ -1,0 +1,248 @@
+/**
+ * Runs the fragments of one graph within this process, on whatever hosts it is given, from the newest sound checkpoint on where
+ * checkpoints are taken.
+ *
+ *     opening ──> running ──> draining ──> ended        any fragment's error: all are stopped, failed
+ *
+ * With checkpoints `stop` does not drain: it takes one more checkpoint and leaves off there, so that the next run goes on as if
+ * nothing had been.
+ */
+import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
+import { CloudskinError, externalError, internalError } from '../../errors.ts';
+import { mergeSnapshots } from '../../metrics/merge.ts';
+import type { MetricsSnapshot, RunState } from '../../metrics/snapshot.ts';
+import { type Ports, realPorts } from '../../ports.ts';
+import type { Checkpoints, Manifest } from '../../state/checkpoint/checkpoints.ts';
+import { CheckpointLeader } from '../checkpoint/checkpoint-leader.ts';
+import { Latch } from '../control.ts';
+import type { FragmentEvents, FragmentHandle, FragmentHost } from '../fragment-handle.ts';
+import type { SinkSummary, Summary } from './deployment.ts';
+
+export interface RegionRunOptions {
+  readonly host: FragmentHost;
+  readonly ports?: Ports;
+  /** Absent where no checkpoints are taken. */
+  readonly checkpoints?: {
+    readonly store: Checkpoints;
+    /** Milliseconds. */
+    readonly every: number;
+  };
+  /** Something that the user should know and that does not end the run. */
+  readonly onWarning?: (message: string) => void;
+  /** The run goes on from a checkpoint. */
+  readonly onRestored?: (manifest: Manifest) => void;
+}
+
+/** Milliseconds that `stop` may take. */
+const DRAIN = 5_000;
+
+interface Start {
+  readonly epoch: number;
+  readonly lastId: number;
+  readonly checkpoint: number | undefined;
+}
+
+export class EmbeddedRun {
+  readonly plan: DistributedPlan;
+  readonly #options: RegionRunOptions;
+  readonly #ports: Ports;
+  readonly #handles = new Map<string, FragmentHandle>();
+  readonly #over = new Set<string>();
+  readonly #allOver = new Latch();
+  #leader: CheckpointLeader | undefined;
+  #failure: CloudskinError | undefined;
+  #state: RunState = 'opening';
+  #running: Promise<Summary> | undefined;
+  #stopped = false;
+  #restored: number | undefined;
+  #leftOffAt: number | undefined;
+
+  constructor(plan: DistributedPlan, options: RegionRunOptions) {
+    this.plan = plan;
+    this.#options = options;
+    this.#ports = options.ports ?? realPorts;
+  }
+
+  get state(): RunState {
+    return this.#state;
+  }
+
+  /** The checkpoint that the run went on from. */
+  get restored(): number | undefined {
+    return this.#restored;
+  }
+
+  /** Resolves when all has ended, or `stop` has; rejects with the first error of any fragment. Called again it returns the same promise. */
+  run(): Promise<Summary> {
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  /** Ends the run within five seconds, by a last checkpoint where checkpoints are taken, else by draining. A second call aborts it. */
+  stop(): void {
+    if (this.#state === 'ended' || this.#state === 'failed') return;
+    if (this.#stopped) {
+      this.abort();
+      return;
+    }
+    this.#stopped = true;
+    const deadline = this.#ports.after(DRAIN, () => this.#fail(this.#drainTimeout()));
+    const cancel = (): void => deadline.cancel();
+    if (this.#running === undefined) cancel();
+    else void this.#running.then(cancel, cancel);
+    this.#end();
+  }
+
+  /** Ends the run at once, with `reason` or `run.aborted` as its error. */
+  abort(reason?: CloudskinError): void {
+    this.#fail(reason ?? externalError('run.aborted', 'the run was aborted; nothing of it is kept'));
+  }
+
+  metrics(): MetricsSnapshot {
+    const all = [...this.#handles.values()].map((handle) => handle.status().metrics);
+    return mergeSnapshots(all, this.#state, this.#ports.now());
+  }
+
+  async #run(): Promise<Summary> {
+    try {
+      const start = await this.#startingPoint();
+      if (!this.#stopped && this.#failure === undefined) await this.#flow(start);
+    } catch (error) {
+      this.#fail(
+        error instanceof CloudskinError ? error : internalError('runtime.failed', String(error), { cause: error }),
+      );
+    }
+    this.#leader?.stop();
+    await Promise.all([...this.#handles.values()].map((handle) => handle.stop('discard')));
+    await this.#options.host.close();
+    this.#state = this.#failure === undefined ? 'ended' : 'failed';
+    if (this.#failure !== undefined) throw this.#failure;
+    const { name } = this.plan.logical;
+    const points = {
+      ...(this.#restored === undefined ? {} : { restoredFrom: this.#restored }),
+      ...(this.#leftOffAt === undefined ? {} : { leftOffAt: this.#leftOffAt }),
+    };
+    return { name, stopped: this.#stopped, ...points, metrics: this.metrics(), sinks: this.#reports() };
+  }
+
+  async #flow(start: Start): Promise<void> {
+    this.#restored = start.checkpoint;
+    const opened = await Promise.allSettled(this.plan.fragments.map((plan) => this.#start(plan, start)));
+    const refused = opened.find((result) => result.status === 'rejected');
+    if (refused !== undefined) throw refused.reason;
+    if (this.#failure !== undefined) return;
+    this.#state = 'running';
+    this.#leader?.run().catch((error: unknown) => {
+      this.#fail(
+        error instanceof CloudskinError ? error : internalError('runtime.failed', String(error), { cause: error }),
+      );
+    });
+    if (this.#stopped) this.#end();
+    await this.#allOver.tripping;
+  }
+
+  async #start(plan: FragmentPlan, { epoch, checkpoint }: Start): Promise<void> {
+    const start = {
+      plan,
+      epoch,
+      peers: new Map<string, number>(),
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(this.#options.checkpoints === undefined ? {} : { checkpointed: true as const }),
+    };
+    this.#handles.set(plan.name, await this.#options.host.start(start, this.#eventsOf(plan)));
+  }
+
+  #eventsOf({ name }: FragmentPlan): FragmentEvents {
+    return {
+      saved: (id, receipt) => this.#leader?.saved(name, id, receipt),
+      notSaved: (id, error) => this.#leader?.notSaved(id, error),
+      ready: () => undefined,
+      ended: () => this.#leader?.ended(name),
+      over: (error) => this.#isOver(name, error),
+    };
+  }
+
+  #isOver(fragment: string, error: Error | undefined): void {
+    this.#over.add(fragment);
+    if (error !== undefined) {
+      this.#fail(
+        error instanceof CloudskinError ? error : internalError('runtime.failed', error.message, { cause: error }),
+      );
+    }
+    if (this.#over.size === this.plan.fragments.length) this.#allOver.trip();
+  }
+
+  /** What `stop` does once there is something to stop. */
+  #end(): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'draining';
+    const all = [...this.#handles.values()];
+    const ending =
+      this.#leader === undefined ? all.map((handle) => handle.stop('drain')) : [this.#leaveOff(this.#leader)];
+    Promise.all(ending).catch((error: unknown) =>
+      this.#fail(internalError('runtime.failed', String(error), { cause: error })),
+    );
+  }
+
+  async #leaveOff(leader: CheckpointLeader): Promise<void> {
+    const all = [...this.#handles.values()];
+    await Promise.all(all.map((handle) => handle.pause()));
+    if (await leader.take()) this.#leftOffAt = leader.lastId;
+    else if (this.#failure === undefined) {
+      this.#options.onWarning?.('no last checkpoint could be taken; the next run goes on from the one before');
+    }
+    leader.stop();
+    await Promise.all(all.map((handle) => handle.stop('discard')));
+  }
+
+  #drainTimeout(): CloudskinError {
+    const busy = [...this.#handles.values()].flatMap((handle) => handle.status().busy ?? []);
+    const waiting = busy.length === 0 ? '' : `; still waiting for ${busy.join(', ')}`;
+    return externalError('run.drain-timeout', `the run could not be ended within ${DRAIN / 1000} s${waiting}`);
+  }
+
+  #fail(error: CloudskinError): void {
+    if (this.#state === 'ended' || this.#state === 'failed') return;
+    this.#failure ??= error;
+    this.#leader?.stop();
+    for (const handle of this.#handles.values()) void handle.stop('discard').catch(() => undefined);
+    this.#allOver.trip();
+  }
+
+  async #startingPoint(): Promise<Start> {
+    const { checkpoints } = this.#options;
+    if (checkpoints === undefined) return { epoch: 1, lastId: 0, checkpoint: undefined };
+    const { store, every } = checkpoints;
+    const { manifest, refused } = await store.newest();
+    for (const { id, problem } of refused) this.#options.onWarning?.(`checkpoint ${id} is not used: ${problem}`);
+    if (manifest === undefined && refused.length > 0) throw noneSound(refused.length);
+    if (manifest !== undefined) this.#options.onRestored?.(manifest);
+    const ids = (await store.list()).map(({ id }) => id);
+    const start = { epoch: (manifest?.epoch ?? 0) + 1, lastId: Math.max(0, ...ids), checkpoint: manifest?.id };
+    const handles = this.#handles;
+    this.#leader = new CheckpointLeader(() => [...handles.values()], this.plan.fragments.length, {
+      checkpoints: store,
+      every,
+      epoch: start.epoch,
+      revision: this.plan.fragments[0]?.revision ?? 1,
+      lastId: start.lastId,
+      ports: this.#ports,
+      onProblem: (id, error) => this.#options.onWarning?.(`checkpoint ${id} was given up: ${error.message}`),
+    });
+    return start;
+  }
+
+  #reports(): readonly SinkSummary[] {
+    const all = [...this.#handles.values()].flatMap((handle) => handle.status().sinks ?? []);
+    const order = this.plan.logical.sinks.map(({ name }) => name);
+    return all.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  }
+}
+
+/** Beginning anew would write again what was written. */
+function noneSound(count: number): CloudskinError {
+  const which = count === 1 ? 'the one checkpoint that there is' : `any of the ${count} checkpoints that there are`;
+  return externalError('state.none-sound', `the run cannot go on from ${which}`, {
+    hint: 'the warnings say why; give the right key, put back what is missing, or begin anew (--fresh)',
+  });
+}

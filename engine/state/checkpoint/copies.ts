@@ -1,0 +1,63 @@
+/**
+ * Checkpoints that are kept twice: in a store that all agents of a region share, and each agent's blobs on its own disk. The region's leader tidies
+ * the shared store and its own disk; every agent does the same for its own disk by `forgetIn`, and fills the shared store again by
+ * `replenish` where that was put back to an older state.
+ */
+import type { BlobStore } from '../blobs/blobs.ts';
+import { teeStore } from '../blobs/tee.ts';
+import { openCheckpoints } from './checkpoint-store.ts';
+import { isManifest, type RegionName, regionPath } from './layout.ts';
+import { blobsOf, newestOf, unneeded } from './retention.ts';
+
+export interface Copies extends RegionName {
+  readonly own: BlobStore;
+  readonly shared: BlobStore;
+  /** Complete checkpoints that are kept; 3 unless given. */
+  readonly keep?: number;
+}
+
+/** All that an agent does for its copies now and then; resolves to the names of what it put back into the shared store. */
+export async function tidyCopies(
+  region: RegionName,
+  own: BlobStore,
+  shared: () => Promise<BlobStore>,
+  keep: number,
+): Promise<readonly string[]> {
+  // most agents have nothing of most regions
+  if ((await own.list(`${regionPath(region)}/`)).length === 0) return [];
+  const copies = { ...region, keep, own, shared: await shared() };
+  // a former leader's old manifests are no loss of the shared store
+  await forgetIn(copies);
+  return replenish(copies);
+}
+
+/** Deletes from the agent's own disk what no checkpoint needs that is kept in either place; resolves to how many blobs that were. */
+export async function forgetIn({ own, shared, keep, ...region }: Copies): Promise<number> {
+  const all = await openCheckpoints({ ...region, store: teeStore([own, shared]) }).list();
+  const newest = newestOf(all);
+  if (newest === undefined) return 0;
+  const old = unneeded(await own.list(`${regionPath(region)}/`), all, newest, keep ?? 3);
+  for (const name of old) await own.delete(name);
+  return old.length;
+}
+
+/**
+ * Puts into the shared store what its manifests need, or what are later manifests than it has, from the agent's own disk; resolves to the names.
+ * Blobs come before the manifests that name them. Called by all agents of a region, the leader first; again until nothing is missing.
+ */
+export async function replenish({ own, shared, ...region }: Copies): Promise<readonly string[]> {
+  const path = `${regionPath(region)}/`;
+  const [mine, theirs] = await Promise.all([own.list(path), shared.list(path)]);
+  const all = await openCheckpoints({ ...region, store: teeStore([own, shared]) }).list();
+  const needed = new Set(all.flatMap(({ manifest }) => (manifest === undefined ? [] : blobsOf(manifest))));
+  const there = new Set(theirs);
+  const missing = mine.filter((name) => !there.has(name) && (needed.has(name) || isManifest(name)));
+  const put: string[] = [];
+  for (const name of [...missing.filter((one) => !isManifest(one)), ...missing.filter(isManifest)]) {
+    const bytes = await own.get(name);
+    if (bytes === undefined) continue;
+    await shared.put(name, [bytes]);
+    put.push(name);
+  }
+  return put;
+}

@@ -1,0 +1,282 @@
+/**
+ * Reads a simulated stream in order, over any number of reconnections: a consumer at the server hands out messages as far as there is room here;
+ * after a loss another one is made from where we stand, as `../../../engine/nats/nats-js/reader.ts` does.
+ */
+import { CloudskinError } from '../../../engine/errors.ts';
+import { closed as closedError, wentBack } from '../../../engine/nats/failures.ts';
+import type { ReadOptions, StoredMessage, StreamReader, Subscription } from '../../../engine/nats/nats.ts';
+import type { Timer } from '../../../engine/ports.ts';
+import type { JetStreamCalls } from './calls.ts';
+import { Consumer, type ConsumerStart } from './consumer.ts';
+import type { Route } from './route.ts';
+import type { ServerStreams } from './server-streams.ts';
+
+const BOUND = 4 * 1024 * 1024;
+const FIRST_RETRY = 50;
+const LONGEST_RETRY = 2_000;
+const TRIES_WITHOUT_STREAM = 5;
+/** After such a time without a word a reader makes another consumer. */
+const SILENCE = 3_000;
+
+export interface ReaderOptions extends ReadOptions {
+  /** Only the last message of every subject first, then all that follow. */
+  readonly lastOfSubject?: boolean;
+  readonly caughtUp?: () => void;
+  /** Called instead of queueing for `next`. */
+  readonly deliver?: (message: StoredMessage) => void;
+  readonly failed?: (error: CloudskinError) => void;
+  readonly closed?: () => void;
+}
+
+interface Waiting {
+  resolve(message: StoredMessage | undefined): void;
+  reject(error: CloudskinError): void;
+}
+
+interface Made {
+  readonly consumer: Consumer;
+  readonly route: Route;
+  readonly pending: number;
+  readonly created: number;
+  readonly lastSequence: number;
+}
+
+class Reader implements StreamReader {
+  readonly #js: JetStreamCalls;
+  readonly #stream: string;
+  readonly #options: ReaderOptions;
+  readonly #status: Subscription;
+  #queue: StoredMessage[] = [];
+  #waiting: Waiting[] = [];
+  #last = 0;
+  #begun = false;
+  #created: number | undefined;
+  #pending = 0;
+  #caughtUp = false;
+  #generation = 0;
+  #consumer: Consumer | undefined;
+  #retries = 0;
+  #timer: Timer | undefined;
+  #error: CloudskinError | undefined;
+  #closed = false;
+
+  constructor(js: JetStreamCalls, stream: string, options: ReaderOptions) {
+    this.#js = js;
+    this.#stream = stream;
+    this.#options = options;
+    this.#status = js.client.onStatus((status) => {
+      if (status === 'reconnected') this.#remake(0);
+      else if (status === 'closed') this.close();
+    });
+  }
+
+  async open(): Promise<void> {
+    try {
+      await this.#make(this.#generation);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  next(): Promise<StoredMessage | undefined> {
+    const message = this.#queue.shift();
+    if (message !== undefined) {
+      this.#taken(message);
+      return Promise.resolve(message);
+    }
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#stop();
+    this.#queue = [];
+    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+    this.#options.closed?.();
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    this.#status.close();
+    this.#timer?.cancel();
+    this.#forget();
+  }
+
+  async #make(generation: number): Promise<void> {
+    const made = await this.#js.ask(
+      `reading ${this.#stream}`,
+      (server, route) => this.#begin(server, route, generation),
+      [...[1_000, 2_000, 4_000]],
+    );
+    if (this.#generation !== generation || this.#closed) {
+      this.#drop(made.consumer);
+      return;
+    }
+    this.#check(made);
+    this.#consumer = made.consumer;
+    this.#retries = 0;
+    this.#pending = made.pending;
+    made.route.onLoss(() => this.#js.client.run(() => this.#silent(generation)));
+    if (made.pending === 0) this.#reachEnd();
+    const { consumer } = made;
+    this.#js.toDomain(
+      50,
+      () => undefined,
+      () => consumer.pump(),
+    );
+  }
+
+  /** At the server. */
+  #begin(server: ServerStreams, route: Route, generation: number): Made {
+    const stream = server.stream(this.#stream);
+    const { created, lastSequence } = stream;
+    const current = (): boolean => this.#generation === generation && !this.#closed;
+    const end = {
+      message: (message: StoredMessage, pending: number) => {
+        if (current()) this.#take(message, pending);
+      },
+      gone: () => {
+        if (current()) this.#remake(FIRST_RETRY);
+      },
+    };
+    const consumer = new Consumer(stream, this.#start(), route, end, server.now());
+    return { consumer, route, pending: consumer.pending, created, lastSequence };
+  }
+
+  #start(): ConsumerStart {
+    const { startSequence = 1, startTime, filter, lastOfSubject, maxBytes = BOUND } = this.#options;
+    const common = { room: maxBytes, ...(filter === undefined ? {} : { filter }) };
+    if (this.#begun) return { ...common, sequence: this.#last + 1 };
+    if (lastOfSubject === true) return { ...common, sequence: 1, lastOfSubject };
+    return { ...common, sequence: startSequence, ...(startTime === undefined ? {} : { time: startTime }) };
+  }
+
+  #check({ created, lastSequence }: Made): void {
+    this.#created ??= created;
+    if (created !== this.#created) throw wentBack(this.#stream, 'it was deleted and made again');
+    if (lastSequence < this.#last) throw wentBack(this.#stream, `it ends at ${lastSequence}, ${this.#last} was read`);
+  }
+
+  #take(message: StoredMessage, pending: number): void {
+    this.#last = message.sequence;
+    this.#begun = true;
+    this.#pending = pending;
+    const own = { ...message, data: message.data.slice() };
+    const waiting = this.#waiting.shift();
+    if (this.#options.deliver !== undefined) {
+      this.#taken(own);
+      this.#js.client.guard(() => this.#options.deliver?.(own));
+    } else if (waiting === undefined) this.#queue.push(own);
+    else {
+      this.#taken(own);
+      waiting.resolve(own);
+    }
+    if (pending === 0) this.#reachEnd();
+  }
+
+  #taken(message: StoredMessage): void {
+    const consumer = this.#consumer;
+    if (consumer === undefined || this.#closed) return;
+    this.#js.toDomain(
+      50,
+      () => undefined,
+      () => consumer.taken(message.data.length),
+    );
+  }
+
+  #reachEnd(): void {
+    if (this.#caughtUp) return;
+    this.#caughtUp = true;
+    this.#options.caughtUp?.();
+  }
+
+  /** The way from the server was broken: the next heartbeats do not come. */
+  #silent(generation: number): void {
+    if (this.#generation === generation && !this.#closed && this.#js.client.connected) this.#remake(SILENCE);
+  }
+
+  #remake(wait: number): void {
+    if (this.#closed) return;
+    this.#forget();
+    this.#timer?.cancel();
+    this.#generation += 1;
+    const generation = this.#generation;
+    this.#timer = this.#js.client.node.after(wait, () => void this.#tryMake(generation));
+  }
+
+  async #tryMake(generation: number): Promise<void> {
+    try {
+      await this.#make(generation);
+    } catch (error) {
+      if (this.#generation !== generation || this.#closed) return;
+      if (!(error instanceof CloudskinError)) throw error;
+      this.#retries += 1;
+      // while disconnected nothing is tried: reconnection begins anew
+      if (error.code === 'nats.disconnected') return;
+      const absent = error.code === 'nats.no-stream' && this.#retries <= TRIES_WITHOUT_STREAM;
+      if (error.retry || absent) this.#remake(this.#delay());
+      else this.#fail(error);
+    }
+  }
+
+  #delay(): number {
+    return Math.min(FIRST_RETRY * 2 ** this.#retries, LONGEST_RETRY) * (0.5 + this.#js.client.node.random.next());
+  }
+
+  #fail(error: CloudskinError): void {
+    this.#error = error;
+    this.#stop();
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#options.failed?.(error);
+    this.#options.closed?.();
+  }
+
+  #forget(): void {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    if (consumer !== undefined) this.#drop(consumer);
+  }
+
+  #drop(consumer: Consumer): void {
+    this.#js.toDomain(
+      50,
+      () => undefined,
+      () => consumer.close(),
+    );
+  }
+}
+
+export async function openReader(js: JetStreamCalls, stream: string, options: ReaderOptions): Promise<Reader> {
+  const reader = new Reader(js, stream, options);
+  await reader.open();
+  return reader;
+}
+
+/** The last message of every subject that matches, as the stream is now. */
+export async function lastOfEach(js: JetStreamCalls, stream: string, filter: string): Promise<StoredMessage[]> {
+  const found: StoredMessage[] = [];
+  const done = Promise.withResolvers<void>();
+  // it may be settled before the reader is open, when nobody waits for it yet
+  done.promise.catch(() => undefined);
+  const reader = await openReader(js, stream, {
+    filter,
+    lastOfSubject: true,
+    deliver: (message) => found.push(message),
+    caughtUp: done.resolve,
+    failed: done.reject,
+    closed: () => done.reject(closedError(`reading ${stream}`)),
+  });
+  try {
+    await done.promise;
+  } finally {
+    reader.close();
+  }
+  return found;
+}
