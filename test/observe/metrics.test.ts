@@ -29,7 +29,7 @@ const channel = {
 /** An agent with one fragment of one node, which sends on one channel. */
 function observed(): Observed {
   const status = { metrics: { nodes: [node] }, channels: new Map([['ch-1', channel]]) };
-  const slot = {
+  const fragment = {
     ...{ epoch: 65_537, phase: 'running', handle: { status: () => status } },
     wish: { namespace: 'default', app: 'shop', region: 'main', fragment: 'f0' },
     plan: { revision: 4, host: { worker: 1 }, outlets: [{ channels: [{ id: 'ch-1' }] }] },
@@ -40,7 +40,7 @@ function observed(): Observed {
   };
   return {
     status: () => ({ site: 'plant', agent: 'x', workers: 2, coordinator: false, regions: [region] }),
-    slots: () => [slot],
+    fragments: () => [fragment],
   } as unknown as Observed;
 }
 
