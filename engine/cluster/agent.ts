@@ -152,6 +152,7 @@ export class Agent {
   status(nodes?: string): AgentStatus {
     const { nats, site, agent, tier, labels = [], devices = ['cpu'], workers, version } = this.#options;
     const { domain, jetstream } = nats.info;
+    const silent = this.#neighbours.silent();
     return {
       ...versioned,
       ...{
@@ -174,6 +175,7 @@ export class Agent {
       },
       fragments: this.#hosting.figures(nodes),
       regions: this.#leading.figures(),
+      ...(silent.length === 0 ? {} : { silent }),
     };
   }
 

@@ -13,6 +13,8 @@ import {
   assignmentDocument,
   decodeDocument,
   encodeDocument,
+  type LeaseDocument,
+  leaseDocument,
   type SiteDocument,
   siteDocument,
   type Versioned,
@@ -26,6 +28,7 @@ import {
   appKey,
   appLabel,
   assignmentKey,
+  LEASE_KEY,
   siteKey,
 } from './documents/names.ts';
 import type { Read } from './documents/read-json.ts';
@@ -75,6 +78,11 @@ export class ClusterClient {
 
   sites(): Promise<readonly SiteDocument[]> {
     return this.#all('sites.>', siteDocument);
+  }
+
+  /** Who coordinates, or did last; undefined where the last one gave that up, or there was none. */
+  lease(): Promise<LeaseDocument | undefined> {
+    return this.#one(LEASE_KEY, leaseDocument);
   }
 
   app(name: AppName): Promise<AppDocument | undefined> {

@@ -35,6 +35,9 @@ export interface NodeFigures {
   readonly rowsOut: number;
   readonly late: number;
   readonly errors: number;
+  /** Event time before which no row is awaited, in milliseconds since the epoch. */
+  readonly watermark?: number;
+  /** How far the watermark is behind the clock; absent where the rows are history that is read again. */
   readonly lag?: number;
   readonly memory: number;
   readonly queued: number;
@@ -42,6 +45,18 @@ export interface NodeFigures {
   readonly blockedTime: number;
   readonly idleTime: number;
   readonly operators: readonly { readonly operator: string; readonly keys?: number; readonly bytes: number }[];
+}
+
+/** Of a source or sink: what it talks to is away, or takes nothing, and is tried again. */
+export interface RetryFigures {
+  /** `sink totals`. */
+  readonly node: string;
+  /** `postgres 10.0.7.2:5432`. */
+  readonly server: string;
+  readonly reason: string;
+  /** Milliseconds that it has lasted. */
+  readonly lasts: number;
+  readonly attempts: number;
 }
 
 /** Of one fragment on this agent. */
@@ -56,13 +71,21 @@ export interface FragmentFigures {
   readonly phase: FragmentPhase;
   readonly waiting: readonly { readonly channel: string; readonly reason: string }[];
   readonly channels: readonly ChannelFigures[];
+  /** Of its sources, and what its sinks wrote. */
   readonly rowsIn: number;
   readonly rowsOut: number;
   readonly rowsPerSecond: number;
+  /** Rows that it was given, by sources and other fragments, and rows that it gave, to sinks and other fragments; absent: not told. */
+  readonly taken?: number;
+  readonly given?: number;
+  readonly takenPerSecond?: number;
   readonly late: number;
   readonly errors: number;
-  /** Milliseconds. */
+  /** As of a node. */
+  readonly watermark?: number;
   readonly lag?: number;
+  /** What its sources and sinks go on trying; absent: nothing. */
+  readonly retries?: readonly RetryFigures[];
   readonly memory: number;
   readonly trouble?: Trouble;
   /** Milliseconds since the epoch when the figures were taken. */
@@ -101,7 +124,22 @@ export interface RegionFigures {
   readonly bytes?: number;
   /** The last checkpoint that was asked for at this revision of the app document, or before, is complete. */
   readonly answered?: number;
+  /** Milliseconds since the last complete checkpoint, or since it was started. */
+  readonly unsaved?: number;
+  /** What the checkpoint under way waits for, or else why the last one was given up; absent: nothing stands in the way. */
+  readonly hindrance?: string;
   readonly trouble?: Trouble;
+}
+
+/** An agent that another one has heard of, and hears no more. */
+export interface SilentAgent extends AgentName {
+  readonly tier: 'edge' | 'cloud';
+  readonly workers: number;
+  readonly version: string;
+  /** Milliseconds since it was heard of last. */
+  readonly silent: number;
+  /** It said that it was about to stop. */
+  readonly left: boolean;
 }
 
 export interface AgentStatus extends Versioned, AgentName {
@@ -124,6 +162,8 @@ export interface AgentStatus extends Versioned, AgentName {
   readonly leaving: boolean;
   readonly fragments: readonly FragmentFigures[];
   readonly regions: readonly RegionFigures[];
+  /** Those in earshot, of an edge its own site and of the cloud all, that it does not hear any more; absent: none. */
+  readonly silent?: readonly SilentAgent[];
 }
 
 const trouble = shape<Trouble>({ code: text, message: text, hint: optional(text) });
@@ -135,6 +175,7 @@ const nodeFigures = shape<NodeFigures>({
   rowsOut: figure,
   late: figure,
   errors: figure,
+  watermark: optional(figure),
   lag: optional(figure),
   memory: figure,
   queued: figure,
@@ -143,6 +184,8 @@ const nodeFigures = shape<NodeFigures>({
   idleTime: figure,
   operators: list(shape<NodeFigures['operators'][number]>({ operator: text, keys: optional(figure), bytes: figure })),
 });
+
+const retryFigures = shape<RetryFigures>({ node: text, server: text, reason: text, lasts: figure, attempts: figure });
 
 const fragmentFigures = shape<FragmentFigures>({
   namespace: text,
@@ -178,9 +221,14 @@ const fragmentFigures = shape<FragmentFigures>({
   rowsIn: figure,
   rowsOut: figure,
   rowsPerSecond: figure,
+  taken: optional(figure),
+  given: optional(figure),
+  takenPerSecond: optional(figure),
   late: figure,
   errors: figure,
+  watermark: optional(figure),
   lag: optional(figure),
+  retries: optional(list(retryFigures)),
   memory: figure,
   trouble: optional(trouble),
   at: optional(figure),
@@ -204,7 +252,14 @@ const regionFigures = shape<RegionFigures>({
   took: optional(figure),
   bytes: optional(figure),
   answered: optional(whole),
+  unsaved: optional(figure),
+  hindrance: optional(text),
   trouble: optional(trouble),
+});
+
+const silentAgent = shape<SilentAgent>({
+  ...{ site: text, agent: text, tier: oneOfOr<'edge' | 'cloud'>('edge', 'cloud') },
+  ...{ workers: whole, version: text, silent: figure, left: flag },
 });
 
 const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
@@ -226,6 +281,7 @@ const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
   leaving: flag,
   fragments: list(fragmentFigures),
   regions: list(regionFigures),
+  silent: optional(list(silentAgent)),
 });
 
 /** Throws `cluster.bad-document`. */

@@ -4,10 +4,13 @@ import type { Message, Nats, Subscription } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
 import { type AgentName, agentLabel } from '../documents/documents.ts';
 import { ASK_SUBJECT, agentSubject } from '../documents/names.ts';
-import { type AgentStatus, decodeStatus } from '../documents/status.ts';
+import { type AgentStatus, decodeStatus, type SilentAgent } from '../documents/status.ts';
 
 /** Milliseconds of silence after which an agent counts as lost: four beats. */
 export const LOST_AFTER = 1_000;
+
+/** Milliseconds after which nobody is told any more of an agent that is silent. */
+const REMEMBERED = 86_400_000;
 
 export interface Neighbour {
   readonly status: AgentStatus;
@@ -65,6 +68,17 @@ export class Neighbours {
   isAlive(name: AgentName): boolean {
     const known = this.get(name);
     return known !== undefined && !known.status.leaving && this.#ports.monotonic() - known.heard <= LOST_AFTER;
+  }
+
+  /** Those that were heard of, and are not any more. */
+  silent(): readonly SilentAgent[] {
+    const now = this.#ports.monotonic();
+    return [...this.#known.values()].flatMap(({ status, heard }) => {
+      const silent = now - heard;
+      if (this.isAlive(status) || silent > REMEMBERED) return [];
+      const { site, agent, tier, workers, version, leaving } = status;
+      return [{ site, agent, tier, workers, version, silent, left: leaving }];
+    });
   }
 
   /** Milliseconds until the next of those that are there is lost, unless it is heard of before. */

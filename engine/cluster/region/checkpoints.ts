@@ -15,6 +15,10 @@ export interface CheckpointFigures {
   readonly took?: number;
   readonly bytes?: number;
   readonly answered?: number;
+  /** Milliseconds since the last complete one, or since the start. */
+  readonly unsaved: number;
+  /** What the one under way waits for, or why the last one was given up. */
+  readonly hindrance?: string;
 }
 
 /** Milliseconds after which a checkpoint that does not come about is given up: these, or so many times the interval. */
@@ -36,7 +40,10 @@ export class RegionCheckpoints {
   /** The revision at which one was asked for last: of the next to begin, and of the one under way. */
   #wanted = 0;
   #answering = 0;
-  #figures: CheckpointFigures;
+  #figures: Omit<CheckpointFigures, 'unsaved' | 'hindrance'>;
+  /** When the last one was complete, by the monotonic clock. */
+  #savedAt: number;
+  #refusal: string | undefined;
   /** The last round of all is done: sinks may be closed. */
   isLastDone = false;
   /** Rounds done by this start. */
@@ -48,12 +55,19 @@ export class RegionCheckpoints {
     this.#store = store;
     this.#every = every;
     this.#nextId = firstId;
-    this.#due = context.ports.monotonic() + every;
+    this.#savedAt = context.ports.monotonic();
+    this.#due = this.#savedAt + every;
     this.#figures = { checkpoint: run.record.checkpoint };
   }
 
   get figures(): CheckpointFigures {
-    return this.#figures;
+    const waiting = this.#round?.waiting ?? [];
+    const hindrance = waiting.length === 0 ? this.#refusal : `it waits for ${waiting.join(', ')}`;
+    return {
+      ...this.#figures,
+      unsaved: this.#context.ports.monotonic() - this.#savedAt,
+      ...(hindrance === undefined ? {} : { hindrance }),
+    };
   }
 
   /** Milliseconds until something must be done by the clock. */
@@ -124,6 +138,8 @@ export class RegionCheckpoints {
     round.isComplete(ports.now());
     run.commit = round.id;
     this.#tell('debug', round, 'is complete');
+    this.#savedAt = ports.monotonic();
+    this.#refusal = undefined;
     const took = ports.now() - round.started;
     const figures = { checkpoint: round.id, completed: ports.now(), took, bytes: round.bytes };
     this.#figures = this.#answering === 0 ? figures : { ...figures, answered: this.#answering };
@@ -140,6 +156,7 @@ export class RegionCheckpoints {
 
   #givenUp(round: Round): void {
     this.#tell('warn', round, `was given up: ${round.reason}`);
+    this.#refusal = round.reason;
     this.#round = undefined;
     this.#asked ||= round.last;
     this.#due = this.#context.ports.monotonic() + (round.last ? SOON : this.#every);
