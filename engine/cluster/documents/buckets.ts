@@ -40,12 +40,16 @@ export class ControlBuckets {
     this.#domain = options.home ? (options.nats.info.domain ?? '') : options.known;
   }
 
-  /** Tells others where the documents are. */
+  /** Tells others where the documents are, once the buckets are there: an edge may not make them. */
   answer(): void {
     const { nats } = this.#options;
     const answer = new TextEncoder().encode(JSON.stringify({ domain: nats.info.domain ?? '' }));
     this.#answering = nats.subscribe(WHERE_SUBJECT, ({ reply }) => {
-      if (reply !== '') nats.publish(reply, answer);
+      if (reply === '') return;
+      Promise.all([this.documents(), this.artifacts()]).then(
+        () => nats.publish(reply, answer),
+        () => undefined, // who watches them here says why; whoever asked asks again
+      );
     });
   }
 
