@@ -3,6 +3,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Answer, Order } from './orders.ts';
 
+/** Milliseconds that a process may take for one order; the longest needs a few seconds. */
+const LIMIT = 60_000;
+
 export interface Outcome {
   /** From the first byte's sending to the last row's arrival. */
   readonly seconds: number;
@@ -60,7 +63,7 @@ function isAnswer(message: unknown, kind: Answer['kind'], id: number): boolean {
   return answer.kind === kind && answer.id === id;
 }
 
-/** Rejects where the process ends first. */
+/** Rejects where the process ends first, or says nothing for too long. */
 function hear(process: ChildProcess, wanted: (message: unknown) => boolean): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const listen = (message: unknown): void => {
@@ -72,7 +75,12 @@ function hear(process: ChildProcess, wanted: (message: unknown) => boolean): Pro
       forget();
       reject(new Error(`a process of the benchmark ended with ${code}`));
     };
+    const silent = setTimeout(() => {
+      forget();
+      reject(new Error(`${process.spawnargs[1]} has not answered for ${LIMIT / 1000} s`));
+    }, LIMIT);
     const forget = (): void => {
+      clearTimeout(silent);
       process.off('message', listen);
       process.off('exit', ended);
     };

@@ -50,11 +50,13 @@ export const scaleConnector: Connector = {
 function partitionOf(index: number, { rows, keys }: ScaleOptions): SourcePartition {
   let left = Math.floor(rows / PARTITIONS);
   const size = Math.min(MAX_BATCH_ROWS, left);
-  const made = Array.from({ length: MADE }, (_, number) => makeBatch(index * MADE + number, size, keys));
+  // made when first asked for: a thread reads one partition of the two
+  let made: readonly Batch[] = [];
   let number = 0;
   return {
     name: String(index),
     next: async () => {
+      if (number === 0) made = Array.from({ length: MADE }, (_, of) => makeBatch(index * MADE + of, size, keys));
       const whole = made[number % MADE];
       if (left <= 0 || whole === undefined) return undefined;
       const batch = left < size ? sliceBatch(whole, 0, left) : whole;
