@@ -96,3 +96,13 @@ export function throwProblems(problems: readonly Problem[]): void {
 export function unreachable(value: never): never {
   throw internalError('internal.unreachable', `unexpected value ${JSON.stringify(value)}`);
 }
+
+/** What somebody threw, in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The code that the operating system or a library gave an error (`ENOENT`); '' where it has none. */
+export function systemCode(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}

@@ -3,10 +3,12 @@
  * nats-server), and says what to do where it may not. Tests without their program are skipped by name, so nothing here ever fails the run.
  * `CLOUDSKIN_TEST_SETUP=off` leaves the machine as it is.
  */
+
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { messageOf } from '../engine/errors.ts';
 import { cacheDirectory, findProgram, isExecutable, NEEDED, NEWEST_NATS, newestNatsPath } from './programs/programs.ts';
 
 const MODULE = `github.com/nats-io/nats-server/v2@v${NEWEST_NATS}`;
@@ -102,5 +104,5 @@ try {
   main();
 } catch (error) {
   // a full disk, a home that may not be written: the tests run with what is there
-  say(`gave up: ${error instanceof Error ? error.message : String(error)}`);
+  say(`gave up: ${messageOf(error)}`);
 }

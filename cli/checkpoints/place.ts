@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { stateBucket } from '../../engine/cluster/documents/names.ts';
-import { userError } from '../../engine/errors.ts';
+import { messageOf, userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
 import { openDirectory } from '../../engine/state/blobs/directory.ts';
@@ -133,6 +133,6 @@ async function domainsOf(
     const assignment = await new ClusterClient(nats, realPorts).assignment({ namespace, app });
     return { domains: [...own, ...Object.values(assignment?.regions ?? {}).map(({ domain }) => domain)] };
   } catch (error) {
-    return { domains: own, problem: error instanceof Error ? error.message : String(error) };
+    return { domains: own, problem: messageOf(error) };
   }
 }

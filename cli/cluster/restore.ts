@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppName } from '../../engine/cluster/documents/names.ts';
 import { stateBucket } from '../../engine/cluster/documents/names.ts';
-import { externalError, userError } from '../../engine/errors.ts';
+import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
 import { encryptedStore, parseKey } from '../../engine/state/blobs/encrypted.ts';
 import { objectsStore } from '../../engine/state/blobs/objects.ts';
@@ -80,7 +80,7 @@ async function unpin({ name, store }: Place, terminal: Terminal): Promise<void> 
       if (pinnedOf(blob) !== undefined) await store.delete(blob);
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     terminal.err(`note: the mark on the checkpoint is left: ${reason}; the next restore takes it away\n`);
   }
 }

@@ -1,7 +1,7 @@
 /** The HTTP endpoint that Prometheus scrapes: `--metrics HOST:PORT`. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { externalError, userError } from '../../engine/errors.ts';
+import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { Sample } from '../../engine/metrics/samples.ts';
 import { Prometheus } from './prometheus.ts';
 
@@ -56,7 +56,7 @@ async function answer(
     const { contentType, text } = await prometheus.expose(samples);
     response.writeHead(200, { 'content-type': contentType }).end(method === 'HEAD' ? undefined : text);
   } catch (error) {
-    say(response, 500, `${error instanceof Error ? error.message : String(error)}\n`);
+    say(response, 500, `${messageOf(error)}\n`);
   }
 }
 

@@ -2,7 +2,7 @@
  * How errors are told: a user's mistakes with their places, everything else in one line with its code, never with a stack. With
  * `--json` the same as one object on standard output.
  */
-import { CloudskinError, type Problem } from '../../engine/errors.ts';
+import { CloudskinError, messageOf, type Problem } from '../../engine/errors.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ErrorReport {
@@ -24,7 +24,7 @@ export function describeError(error: unknown): ErrorReport {
       ...(problems.length === 0 ? {} : { problems }),
     };
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return { code: 'internal.unexpected', domain: 'internal', message };
 }
 

@@ -2,7 +2,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { compareStates, type StateChange } from '../../engine/compile/compare-states.ts';
-import { externalError, type Problem, userError } from '../../engine/errors.ts';
+import { externalError, messageOf, type Problem, userError } from '../../engine/errors.ts';
 import { isKnownVersion, plainPlan } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { parseValue, stringifyValue } from '../../engine/json.ts';
@@ -55,7 +55,7 @@ export async function keepGraph({ directory, plan, hasState }: KeptGraph): Promi
     await writeFile(`${path}.new`, stringifyValue(plainPlan(plan)));
     await rename(`${path}.new`, path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw externalError('state.write', `${directory} cannot hold state: ${reason}`, { cause: error });
   }
 }

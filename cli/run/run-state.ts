@@ -5,7 +5,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
+import { CloudskinError, externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { parseKey } from '../../engine/state/blobs/encrypted.ts';
 import { makeDirectory } from '../../engine/state/blobs/files.ts';
@@ -54,7 +54,7 @@ async function readKey(path: string): Promise<Uint8Array> {
     return parseKey(await readFile(path), path);
   } catch (error) {
     if (error instanceof CloudskinError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw userError('state.key', `the key file cannot be read: ${reason}`, { cause: error });
   }
 }
@@ -66,7 +66,7 @@ async function lock(directory: string): Promise<() => Promise<void>> {
     await writeFile(path, String(process.pid), { flag: 'wx' });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw externalError('state.write', `${directory} cannot hold state: ${reason}`, { cause: error });
     }
     const holder = Number(await readFile(path, 'utf8').catch(() => ''));

@@ -1,20 +1,12 @@
 /** What the operating system says about files, in words for users. */
 import { readdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { type CloudskinError, externalError, userError } from '../../engine/errors.ts';
+import { type CloudskinError, externalError, messageOf, systemCode, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
-
-export function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 /** An error of reading `path`, called `name` by the user. */
 export function readError(error: unknown, path: string, name: string): CloudskinError {
-  switch (codeOf(error)) {
+  switch (systemCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
       return missing(path, name);
@@ -28,7 +20,7 @@ export function readError(error: unknown, path: string, name: string): Cloudskin
     case 'ENFILE':
       return externalError('source.too-many-files', `too many open files at ${name}`, { retry: true, cause: error });
     default:
-      return externalError('source.read-failed', `reading ${name} failed: ${reasonOf(error)}`, {
+      return externalError('source.read-failed', `reading ${name} failed: ${messageOf(error)}`, {
         retry: true,
         cause: error,
       });
@@ -51,7 +43,7 @@ function siblings(path: string): string[] {
 
 /** An error of writing `name`. */
 export function writeError(error: unknown, name: string): CloudskinError {
-  switch (codeOf(error)) {
+  switch (systemCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
       return externalError('sink.disk-full', `no space left to write ${name}`, {
@@ -75,7 +67,7 @@ export function writeError(error: unknown, name: string): CloudskinError {
     case 'EPIPE':
       return externalError('sink.closed', `whoever read ${name} has stopped reading`, { cause: error });
     default:
-      return externalError('sink.write-failed', `writing ${name} failed: ${reasonOf(error)}`, {
+      return externalError('sink.write-failed', `writing ${name} failed: ${messageOf(error)}`, {
         retry: true,
         cause: error,
       });

@@ -9,9 +9,9 @@
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, stat } from 'node:fs/promises';
-import { externalError } from '../../engine/errors.ts';
+import { externalError, systemCode } from '../../engine/errors.ts';
 import { realPorts } from '../../engine/ports.ts';
-import { codeOf, readError } from './errors.ts';
+import { readError } from './errors.ts';
 
 const PIECE = 262_144;
 
@@ -106,7 +106,7 @@ export class FollowPieces implements AsyncIterator<Uint8Array, undefined> {
       );
     }
     const now = await stat(path).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined;
+      if (systemCode(error) === 'ENOENT') return undefined;
       throw readError(error, path, name);
     });
     if (now === undefined) return this.#missing();

@@ -9,9 +9,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { externalError, userError } from '../../engine/errors.ts';
+import { externalError, systemCode, userError } from '../../engine/errors.ts';
 import { makeDirectory } from '../../engine/state/blobs/files.ts';
-import { codeOf, writeError } from './errors.ts';
+import { writeError } from './errors.ts';
 
 export interface Target {
   append(bytes: Uint8Array): Promise<void>;
@@ -49,7 +49,7 @@ export async function openTarget(request: TargetRequest): Promise<Target> {
     const temporary = join(dirname(path), `.${basename(path)}.partial-${process.pid}-${counter}`);
     return new FileTarget(await open(temporary, 'wx'), temporary, { ...request, path });
   } catch (error) {
-    throw codeOf(error).startsWith('sink.') ? error : writeError(error, name);
+    throw systemCode(error).startsWith('sink.') ? error : writeError(error, name);
   }
 }
 
@@ -97,7 +97,7 @@ class FileTarget implements Target {
       return place;
     } catch (error) {
       await this.discard();
-      if (codeOf(error) === 'EEXIST') throw exists(name);
+      if (systemCode(error) === 'EEXIST') throw exists(name);
       throw writeError(error, name);
     }
   }
@@ -115,7 +115,7 @@ class FileTarget implements Target {
         await linkTo(this.#temporary, path);
         return path;
       } catch (error) {
-        if (codeOf(error) !== 'EEXIST' || this.#request.renumber === undefined) throw error;
+        if (systemCode(error) !== 'EEXIST' || this.#request.renumber === undefined) throw error;
         path = this.#request.renumber(path);
       }
     }
@@ -147,7 +147,7 @@ export class HeldFile implements Target {
       }
       await handle.close();
     } catch (error) {
-      if (size === 0 || codeOf(error) !== 'ENOENT') throw writeError(error, name);
+      if (size === 0 || systemCode(error) !== 'ENOENT') throw writeError(error, name);
     }
     throw externalError(
       'sink.output-lost',
@@ -202,9 +202,9 @@ export async function reveal(
     await syncDirectory(dirname(path));
     return true;
   } catch (error) {
-    const there = codeOf(error) === 'ENOENT' && (await stat(path).catch(() => undefined)) !== undefined;
+    const there = systemCode(error) === 'ENOENT' && (await stat(path).catch(() => undefined)) !== undefined;
     if (there) return true;
-    if (codeOf(error) === 'EEXIST') return isSameFile(hidden, path);
+    if (systemCode(error) === 'EEXIST') return isSameFile(hidden, path);
     throw writeError(error, name);
   }
 }
@@ -223,7 +223,7 @@ async function linkTo(hidden: string, path: string): Promise<void> {
     await link(hidden, path);
     await unlink(hidden);
   } catch (error) {
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error))) throw error;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(systemCode(error))) throw error;
     if (await stat(path).catch(() => undefined)) throw Object.assign(new Error(`${path} exists`), { code: 'EEXIST' });
     await rename(hidden, path);
   }

@@ -1,9 +1,8 @@
 /** Decompression of files in pieces: gzip with any number of members, zstd with any number of frames. */
 import type { Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { userError } from '../../engine/errors.ts';
+import { systemCode, userError } from '../../engine/errors.ts';
 import type { Compression } from '../formats/formats.ts';
-import { codeOf } from './errors.ts';
 
 const PIECE = 262_144;
 
@@ -92,7 +91,7 @@ class Pieces {
 }
 
 function corrupt(error: unknown, compression: Compression, name: string): unknown {
-  const code = codeOf(error);
+  const code = systemCode(error);
   if (!code.startsWith('Z_') && !code.startsWith('ZSTD_')) return error;
   const reason = error instanceof Error ? error.message : code;
   return userError('source.corrupt', `${name} is no complete ${compression} file: ${reason}`, {

@@ -13,7 +13,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import type { Schema, Value } from '../../engine/batch/types.ts';
-import { externalError, userError } from '../../engine/errors.ts';
+import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { Source, SourceContext } from '../../engine/graph/connector.ts';
 import { type Acknowledgeable, Acknowledgements } from '../payload/acknowledged.ts';
 import { openMessagePartition } from '../payload/partition.ts';
@@ -65,7 +65,7 @@ class Webhook {
       server.once('error', fail);
       server.listen(port, host, done);
     }).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw externalError(
         'http.listen',
         `source ${this.#context.name} cannot listen on ${this.#options.listen}: ${reason}`,
@@ -114,7 +114,7 @@ class Webhook {
     try {
       return createTlsServer({ cert: await read(cert), key: await read(key) }, handler);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw userError('http.certificate', `source ${this.#context.name}: the certificate cannot be used: ${reason}`);
     }
   }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import { externalError, userError } from '../../engine/errors.ts';
+import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { ConnectorContext } from '../../engine/graph/connector.ts';
 import type { Ports } from '../../engine/ports.ts';
 import { isTlsRefusal, isUnknownHost, pause, publicUrl, reasonOf, serverName } from '../outside.ts';
@@ -60,7 +60,7 @@ export async function disconnectMqtt(client: MqttClient, ports: Ports): Promise<
 async function clientOptions({ identity, options, context, more }: ConnectRequest): Promise<IClientOptions> {
   const read = (path: string): Promise<Buffer> => {
     return readFile(resolve(context.directory, path)).catch((error: unknown) => {
-      throw userError('mqtt.file', `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+      throw userError('mqtt.file', `cannot read ${path}: ${messageOf(error)}`);
     });
   };
   const { ca, cert, key, username, password, clientId, version, keepAlive } = options;

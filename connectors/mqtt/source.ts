@@ -1,7 +1,7 @@
 /** The subscription: messages of a broker, confirmed when their rows are safe. */
 import type { MqttClient } from 'mqtt';
 import type { Schema, Value } from '../../engine/batch/types.ts';
-import { externalError, userError } from '../../engine/errors.ts';
+import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { Source, SourceContext } from '../../engine/graph/connector.ts';
 import { type Acknowledgeable, Acknowledgements } from '../payload/acknowledged.ts';
 import { openMessagePartition } from '../payload/partition.ts';
@@ -109,7 +109,7 @@ class Subscription {
     const topics = typeof topic === 'string' ? [topic] : [...topic];
     const options = version === '5' && retained === 'skip' ? { qos, rh: 2 as const } : { qos };
     const granted = await client.subscribeAsync(topics, options).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw externalError(
         'mqtt.subscribe',
         `source ${this.#context.name} cannot subscribe to ${topics.join(', ')}: ${reason}`,

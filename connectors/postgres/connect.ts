@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
-import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
+import { CloudskinError, externalError, systemCode, userError } from '../../engine/errors.ts';
 import type { ConnectorContext } from '../../engine/graph/connector.ts';
 import { isTlsRefusal, isUnknownHost, reasonOf, serverName } from '../outside.ts';
 import { type Outside, persist } from '../persist.ts';
@@ -127,7 +127,7 @@ function socketOf(client: pg.Client): Duplex | undefined {
 /** Errors of the connection or of the moment: the same work may succeed later. */
 function isPassing(error: unknown): boolean {
   if (isTlsRefusal(error)) return false;
-  const code = codeOf(error);
+  const code = systemCode(error);
   // pg says these without a code
   if (
     code === '' &&
@@ -143,16 +143,12 @@ function isPassing(error: unknown): boolean {
   );
 }
 
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-}
-
 /** What the database said, with its code and where it points. */
 function named(what: string, error: unknown): Error {
   if (error instanceof CloudskinError) return error;
   const { detail, where, hint } = (typeof error === 'object' ? error : {}) as Record<string, string | undefined>;
   const more = [detail, where?.split('\n')[0]].filter((part) => part !== undefined && part !== '').join('; ');
-  const message = `${what}: the database refuses (${codeOf(error)}): ${reasonOf(error)}${more === '' ? '' : ` (${more})`}`;
+  const message = `${what}: the database refuses (${systemCode(error)}): ${reasonOf(error)}${more === '' ? '' : ` (${more})`}`;
   return externalError('postgres.refused', message, { cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 

@@ -2,6 +2,7 @@
  * An agent: the process of a site that runs fragments, leads regions and, in the cloud, stands by as coordinator. Everything it needs is
  * handed in, so that a whole cluster of agents can run in one simulated process.
  */
+import { messageOf } from '../errors.ts';
 import type { Nats, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import type { BlobStore } from '../state/blobs/blobs.ts';
@@ -18,7 +19,8 @@ import {
 import type { Wish } from './documents/messages.ts';
 import { wishSubject } from './documents/names.ts';
 import type { AgentStatus } from './documents/status.ts';
-import { type AgentFragmentHost, codeOf, type HostedFragment, messageOf } from './fragment/hosted-fragment.ts';
+import { codeField } from './documents/troubles.ts';
+import type { AgentFragmentHost, HostedFragment } from './fragment/hosted-fragment.ts';
 import { HostedFragments } from './fragment/hosted-fragments.ts';
 import { AgentDisk } from './memory/agent-disk.ts';
 import { Assignments } from './memory/assignments.ts';
@@ -123,7 +125,7 @@ export class Agent {
       this.#coordinator?.agentsChanged();
     };
     this.#neighbours = new Neighbours(nats, ports, tier === 'cloud' ? undefined : site, heard, (error) =>
-      this.#log('warn', messageOf(error), codeOf(error)),
+      this.#log('warn', messageOf(error), codeField(error)),
     );
     this.#standby = new Standby(ports, this.name, this.#neighbours, () => options.host.warm?.());
     this.#leading = this.#makeLeading();
@@ -262,7 +264,7 @@ export class Agent {
       ...(replicas === undefined ? {} : { replicas }),
       found: (domain) => {
         this.#disk.keepArtifact(DOMAIN, new TextEncoder().encode(domain)).catch((error: unknown) => {
-          this.#log('warn', `where the cloud is cannot be kept on disk: ${messageOf(error)}`, codeOf(error));
+          this.#log('warn', `where the cloud is cannot be kept on disk: ${messageOf(error)}`, codeField(error));
         });
       },
     });

@@ -1,4 +1,5 @@
 /** JSON text as a located tree: checked as JSON, then located by the YAML parser, which reads all of JSON. */
+import { messageOf } from '../errors.ts';
 import { problem } from './issues.ts';
 import { SourceText } from './text.ts';
 import { type TreeResult, yamlTree } from './yaml-tree.ts';
@@ -9,7 +10,7 @@ export function jsonTree(source: SourceText): TreeResult {
   try {
     JSON.parse(source.text);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return {
       problems: [problem('graph.syntax', `not JSON: ${sentence(message)}`, source.place(offset(message, source)))],
     };

@@ -1,5 +1,5 @@
 /** A graph given as a JavaScript object, as a tree without places. */
-import type { Problem } from '../errors.ts';
+import { messageOf, type Problem } from '../errors.ts';
 import { MAX_DEPTH, MAX_NODES } from './limits.ts';
 import { formatPath, type MapEntry, type Path, type Tree } from './tree.ts';
 import type { TreeResult } from './yaml-tree.ts';
@@ -32,7 +32,7 @@ export function objectTree(value: unknown, file: string): TreeResult {
   } catch (error) {
     if (error instanceof Refused) return { problems: [error.problem] };
     // A getter or proxy of the caller's threw.
-    const message = `the graph object cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `the graph object cannot be read: ${messageOf(error)}`;
     return { problems: [{ severity: 'error', code: 'graph.unreadable', message }] };
   }
 }

@@ -3,6 +3,7 @@
  * what runs now is always a part of what called it: one current span a fragment, as `WorkClock` has one current worker. Ids and times come from
  * the ports, so that a simulation repeats them.
  */
+import { messageOf } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 
 /** A part of a trace, as data; `trace` and `span` as 32 and 16 hexadecimal digits. */
@@ -112,7 +113,7 @@ export class Tracer {
         ...{ ...context, name, kind: 'internal', start, end: this.#time() },
         ...(parent.span === '' ? {} : { parent: parent.span }),
         attributes: { ...this.#attributes, 'cloudskin.rows': rows },
-        ...(error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) }),
+        ...(error === undefined ? {} : { error: messageOf(error) }),
       });
     };
     return { context, leave, end };

@@ -2,7 +2,7 @@
  * What all parts of one run share: its ports, whether it is to stop, and its first failure. Every wait of the runtime goes through
  * a latch, so that stopping or failing ends it at once; nothing polls.
  */
-import { CloudskinError, externalError, internalError } from '../errors.ts';
+import { CloudskinError, externalError, internalError, messageOf } from '../errors.ts';
 import type { NodeKind } from '../metrics/snapshot.ts';
 import type { Tracer } from '../metrics/trace.ts';
 import { WorkClock } from '../metrics/work-clock.ts';
@@ -165,7 +165,7 @@ export function attributed(kind: NodeKind, name: string, error: unknown): Clouds
     const options = { domain, retry, cause: error, ...(hint === undefined ? {} : { hint }) };
     return new CloudskinError(code, `${kind} ${name}: ${error.message}`, options);
   }
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const message = `${kind} ${name} failed: ${reason}`;
   if (kind === 'cell') return internalError('cell.failed', message, { cause: error });
   return externalError(`${kind}.failed`, message, { cause: error });

@@ -2,9 +2,11 @@
  * A campaign of kills: a graph over real sensor data runs on two sites with two agents each, again and again until so many kills were done, and each time what came
  * out must be what one process puts out that nobody disturbs.
  */
+
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../../engine/errors.ts';
 import { cloudskin } from '../cli/command.ts';
 import { type AgentProcess, Continuum } from '../cluster/continuum.ts';
 import { Assault, type Kill, type Kind } from './assault.ts';
@@ -162,7 +164,7 @@ class Campaign {
   }
 
   #stuck(error: unknown): undefined {
-    this.#faults.push(error instanceof Error ? error.message : String(error));
+    this.#faults.push(messageOf(error));
     return undefined;
   }
 }

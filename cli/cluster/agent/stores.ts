@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateBucket } from '../../../engine/cluster/documents/names.ts';
-import { CloudskinError, userError } from '../../../engine/errors.ts';
+import { CloudskinError, messageOf, userError } from '../../../engine/errors.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { remade } from '../../../engine/nats/remade.ts';
 import type { BlobStore } from '../../../engine/state/blobs/blobs.ts';
@@ -108,7 +108,7 @@ async function readKey(path: string): Promise<Uint8Array> {
     return parseKey(await readFile(path), path);
   } catch (error) {
     if (error instanceof CloudskinError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw userError('state.key', `the key file cannot be read: ${reason}`, { cause: error });
   }
 }

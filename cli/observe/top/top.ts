@@ -1,5 +1,5 @@
 /** `top` on a terminal: looks at the cluster once a second, draws when something is new, does what keys say. */
-import { CloudskinError } from '../../../engine/errors.ts';
+import { messageOf } from '../../../engine/errors.ts';
 import type { Ports, Timer } from '../../../engine/ports.ts';
 import type { Watched } from './cluster.ts';
 import type { BarStyle } from './figures.ts';
@@ -180,9 +180,4 @@ export class Top {
 /** `14:03:12`, of this machine's time of day. */
 export function clockOf(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof CloudskinError) return `${error.code}: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
 }

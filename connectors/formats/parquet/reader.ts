@@ -9,7 +9,7 @@ import { decodeSchema } from '../../../engine/batch/ipc.ts';
 import { validateText } from '../../../engine/batch/ipc-columns.ts';
 import { assembleColumns } from '../../../engine/batch/reader.ts';
 import type { Schema } from '../../../engine/batch/types.ts';
-import { CloudskinError, userError } from '../../../engine/errors.ts';
+import { CloudskinError, messageOf, userError } from '../../../engine/errors.ts';
 import { Cutter } from '../columnar/cutter.ts';
 import { type Match, matchColumns } from '../columnar/match.ts';
 import { collected } from '../columnar/random.ts';
@@ -39,7 +39,7 @@ async function guard<T>(name: string, run: () => Promise<T> | T): Promise<T> {
     if (error instanceof CloudskinError && !/^(parquet|batch)\.(malformed|null|out-of-range|type)$/.test(error.code)) {
       throw error;
     }
-    throw corrupt(name, error instanceof Error ? error.message : String(error), error);
+    throw corrupt(name, messageOf(error), error);
   }
 }
 

@@ -3,7 +3,7 @@
  * component made. For languages whose exports are identifiers, `on_watermark` becomes `on-watermark` and so on.
  */
 import { fileURLToPath } from 'node:url';
-import { userError } from '../../errors.ts';
+import { messageOf, userError } from '../../errors.ts';
 import { type ByteReader, ByteWriter, binaryKind, MalformedBinary, sections } from './binary.ts';
 import { printable } from './printable.ts';
 import { loadToolchain } from './toolchain.ts';
@@ -74,7 +74,7 @@ export async function componentize(core: Uint8Array, where: string): Promise<Uin
     return await toolchain.componentNew(embedded);
   } catch (error) {
     const code = error instanceof MalformedBinary ? 'component.malformed' : 'component.wrong-world';
-    const finding = printable(error instanceof Error ? error.message : String(error));
+    const finding = printable(messageOf(error));
     throw userError(code, `${where} cannot become a component: ${finding}`, { cause: error });
   }
 }

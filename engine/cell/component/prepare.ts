@@ -5,7 +5,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CloudskinError, externalError, userError } from '../../errors.ts';
+import { CloudskinError, externalError, messageOf, userError } from '../../errors.ts';
 import { isStandardName, resolveComponent } from '../../graph/component-name.ts';
 import { binaryKind, MalformedBinary } from './binary.ts';
 import { type ComponentParts, readComponent } from './component-binary.ts';
@@ -54,7 +54,7 @@ function takeApart(bytes: Uint8Array, where: string): ComponentParts {
 
 /** The innermost of the reasons that the toolchain gives, one a line. */
 function lastReason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   return printable((lines.at(-1) ?? '').replace(/^\s*\d+:\s*/, ''));
 }

@@ -1,6 +1,5 @@
 /** What the coordinator makes of an app document, an assignment and the agents there are. Pure; writing it down is `coordinator.ts`'s. */
 import type { DistributedPlan, FragmentPlan, Host } from '../../compile/fragment-plan.ts';
-import { CloudskinError } from '../../errors.ts';
 import { placementOf } from '../../graph/placement.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import {
@@ -11,7 +10,6 @@ import {
   type LeftBehind,
   type RegionAssignment,
   sameAgent,
-  type Trouble,
   versioned,
   versionOf,
 } from '../documents/documents.ts';
@@ -174,17 +172,4 @@ export function replaceLost(
     );
   }
   return replaced === 0 ? undefined : next;
-}
-
-export function troublesOf(error: unknown): readonly Trouble[] {
-  if (!(error instanceof CloudskinError)) {
-    return [{ code: 'internal.unexpected', message: error instanceof Error ? error.message : String(error) }];
-  }
-  const { code, message, hint, problems } = error;
-  if (problems.length === 0) return [{ code, message, ...(hint === undefined ? {} : { hint }) }];
-  return problems.map((problem) => ({
-    code: problem.code,
-    message: problem.message,
-    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
-  }));
 }

@@ -2,8 +2,9 @@
  * The coordinator: makes assignments of app documents, and new ones when agents are lost or sites are forgotten or drained. Every agent of
  * the cloud stands by; the one with the lease acts. It commands nobody, keeps nothing that is not in KV, and its loss stops nothing.
  */
+
 import type { Host } from '../../compile/fragment-plan.ts';
-import { CloudskinError } from '../../errors.ts';
+import { CloudskinError, messageOf } from '../../errors.ts';
 import type { KeyValue } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
 import {
@@ -21,14 +22,14 @@ import {
 import { DocumentsCache } from '../documents/documents-cache.ts';
 import { nextStep, stepOf } from '../documents/epochs.ts';
 import { type AppName, appKey, appLabel, assignmentKey, siteKey } from '../documents/names.ts';
-import { codeOf, messageOf } from '../fragment/hosted-fragment.ts';
+import { codeField, troublesOf } from '../documents/troubles.ts';
 import { isWrongRevision } from '../memory/region-records.ts';
 import type { Plans } from '../plans/plans.ts';
 import { LOST_AFTER, type Neighbours } from '../presence/neighbours.ts';
 import type { Log } from '../process/log.ts';
 import { within } from '../process/patience.ts';
 import { Reconciler } from '../process/reconciler.ts';
-import { appOf, assignmentOf, emptyAssignment, replaceLost, troublesOf, withWish } from './assign.ts';
+import { appOf, assignmentOf, emptyAssignment, replaceLost, withWish } from './assign.ts';
 import { avoidance, rebuildable } from './avoidance.ts';
 import { Lease, TEND } from './lease.ts';
 import { checkStreams } from './lineage.ts';
@@ -85,7 +86,7 @@ export class Coordinator {
     this.#options = options;
     this.#lease = new Lease(ports, documents, { ...name, incarnation });
     const kick = (): void => this.#reconciler.kick();
-    const failed = (error: unknown): void => log('error', messageOf(error), codeOf(error));
+    const failed = (error: unknown): void => log('error', messageOf(error), codeField(error));
     this.#apps = new DocumentsCache('apps', appDocument, kick, failed);
     this.#assignments = new DocumentsCache('assignments', assignmentDocument, kick, failed);
     this.#sites = new DocumentsCache('sites', siteDocument, kick, failed);
@@ -93,7 +94,7 @@ export class Coordinator {
       ports,
       () => this.#step(),
       (error) => {
-        if (!isWrongRevision(error)) log('warn', `the coordinator is held up: ${messageOf(error)}`, codeOf(error));
+        if (!isWrongRevision(error)) log('warn', `the coordinator is held up: ${messageOf(error)}`, codeField(error));
       },
     );
     this.#leading = new Reconciler(ports, () => this.#tend(), failed);
@@ -116,7 +117,7 @@ export class Coordinator {
     for (const cache of this.#caches) cache.close();
     if (this.#leadsSince === undefined) return;
     await this.#lease.release().catch((error: unknown) => {
-      this.#options.log('warn', `the lease could not be given back: ${messageOf(error)}`, codeOf(error));
+      this.#options.log('warn', `the lease could not be given back: ${messageOf(error)}`, codeField(error));
     });
   }
 
@@ -126,7 +127,8 @@ export class Coordinator {
       await this.#lease.tend();
       this.#unheard = false;
     } catch (error) {
-      if (!this.#unheard) this.#options.log('warn', `the lease cannot be seen to: ${messageOf(error)}`, codeOf(error));
+      if (!this.#unheard)
+        this.#options.log('warn', `the lease cannot be seen to: ${messageOf(error)}`, codeField(error));
       this.#unheard = true;
     }
     if (!this.#lease.held && this.#leadsSince !== undefined) this.#becomeFollower();
@@ -182,7 +184,7 @@ export class Coordinator {
       await this.#options.prepare(app);
     } catch (error) {
       if (isOutside(error)) throw error;
-      this.#options.log('warn', messageOf(error), { namespace: app.namespace, app: app.app, ...codeOf(error) });
+      this.#options.log('warn', messageOf(error), { namespace: app.namespace, app: app.app, ...codeField(error) });
     }
   }
 

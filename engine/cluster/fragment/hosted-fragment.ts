@@ -3,15 +3,17 @@
  * anything starts at a higher one, and an epoch that an earlier process of this agent was at is not taken up again, because nobody
  * knows how far that process came. Where its disk has forgotten such epochs, it is another memory than the leader has asked.
  */
+
 import { dirname } from 'node:path';
 import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
-import { CloudskinError, externalError, userError } from '../../errors.ts';
+import { CloudskinError, externalError, messageOf, userError } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { FragmentHandle, FragmentHost, FragmentStart } from '../../runtime/fragment-handle.ts';
 import type { AgentName } from '../documents/documents.ts';
 import type { FragmentReport, FragmentTrouble, Wish } from '../documents/messages.ts';
 import type { AppName } from '../documents/names.ts';
 import type { FragmentPhase } from '../documents/status.ts';
+import { codeField, troubleOf } from '../documents/troubles.ts';
 import type { AgentDisk } from '../memory/agent-disk.ts';
 import { shippedIn } from '../plans/components.ts';
 import type { Plans } from '../plans/plans.ts';
@@ -337,7 +339,7 @@ export class HostedFragment {
     const over = this.#phase === 'finished' || this.#phase === 'failed';
     if (!over) this.#phase = 'stopped';
     const stopped = handle.stop('discard').catch((error: unknown) => {
-      this.#log('warn', `did not stop cleanly: ${messageOf(error)}`, codeOf(error));
+      this.#log('warn', `did not stop cleanly: ${messageOf(error)}`, codeField(error));
     });
     while (!(await settledWithin(this.#context.ports, STOP_PATIENCE, stopped))) {
       this.#log('error', `has not let go for ${STOP_PATIENCE / 1000} s: its worker is ended`);
@@ -359,23 +361,6 @@ export class HostedFragment {
     const revision = this.#plan === undefined ? {} : { revision: this.#plan.revision };
     this.#context.log(level, message, { ...where, ...revision, ...fields });
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** For the log. */
-export function codeOf(error: unknown): { readonly code: string } {
-  return { code: troubleOf(error).code };
-}
-
-export function troubleOf(error: unknown): FragmentTrouble {
-  if (error instanceof CloudskinError) {
-    const { code, message, hint, domain } = error;
-    return { code, message, domain, ...(hint === undefined ? {} : { hint }) };
-  }
-  return { code: 'internal.unexpected', message: messageOf(error), domain: 'internal' };
 }
 
 /** Data that must not leave its tier is refused here, whatever an assignment says. */

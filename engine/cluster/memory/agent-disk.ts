@@ -2,7 +2,7 @@
  * What an agent keeps on its own disk, so that it goes on after a restart without a coordinator or an uplink, and so that no server restored
  * from an older disk can talk it back: the highest epochs it saw, the records of regions it led, assignments and plans.
  */
-import { CloudskinError } from '../../errors.ts';
+import { CloudskinError, messageOf } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { BlobStore } from '../../state/blobs/blobs.ts';
 import {
@@ -157,7 +157,7 @@ export class AgentDisk {
   /** What this version cannot read is as good as lost, and must not keep the agent from its work; the servers have all of it, too. */
   async #setAside(name: string, bytes: Uint8Array, error: unknown): Promise<void> {
     const code = error instanceof CloudskinError ? error.code : 'cluster.bad-document';
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#log?.('error', `${reason}; it is kept as set-aside/${name}, and the agent goes on without it`, { code });
     await this.#blobs.put(`set-aside/${name}`, [bytes]);
     await this.#blobs.delete(name);

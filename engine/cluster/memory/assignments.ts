@@ -3,7 +3,7 @@
  * assignment that is older than what the agent has already followed is another server's past: it is not followed, and what the server has
  * lost is given back to it.
  */
-
+import { messageOf } from '../../errors.ts';
 import type { KeyValue, Subscription } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
 import {
@@ -15,7 +15,7 @@ import {
   sameAgent,
 } from '../documents/documents.ts';
 import { type AppName, appLabel, assignmentKey } from '../documents/names.ts';
-import { codeOf, messageOf } from '../fragment/hosted-fragment.ts';
+import { codeField } from '../documents/troubles.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import type { AgentDisk } from './agent-disk.ts';
@@ -57,7 +57,7 @@ export class Assignments {
     this.#reconciler = new Reconciler(
       options.ports,
       () => this.#open(),
-      (error) => options.log('warn', `control documents cannot be watched: ${messageOf(error)}`, codeOf(error)),
+      (error) => options.log('warn', `control documents cannot be watched: ${messageOf(error)}`, codeField(error)),
     );
   }
 
@@ -133,7 +133,7 @@ export class Assignments {
     try {
       this.#follow(decodeDocument(assignmentDocument, value, key));
     } catch (error) {
-      this.#options.log('error', messageOf(error), codeOf(error));
+      this.#options.log('error', messageOf(error), codeField(error));
     }
   }
 
@@ -151,7 +151,7 @@ export class Assignments {
     this.#keep(assignment, before).catch((error: unknown) => {
       this.#options.log('error', `the assignment of ${label} cannot be kept on disk: ${messageOf(error)}`, {
         ...{ namespace: assignment.namespace, app: assignment.app, revision: assignment.revision },
-        ...codeOf(error),
+        ...codeField(error),
       });
     });
   }
@@ -178,7 +178,7 @@ export class Assignments {
     this.#write(assignment).catch((error: unknown) => {
       this.#options.log('warn', `the assignment could not be given back: ${messageOf(error)}`, {
         ...where,
-        ...codeOf(error),
+        ...codeField(error),
       });
     });
   }

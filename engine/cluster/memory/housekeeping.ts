@@ -2,10 +2,10 @@
  * Keeps an agent's own copies of checkpoints and plans in order: what no checkpoint needs any more is deleted, what a shared store has lost, because its server was restored
  * from an older disk, is put back, and of apps that are undeployed nothing stays.
  */
+import { messageOf } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { AssignmentDocument } from '../documents/documents.ts';
 import { appLabel } from '../documents/names.ts';
-import { messageOf } from '../fragment/hosted-fragment.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import type { RegionName } from '../region/context.ts';

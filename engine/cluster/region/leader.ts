@@ -6,11 +6,12 @@
  *        ^             └───────────┴──> backoff ──> acquiring       a user's mistake: failed
  *        └── a new assignment, or a wish to stop: stopping (a last checkpoint) ──> stopped
  */
+import { messageOf } from '../../errors.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/documents.ts';
 import { sameAgent } from '../documents/documents.ts';
 import type { FragmentReport, FragmentTrouble, Goal } from '../documents/messages.ts';
 import type { RegionFigures, RegionPhase } from '../documents/status.ts';
-import { messageOf, troubleOf } from '../fragment/hosted-fragment.ts';
+import { troubleOf } from '../documents/troubles.ts';
 import { isWrongRevision } from '../memory/region-records.ts';
 import type { LogFields, LogLevel } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';

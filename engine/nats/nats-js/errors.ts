@@ -4,7 +4,7 @@
  */
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
-import { CloudskinError, externalError } from '../../errors.ts';
+import { CloudskinError, externalError, messageOf } from '../../errors.ts';
 import { disconnected, noResponders, payloadTooLarge, timedOut } from '../failures.ts';
 
 interface Meaning {
@@ -90,6 +90,6 @@ function causeError(cause: Error, doing: string): CloudskinError | undefined {
 }
 
 function unknownError(error: unknown, doing: string): CloudskinError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return make({ code: 'nats.failed', retry: true }, doing, reason, error);
 }

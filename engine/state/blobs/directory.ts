@@ -2,14 +2,16 @@
  * Blobs as files below a directory. A blob is written under a hidden name, synced, renamed, and its directory synced, so that after a
  * kill or a power failure it is there as a whole or not at all.
  */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import process from 'node:process';
+import { systemCode } from '../../errors.ts';
 import type { BlobStore } from './blobs.ts';
 import { makeDirectory, syncDirectory } from './files.ts';
-import { checkName, codeOf, readFailed, writeFailed } from './names.ts';
+import { checkName, readFailed, writeFailed } from './names.ts';
 
 /** Bytes handed to the system in one call. */
 const PIECE = 8 * 1_048_576;
@@ -103,7 +105,7 @@ class Directory implements BlobStore {
 }
 
 function isAbsent(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
+  return systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR';
 }
 
 async function writeWhole(path: string, parts: readonly Uint8Array[]): Promise<void> {
@@ -144,6 +146,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return codeOf(error) === 'EPERM';
+    return systemCode(error) === 'EPERM';
   }
 }

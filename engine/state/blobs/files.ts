@@ -1,7 +1,8 @@
 /** What stores and logs need of a file system beyond files: which files a directory has must survive a power failure, too. */
+
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf } from './names.ts';
+import { systemCode } from '../../errors.ts';
 
 /** What file systems and systems say that cannot sync a directory; there the order of their journal has to do. */
 const CANNOT = new Set(['EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM', 'EACCES', 'EBADF']);
@@ -16,7 +17,7 @@ export async function syncDirectory(path: string): Promise<void> {
       await handle.close();
     }
   } catch (error) {
-    if (!CANNOT.has(codeOf(error))) throw error;
+    if (!CANNOT.has(systemCode(error))) throw error;
   }
 }
 
@@ -32,7 +33,7 @@ export async function makeDirectory(path: string): Promise<void> {
       await mkdir(one);
     } catch (error) {
       // Somebody else may have made it meanwhile.
-      if (codeOf(error) !== 'EEXIST') throw error;
+      if (systemCode(error) !== 'EEXIST') throw error;
     }
     await syncDirectory(dirname(one));
   }

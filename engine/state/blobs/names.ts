@@ -1,5 +1,5 @@
 /** Names of blobs, and the errors of stores. */
-import { type CloudskinError, externalError, internalError } from '../../errors.ts';
+import { type CloudskinError, externalError, internalError, messageOf, systemCode } from '../../errors.ts';
 
 const NAME = /^[a-z0-9_][a-z0-9._-]*(\/[a-z0-9_][a-z0-9._-]*)*$/;
 
@@ -16,9 +16,9 @@ export function namePart(text: string): string {
 }
 
 export function writeFailed(description: string, name: string, error: unknown): CloudskinError {
-  const code = codeOf(error);
+  const code = systemCode(error);
   const full = code === 'ENOSPC' || code === 'EDQUOT';
-  const reason = full ? 'no space is left' : reasonOf(error);
+  const reason = full ? 'no space is left' : messageOf(error);
   const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
   return externalError(full ? 'state.full' : 'state.write', `${description} cannot take ${name}: ${reason}`, {
     retry: !denied,
@@ -28,16 +28,8 @@ export function writeFailed(description: string, name: string, error: unknown): 
 }
 
 export function readFailed(description: string, name: string, error: unknown): CloudskinError {
-  return externalError('state.read', `${description} cannot give ${name}: ${reasonOf(error)}`, {
+  return externalError('state.read', `${description} cannot give ${name}: ${messageOf(error)}`, {
     retry: true,
     cause: error,
   });
-}
-
-export function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,12 +2,11 @@
  * The checkpoints of a region in a blob store, as checkpoints.ts says. A manifest is JSON with its own checksum; whatever it names is
  * checked by length and digest before it is used.
  */
-import { CloudskinError, externalError } from '../../errors.ts';
+import { CloudskinError, externalError, messageOf } from '../../errors.ts';
 import { parseValue, stringifyValue } from '../../json.ts';
 import { type BlobStore, getSoundOf } from '../blobs/blobs.ts';
 import { type Codec, checksum, unpack } from '../blobs/bytes.ts';
 import { isSealed } from '../blobs/encrypted.ts';
-import { reasonOf } from '../blobs/names.ts';
 import type { CheckpointHead, Checkpoints, FragmentReceipt, Manifest, Refused } from './checkpoints.ts';
 import { checkpointOf, isManifest, isState, manifestName, type RegionName, regionPath } from './layout.ts';
 import { decodeTable } from './page-table.ts';
@@ -116,7 +115,7 @@ class Store implements CheckpointStore {
     try {
       return (await this.#check(manifest))?.problem;
     } catch (error) {
-      return reasonOf(error);
+      return messageOf(error);
     }
   }
 
@@ -138,7 +137,7 @@ class Store implements CheckpointStore {
       return undefined;
     } catch (error) {
       if (isUnread(error)) throw error;
-      return { problem: reasonOf(error), missing: error instanceof CloudskinError && error.code === MISSING };
+      return { problem: messageOf(error), missing: error instanceof CloudskinError && error.code === MISSING };
     }
   }
 
@@ -169,7 +168,7 @@ class Store implements CheckpointStore {
       }
       return { id, manifest };
     } catch (error) {
-      return { id, problem: reasonOf(error), ...(isUnread(error) ? { unread: error } : {}) };
+      return { id, problem: messageOf(error), ...(isUnread(error) ? { unread: error } : {}) };
     }
   }
 
@@ -282,7 +281,7 @@ function decode(bytes: Uint8Array, name: string): StoredSnapshot {
   try {
     return decodeSnapshot(bytes);
   } catch (error) {
-    throw damaged(name, reasonOf(error));
+    throw damaged(name, messageOf(error));
   }
 }
 

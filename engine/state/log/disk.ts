@@ -4,10 +4,9 @@
  */
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CloudskinError, externalError, internalError } from '../../errors.ts';
+import { CloudskinError, externalError, internalError, messageOf, systemCode } from '../../errors.ts';
 import { type Ports, realPorts } from '../../ports.ts';
 import { makeDirectory, syncDirectory } from '../blobs/files.ts';
-import { codeOf, reasonOf } from '../blobs/names.ts';
 import type { LogLimits, LogReader, RecordLog } from './log.ts';
 import { DiskReader, type LogFiles } from './reader.ts';
 import { encodeHead, encodeRecord, HEADER, LONGEST, RECORD, type SegmentHead, segmentName } from './segment.ts';
@@ -294,7 +293,7 @@ class DiskLog implements RecordLog, LogFiles {
     try {
       await this.#handle?.datasync();
     } catch (error) {
-      const message = `the log in ${this.#options.directory} cannot be made safe: ${reasonOf(error)}`;
+      const message = `the log in ${this.#options.directory} cannot be made safe: ${messageOf(error)}`;
       throw externalError('log.failed', message, { cause: error });
     }
   }
@@ -353,11 +352,11 @@ class DiskLog implements RecordLog, LogFiles {
   #errorOf(error: unknown): CloudskinError {
     if (error instanceof CloudskinError) return error;
     const { directory } = this.#options;
-    const code = codeOf(error);
+    const code = systemCode(error);
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       return externalError('log.disk-full', `no space left for the log in ${directory}`, { retry: true, cause: error });
     }
-    return externalError('log.failed', `the log in ${directory} cannot be written: ${reasonOf(error)}`, {
+    return externalError('log.failed', `the log in ${directory} cannot be written: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -1,7 +1,6 @@
 /** Reads a log's files one after the other, behind its writer. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { type CloudskinError, externalError } from '../../errors.ts';
-import { codeOf } from '../blobs/names.ts';
+import { type CloudskinError, externalError, systemCode } from '../../errors.ts';
 import type { LogReader, LogRecord } from './log.ts';
 import { corruptRecord, type Segment } from './segments.ts';
 import { SegmentWalk } from './walk.ts';
@@ -84,7 +83,7 @@ async function openOrTrimmed(path: string, sequence: number, log: LogFiles): Pro
   try {
     return await open(path, 'r');
   } catch (error) {
-    const gone = codeOf(error) === 'ENOENT';
+    const gone = systemCode(error) === 'ENOENT';
     if (gone && log.first > sequence) throw trimmed(sequence, log.first);
     throw externalError('log.corrupt', `record ${sequence} cannot be read: ${path} cannot be opened`, { cause: error });
   }

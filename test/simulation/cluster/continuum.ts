@@ -1,6 +1,8 @@
 /** Two servers with a link, two agents in the cloud and one at each of two sites of the edge, and the app deployed on them. */
+
 import { ClusterClient } from '../../../engine/cluster/client.ts';
 import type { RegionPhase } from '../../../engine/cluster/documents/status.ts';
+import { messageOf } from '../../../engine/errors.ts';
 import type { Link } from '../nats/link.ts';
 import type { SimulatedServer } from '../nats/server.ts';
 import type { Disk } from '../nats/server-streams.ts';
@@ -98,7 +100,7 @@ export class ClusterContinuum {
         if ((await client.app(name)) === undefined) await client.deploy({ plan, parameters: [] });
         this.deployed = true;
       } catch (error) {
-        this.stage.say(`user: tries again: ${error instanceof Error ? error.message : String(error)}`);
+        this.stage.say(`user: tries again: ${messageOf(error)}`);
       }
     }
   }

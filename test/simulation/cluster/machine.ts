@@ -1,7 +1,9 @@
 /** A machine with an agent on it: the process is killed and started again, the disk stays. */
+
 import { Agent } from '../../../engine/cluster/agent.ts';
 import { placement } from '../../../engine/cluster/coordinator/placement.ts';
 import type { RegionName } from '../../../engine/cluster/region/context.ts';
+import { messageOf } from '../../../engine/errors.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import type { CheckpointStore } from '../../../engine/state/checkpoint/checkpoint-store.ts';
 import { openCheckpoints } from '../../../engine/state/checkpoint/checkpoint-store.ts';
@@ -65,7 +67,7 @@ export class Machine {
         return;
       } catch (error) {
         if (!node.alive) return;
-        stage.say(`${node.name}: could not start: ${error instanceof Error ? error.message : String(error)}`);
+        stage.say(`${node.name}: could not start: ${messageOf(error)}`);
         await new Promise<void>((resolve) => node.after(AGAIN, resolve));
       }
     }

@@ -1,0 +1,31 @@
+/** Errors as agents tell them: in reports, documents and logs. */
+import { CloudskinError, messageOf } from '../../errors.ts';
+import type { Trouble } from './documents.ts';
+import type { FragmentTrouble } from './messages.ts';
+
+/** For the log. */
+export function codeField(error: unknown): { readonly code: string } {
+  return { code: troubleOf(error).code };
+}
+
+export function troubleOf(error: unknown): FragmentTrouble {
+  if (error instanceof CloudskinError) {
+    const { code, message, hint, domain } = error;
+    return { code, message, domain, ...(hint === undefined ? {} : { hint }) };
+  }
+  return { code: 'internal.unexpected', message: messageOf(error), domain: 'internal' };
+}
+
+/** Each problem of an error that has several. */
+export function troublesOf(error: unknown): readonly Trouble[] {
+  if (!(error instanceof CloudskinError)) {
+    return [{ code: 'internal.unexpected', message: messageOf(error) }];
+  }
+  const { code, message, hint, problems } = error;
+  if (problems.length === 0) return [{ code, message, ...(hint === undefined ? {} : { hint }) }];
+  return problems.map((problem) => ({
+    code: problem.code,
+    message: problem.message,
+    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+  }));
+}
