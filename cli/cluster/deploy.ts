@@ -14,7 +14,7 @@ import { milliseconds } from '../output/durations.ts';
 import { plural } from '../output/figures.ts';
 import { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { mustKeepState } from '../run/kept-state.ts';
+import { mustKeepState, type WaysOut } from '../run/kept-state.ts';
 import { loadGraph } from '../run/load.ts';
 import { awaitApp } from './await-app.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
@@ -62,6 +62,11 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
   }
 }
 
+const WAYS: WaysOut = {
+  complete: 'undeploy first, which shows what was written',
+  drop: 'let go of that of nodes that are gone: --drop-state-of NAMES, or of all of it: --drop-state',
+};
+
 /** State of an app that was undeployed is gone; that of any other is kept or the deployment refused. */
 async function mustKeep(
   client: ClusterClient,
@@ -76,8 +81,7 @@ async function mustKeep(
     before.plan === encodePlan(plan).digest
   )
     return [];
-  const way = 'let go of that of nodes that are gone: --drop-state-of NAMES, or of all of it: --drop-state';
-  return mustKeepState(await client.logical(before.plan), plan, way, new Set(gone?.split(',')));
+  return mustKeepState(await client.logical(before.plan), plan, WAYS, new Set(gone?.split(',')));
 }
 
 async function readSeed(path: string): Promise<string> {

@@ -8,35 +8,58 @@ import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { parseValue, stringifyValue } from '../../engine/json.ts';
 import { makeDirectory } from '../../engine/state/blobs/files.ts';
 
+/** What a user may do about state that would be dropped, as the end of a hint. */
+export interface WaysOut {
+  /** How to have what sinks hold back completed first. */
+  readonly complete: string;
+  /** How to say that it may be dropped. */
+  readonly drop: string;
+}
+
 /**
- * What becomes of the state of `before`. Throws `state.would-drop` with everything that `after` would drop of it; `way`: how to say that it may.
+ * What becomes of the state of `before`. Throws `state.would-drop` with everything that `after` would drop of it; `ways`: what to do instead.
  * `gone`: nodes that are not in the graph any more, as the user knows.
  */
 export function mustKeepState(
   before: LogicalPlan,
   after: LogicalPlan,
-  way: string,
+  ways: WaysOut,
   gone: ReadonlySet<string> = new Set(),
 ): readonly StateChange[] {
   const { changes, dropped: all } = compareStates(carried(before), carried(after));
-  const there = new Set([...after.sources, ...after.operators].map(({ name }) => name));
+  const nodes = [...after.sources, ...after.operators, ...after.sinks];
+  const there = new Set(nodes.map(({ name }) => name));
   const dropped = all.filter(({ node }) => there.has(node) || !gone.has(node));
   if (dropped.length === 0) return changes;
-  const places = new Map([...after.sources, ...after.operators].map(({ name, place }) => [name, place]));
-  const hint = `give it back its name and its meaning, or ${way}`;
-  const problems = dropped.map(({ kind, node, reason }): Problem => {
-    const place = places.get(node);
-    const what = kind === 'source' ? `how far "${node}" was read` : `the state of "${node}"`;
-    const message = `${what} would be dropped: ${reason}`;
+  const places = new Map(nodes.map(({ name, place }) => [name, place]));
+  const problems = dropped.map((change): Problem => {
+    const place = places.get(change.node);
+    const message = `${whatOf(change)} would be dropped: ${change.reason}`;
+    const hint = `give it back its name and its meaning, or ${change.kind === 'sink' ? `${ways.complete}, or ` : ''}${ways.drop}`;
     return { severity: 'error', code: 'state.would-drop', message, ...(place === undefined ? {} : { place }), hint };
   });
-  throw userError('state.would-drop', problems.map(({ message }) => message).join('; '), { problems, hint });
+  const hint = problems.findLast((_, index) => dropped[index]?.kind === 'sink')?.hint ?? problems[0]?.hint;
+  throw userError('state.would-drop', problems.map(({ message }) => message).join('; '), {
+    problems,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function whatOf({ kind, node, target }: StateChange): string {
+  if (kind === 'source') return `how far "${node}" was read`;
+  if (kind === 'operator') return `the state of "${node}"`;
+  return `what sink "${node}" (${target}) has written but not shown yet`;
 }
 
 /** As it is after a journey: without members that are undefined. */
 function carried(plan: LogicalPlan): LogicalPlan {
   return parseValue(stringifyValue(plainPlan(plan))) as LogicalPlan;
 }
+
+const WAYS: WaysOut = {
+  complete: 'let the graph as it was run to its end first, which shows what it wrote',
+  drop: 'begin anew: --fresh',
+};
 
 export interface KeptGraph {
   readonly directory: string;
@@ -49,7 +72,7 @@ export interface KeptGraph {
 export async function keepGraph({ directory, plan, hasState }: KeptGraph): Promise<void> {
   const path = join(directory, 'graphs', plan.namespace, `${plan.name}.json`);
   const before = hasState ? await readPlan(path) : undefined;
-  if (before !== undefined) mustKeepState(before, plan, 'begin anew: --fresh');
+  if (before !== undefined) mustKeepState(before, plan, WAYS);
   try {
     await makeDirectory(dirname(path));
     await writeFile(`${path}.new`, stringifyValue(plainPlan(plan)));

@@ -13,6 +13,7 @@ import type {
   SourceSpec,
 } from '../../engine/graph/connector.ts';
 import type { Inferred } from '../formats/format.ts';
+import { partsOfName } from '../formats/formats.ts';
 import { parsePath } from '../formats/json/path.ts';
 import { type FileSinkOptions, type FileSourceOptions, fileSinkOptions, fileSourceOptions } from './options.ts';
 
@@ -56,6 +57,13 @@ function topLevel({ schema, paths }: Inferred): Schema {
 const sink: SinkSpec<FileSinkOptions> = {
   options: fileSinkOptions,
   delivery: ({ path }: FileSinkOptions): Delivery => (path === '-' ? 'at-least-once' : 'exactly-once'),
+  holds({ path, format, compression, roll }: FileSinkOptions, bounded: boolean): string | undefined {
+    if (path === '-') return undefined;
+    const named = partsOfName(path);
+    const [as, by] = [format ?? named.format?.name, compression ?? named.compression];
+    const form = as === named.format?.name && by === named.compression ? '' : ` as ${as} (${by})`;
+    return `${path}${form}${roll === undefined && bounded ? '' : ', in numbered files'}`;
+  },
   async claims(options: FileSinkOptions, directory: string): Promise<readonly Claim[]> {
     const { claimsOf } = await import('./claims.ts');
     return claimsOf(options, directory);

@@ -32,6 +32,7 @@ const source: SourceSpec<HttpSourceOptions> = {
 const sink: SinkSpec<HttpSinkOptions> = {
   options: httpSinkOptions,
   delivery: (): Delivery => 'idempotent',
+  holds: ({ url }: HttpSinkOptions): string => url,
   async open(options: HttpSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
     const { openHttpSink } = await import('./sink.ts');
     return openHttpSink(options, schema, context);

@@ -35,6 +35,8 @@ const source: SourceSpec<JetStreamSourceOptions> = {
 const sink: SinkSpec<JetStreamSinkOptions> = {
   options: jetStreamSinkOptions,
   delivery: (): Delivery => 'exactly-once',
+  holds: ({ subject, domain }: JetStreamSinkOptions): string =>
+    domain === undefined ? subject : `${subject} in domain ${domain}`,
   async open(options: JetStreamSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
     const { openJetStreamSink } = await import('./sink.ts');
     return openJetStreamSink(options, schema, context);

@@ -35,6 +35,7 @@ const source: SourceSpec<PostgresSourceOptions> = {
 const sink: SinkSpec<PostgresSinkOptions> = {
   options: postgresSinkOptions,
   delivery: (): Delivery => 'exactly-once',
+  holds: ({ table }: PostgresSinkOptions): string => table,
   async open(options: PostgresSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
     const { openPostgresSink } = await import('./sink.ts');
     return openPostgresSink(options, schema, context);

@@ -86,6 +86,55 @@ describe('a changed graph', () => {
     ]);
   });
 
+  describe('drops what a sink holds back', () => {
+    const CONSOLE = 'out: { from: minutes, console: {} }';
+    const dropped = async (was: string, is: string) => {
+      const { changes } = compareStates(await planOf([CONSOLE, was]), await planOf([CONSOLE, is]));
+      return changes.flatMap(({ kind, node, target, reason }) => (kind === 'sink' ? [[node, target, reason]] : []));
+    };
+    const file = 'out: { from: minutes, file: { path: o.csv } }';
+
+    it('where it is renamed, gone or of another connector', async () => {
+      const gone = ['out', 'file o.csv', 'it is not in the graph any more'];
+      expect(await dropped(file, 'two: { from: minutes, file: { path: o.csv } }')).toEqual([gone]);
+      expect(await dropped(file, 'two: { from: minutes, console: {} }')).toEqual([gone]);
+      expect(await dropped(file, CONSOLE)).toEqual([['out', 'file o.csv', 'it writes console now']]);
+      expect(await dropped('out: { from: minutes, jetstream: { subject: a } }', file)).toEqual([
+        ['out', 'jetstream a', 'it writes file o.csv now'],
+      ]);
+    });
+
+    it('where it goes elsewhere, or is one file no longer', async () => {
+      const options = (text: string): string => `out: { from: minutes, file: { path: o.csv, ${text} } }`;
+      expect(await dropped(file, 'out: { from: minutes, file: { path: p.csv } }')).toEqual([
+        ['out', 'file o.csv', 'it writes file p.csv now'],
+      ]);
+      expect(await dropped(file, options('roll: { size: 1MB }'))).toEqual([
+        ['out', 'file o.csv', 'it writes file o.csv, in numbered files now'],
+      ]);
+      expect(await dropped(file, options('format: ndjson'))).toEqual([
+        ['out', 'file o.csv', 'it writes file o.csv as ndjson (none) now'],
+      ]);
+      const table = (name: string): string =>
+        `out: { from: minutes, postgres: { url: "postgres://h/d", table: ${name} } }`;
+      expect(await dropped(table('t'), table('u'))).toEqual([['out', 'postgres t', 'it writes postgres u now']]);
+    });
+
+    it('where it is one file no longer because a source of it does not end any more', async () => {
+      const before = await planOf([CONSOLE, file]);
+      const after = await planOf([CONSOLE, file], ['path: readings.csv', 'path: readings.csv, follow: true']);
+      expect(compareStates(before, after).dropped.map(({ node }) => node)).toEqual(['readings', 'out']);
+    });
+
+    it('and nothing where only its ways are others, or it held nothing back', async () => {
+      const roll = (more: string): string => `out: { from: minutes, file: { path: o.csv, ${more} } }`;
+      expect(await dropped(file, roll('overwrite: false, mkdir: false, format: csv'))).toEqual([]);
+      expect(await dropped(roll('roll: { size: 1MB }'), roll('roll: { size: 2MB, every: 1h }'))).toEqual([]);
+      expect(await dropped(CONSOLE, file)).toEqual([]);
+      expect(await dropped(CONSOLE, 'two: { from: minutes, console: {} }')).toEqual([]);
+    });
+  });
+
   it('names what is gone, and what is new', async () => {
     const { changes } = compareStates(
       await planOf(),

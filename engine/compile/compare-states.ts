@@ -4,35 +4,42 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { formatType, type Schema } from '../batch/types.ts';
-import type { ComponentStep, LogicalPlan, OperatorNode, SourceNode } from '../graph/plan.ts';
+import type { ComponentStep, LogicalPlan, OperatorNode, SinkNode, SourceNode } from '../graph/plan.ts';
 import { stateMismatch, stateSchema } from './state/aggregate-state.ts';
 
 export interface StateChange {
-  readonly kind: 'source' | 'operator';
+  readonly kind: 'source' | 'operator' | 'sink';
   readonly node: string;
   /** `new`: there was none. */
   readonly change: 'kept' | 'new' | 'dropped';
+  /** Of a sink: its connector, and where it writes. */
+  readonly target?: string;
   /** Of what is dropped: why, as the end of `the state of "x" is dropped: …`. */
   readonly reason?: string;
 }
 
 export interface StateComparison {
-  /** Every source and stateful operator of either graph: those of the new one in its order, then those that are gone. */
+  /** Every source and stateful operator of either graph: those of the new one in its order, then those that are gone. Of sinks those that are dropped. */
   readonly changes: readonly StateChange[];
   readonly dropped: readonly StateChange[];
 }
 
-/** Positions of sources and state of operators. Both plans as graphs have them, before anything is split. */
+/** Positions of sources, state of operators, and what sinks hold back until a checkpoint is complete. Both plans as graphs have them, before anything is split. */
 export function compareStates(before: LogicalPlan, after: LogicalPlan): StateComparison {
   const sources = compareAll('source', stateful(before.sources), stateful(after.sources), sourceDifference);
   const operators = compareAll('operator', keeping(before), keeping(after), operatorDifference);
-  const changes = [...sources, ...operators];
+  const changes = [...sources, ...operators, ...droppedSinks(holding(before.sinks), after.sinks)];
   return { changes, dropped: changes.filter(({ change }) => change === 'dropped') };
 }
 
 /** Sources that remember where they were. */
 function stateful(sources: readonly SourceNode[]): readonly SourceNode[] {
   return sources.filter(({ replayable, journal }) => replayable === true || journal === true);
+}
+
+/** Sinks whose output is seen only once its checkpoint is complete, and that find it again by their name. */
+function holding(sinks: readonly SinkNode[]): readonly SinkNode[] {
+  return sinks.filter(({ holds }) => holds !== undefined);
 }
 
 function keeping({ operators }: LogicalPlan): readonly OperatorNode[] {
@@ -78,6 +85,19 @@ function sourceDifference(before: SourceNode, after: SourceNode): string | undef
     return `the options of ${after.connector} are others: its positions are of something else`;
   if ((before.site === true) !== (after.site === true)) return 'it runs once a site now, or no longer does';
   return undefined;
+}
+
+/** One of the same name and target goes on with what was held, and needs no word. */
+function droppedSinks(before: readonly SinkNode[], after: readonly SinkNode[]): readonly StateChange[] {
+  const targets = new Map(before.map((sink) => [sink.name, targetOf(sink)]));
+  const difference = (was: SinkNode, is: SinkNode): string | undefined =>
+    targetOf(was) === targetOf(is) ? undefined : `it writes ${targetOf(is)} now`;
+  const dropped = compareAll('sink', before, after, difference).filter(({ change }) => change === 'dropped');
+  return dropped.map((change): StateChange => ({ ...change, target: targets.get(change.node) ?? '' }));
+}
+
+function targetOf({ connector, holds }: SinkNode): string {
+  return holds === undefined ? connector : `${connector} ${holds}`;
 }
 
 function operatorDifference(before: OperatorNode, after: OperatorNode): string | undefined {

@@ -183,6 +183,11 @@ export interface SinkSpec<Options = unknown> {
   readonly options: z.ZodType<Options>;
   /** What a restart does to output; absent: at least once. */
   delivery?(options: Options): Delivery;
+  /**
+   * Where output goes that waits for a checkpoint, in a few words without what may change meanwhile (`out.csv`): what was held for one place cannot be
+   * completed at another. `bounded` as in the context. Undefined: it holds nothing back.
+   */
+  holds?(options: Options, bounded: boolean): string | undefined;
   /** What writing changes; `directory` as in the context. Never rejects. */
   claims?(options: Options, directory: string): Promise<readonly Claim[]>;
   open(options: Options, schema: Schema, context: SinkContext): Promise<Sink>;

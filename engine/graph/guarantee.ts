@@ -53,7 +53,8 @@ function upstreamOf({ operators }: Flow, sink: SinkNode): ReadonlySet<string> {
   return found;
 }
 
-function sourcesOf(flow: Flow, sink: SinkNode): readonly SourceNode[] {
+/** The sources that a sink reads from, near or far. */
+export function sourcesOf(flow: Flow, sink: SinkNode): readonly SourceNode[] {
   const upstream = upstreamOf(flow, sink);
   return flow.sources.filter(({ name }) => upstream.has(name));
 }

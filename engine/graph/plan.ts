@@ -196,6 +196,8 @@ export interface SinkNode {
   readonly promises?: Delivery;
   /** What the graph insists on. `at-least-once`: output need not be held for a checkpoint. */
   readonly delivery?: 'exactly-once' | 'at-least-once';
+  /** Where output goes that it holds back until a checkpoint is complete, in the connector's words; absent: it holds none back. */
+  readonly holds?: string;
   /** It may go to another site; otherwise it stays where it runs first. */
   readonly location?: 'any';
   readonly place: Place;

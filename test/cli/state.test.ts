@@ -84,7 +84,7 @@ describe('run --state', () => {
     expect(readdirSync(cwd).toSorted()).toEqual(['all.csv', 'graph.json', 'seconds.csv', 'state']);
   }, 20_000);
 
-  it('leaves off at a checkpoint on Ctrl-C, goes on from it, and refuses a second run meanwhile', async () => {
+  it('leaves off at a checkpoint on Ctrl-C, goes on from it, and refuses a second run meanwhile and a sink renamed', async () => {
     const cwd = place('stopped');
     const { child, ended } = start(args, { cwd });
     await checkpointIn(cwd, 'killed', ended);
@@ -94,6 +94,12 @@ describe('run --state', () => {
     const first = await ended;
     expect(first.status).toBe(0);
     expect(first.stderr).toContain('stopped at checkpoint');
+    writeFileSync(join(cwd, 'graph.json'), GRAPH.replace('"all":', '"everything":'));
+    const renamed = await cloudskin(args, { cwd });
+    expect(renamed.status).toBe(2);
+    expect(renamed.stderr).toContain('what sink "all" (file all.csv) has written but not shown yet would be dropped');
+    expect(renamed.stderr).toContain('let the graph as it was run to its end first');
+    writeFileSync(join(cwd, 'graph.json'), GRAPH);
     expect((await cloudskin(args, { cwd })).stderr).toContain('60,000 rows in');
     expect(outputOf(cwd)).toEqual(undisturbed);
   }, 20_000);

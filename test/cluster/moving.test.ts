@@ -131,8 +131,10 @@ describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.
       async () => ((await continuum.region('numbers', 'from_rows'))?.checkpoint ?? 0) > 1 || undefined,
     );
     const less = graph({ placement: '{}' });
-    expect((await deploy(less)).stderr).toContain('how far "beside" was read would be dropped');
-    const changed = await deploy(less, '--drop-state-of', 'beside');
+    const { stderr } = await deploy(less);
+    expect(stderr).toContain('how far "beside" was read would be dropped');
+    expect(stderr).toContain('what sink "aside" (file aside.ndjson, in numbered files) has written but not shown yet');
+    const changed = await deploy(less, '--drop-state-of', 'beside,aside');
     expect(changed).toMatchObject({ status: 0, stdout: expect.stringContaining('keeps the state of rows; drops') });
     await mustBeWhole();
   });

@@ -5,6 +5,7 @@ import type { OperatorNode, SourceNode } from '../plan.ts';
 import { checkConflicts } from './conflicts.ts';
 import type { Build } from './context.ts';
 import { checkDelivery, checkDurable } from './guarantees.ts';
+import { withHolding } from './holding.ts';
 import { collectNames, type Names } from './names.ts';
 import type { Nodes } from './nodes.ts';
 import { buildOperator } from './operator.ts';
@@ -47,7 +48,7 @@ export class Planner {
     const sinks = this.#parsed.sinks.flatMap((entry) => buildSink(entry, this.#inputsOf(entry), this.#build) ?? []);
     await checkConflicts(this.#parsed.file, this.#build);
     this.#warnUnused();
-    const nodes = { sources, operators, sinks };
+    const nodes = withHolding({ sources, operators, sinks }, this.#build);
     checkEach(nodes, this.#build);
     checkStays(nodes, this.#build);
     checkDurable(nodes, this.#build);
