@@ -54,6 +54,8 @@ export class RegionLeader {
   #trouble: FragmentTrouble | undefined;
   /** The revision at which it failed for good, or was brought to a stop. */
   #settled = 0;
+  /** The revision that was tried last. */
+  #tried = 0;
   /** The last checkpoint that was asked for, by former runs. */
   #answered = 0;
   #notBefore = 0;
@@ -95,6 +97,8 @@ export class RegionLeader {
     const before = this.#target.assignment;
     this.#target = this.#targetOf(assignment);
     if (assignment.revision !== before.revision) this.#trouble = undefined;
+    // figures speak of the new revision from here on: what failed was the one before
+    if (assignment.revision > before.revision && this.#phase === 'failed' && this.#wantsToRun) this.#enter('acquiring');
     if (assignment.deployed !== before.deployed) this.#policy.progressed();
     if ((assignment.asked ?? 0) > (before.asked ?? 0)) this.#checkpoints?.ask(assignment.asked);
     this.#reconciler.kick();
@@ -160,6 +164,7 @@ export class RegionLeader {
   /** Nothing runs: starts it where that is wished. */
   async #rest(): Promise<number | undefined> {
     const { assignment, region } = this.#target;
+    this.#tried = assignment.revision;
     if (!this.#wantsToRun || region === undefined) {
       if (assignment.wanted === 'undeployed' && region !== undefined && this.#settled < assignment.revision) {
         await this.#context.dropState(this.name, region.domain);
@@ -307,7 +312,7 @@ export class RegionLeader {
   /** After a failure: until all fragments have let go, or it is time for the next start, which makes them. */
   #sweep(run: RegionRun): void {
     const stopped = run.fragments.every((fragment) => run.satisfied(fragment));
-    if (stopped || (this.#phase === 'backoff' && this.#context.ports.monotonic() >= this.#notBefore)) {
+    if (stopped || (this.#phase !== 'failed' && this.#context.ports.monotonic() >= this.#notBefore)) {
       this.#run = undefined;
     }
   }
@@ -351,8 +356,9 @@ export class RegionLeader {
     const trouble = troubleOf(error);
     this.#trouble = trouble;
     this.#log('warn', `region is held up: ${messageOf(error)}`, { code: trouble.code });
-    if (trouble.domain === 'user' && this.#run === undefined) {
-      this.#settled = this.#target.assignment.revision;
+    // what came meanwhile has not been tried
+    if (trouble.domain === 'user' && this.#run === undefined && this.#tried === this.#target.assignment.revision) {
+      this.#settled = this.#tried;
       this.#enter('failed');
     }
     this.#changed();

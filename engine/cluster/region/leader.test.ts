@@ -1,0 +1,105 @@
+/** A region's leader alone: no network, and of its fragment only what it reports. */
+import { describe, expect, it } from 'vitest';
+import { MemoryBlobs, MemoryCheckpoints } from '../../../test/cluster/scripted.ts';
+import { userError } from '../../errors.ts';
+import { realPorts } from '../../ports.ts';
+import { emptyAssignment } from '../coordinator/assign.ts';
+import { type AssignmentDocument, versioned, type Wanted } from '../documents/documents.ts';
+import type { FragmentReport } from '../documents/messages.ts';
+import type { RegionPhase } from '../documents/status.ts';
+import { AgentDisk } from '../memory/agent-disk.ts';
+import type { RegionRecords } from '../memory/region-records.ts';
+import type { RegionContext } from './context.ts';
+import { RegionLeader } from './leader.ts';
+
+const me = { site: 'plant', agent: 'a' };
+const name = { namespace: 'default', app: 'shop', region: 'main' };
+const epoch = 65_536;
+
+function assignment(revision: number, wanted: Wanted = 'running'): AssignmentDocument {
+  const app = { ...versioned, namespace: 'default', app: 'shop', revision, deployed: 1, wanted, plan: 'p' };
+  return {
+    ...emptyAssignment({ ...app, parameters: [], changed: 0 }),
+    ...{ revision, deployed: 1, wanted, regions: { main: { epoch, leader: me, handover: false } } },
+    fragments: { all: { region: 'main', host: { ...me, worker: 0 } } },
+  };
+}
+
+const mistaken: FragmentReport = {
+  ...{ fragment: 'all', host: me, incarnation: 'x', epoch, wish: 1, serial: 1, phase: 'failed', committed: 0 },
+  trouble: { code: 'test.mistake', message: 'this cannot run', domain: 'user' },
+};
+
+/** Its leader, and how to wait until that is in a phase. */
+interface Led {
+  readonly leader: RegionLeader;
+  readonly until: (phase: RegionPhase) => Promise<void>;
+}
+
+function lead(load: RegionRecords['load']): Led {
+  const records = { load, save: () => Promise.resolve(1) } as Partial<RegionRecords> as RegionRecords;
+  const context: RegionContext = {
+    ...{ ports: realPorts, name: me, incarnation: 'x', disk: new AgentDisk(new MemoryBlobs()), records },
+    ...{ log: () => undefined, checkpoints: () => Promise.resolve(new MemoryCheckpoints(name)) },
+    ...{ putBack: () => Promise.resolve(), dropState: () => Promise.resolve() },
+    ...{ send: () => undefined, isAlive: () => true },
+  };
+  const waiting = new Set<() => void>();
+  const leader = new RegionLeader(name, assignment(1), context, () => {
+    for (const look of waiting) look();
+  });
+  const until = (phase: RegionPhase): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (leader.phase === phase) resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  return { leader, until };
+}
+
+/** A leader whose only fragment has failed by a mistake of the user, and was not heard of since. */
+async function failed(): Promise<Led> {
+  const led = lead(() => Promise.resolve({ record: undefined, revision: 0 }));
+  await led.until('starting');
+  led.leader.hear(mistaken);
+  await led.until('failed');
+  return led;
+}
+
+describe('a leader whose region has failed', () => {
+  it('says why, of the revision that failed', async () => {
+    const { leader } = await failed();
+    expect(leader.figures()).toMatchObject({ revision: 1, phase: 'failed', trouble: { code: 'test.mistake' } });
+    await leader.close();
+  });
+
+  it('never says of a later revision that is to run that it has failed before it was tried, and tries it', async () => {
+    const { leader, until } = await failed();
+    leader.follow(assignment(2));
+    expect(leader.figures()).toMatchObject({ revision: 2, phase: 'acquiring' });
+    await until('starting');
+    await leader.close();
+  });
+
+  it('does not begin again for a later revision that is to stop', async () => {
+    const { leader } = await failed();
+    leader.follow(assignment(2, 'stopped'));
+    expect(leader.phase).toBe('failed');
+    await leader.close();
+  });
+
+  it('tries a revision that comes while it is trying another, which fails', async () => {
+    const refusals: (() => void)[] = [];
+    const { leader, until } = lead(() => {
+      if (refusals.length > 0) return Promise.resolve({ record: undefined, revision: 0 });
+      return new Promise((_, reject) => refusals.push(() => reject(userError('test.mistake', 'this cannot run'))));
+    });
+    leader.follow(assignment(2));
+    refusals[0]?.();
+    await until('starting');
+    expect(leader.figures().revision).toBe(2);
+    await leader.close();
+  });
+});
