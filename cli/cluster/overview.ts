@@ -1,8 +1,19 @@
 /** Everything that documents and agents say of a cluster, or of one app, as `status` and `list` show it. */
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AppDocument, AssignmentDocument, SiteDocument } from '../../engine/cluster/documents/documents.ts';
+import {
+  type AppDocument,
+  type AssignmentDocument,
+  agentLabel,
+  type LeaseDocument,
+  type SiteDocument,
+} from '../../engine/cluster/documents/documents.ts';
 import type { AppName } from '../../engine/cluster/documents/names.ts';
-import type { AgentStatus, FragmentFigures, RegionFigures } from '../../engine/cluster/documents/status.ts';
+import type {
+  AgentStatus,
+  FragmentFigures,
+  RegionFigures,
+  SilentAgent,
+} from '../../engine/cluster/documents/status.ts';
 
 export interface AppOverview {
   readonly document: AppDocument;
@@ -12,7 +23,13 @@ export interface AppOverview {
 }
 
 export interface Overview {
+  /** Milliseconds since the epoch when it was asked for. */
+  readonly at: number;
   readonly agents: readonly AgentStatus[];
+  /** Agents that others have heard of, and nobody hears any more. */
+  readonly silent: readonly SilentAgent[];
+  /** Of the coordinator, or the last one that did not give it up. */
+  readonly lease: LeaseDocument | undefined;
   readonly sites: readonly SiteDocument[];
   readonly apps: readonly AppOverview[];
 }
@@ -22,11 +39,23 @@ const ANSWERS = 400;
 
 /** `nodes`: an app whose nodes are wanted, too. */
 export async function overviewOf(client: ClusterClient, nodes?: AppName): Promise<Overview> {
-  const [documents, sites] = await Promise.all([client.apps(), client.sites()]);
+  const [documents, sites, lease] = await Promise.all([client.apps(), client.sites(), client.lease()]);
   const assignments = await Promise.all(documents.map((document) => client.assignment(document)));
   const agents = await client.ask(ANSWERS, undefined, nodes);
   const apps = documents.map((document, index) => appOverview(document, assignments[index], agents));
-  return { agents, sites, apps };
+  return { at: Date.now(), agents, silent: silentOf(agents, sites), lease, sites, apps };
+}
+
+/** Of what several say of one, the latest word; without those of sites that were forgotten, and those that left in good order. */
+function silentOf(agents: readonly AgentStatus[], sites: readonly SiteDocument[]): readonly SilentAgent[] {
+  const found = new Map<string, SilentAgent>();
+  const there = new Set(agents.map(agentLabel));
+  for (const one of agents.flatMap(({ silent }) => silent ?? [])) {
+    const label = agentLabel(one);
+    if (there.has(label) || one.left || sites.some(({ site, forgotten }) => forgotten && site === one.site)) continue;
+    if (one.silent < (found.get(label)?.silent ?? Number.POSITIVE_INFINITY)) found.set(label, one);
+  }
+  return [...found.values()].sort((a, b) => agentLabel(a).localeCompare(agentLabel(b)));
 }
 
 export function appOverview(

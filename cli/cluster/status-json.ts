@@ -1,24 +1,27 @@
 /** `status --json`: what the text shows, as data. Times in milliseconds since the epoch, durations in milliseconds. */
 import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
-import { type AppOverview, type Overview, stateOf } from './overview.ts';
+import type { AppHealth, Health } from './health.ts';
+import type { Overview } from './overview.ts';
 
-export function overviewJson({ agents, sites, apps }: Overview): object {
+export function overviewJson({ agents, sites, silent }: Overview, { apps, troubles }: Health): object {
   return {
     agents: agents.map(({ site, agent, tier, labels, devices, workers, version, coordinator }) => {
       const said = sites.find((one) => one.site === site);
       const notes = { coordinator, draining: said?.draining ?? false };
       return { site, agent, tier, labels, devices, workers, version, ...notes };
     }),
+    silent,
+    troubles,
     apps: apps.map((app) => appJson(app, undefined)),
   };
 }
 
-export function appJson(app: AppOverview, plan: DistributedPlan | undefined): object {
+export function appJson({ app, state, troubles }: AppHealth, plan: DistributedPlan | undefined): object {
   const { document, assignment, fragments, regions } = app;
   const { namespace, app: name, revision, wanted } = document;
   return {
-    ...{ namespace, app: name, revision, wanted, state: stateOf(app) },
-    troubles: assignment?.troubles ?? [],
+    ...{ namespace, app: name, revision, wanted, state },
+    troubles,
     regions: Object.entries(assignment?.regions ?? {}).map(([region, { leader, epoch }]) => {
       const found = regions.find((one) => one.region === region);
       return { region, leader, assignedEpoch: epoch, ...(found ?? { phase: 'unreachable' }) };

@@ -1,11 +1,12 @@
 /** `status` and `list` as text. */
 
-import type { AgentStatus, FragmentFigures } from '../../engine/cluster/documents/status.ts';
+import type { AgentStatus, FragmentFigures, SilentAgent } from '../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan } from '../../engine/compile/fragment-plan.ts';
 import { count, duration, mebibytes } from '../output/figures.ts';
 import { paint } from '../output/paint.ts';
 import { columns } from '../output/table.ts';
-import { type AppOverview, type Overview, stateOf } from './overview.ts';
+import { type AppHealth, type Health, type HealthTrouble, troubleLine } from './health.ts';
+import type { AppOverview, Overview } from './overview.ts';
 
 const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
   running: 'green',
@@ -14,13 +15,20 @@ const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
   unreachable: 'red',
   'not placed': 'red',
   restarting: 'yellow',
+  degraded: 'yellow',
 };
+
+/** Of apps and fragments: nothing flows. */
+const AT_REST: ReadonlySet<string> = new Set(['finished', 'stopped', 'failed', 'not placed', 'absent']);
 
 export function appLabelOf({ document: { namespace, app } }: AppOverview): string {
   return namespace === 'default' ? app : `${namespace}/${app}`;
 }
 
-export function overviewText({ agents, sites, apps }: Overview, color: boolean): string {
+/** Troubles that are shown of all; those of one app are all shown. */
+const MOST_TROUBLES = 20;
+
+export function overviewText({ agents, silent, sites }: Overview, health: Health, color: boolean): string {
   const rows = agents.map((agent) => {
     const said = sites.find(({ site }) => site === agent.site);
     const notes = [...(agent.coordinator ? ['coordinator'] : []), ...(said?.draining === true ? ['draining'] : [])];
@@ -34,18 +42,45 @@ export function overviewText({ agents, sites, apps }: Overview, color: boolean):
       notes.join(', '),
     ];
   });
+  rows.push(...silent.map(silentRow));
   const heading = ['SITE', 'TIER', 'AGENT', 'WORKERS', 'FRAGMENTS', 'VERSION', ''];
   const there = rows.length === 0 ? 'no agent answers\n' : columns([heading, ...rows], [3, 4]);
-  return apps.length === 0 ? there : `${there}\n${appsText(apps, color)}`;
+  const parts = [
+    there,
+    ...(health.apps.length === 0 ? [] : [appsText(health.apps, color)]),
+    allTroubles(health, color),
+  ];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+function silentRow({ site, tier, agent, workers, version, silent }: SilentAgent): string[] {
+  return [site, tier, agent, String(workers), '-', version, `silent ${duration(Math.round(silent / 1_000))}`];
+}
+
+/** Each once: what an app says of an agent says more. */
+function allTroubles({ troubles, apps }: Health, color: boolean): string {
+  const ofApps = apps.flatMap((one) => one.troubles.filter((trouble) => !troubles.includes(trouble)));
+  const isTold = ({ code, where }: HealthTrouble): boolean =>
+    ofApps.some((one) => one.code === code && one.where === where);
+  const shared = troubles.filter((trouble) => !isTold(trouble));
+  const all = [
+    ...troublesText(shared, color),
+    ...apps.flatMap((one) => {
+      const own = one.troubles.filter((trouble) => !troubles.includes(trouble));
+      return troublesText(own, color, `${appLabelOf(one.app)}: `);
+    }),
+  ];
+  const more = all.length - MOST_TROUBLES;
+  const lines = more > 0 ? [...all.slice(0, MOST_TROUBLES), `and ${count(more)} more: cloudskin status APP`] : all;
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
 function running({ fragments }: AgentStatus): number {
   return fragments.filter(({ phase }) => phase !== 'stopped' && phase !== 'absent' && phase !== 'finished').length;
 }
 
-export function appsText(apps: readonly AppOverview[], color: boolean): string {
-  const rows = apps.map((app) => {
-    const state = stateOf(app);
+export function appsText(apps: readonly AppHealth[], color: boolean): string {
+  const rows = apps.map(({ app, state }) => {
     const sites = new Set(Object.values(app.assignment?.fragments ?? {}).map(({ host }) => host.site));
     const rate = app.fragments.reduce((sum, { rowsPerSecond }) => sum + rowsPerSecond, 0);
     return [
@@ -53,25 +88,30 @@ export function appsText(apps: readonly AppOverview[], color: boolean): string {
       state,
       String(app.document.revision),
       [...sites].join(','),
-      `${count(Math.round(rate))} rows/s`,
+      AT_REST.has(state) ? '-' : `${count(Math.round(rate))} rows/s`,
     ];
   });
   const text = columns([['APP', 'STATE', 'REVISION', 'SITES', 'RATE'], ...rows], [2, 4]);
   return color
-    ? text.replace(/\b(running|finished|failed|unreachable|not placed|restarting)\b/g, (word) =>
+    ? text.replace(/\b(running|finished|failed|unreachable|not placed|restarting|degraded)\b/g, (word) =>
         paint(word, COLORS[word] ?? 'dim', true),
       )
     : text;
 }
 
 /** One app: its regions, cells, streams and what stands in its way. `plan` is absent where it is not placed. */
-export function appText(app: AppOverview, plan: DistributedPlan | undefined, now: number, color: boolean): string {
-  const state = stateOf(app);
+export function appText(
+  { app, state, troubles }: AppHealth,
+  plan: DistributedPlan | undefined,
+  now: number,
+  color: boolean,
+): string {
+  const lines = troublesText(troubles, color);
   const parts = [
     `${appLabelOf(app)}: ${paint(state, COLORS[state] ?? 'yellow', color)}, revision ${app.document.revision}\n`,
     regionsText(app, now),
     ...(plan === undefined ? [] : [fragmentsText(app, plan), streamsText(app, plan)]),
-    troublesText(app, color),
+    lines.length === 0 ? '' : `${lines.join('\n')}\n`,
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
@@ -96,16 +136,20 @@ function fragmentsText({ fragments }: AppOverview, plan: DistributedPlan): strin
     const { site, agent, worker } = fragment.host;
     return [
       ...[fragment.name, `${site}/${agent}#${worker}`, figures?.phase ?? 'unreachable', nodesOf(fragment)],
-      ...(figures === undefined ? ['', '', '', '', ''] : figuresOf(figures)),
+      ...(figures === undefined ? ['', '', '', '', '', ''] : figuresOf(figures)),
     ];
   });
-  const heading = ['FRAGMENT', 'AGENT', 'PHASE', 'CELLS', 'IN', 'OUT', 'RATE', 'LAG', 'MEMORY'];
-  return columns([heading, ...rows], [4, 5, 6, 7, 8]);
+  const heading = ['FRAGMENT', 'AGENT', 'PHASE', 'CELLS', 'IN', 'OUT', 'RATE', 'LAG', 'WATERMARK', 'MEMORY'];
+  return columns([heading, ...rows], [4, 5, 6, 7, 9]);
 }
 
-function figuresOf({ rowsIn, rowsOut, rowsPerSecond, lag, memory }: FragmentFigures): string[] {
-  const behind = lag === undefined ? '' : duration(lag / 1_000);
-  return [count(rowsIn), count(rowsOut), `${count(Math.round(rowsPerSecond))}/s`, behind, `${mebibytes(memory)} MiB`];
+function figuresOf(figures: FragmentFigures): string[] {
+  const { phase, lag, watermark, memory } = figures;
+  const { taken = figures.rowsIn, given = figures.rowsOut, takenPerSecond = figures.rowsPerSecond } = figures;
+  const rate = AT_REST.has(phase) ? '-' : `${count(Math.round(takenPerSecond))}/s`;
+  const until = watermark === undefined ? '-' : new Date(watermark).toISOString().replace('.000Z', 'Z');
+  const behind = lag === undefined ? '-' : duration(lag / 1_000);
+  return [count(taken), count(given), rate, behind, until, `${mebibytes(memory)} MiB`];
 }
 
 /** What runs in it: sources, cells by the operators that were fused, sinks. */
@@ -144,16 +188,10 @@ function streamsText({ fragments }: AppOverview, plan: DistributedPlan): string 
   return rows.length === 0 ? '' : columns([heading, ...rows], [4, 5, 6]);
 }
 
-function troublesText({ assignment, regions, fragments }: AppOverview, color: boolean): string {
-  const troubles = [
-    ...(assignment?.troubles ?? []),
-    ...regions.flatMap(({ trouble }) => trouble ?? []),
-    ...fragments.flatMap(({ trouble, fragment }) =>
-      trouble === undefined ? [] : [{ ...trouble, message: `${fragment}: ${trouble.message}` }],
-    ),
-  ];
-  const lines = troubles.map(
-    ({ code, message, hint }) => `${paint(code, 'red', color)}: ${message}${hint === undefined ? '' : `\n  ${hint}`}`,
-  );
-  return lines.length === 0 ? '' : `${[...new Set(lines)].join('\n')}\n`;
+function troublesText(troubles: readonly HealthTrouble[], color: boolean, of = ''): string[] {
+  return troubles.map((trouble) => {
+    const { code, hint } = trouble;
+    const advice = hint === undefined ? '' : `\n  ${hint}`;
+    return `${of}${paint(code, 'red', color)}: ${troubleLine(trouble)}${advice}`;
+  });
 }

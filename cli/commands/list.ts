@@ -17,13 +17,14 @@ export const list: CommandModule = {
       .option('--json', 'print one JSON object a line')
       .addHelpText('after', examples(['cloudskin list', 'all namespaces'], ['cloudskin list -n test', 'one of them']))
       .action(async ({ namespace, json, ...flags }: ListFlags) => {
-        const [{ withCluster }, { overviewOf }] = await Promise.all([
+        const [{ withCluster }, { overviewOf }, { healthOf }] = await Promise.all([
           import('../cluster/connect.ts'),
           import('../cluster/overview.ts'),
+          import('../cluster/health.ts'),
         ]);
         await withCluster(flags, async ({ client }) => {
-          const { apps } = await overviewOf(client);
-          const shown = apps.filter(({ document }) => namespace === undefined || document.namespace === namespace);
+          const { apps } = healthOf(await overviewOf(client));
+          const shown = apps.filter(({ app }) => namespace === undefined || app.document.namespace === namespace);
           if (json === true) {
             const { appJson } = await import('../cluster/status-json.ts');
             for (const app of shown) await terminal.out(`${JSON.stringify(appJson(app, undefined))}\n`);

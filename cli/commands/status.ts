@@ -29,22 +29,30 @@ export const status: CommandModule = {
 };
 
 async function showStatus(app: string | undefined, flags: StatusFlags, terminal: Terminal): Promise<void> {
-  const [{ mustHaveApp, withCluster }, { overviewOf }] = await Promise.all([
+  const [{ mustHaveApp, withCluster }, { overviewOf }, { healthOf }] = await Promise.all([
     import('../cluster/connect.ts'),
     import('../cluster/overview.ts'),
+    import('../cluster/health.ts'),
   ]);
   await withCluster(flags, async ({ client }) => {
     if (app !== undefined) await mustHaveApp(client, flags.namespace, app);
     const overview = await overviewOf(client);
-    const one = overview.apps.find(({ document }) => document.app === app && document.namespace === flags.namespace);
-    const digest = one?.assignment?.distributed ?? '';
+    const health = healthOf(overview);
+    const one = health.apps.find(
+      ({ app: { document } }) => document.app === app && document.namespace === flags.namespace,
+    );
+    const digest = one?.app.assignment?.distributed ?? '';
     const plan = digest === '' ? undefined : await client.distributed(digest);
     if (flags.json === true) {
       const { appJson, overviewJson } = await import('../cluster/status-json.ts');
-      return terminal.out(`${JSON.stringify(one === undefined ? overviewJson(overview) : appJson(one, plan))}\n`);
+      return terminal.out(
+        `${JSON.stringify(one === undefined ? overviewJson(overview, health) : appJson(one, plan))}\n`,
+      );
     }
     const { appText, overviewText } = await import('../cluster/status-text.ts');
     const color = terminal.outColor;
-    await terminal.out(one === undefined ? overviewText(overview, color) : appText(one, plan, Date.now(), color));
+    await terminal.out(
+      one === undefined ? overviewText(overview, health, color) : appText(one, plan, overview.at, color),
+    );
   });
 }

@@ -10,6 +10,17 @@ const at = (now: number) => ({ now, monotonic: 0, elapsed: 0 });
 const idle = { late: 0, errors: 0, memory: 0, queued: 0, dropped: 0, idle: false, ended: false };
 
 describe('Rate', () => {
+  it('does not take for new what was counted before a restore', () => {
+    const counters = new NodeCounters('rows', 'source');
+    const before = { ...counters.counts(), rowsIn: 100_000 };
+    const moment = (monotonic: number) => ({ now: 0, monotonic, elapsed: 0 });
+    const status = { ...idle, watermark: undefined };
+    counters.metrics(status, moment(0));
+    counters.restore(before);
+    const restored = counters.metrics(status, moment(1_000));
+    expect([restored.rowsIn, restored.rowsPerSecond]).toEqual([100_000, 0]);
+  });
+
   it('is the rate since the last sample at first, then smoothed', () => {
     const rate = new Rate();
     expect(rate.sample(0, 0)).toBe(0);

@@ -28,6 +28,11 @@ export class Rate {
     this.#at = at;
     return this.#value;
   }
+
+  /** What was counted before, by somebody else, was not counted since the last sample. */
+  goOn(count: number): void {
+    this.#count = count;
+  }
 }
 
 /** What the runtime reads of a node when somebody asks for metrics. */
@@ -99,6 +104,7 @@ export class NodeCounters {
   /** Goes on from what `counts` gave. */
   restore(counts: Readonly<Record<string, number>>): void {
     for (const key of COUNTS) this[key] = counts[key] ?? 0;
+    this.#rate.goOn(this.rowsIn);
   }
 
   /** Starts the rate; without it the first snapshot has none. `monotonic` in milliseconds, as in `metrics`. */

@@ -41,7 +41,7 @@ export class ScriptedCluster implements Watched {
     });
     const overview = {
       agents: [agent('hub', 'cloud', hub, true), agent('plant', 'edge', plant, false)],
-      sites: [],
+      ...{ at, silent: [], lease: undefined, sites: [] },
       apps: this.apps.map((name, index) => this.#app(name, [plant[index] ?? {}, hub[index] ?? {}], at)),
     };
     return Promise.resolve({ at, overview, plan: app === undefined ? undefined : planOf() } as unknown as Look);
@@ -107,6 +107,7 @@ export class ScriptedCluster implements Watched {
       document: { namespace: 'default', app, revision: 1, wanted: 'running' },
       assignment: {
         ...{ revision: 1, distributed: 'd', troubles: [], regions: { main: { leader: {}, epoch: 65_536 } } },
+        checkpoint: { every: 10_000, keep: 3 },
         fragments: { rows: host('plant'), halves: host('hub') },
       },
       fragments: [

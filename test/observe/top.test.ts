@@ -153,7 +153,7 @@ describe('top', () => {
     cluster.trouble = `bad ${ESCAPE}]0;owned\u0007\u009b2J row\r\n`;
     await press('\r');
     await ports.advance(1_000);
-    expect(tty.text).toContain('sink.failed: bad ?]0;owned??2J row??');
+    expect(tty.text).toContain('sink.failed: fragment rows at plant/plant-1: bad ?]0;owned??2J row??');
   });
 
   it.each([

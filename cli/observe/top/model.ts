@@ -4,10 +4,13 @@ import type {
   ChannelFigures,
   FragmentFigures,
   NodeFigures,
+  SilentAgent,
 } from '../../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan } from '../../../engine/compile/fragment-plan.ts';
-import { type AppOverview, type Overview, stateOf } from '../../cluster/overview.ts';
+import { type AppHealth, healthOf, troubleLine } from '../../cluster/health.ts';
+import type { AppOverview, Overview } from '../../cluster/overview.ts';
 import { Deltas } from './deltas.ts';
+import { span } from './figures.ts';
 
 /** One look. */
 export interface Look {
@@ -118,18 +121,20 @@ export class Models {
 
   /** `app`: the one that is looked into, as `<namespace>/<app>`. */
   next({ at, overview, plan }: Look, app: string | undefined): Model {
-    const into = overview.apps.find((one) => idOf(one) === app);
+    const { apps } = healthOf(overview);
+    const into = apps.find((one) => idOf(one.app) === app);
     const model = {
       at,
-      agents: overview.agents.map((agent) => agentRow(agent, overview)),
-      apps: overview.apps.map((one) => appRow(one, at)),
+      agents: [...overview.agents.map((agent) => agentRow(agent, overview)), ...overview.silent.map(silentRow)],
+      apps: apps.map((one) => appRow(one, at)),
       app: into === undefined ? undefined : this.#app(into, plan, at),
     };
     this.#deltas.turn();
     return model;
   }
 
-  #app(app: AppOverview, plan: DistributedPlan | undefined, at: number): AppModel {
+  #app(health: AppHealth, plan: DistributedPlan | undefined, at: number): AppModel {
+    const { app, troubles } = health;
     const planned = plan?.fragments ?? [];
     const names = Object.keys(app.assignment?.fragments ?? {});
     const fragments = names.map((name) =>
@@ -141,12 +146,12 @@ export class Models {
     );
     return {
       at,
-      row: appRow(app, at),
+      row: appRow(health, at),
       regions: app.regions,
       fragments,
       streams: planned.flatMap((fragment) => this.#streams(fragment, app)),
       nodes: new Map(app.fragments.map((one) => [one.fragment, this.#nodes(one)])),
-      troubles: troublesOf(app),
+      troubles: troubles.map((trouble) => `${trouble.code}: ${troubleLine(trouble)}`),
     };
   }
 
@@ -272,12 +277,17 @@ function agentRow(
   };
 }
 
-function appRow(app: AppOverview, at: number): AppRow {
+function silentRow({ site, tier, agent, workers, silent }: SilentAgent): AgentRow {
+  const nothing = { fragments: 0, rate: 0, memory: 0 };
+  return { id: `${site}/${agent}`, site, tier, agent, workers, ...nothing, notes: `silent ${span(silent)}` };
+}
+
+function appRow({ app, state }: AppHealth, at: number): AppRow {
   const { document, assignment, fragments, regions } = app;
   const ages = regions.flatMap(({ completed }) => (completed === undefined ? [] : [Math.max(0, at - completed)]));
   const lags = fragments.flatMap(({ lag }) => lag ?? []);
   return {
-    ...{ id: idOf(app), namespace: document.namespace, app: document.app, state: stateOf(app) },
+    ...{ id: idOf(app), namespace: document.namespace, app: document.app, state },
     ...{ paused: document.wanted === 'paused', revision: document.revision },
     sites: [...new Set(Object.values(assignment?.fragments ?? {}).map(({ host }) => host.site))].join(','),
     rate: sum(fragments, ({ rowsPerSecond }) => rowsPerSecond),
@@ -287,11 +297,4 @@ function appRow(app: AppOverview, at: number): AppRow {
     ...{ errors: sum(fragments, (one) => one.errors), restarts: sum(regions, (one) => one.restarts) },
     age: ages.length === 0 ? undefined : Math.max(...ages),
   };
-}
-
-function troublesOf({ assignment, regions, fragments }: AppOverview): readonly string[] {
-  const all = [...(assignment?.troubles ?? []), ...regions, ...fragments].flatMap((one) =>
-    'code' in one ? one : (one.trouble ?? []),
-  );
-  return [...new Set(all.map(({ code, message }) => `${code}: ${message}`))];
 }

@@ -1,5 +1,6 @@
 /** `top` without a terminal: one frame as text, or a line of JSON a second. */
 import type { Ports } from '../../../engine/ports.ts';
+import { healthOf } from '../../cluster/health.ts';
 import { appJson, overviewJson } from '../../cluster/status-json.ts';
 import type { Terminal } from '../../output/terminal.ts';
 import type { Watched } from './cluster.ts';
@@ -51,8 +52,11 @@ export async function printJson(
 }
 
 function json({ at, overview, plan }: Look, app: AppName | undefined): object {
-  if (app === undefined) return { at, ...overviewJson(overview) };
-  const one = overview.apps.find(({ document }) => document.app === app.app && document.namespace === app.namespace);
+  const health = healthOf(overview);
+  if (app === undefined) return { at, ...overviewJson(overview, health) };
+  const one = health.apps.find(
+    ({ app: { document } }) => document.app === app.app && document.namespace === app.namespace,
+  );
   return one === undefined
     ? { at, namespace: app.namespace, app: app.app, state: 'absent' }
     : { at, ...appJson(one, plan) };

@@ -11,6 +11,7 @@ export function fragmentFigures(hosted: HostedFragment, nodes = false): Fragment
   const { namespace, app, region, fragment } = hosted.wish;
   const status = hosted.handle?.status();
   const metrics = status?.metrics;
+  const isOver = hosted.phase === 'finished' || hosted.phase === 'stopped';
   const isHistory = hosted.plan !== undefined && readsHistory(hosted.plan);
   return {
     ...{ namespace, app, fragment, region, epoch: hosted.epoch, phase: hosted.phase },
@@ -20,10 +21,11 @@ export function fragmentFigures(hosted: HostedFragment, nodes = false): Fragment
     channels: status === undefined ? [] : channelFigures(status),
     rowsIn: metrics?.rowsIn ?? 0,
     rowsOut: metrics?.rowsOut ?? 0,
-    rowsPerSecond: metrics?.rowsPerSecond ?? 0,
+    rowsPerSecond: isOver ? 0 : (metrics?.rowsPerSecond ?? 0),
     late: metrics?.late ?? 0,
     errors: (metrics?.errors ?? 0) + (metrics?.bad ?? 0),
     ...(metrics === undefined || hosted.plan === undefined ? {} : flowOf(metrics, hosted.plan)),
+    ...(isOver ? { takenPerSecond: 0 } : {}),
     ...(metrics === undefined ? {} : { ...timeOf(metrics, isHistory), ...retriesOf(metrics) }),
     memory: metrics?.memory ?? 0,
     ...(hosted.trouble === undefined ? {} : { trouble: hosted.trouble }),

@@ -1,0 +1,171 @@
+/** What is wrong, worked out of what documents and agents say. */
+import { describe, expect, it } from 'vitest';
+import type {
+  AgentStatus,
+  FragmentFigures,
+  RegionFigures,
+  SilentAgent,
+} from '../../engine/cluster/documents/status.ts';
+import { type Health, healthOf, troubleLine } from './health.ts';
+import type { AppOverview, Overview } from './overview.ts';
+import { overviewText } from './status-text.ts';
+
+const NOW = 1_700_000_000_000;
+const name = { namespace: 'default', app: 'shop' };
+
+const silent: SilentAgent = {
+  ...{ site: 'plant', agent: 'plant-1', tier: 'edge', workers: 2, version: '1' },
+  ...{ silent: 12_000, left: false },
+};
+
+function agent(site: string, coordinator = false): AgentStatus {
+  return {
+    ...{ format: 1, oldest: 1, site, agent: `${site}-1`, incarnation: 'i', serial: 1, started: 0, version: '1' },
+    ...{ tier: 'cloud', labels: [], devices: ['cpu'], workers: 1, domain: '', hub: '', jetstream: true },
+    ...{ nats: '', coordinator, leaving: false, fragments: [], regions: [] },
+  } as unknown as AgentStatus;
+}
+
+function region(figures: Partial<RegionFigures> = {}): RegionFigures {
+  return {
+    ...{ ...name, region: 'main', deployed: 1, revision: 1, epoch: 1, phase: 'running', restarts: 0, checkpoint: 7 },
+    ...figures,
+  };
+}
+
+function fragment(site: string, figures: Partial<FragmentFigures> = {}): AppOverview['fragments'][number] {
+  return {
+    ...{ ...name, fragment: site, region: 'main', worker: 0, revision: 1, epoch: 1, phase: 'running', waiting: [] },
+    ...{ channels: [], rowsIn: 0, rowsOut: 0, rowsPerSecond: 0, late: 0, errors: 0, memory: 0 },
+    ...{ site, agent: `${site}-1` },
+    ...figures,
+  };
+}
+
+interface Case {
+  readonly wanted?: 'running' | 'paused' | 'stopped';
+  readonly regions?: readonly RegionFigures[];
+  readonly fragments?: AppOverview['fragments'];
+  readonly overview?: Partial<Overview>;
+}
+
+/** An app with fragment `hub` at hub/hub-1, which leads its region, and `plant` at plant/plant-1. */
+function overviewOf({ wanted = 'running', regions, fragments, overview = {} }: Case): Overview {
+  const host = (site: string) => ({ region: 'main', host: { site, agent: `${site}-1`, worker: 0 } });
+  const app = {
+    document: { ...name, revision: 1, deployed: 1, wanted },
+    assignment: {
+      ...{ ...name, revision: 1, deployed: 1, troubles: [], checkpoint: { every: 10_000, keep: 3 } },
+      regions: { main: { leader: { site: 'hub', agent: 'hub-1' }, epoch: 1 } },
+      fragments: { hub: host('hub'), plant: host('plant') },
+    },
+    regions: regions ?? [region()],
+    fragments: fragments ?? [fragment('hub'), fragment('plant')],
+  } as unknown as AppOverview;
+  return {
+    ...{ at: NOW, agents: [agent('hub', true), agent('plant')], silent: [], lease: undefined, sites: [], apps: [app] },
+    ...overview,
+  };
+}
+
+function healthOfCase(one: Case): Health {
+  return healthOf(overviewOf(one));
+}
+
+function told(one: Case): readonly [string | undefined, ...string[]] {
+  const [app] = healthOfCase(one).apps;
+  return [app?.state, ...(app?.troubles ?? []).map((trouble) => `${trouble.code} ${troubleLine(trouble)}`)];
+}
+
+describe('the health of an app', () => {
+  it('is its state, with nothing to say, where all is well', () => {
+    expect(told({})).toEqual(['running']);
+    expect(told({ wanted: 'paused' })).toEqual(['paused']);
+    expect(healthOfCase({}).troubles).toEqual([]);
+  });
+
+  it('is degraded where an agent that runs some of it is silent, which names what is unreachable and for how long', () => {
+    const overview = { agents: [agent('hub', true)], silent: [silent] };
+    expect(told({ fragments: [fragment('hub')], overview })).toEqual([
+      'degraded',
+      'cluster.agent-silent agent plant/plant-1: is silent; unreachable on site plant: plant, for 12 s',
+    ]);
+  });
+
+  it('names a leader that is gone, besides what it ran', () => {
+    const lost = { ...silent, site: 'hub', agent: 'hub-1' };
+    const overview = { agents: [agent('plant', true)], silent: [lost] };
+    const [state, ...lines] = told({ regions: [], fragments: [fragment('plant')], overview });
+    expect(state).toBe('unreachable');
+    expect(lines).toEqual([
+      'cluster.agent-silent agent hub/hub-1: is silent; unreachable on site hub: hub, for 12 s',
+      'cluster.no-leader region main: nobody leads it: hub/hub-1 is to, and says nothing of it, for 12 s',
+    ]);
+  });
+
+  it('names a fragment that its agent does not run', () => {
+    expect(told({ fragments: [fragment('hub')] })).toEqual([
+      'degraded',
+      'cluster.unreachable fragment plant at plant/plant-1: its agent does not run it',
+    ]);
+  });
+
+  it('says nothing of what is not there because it has finished or was stopped', () => {
+    const gone = { fragments: [], overview: { agents: [agent('hub', true)], silent: [silent] } };
+    expect(told({ ...gone, regions: [region({ phase: 'finished' })] })).toEqual(['finished']);
+    expect(told({ ...gone, wanted: 'stopped', regions: [region({ phase: 'stopped' })] })).toEqual(['stopped']);
+  });
+
+  it('tells of a checkpoint that is three intervals overdue, and what it waits for', () => {
+    expect(told({ regions: [region({ unsaved: 29_000, hindrance: 'it waits for plant' })] })).toEqual(['running']);
+    expect(told({ regions: [region({ unsaved: 31_000, hindrance: 'it waits for plant' })] })).toEqual([
+      'degraded',
+      'checkpoint.overdue region main: no checkpoint was completed, though one is due every 10 s: it waits for plant, for 31 s',
+    ]);
+  });
+
+  it('tells what a connector goes on trying', () => {
+    const retry = { node: 'sink out', server: 'postgres db:5432', reason: 'connection refused', lasts: 9_000 };
+    const fragments = [fragment('hub', { retries: [{ ...retry, attempts: 4 }] }), fragment('plant')];
+    expect(told({ fragments })).toEqual([
+      'degraded',
+      'connector.retrying sink out of fragment hub at hub/hub-1: postgres db:5432: connection refused; tried again 4 times, for 9 s',
+    ]);
+  });
+
+  it('tells once what a region and its fragment both tell', () => {
+    const trouble = { code: 'sink.failed', message: 'disk full' };
+    const regions = [region({ phase: 'backoff', trouble: { ...trouble, message: 'hub: disk full' } })];
+    expect(told({ regions, fragments: [fragment('hub', { trouble }), fragment('plant')] })).toEqual([
+      'restarting',
+      'sink.failed region main: hub: disk full',
+    ]);
+  });
+
+  it('tells since when nobody coordinates, unless the last one may be slow to answer only', () => {
+    const agents = [agent('hub'), agent('plant')];
+    const lease = (age: number) => ({
+      ...{ format: 1, oldest: 1, holder: { site: 'hub', agent: 'hub-1' }, incarnation: 'i', renewed: NOW - age },
+    });
+    expect(told({ overview: { agents, lease: lease(4_000) } })).toEqual(['running']);
+    const [state, line] = told({ overview: { agents, lease: lease(40_000) } });
+    expect(state).toBe('degraded');
+    expect(line).toMatch(/^cluster\.no-coordinator coordinator: .*, for 40 s$/);
+    expect(told({ overview: { agents } })[1]).toMatch(/^cluster\.no-coordinator/);
+  });
+});
+
+describe('status of a cluster', () => {
+  it('keeps a silent agent in the table, and says each trouble once', () => {
+    const overview = overviewOf({
+      fragments: [fragment('hub')],
+      overview: { agents: [agent('hub')], silent: [silent] },
+    });
+    const lines = overviewText(overview, healthOf(overview), false).split('\n');
+    expect(lines.filter((line) => /^plant .* silent 12 s$/.test(line))).toHaveLength(1);
+    expect(lines.filter((line) => /^shop +degraded /.test(line))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith('cluster.no-coordinator'))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith('shop: cluster.agent-silent'))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith('cluster.agent-silent'))).toHaveLength(0);
+  });
+});
