@@ -60,6 +60,35 @@ describe('stop', () => {
     expect(ports.pending).toBe(0);
   });
 
+  it('hands on nothing out of turn', async () => {
+    const batches = 12;
+    // The last partition is far ahead of the others, and so has a batch in hand nearly all the time.
+    const partitions = [0, 1, 500].map(
+      (ahead, index) =>
+        function* () {
+          for (let batch = 0; batch < batches; batch++)
+            yield events([ahead + batch * 5, ahead + batch * 5 + 2], index * 100 + batch * 2);
+        },
+    );
+    const rowsUpTo = async (stopAt: number): Promise<unknown[]> => {
+      let rows = 0;
+      const write = (): void => {
+        if (++rows === stopAt) deployment.stop();
+      };
+      const plan = { sources: { a: { schema: EVENTS, time: timed(0) } }, sinks: { raw: ['a'] } };
+      const { memory, deployment } = prepare(plan, { sources: { a: { partitions } }, sinks: { raw: { write } } });
+      await deployment.run();
+      return memory.rows('raw').map(([id]) => id);
+    };
+    const whole = await rowsUpTo(0);
+    expect(whole).toHaveLength(3 * 2 * batches);
+    for (let at = 1; at < 20; at++) {
+      const rows = await rowsUpTo(at);
+      expect(rows).toEqual(whole.slice(0, rows.length));
+      expect(rows.length).toBeLessThan(whole.length);
+    }
+  });
+
   it('gives up after five seconds and says what it waited for', async () => {
     const ports = new ManualPorts();
     const setup: MemorySetup = { sources: { a: silent }, sinks: { raw: { write: never } } };

@@ -134,7 +134,8 @@ export class PartitionTask {
         const batch = await this.#next();
         if (batch === undefined || this.#control.failure !== undefined) break;
         const turn = this.#nextTurn();
-        if (turn !== undefined) await this.#control.stopping.until(turn);
+        // without its turn the batch stays in front of the place: out of turn, other rows would be late than in a run that nobody stops
+        if (turn !== undefined && (await stopping.until(turn)) === undefined) break;
         while (this.#control.paused !== undefined && !stopping.tripped) await stopping.until(this.#control.paused);
         this.#target.accept(batch, this.#take);
         const acknowledged = this.#afterBatch();
@@ -143,7 +144,8 @@ export class PartitionTask {
       }
     } finally {
       this.#idleTimer?.cancel();
-      this.#turn?.leave();
+      // nobody goes in the turn of one that was stopped
+      if (!stopping.tripped) this.#turn?.leave();
     }
     this.#time?.drift?.update(this.#time.drift.watermark, false);
     if (this.#control.failure !== undefined) return;
@@ -161,7 +163,7 @@ export class PartitionTask {
   }
 
   /** Those furthest behind go first; without event time, one batch each. */
-  #nextTurn(): Promise<void> | undefined {
+  #nextTurn(): Promise<true> | undefined {
     if (this.#turn === undefined) return undefined;
     this.#batches += 1n;
     return this.#turn.wait(this.#time?.scanner.watermark ?? this.#batches);

@@ -67,11 +67,11 @@ export class TurnPlace {
    * Has a batch in hand: undefined when it may go at once, else a promise of its turn. It is away again from then on, until it asks
    * for the next turn.
    */
-  wait(key: bigint): Promise<void> | undefined {
+  wait(key: bigint): Promise<true> | undefined {
     this.#isIdle = false;
     if (this.#turns.present === 1) return undefined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#ready = { key, go: resolve };
+    const { promise, resolve } = Promise.withResolvers<true>();
+    this.#ready = { key, go: () => resolve(true) };
     this.#turns.settle();
     return promise;
   }
