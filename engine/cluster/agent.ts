@@ -7,7 +7,7 @@ import type { Nats, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import type { BlobStore } from '../state/blobs/blobs.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
-import { type Place, placement } from './coordinator/placement.ts';
+import { type Placement, placement } from './coordinator/placement.ts';
 import { ControlBuckets } from './documents/buckets.ts';
 import {
   type AgentName,
@@ -56,7 +56,7 @@ export interface AgentOptions extends AgentName {
   /** The agent's own copies of checkpoints; absent where it keeps none. */
   readonly copies?: OwnCopies;
   /** Decides where fragments run, where the agent is of the cloud and coordinates; the compiler's unless given. */
-  readonly place?: Place;
+  readonly place?: Placement;
   /** Copies of the control documents, on a cluster of servers. */
   readonly replicas?: number;
   /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
@@ -316,7 +316,7 @@ export class Agent {
     });
   }
 
-  #makeCoordinator(plans: Plans, place: Place): Coordinator {
+  #makeCoordinator(plans: Plans, place: Placement): Coordinator {
     const { ports } = this.#options;
     const { name, incarnation } = this;
     return new Coordinator({

@@ -2,12 +2,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cluster, twoFragments } from '../../test/cluster/cluster.ts';
 import { hasNats, type NatsServer, NO_NATS, startNats } from '../../test/kit/nats-server.ts';
-import type { Place } from './coordinator/placement.ts';
+import type { Placement } from './coordinator/placement.ts';
 
 const has = hasNats('installed');
 
 /** A planner that knows nothing of what stays. */
-const careless: Place = {
+const careless: Placement = {
   assign: twoFragments.assign,
   distribute(plan, assignment, revision) {
     const { fragments, ...rest } = twoFragments.distribute(plan, assignment, revision);

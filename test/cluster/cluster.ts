@@ -2,8 +2,9 @@
 
 import { Agent } from '../../engine/cluster/agent.ts';
 import { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AgentView, Place } from '../../engine/cluster/coordinator/placement.ts';
+import type { Placement } from '../../engine/cluster/coordinator/placement.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import type { AgentInfo } from '../../engine/compile/distribute.ts';
 import type { DistributedPlan, FragmentPlan, Host } from '../../engine/compile/fragment-plan.ts';
 import { userError } from '../../engine/errors.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
@@ -28,13 +29,13 @@ export interface AgentDraft {
   readonly agent?: string;
   readonly disk?: MemoryBlobs;
   /** `twoFragments` unless given. */
-  readonly place?: Place;
+  readonly place?: Placement;
 }
 
 /** Two fragments in one region: `above` on an edge, `below` in the cloud. */
-export const twoFragments: Place = {
+export const twoFragments: Placement = {
   assign(_plan, agents) {
-    const host = (tier: AgentView['tier']): Host => {
+    const host = (tier: AgentInfo['tier']): Host => {
       const found = agents.find((agent) => agent.tier === tier);
       if (found === undefined) throw userError('placement.no-agent', `no agent of the ${tier} is there`);
       return { site: found.site, agent: found.agent, worker: 0 };

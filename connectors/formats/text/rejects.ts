@@ -1,6 +1,4 @@
 /** Bad rows of text formats: position and raw text, made only when a row is bad. */
-import type { BadRow } from '../../../engine/graph/connector.ts';
-
 const RAW_LIMIT = 1024;
 
 /** At most 1 KiB of a record, without its line end; bytes that are no UTF-8 show as U+FFFD. */
@@ -13,5 +11,3 @@ export function rawText(bytes: Buffer, start: number, end: number): string {
 export function quoteValue(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }
-
-export type Reject = (row: BadRow) => void;

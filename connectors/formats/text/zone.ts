@@ -47,8 +47,3 @@ export function zoneOffset(zone: string, wallClock: number): number {
 }
 
 const SECONDS_PER_DAY = 86_400;
-
-/** True for a name that the platform knows. */
-export function isZone(zone: string): boolean {
-  return formatOf(zone) !== undefined;
-}

@@ -1,4 +1,6 @@
 /** What the coordinator makes of an app document, an assignment and the agents there are. Pure; writing it down is `coordinator.ts`'s. */
+import { wholeName } from '../../compile/distribute/names.ts';
+import type { AgentInfo } from '../../compile/distribute.ts';
 import type { DistributedPlan, FragmentPlan, Host } from '../../compile/fragment-plan.ts';
 import { placementOf } from '../../graph/placement.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
@@ -14,7 +16,6 @@ import {
   versionOf,
 } from '../documents/documents.ts';
 import { type Ancestry, lineageOf } from './lineage.ts';
-import type { AgentView } from './placement.ts';
 
 /** Taken where the graph says nothing. */
 const CHECKPOINT: CheckpointPolicy = { every: 10_000, keep: 3 };
@@ -61,7 +62,7 @@ export interface Planned {
   readonly digest: string;
   readonly nodes: ReadonlyMap<string, readonly Host[]>;
   /** Those that it may have been given to. */
-  readonly agents: readonly AgentView[];
+  readonly agents: readonly AgentInfo[];
   readonly epoch: number;
   /** Every region gets the new epoch. */
   readonly anew: boolean;
@@ -130,7 +131,7 @@ function newRegion(name: string, members: readonly FragmentPlan[], planned: Plan
 }
 
 function mayBeRebuilt({ placement }: LogicalPlan): (fragment: FragmentPlan) => boolean {
-  const says = (name: string): boolean => placementOf(name.split('/')[0] ?? name, placement)?.rebuild === true;
+  const says = (name: string): boolean => placementOf(wholeName(name), placement)?.rebuild === true;
   return ({ sources, cells, sinks }) =>
     [...sources, ...cells.flatMap(({ operators }) => operators), ...sinks].some(({ name }) => says(name));
 }

@@ -1,4 +1,5 @@
 /** What of an app leaves the sites that are drained, or lost, and what has to stay there and why. Pure. */
+import { wholeName } from '../../compile/distribute/names.ts';
 import type { Avoid } from '../../compile/distribute.ts';
 import type { DistributedPlan } from '../../compile/fragment-plan.ts';
 import { placementOf } from '../../graph/placement.ts';
@@ -48,7 +49,7 @@ function keepsStream(node: string, former: DistributedPlan | undefined): boolean
   return (former?.fragments ?? []).some(({ outlets }) =>
     outlets.some(
       ({ stream, channels }) =>
-        nodeOf(stream.node) === node && channels.some(({ transport }) => transport === 'durable'),
+        wholeName(stream.node) === node && channels.some(({ transport }) => transport === 'durable'),
     ),
   );
 }
@@ -56,10 +57,6 @@ function keepsStream(node: string, former: DistributedPlan | undefined): boolean
 function regionsOf(node: string, former: DistributedPlan | undefined): readonly string[] {
   return (former?.fragments ?? []).flatMap(({ region, sources, cells, sinks }) => {
     const all = [...sources, ...cells.flatMap(({ operators }) => operators), ...sinks];
-    return all.some(({ name }) => nodeOf(name) === node) ? [region] : [];
+    return all.some(({ name }) => wholeName(name) === node) ? [region] : [];
   });
-}
-
-function nodeOf(part: string): string {
-  return part.split('/')[0] ?? part;
 }

@@ -3,6 +3,7 @@
  * the cloud stands by; the one with the lease acts. It commands nobody, keeps nothing that is not in KV, and its loss stops nothing.
  */
 
+import type { AgentInfo } from '../../compile/distribute.ts';
 import type { Host } from '../../compile/fragment-plan.ts';
 import { CloudskinError, messageOf } from '../../errors.ts';
 import type { KeyValue } from '../../nats/nats.ts';
@@ -33,7 +34,7 @@ import { appOf, assignmentOf, emptyAssignment, replaceLost, withWish } from './a
 import { avoidance, rebuildable } from './avoidance.ts';
 import { Lease, TEND } from './lease.ts';
 import { checkStreams } from './lineage.ts';
-import type { AgentView, Place } from './placement.ts';
+import type { Placement } from './placement.ts';
 
 export interface CoordinatorOptions {
   readonly ports: Ports;
@@ -41,7 +42,7 @@ export interface CoordinatorOptions {
   readonly incarnation: string;
   readonly log: Log;
   readonly plans: Plans;
-  readonly place: Place;
+  readonly place: Placement;
   readonly neighbours: Neighbours;
   readonly documents: () => Promise<KeyValue>;
   /** The domain that the documents are in; `''` for none. */
@@ -347,8 +348,8 @@ export class Coordinator {
   }
 
   /** Agents that may be given work: those that are there, and those that have some already, though they may be silent. */
-  #agents(before?: AssignmentDocument): readonly AgentView[] {
-    const views = new Map<string, AgentView>();
+  #agents(before?: AssignmentDocument): readonly AgentInfo[] {
+    const views = new Map<string, AgentInfo>();
     for (const view of before?.agents ?? []) views.set(agentLabel(view), view);
     for (const { status, heard } of this.#options.neighbours.all) {
       const { site, agent, tier, labels, devices, workers } = status;

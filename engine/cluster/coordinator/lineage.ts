@@ -3,6 +3,7 @@
  * fragments come from the graph and from places, and state belongs to nodes; so a region may go on from one that was called otherwise, was
  * somewhere else, or was more than it is.
  */
+import { wholeName } from '../../compile/distribute/names.ts';
 import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
 import { isStateful } from '../../compile/fuse.ts';
 import { userError } from '../../errors.ts';
@@ -81,7 +82,7 @@ function keepers({ sources, cells, sinks, shares }: FragmentPlan): readonly stri
     .filter(({ steps }) => steps.some((step) => isStateful(step) || step.kind === 'component'));
   return [...sources, ...operators, ...sinks].map(({ name }) => {
     const site = shares.get(name)?.site;
-    return site === undefined ? nodeOf(name) : `${nodeOf(name)}@${site}`;
+    return site === undefined ? wholeName(name) : `${wholeName(name)}@${site}`;
   });
 }
 
@@ -94,7 +95,7 @@ function mustBeApart(names: readonly string[], { fragments }: DistributedPlan): 
       if (transport !== 'durable' || !names.includes(one) || !names.includes(other)) continue;
       throw userError(
         'deploy.regions-joined',
-        `the stream of "${nodeOf(stream.node)}" was durable and is not any more: what is on its way in it has no place in the new graph`,
+        `the stream of "${wholeName(stream.node)}" was durable and is not any more: what is on its way in it has no place in the new graph`,
         {
           hint: 'leave the stream durable, or let everything flow out by undeploy first, or begin anew by --drop-state',
         },
@@ -127,15 +128,11 @@ function durableOf({ fragments }: DistributedPlan) {
     outlets.flatMap(({ stream, channels }) =>
       channels
         .filter(({ transport }) => transport === 'durable')
-        .map(({ id, to }) => ({ id, to, node: nodeOf(stream.node) })),
+        .map(({ id, to }) => ({ id, to, node: wholeName(stream.node) })),
     ),
   );
 }
 
 function allNodes({ sources, cells, sinks }: FragmentPlan): readonly string[] {
-  return [...sources, ...cells.flatMap(({ operators }) => operators), ...sinks].map(({ name }) => nodeOf(name));
-}
-
-function nodeOf(part: string): string {
-  return part.split('/')[0] ?? part;
+  return [...sources, ...cells.flatMap(({ operators }) => operators), ...sinks].map(({ name }) => wholeName(name));
 }

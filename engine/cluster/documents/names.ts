@@ -12,11 +12,8 @@ export const LEASE_KEY = 'coordinator';
 export const ASK_SUBJECT = 'cs-ctl.ask';
 /** Agents that stand beside the control documents answer with where these are. */
 export const WHERE_SUBJECT = 'cs-ctl.where';
-/** What agents say unasked: `status` where something has changed, and `beat`, which is small, all the time. */
-export const STATUSES = 'cs-ctl.agent.*.*.status';
-export const BEATS = 'cs-ctl.agent.*.*.beat';
 
-/** What one agent listens or speaks on: `status`, `beat`, `logs`. Site and agent are NATS tokens. */
+/** What one agent listens or speaks on: `status` where something has changed, `beat` all the time, `logs`. Site and agent are NATS tokens. */
 export function agentSubject(site: string, agent: string, what: string): string {
   return `cs-ctl.agent.${site}.${agent}.${what}`;
 }

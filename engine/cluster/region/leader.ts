@@ -88,11 +88,6 @@ export class RegionLeader {
     return this.#run === undefined && this.#target.region === undefined;
   }
 
-  /** Where everything has come to rest as the assignment of this revision wants it. */
-  isSettled(revision: number): boolean {
-    return this.#run === undefined && this.#settled >= revision;
-  }
-
   follow(assignment: AssignmentDocument): void {
     const before = this.#target.assignment;
     this.#target = this.#targetOf(assignment);

@@ -40,15 +40,6 @@ export class Overseer {
   }
 }
 
-export type Meddle = (
-  handle: FragmentHandle,
-  start: FragmentStart,
-  events: FragmentEvents,
-) => {
-  readonly handle: FragmentHandle;
-  readonly events: FragmentEvents;
-};
-
 export class WatchedHost implements FragmentHost {
   readonly #inner: FragmentHost;
   readonly #overseer: Overseer;
