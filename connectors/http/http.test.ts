@@ -192,7 +192,8 @@ describe('an address that is fetched', () => {
     const [partition] = source.partitions;
     expect(rowsOf((await partition?.next()) ?? build(SCHEMA, []))).toEqual([[1n, null]]);
     expect(rowsOf((await partition?.next()) ?? build(SCHEMA, []))).toEqual([[2n, null]]);
-    expect(unchanged).toBe(2);
+    // the next look, at what has not changed since, may be under way
+    expect(unchanged).toBeGreaterThanOrEqual(2);
     setup.abort.abort();
     expect(partition && (await drain(partition))).toEqual([]);
     await source.close();

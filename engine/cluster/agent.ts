@@ -24,7 +24,7 @@ import type { AgentFragmentHost, HostedFragment } from './fragment/hosted-fragme
 import { HostedFragments } from './fragment/hosted-fragments.ts';
 import { AgentDisk } from './memory/agent-disk.ts';
 import { Assignments } from './memory/assignments.ts';
-import { Housekeeping, type OwnCopies, type Returning } from './memory/housekeeping.ts';
+import { type Belongings, Housekeeping, type OwnCopies, type Returning } from './memory/housekeeping.ts';
 import { RegionRecords } from './memory/region-records.ts';
 import { Plans } from './plans/plans.ts';
 import { Announcer } from './presence/announcer.ts';
@@ -116,7 +116,9 @@ export class Agent {
     this.#records = new RegionRecords((domain) => this.#control.regions(domain), disk, this.#progress, this.#log);
     if (options.copies !== undefined) {
       const record: Returning['record'] = (region, domain) => this.#records.giveBack(region, region.region, domain);
-      this.#housekeeping = new Housekeeping(ports, options.copies, { plans: giveBack, record }, this.#log);
+      const belongings = this.#belongings(plans);
+      const returning = { plans: giveBack, record };
+      this.#housekeeping = new Housekeeping(ports, options.copies, returning, belongings, this.#log);
     }
     const identity = { ...this.name, incarnation: this.incarnation };
     this.#announcer = new Announcer(nats, ports, identity, (nodes) => this.status(nodes));
@@ -254,6 +256,23 @@ export class Agent {
   #send(wish: Wish): void {
     if (sameAgent(wish.host, this.name)) this.#hosting.take(wish);
     else this.#options.nats.publish(wishSubject(wish, wish.fragment), encodeDocument(wish));
+  }
+
+  #belongings(plans: Plans): Belongings {
+    const { ports } = this.#options;
+    return {
+      letGo: ({ namespace, app }) => {
+        const leads = this.#leading.figures().some((one) => {
+          return one.namespace === namespace && one.app === app && one.phase !== 'stopped' && one.phase !== 'finished';
+        });
+        return !leads && this.#hosting.forget({ namespace, app });
+      },
+      domains: ({ fragments, regions }) => {
+        const mine = Object.values(fragments).filter(({ host }) => sameAgent(host, this.name));
+        return [...new Set(mine.map(({ region }) => regions[region]?.domain))];
+      },
+      tidyPlans: (assignments) => plans.tidy(assignments, ports.monotonic()),
+    };
   }
 
   #makeControl(known: string | undefined): ControlBuckets {

@@ -1,5 +1,5 @@
 /** A worker thread of an agent dies: only what ran on it starts again. */
-import { readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openAgentHost } from '../../cli/cluster/agent/agent-host.ts';
@@ -55,7 +55,7 @@ describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.in
     await continuum.until(async () => ((await look()) >= before + more ? true : undefined));
   }
 
-  it('go on from their last checkpoint when a worker thread dies, and others do not notice', async () => {
+  it('go on from their last checkpoint when a worker thread dies, others do not notice, and nothing stays of what is undeployed', async () => {
     continuum.agent({ site: 'hub', tier: 'cloud' });
     const nats = await connectNats({ servers: continuum.leaf.url });
     const directory = join(continuum.directory, 'agent-plant');
@@ -84,7 +84,11 @@ describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.in
     await continuum.until(async () => ((await epochs())[0] === first + 1 ? true : undefined));
     await advance('shop');
     expect((await epochs())[1]).toBe(other);
+    // as a journal and a durable channel leave them
+    const left = ['journals', 'durable'].map((kind) => join(directory, kind, 'default', 'shop'));
+    for (const path of left) mkdirSync(join(path, 'x'), { recursive: true });
     for (const app of ['shop', 'shop-2']) await continuum.ok('undeploy', app);
+    await continuum.until(async () => (left.some((path) => existsSync(path)) ? undefined : true));
     const ids = lines('rows-a').map(({ id }) => id);
     expect(ids).toEqual(ids.map((_, index) => index));
     await agent.stop();

@@ -1,5 +1,7 @@
 /** What an agent hands its fragments to, and what it leads regions with. */
+import { rm } from 'node:fs/promises';
 import type { AgentOptions } from '../../../engine/cluster/agent.ts';
+import type { AppName } from '../../../engine/cluster/documents/names.ts';
 import type { Log } from '../../../engine/cluster/process/log.ts';
 import type { Span } from '../../../engine/metrics/trace.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
@@ -7,6 +9,8 @@ import { openCheckpoints } from '../../../engine/state/checkpoint/checkpoint-sto
 import { tidyCopies } from '../../../engine/state/checkpoint/copies.ts';
 import { deleteRegion } from '../../../engine/state/checkpoint/layout.ts';
 import { durableStream } from '../../../engine/transport/durable/transport.ts';
+import type { ChannelAddress } from '../../../engine/transport/transport.ts';
+import { componentFile } from './component-files.ts';
 import { Stores } from './stores.ts';
 import { WorkerPool } from './worker-pool.ts';
 import type { WorkerSetup } from './worker-setup.ts';
@@ -39,22 +43,30 @@ export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHo
     copies: {
       tidy: (region, domain, keep) => tidyCopies(region, stores.own, () => stores.shared(region, domain), keep),
       drop: (region) => deleteRegion(stores.own, region),
+      dropLogs: async (app, domains) => {
+        for (const domain of domains) await dropStreams(nats, stores, app, domain);
+        await stores.dropApp(app);
+      },
+      dropComponents: async (digests) => {
+        for (const digest of digests) await rm(componentFile(setup.directory, digest), { force: true });
+      },
     },
   };
 }
 
 /** What durable channels have kept here, and their streams from wherever they were. */
-async function dropChannels(
-  nats: Nats,
-  stores: Stores,
-  app: { readonly namespace: string; readonly app: string },
-  domain: string | undefined,
-): Promise<void> {
-  const { namespace, app: name } = app;
-  for (const channel of await stores.channels(app)) {
-    const stream = durableStream({ namespace, app: name, channel });
+async function dropChannels(nats: Nats, stores: Stores, app: AppName, domain: string | undefined): Promise<void> {
+  await dropStreams(nats, stores, app, domain);
+  for (const address of await addresses(stores, app)) await stores.dropChannel(address);
+}
+
+async function dropStreams(nats: Nats, stores: Stores, app: AppName, domain: string | undefined): Promise<void> {
+  for (const stream of (await addresses(stores, app)).map(durableStream)) {
     await nats.jetstream().deleteStream(stream);
     if (domain !== undefined && domain !== nats.info.domain) await nats.jetstream(domain).deleteStream(stream);
-    await stores.dropChannel({ namespace, app: name, channel });
   }
+}
+
+async function addresses(stores: Stores, { namespace, app }: AppName): Promise<readonly ChannelAddress[]> {
+  return (await stores.channels({ namespace, app })).map((channel) => ({ namespace, app, channel }));
 }

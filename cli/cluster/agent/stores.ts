@@ -90,6 +90,13 @@ export class Stores {
     await rm(this.#channelDirectory(address), { recursive: true, force: true });
   }
 
+  /** Logs of durable channels and journals, all of an app's. */
+  async dropApp({ namespace, app }: App): Promise<void> {
+    for (const kind of ['durable', 'journals']) {
+      await rm(join(this.#directory, kind, namespace, app), { recursive: true, force: true });
+    }
+  }
+
   #channelDirectory({ namespace, app, channel }: ChannelAddress): string {
     return join(this.#directory, 'durable', namespace, app, channel);
   }

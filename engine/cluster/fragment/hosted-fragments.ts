@@ -81,6 +81,17 @@ export class HostedFragments {
     return this.#fragments.values();
   }
 
+  /** Forgets what ran here of an app; false while something of it still runs. */
+  forget(app: AppName): boolean {
+    const all = [...this.#fragments].filter(([, { wish }]) => appLabel(wish) === appLabel(app));
+    if (!all.every(([, fragment]) => fragment.idle || fragment.phase === 'finished')) return false;
+    for (const [label, fragment] of all) {
+      this.#fragments.delete(label);
+      void fragment.close();
+    }
+    return true;
+  }
+
   async close(): Promise<void> {
     for (const { subscription, patience } of this.#listening.values()) {
       subscription.close();

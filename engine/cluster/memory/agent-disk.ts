@@ -125,6 +125,16 @@ export class AgentDisk {
     await this.#blobs.put(`artifacts/${name}`, [bytes]);
   }
 
+  /** Names of artifacts, those only that are called `kind/...`. */
+  async artifacts(kind: string): Promise<readonly string[]> {
+    const names = await this.#blobs.list(`artifacts/${kind}/`);
+    return names.map((name) => name.slice('artifacts/'.length));
+  }
+
+  async dropArtifact(name: string): Promise<void> {
+    await this.#blobs.delete(`artifacts/${name}`);
+  }
+
   /** One write after the other, so that an older one never lands on a newer. */
   #writeEpochs(): Promise<void> {
     const write = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualPorts } from '../../../test/kit/manual-ports.ts';
 import { externalError } from '../../errors.ts';
 import { type AssignmentDocument, versioned, type Wanted } from '../documents/documents.ts';
-import { Housekeeping } from './housekeeping.ts';
+import { type Belongings, Housekeeping } from './housekeeping.ts';
 
 function assignment(revision: number, wanted: Wanted): AssignmentDocument {
   const leader = { site: 'plant', agent: 'a' };
@@ -15,6 +15,12 @@ function assignment(revision: number, wanted: Wanted): AssignmentDocument {
   };
 }
 
+const logs = { dropLogs: async () => undefined, dropComponents: async () => undefined };
+const belongings: Belongings = {
+  letGo: () => true,
+  domains: () => [undefined],
+  tidyPlans: async () => ({ components: [], more: false }),
+};
 const nothing = { plans: async () => undefined, record: async () => undefined };
 
 describe('housekeeping of an agent', () => {
@@ -30,8 +36,9 @@ describe('housekeeping of an agent', () => {
         return did.length === 2 ? ['a', 'b'] : [];
       },
       drop: async () => undefined,
+      ...logs,
     };
-    const housekeeping = new Housekeeping(ports, copies, nothing, (_level, message) => said.push(message));
+    const housekeeping = new Housekeeping(ports, copies, nothing, belongings, (_level, message) => said.push(message));
     housekeeping.follow(assignment(1, 'running'));
     housekeeping.kick();
     await ports.advance(100);
@@ -50,10 +57,12 @@ describe('housekeeping of an agent', () => {
     expect(ports.pending).toBe(0);
   });
 
-  it('leaves nothing of an app that is undeployed', async () => {
+  it('leaves nothing of an app that is undeployed, once nothing of it runs here', async () => {
     const ports = new ManualPorts();
     const did: string[] = [];
+    let running = true;
     const copies = {
+      ...logs,
       tidy: async () => {
         did.push('tidy');
         return [];
@@ -61,15 +70,47 @@ describe('housekeeping of an agent', () => {
       drop: async ({ app, region }: { readonly app: string; readonly region: string }) => {
         did.push(`drop ${app}/${region}`);
       },
+      dropLogs: async ({ app }: { readonly app: string }, domains: readonly (string | undefined)[]) => {
+        did.push(`drop logs of ${app} in ${domains.join()}`);
+      },
     };
-    const housekeeping = new Housekeeping(ports, copies, nothing, () => undefined);
+    const here = { ...belongings, letGo: () => !running, domains: () => ['plant'] };
+    const housekeeping = new Housekeeping(ports, copies, nothing, here, () => undefined);
     housekeeping.follow(assignment(2, 'undeployed'));
     housekeeping.kick();
     await ports.advance(20_000);
-    expect(did).toEqual(['drop shop/main']);
+    expect(did).toEqual([]);
+    running = false;
+    await ports.advance(20_000);
+    expect(did).toEqual(['drop shop/main', 'drop logs of shop in plant']);
     housekeeping.follow(assignment(3, 'running'));
     await ports.advance(6_000);
-    expect(did.slice(1)).toContain('tidy');
+    expect(did.slice(2)).toContain('tidy');
+    await housekeeping.stop();
+  });
+
+  it('looks for plans that nothing names until there are none, and again when an assignment has changed', async () => {
+    const ports = new ManualPorts();
+    const looked: string[][] = [];
+    const dropped: string[] = [];
+    const here: Belongings = {
+      ...belongings,
+      tidyPlans: async (assignments) => {
+        looked.push([...assignments].map(({ app }) => app));
+        return looked.length === 2 ? { components: ['c'], more: false } : { components: [], more: looked.length < 2 };
+      },
+    };
+    const copies = { tidy: async () => [], drop: async () => undefined, ...logs };
+    const dropComponents = async (digests: readonly string[]) => void dropped.push(...digests);
+    const housekeeping = new Housekeeping(ports, { ...copies, dropComponents }, nothing, here, () => undefined);
+    housekeeping.follow(assignment(1, 'running'));
+    housekeeping.kick();
+    await ports.advance(30_000);
+    expect(looked).toEqual([['shop'], ['shop']]);
+    expect(dropped).toEqual(['c']);
+    housekeeping.follow(assignment(2, 'undeployed'));
+    await ports.advance(30_000);
+    expect(looked.slice(2)).toEqual([[]]);
     await housekeeping.stop();
   });
 
@@ -81,8 +122,9 @@ describe('housekeeping of an agent', () => {
       tried += 1;
       if (broken) throw externalError('nats.disconnected', 'the server is away');
     };
-    const copies = { tidy: async () => [], drop: async () => undefined };
-    const housekeeping = new Housekeeping(ports, copies, { ...nothing, plans: giveBack }, () => undefined);
+    const copies = { tidy: async () => [], drop: async () => undefined, ...logs };
+    const returning = { ...nothing, plans: giveBack };
+    const housekeeping = new Housekeeping(ports, copies, returning, belongings, () => undefined);
     housekeeping.follow(assignment(1, 'running'));
     housekeeping.kick();
     await ports.advance(400);

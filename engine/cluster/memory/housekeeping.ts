@@ -1,11 +1,11 @@
 /**
- * Keeps an agent's own copies of checkpoints and plans in order: what no checkpoint needs any more is deleted, what a shared store has lost, because its server was restored
- * from an older disk, is put back, and of apps that are undeployed nothing stays.
+ * Keeps what an agent has on its disk in order: copies that no checkpoint needs any more are deleted, what a shared store has lost, because its server was restored
+ * from an older disk, is put back, and of apps that are undeployed nothing stays, also where the agent was away when that happened.
  */
 import { messageOf } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { AssignmentDocument } from '../documents/documents.ts';
-import { appLabel } from '../documents/names.ts';
+import { type AppName, appLabel } from '../documents/names.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import type { RegionName } from '../region/context.ts';
@@ -14,6 +14,21 @@ export interface OwnCopies {
   /** Resolves to the names of what was put back into the shared store. */
   tidy(region: RegionName, domain: string | undefined, keep: number): Promise<readonly string[]>;
   drop(region: RegionName): Promise<void>;
+  /** Journals of sources, and what durable channels keep here and in streams of these domains. */
+  dropLogs(app: AppName, domains: readonly (string | undefined)[]): Promise<void>;
+  dropComponents(digests: readonly string[]): Promise<void>;
+}
+
+/** What else of the agent is concerned. */
+export interface Belongings {
+  /** Forgets what ran here of an app that is undeployed; false while something of it still runs. */
+  letGo(app: AppName): boolean;
+  /** Of the regions whose fragments the agent runs. */
+  domains(assignment: AssignmentDocument): readonly (string | undefined)[];
+  /** Deletes plans and components that none of these assignments has named for a while; resolves to the digests of the components, and whether more is to go. */
+  tidyPlans(
+    assignments: Iterable<AssignmentDocument>,
+  ): Promise<{ readonly components: readonly string[]; readonly more: boolean }>;
 }
 
 /** What else a server may have lost, and this agent puts back where it has it. */
@@ -31,21 +46,25 @@ export class Housekeeping {
   readonly #log: Log;
   readonly #reconciler: Reconciler;
   readonly #assignments = new Map<string, AssignmentDocument>();
-  readonly #dropped = new Map<string, number>();
   readonly #returning: Returning;
+  readonly #belongings: Belongings;
   /** Apps of which something may be missing in the store of plans. */
   readonly #unsure = new Set<string>();
+  /** Plans may be here that nothing names any more. */
+  #untidy = true;
   /** Said once, until it goes well again. */
   #failed = false;
 
-  constructor(ports: Ports, copies: OwnCopies, returning: Returning, log: Log) {
+  constructor(ports: Ports, copies: OwnCopies, returning: Returning, belongings: Belongings, log: Log) {
     this.#copies = copies;
+    this.#belongings = belongings;
     this.#returning = returning;
     this.#log = log;
     this.#reconciler = new Reconciler(
       ports,
       async () => {
         for (const assignment of [...this.#assignments.values()]) await this.#tidy(assignment);
+        if (this.#untidy) await this.#tidyPlans();
         this.#failed = false;
         return EVERY;
       },
@@ -55,6 +74,7 @@ export class Housekeeping {
 
   follow(assignment: AssignmentDocument): void {
     this.#assignments.set(appLabel(assignment), assignment);
+    this.#untidy = true;
     this.#unsure.add(appLabel(assignment));
   }
 
@@ -69,24 +89,43 @@ export class Housekeeping {
   }
 
   async #tidy(assignment: AssignmentDocument): Promise<void> {
-    const { namespace, app, revision, wanted, regions, checkpoint } = assignment;
+    const { namespace, app, wanted, regions, checkpoint } = assignment;
+    if (wanted === 'undeployed') return this.#drop(assignment);
     const label = appLabel(assignment);
-    if (wanted !== 'undeployed' && this.#unsure.has(label)) {
+    if (this.#unsure.has(label)) {
       await this.#returning.plans(assignment);
       this.#unsure.delete(label);
     }
-    if (wanted === 'undeployed' && this.#dropped.get(label) === revision) return;
     for (const [region, { domain }] of Object.entries(regions)) {
       const name = { namespace, app, region };
-      if (wanted === 'undeployed') {
-        await this.#copies.drop(name);
-        continue;
-      }
       // before its checkpoints: whoever finds these goes no further than the record says
       await this.#returning.record(name, domain);
       this.#tell(name, await this.#copies.tidy(name, domain, checkpoint.keep));
     }
-    if (wanted === 'undeployed') this.#dropped.set(label, revision);
+  }
+
+  /** Once nothing of it runs here: until then it may still be read and written. */
+  async #drop(assignment: AssignmentDocument): Promise<void> {
+    const { namespace, app, regions } = assignment;
+    if (!this.#belongings.letGo({ namespace, app })) return;
+    for (const region of Object.keys(regions)) await this.#copies.drop({ namespace, app, region });
+    await this.#copies.dropLogs({ namespace, app }, this.#belongings.domains(assignment));
+    const label = appLabel(assignment);
+    if (this.#assignments.get(label) !== assignment) return;
+    this.#assignments.delete(label);
+    this.#unsure.delete(label);
+  }
+
+  async #tidyPlans(): Promise<void> {
+    this.#untidy = false;
+    try {
+      const { components, more } = await this.#belongings.tidyPlans(this.#assignments.values());
+      await this.#copies.dropComponents(components);
+      this.#untidy ||= more;
+    } catch (error) {
+      this.#untidy = true;
+      throw error;
+    }
   }
 
   #tell(region: RegionName, put: readonly string[]): void {

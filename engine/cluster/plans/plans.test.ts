@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest';
+import { MemoryBlobs } from '../../../test/cluster/scripted.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import { PLAN_VERSION } from '../../graph/plan.ts';
 import type { Objects } from '../../nats/nats.ts';
+import { realPorts } from '../../ports.ts';
+import { type AssignmentDocument, versioned } from '../documents/documents.ts';
+import { planObject } from '../documents/names.ts';
+import { AgentDisk } from '../memory/agent-disk.ts';
 import { Plans } from './plans.ts';
 
 function bucket(): () => Promise<Objects> {
@@ -33,3 +38,28 @@ it('a plan of a newer version is refused by name, and not half understood', asyn
   const digest = await new Plans(objects).keep({ ...plan, planVersion: PLAN_VERSION + 1 });
   await expect(new Plans(objects).logical(digest)).rejects.toMatchObject({ code: 'cluster.newer-plan' });
 });
+
+it('what no assignment has named for a minute goes from the disk, with nothing else', async () => {
+  const disk = new AgentDisk(new MemoryBlobs());
+  await disk.open(realPorts);
+  const plans = new Plans(bucket(), disk);
+  const [old, kept] = [await plans.keep(plan), await plans.keep({ ...plan, name: 'other' })];
+  await disk.keepArtifact(`component/${'c'.repeat(64)}`, new Uint8Array(4));
+  await disk.keepArtifact('control-domain', new Uint8Array(4));
+  const named = [assignmentOf(kept)];
+  expect(await plans.tidy(named, 1_000)).toEqual({ components: [], more: true });
+  expect(await plans.tidy(named, 50_000)).toEqual({ components: [], more: true });
+  expect(await plans.tidy(named, 61_000)).toEqual({ components: ['c'.repeat(64)], more: false });
+  expect(await disk.artifact(planObject(old))).toBeUndefined();
+  expect(await disk.artifact(planObject(kept))).toBeDefined();
+  expect(await disk.artifact('control-domain')).toBeDefined();
+});
+
+function assignmentOf(digest: string): AssignmentDocument {
+  return {
+    ...versioned,
+    ...{ namespace: 'default', app: 'shop', revision: 1, deployed: 1, wanted: 'running', term: 1, plan: digest },
+    ...{ distributed: '', checkpoint: { every: 1_000, keep: 4 }, regions: {} },
+    ...{ fragments: {}, agents: [], nodes: {}, troubles: [] },
+  };
+}

@@ -9,12 +9,15 @@ import { isKnownVersion } from '../../graph/deployable.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import { parseValue, stringifyValue } from '../../json.ts';
 import type { Objects } from '../../nats/nats.ts';
+import type { AssignmentDocument } from '../documents/documents.ts';
 import { componentObject, planObject, signatureObject } from '../documents/names.ts';
 import type { AgentDisk } from '../memory/agent-disk.ts';
 import { shippedIn } from './components.ts';
 
 /** Plans kept in memory. */
 const KEPT = 16;
+/** Milliseconds for which nothing has named what is deleted from the disk: an assignment may be on its way. */
+const UNNAMED = 60_000;
 
 export function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -35,6 +38,8 @@ export class Plans {
   readonly #objects: () => Promise<Objects>;
   readonly #disk: AgentDisk | undefined;
   readonly #known = new Map<string, unknown>();
+  /** On the disk, though nothing names it: since when. */
+  #unnamed: ReadonlyMap<string, number> = new Map();
 
   /** `objects`: the bucket of artifacts; may reject while it cannot be reached. */
   constructor(objects: () => Promise<Objects>, disk?: AgentDisk) {
@@ -73,6 +78,40 @@ export class Plans {
       const name = componentObject(component);
       if (kept !== undefined && (await objects.get(name)) === undefined) await objects.put(name, kept);
     }
+  }
+
+  /**
+   * Deletes from the agent's own disk what none of the assignments has named for a minute; `now`: monotonic milliseconds. Resolves to the digests of the
+   * components that went, and whether something else waits for its minute.
+   */
+  async tidy(
+    assignments: Iterable<AssignmentDocument>,
+    now: number,
+  ): Promise<{ readonly components: readonly string[]; readonly more: boolean }> {
+    const disk = this.#disk;
+    if (disk === undefined) return { components: [], more: false };
+    const named = new Set<string>();
+    for (const { plan, distributed, wanted } of assignments) {
+      if (wanted !== 'undeployed') for (const digest of [plan, distributed]) named.add(digest);
+      if (wanted !== 'undeployed') for (const digest of await this.#componentsOf(distributed)) named.add(digest);
+    }
+    const kept = await Promise.all(['plan', 'component', 'signature'].map((kind) => disk.artifacts(kind)));
+    const unnamed = kept.flat().filter((name) => !named.has(name.split('/')[1] ?? ''));
+    const since = new Map(unnamed.map((name) => [name, this.#unnamed.get(name) ?? now]));
+    const gone = unnamed.filter((name) => now - (since.get(name) ?? now) >= UNNAMED);
+    for (const name of gone) {
+      await disk.dropArtifact(name);
+      since.delete(name);
+    }
+    this.#unnamed = since;
+    const components = gone.filter((name) => name.startsWith('component/')).map((name) => name.split('/')[1] ?? '');
+    return { components, more: since.size > 0 };
+  }
+
+  /** Of a plan that is on the agent's own disk: of others it has none. */
+  async #componentsOf(digest: string): Promise<readonly string[]> {
+    if (digest === '' || (await this.#disk?.artifact(planObject(digest))) === undefined) return [];
+    return (await this.distributed(digest)).fragments.flatMap(shippedIn);
   }
 
   async #has(digest: string): Promise<DistributedPlan | undefined> {

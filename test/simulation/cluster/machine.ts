@@ -109,6 +109,9 @@ export class Machine {
       copies: {
         tidy: (region, domain, keep) => tidyCopies(region, own.disk, () => sharedStore(own, region, domain), keep),
         drop: (region) => deleteRegion(own.disk, region),
+        // what runs here has neither
+        dropLogs: async () => undefined,
+        dropComponents: async () => undefined,
       },
     });
     stage.say(`${node.name}: started`);
