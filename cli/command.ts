@@ -2,7 +2,7 @@
  * What every command of the CLI is made of, and how errors and exit statuses come out of them: 0 done, 1 failed, 2 the user's mistake.
  */
 import type { Command } from 'commander';
-import { CloudskinError } from '../engine/errors.ts';
+import { CloudskinError, userError } from '../engine/errors.ts';
 import type { Terminal } from './output/terminal.ts';
 
 export const EXIT_FAILED = 1;
@@ -40,6 +40,17 @@ function collectParameter(text: string, sofar: Parameters): Parameters {
     });
   }
   return { ...sofar, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Of any command that has one, before it asks anybody anything. Throws `cli.bad-namespace`. */
+export function checkNamespace(command: Command): void {
+  const { namespace } = command.opts<{ readonly namespace?: string }>();
+  if (namespace === undefined || NAMESPACE.test(namespace)) return;
+  throw userError('cli.bad-namespace', `--namespace ${JSON.stringify(namespace)}: not a name of a namespace`, {
+    hint: 'a namespace is lower-case letters, digits and hyphens, at most 63, no hyphen at either end',
+  });
 }
 
 /** The exit status that an error stands for. */

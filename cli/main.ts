@@ -3,7 +3,7 @@
  * file in `commands/`; nothing heavier than the argument parser is loaded before one is chosen.
  */
 import { Command, CommanderError } from 'commander';
-import { type CommandModule, EXIT_USAGE, type Invocation, statusOf } from './command.ts';
+import { type CommandModule, checkNamespace, EXIT_USAGE, type Invocation, statusOf } from './command.ts';
 import { agent } from './commands/agent.ts';
 import { auth } from './commands/auth.ts';
 import { checkpoint } from './commands/checkpoint.ts';
@@ -101,7 +101,8 @@ function programOf(invocation: Invocation, finish: (status: number) => void): Co
       writeOut: (text) => void terminal.out(text),
       writeErr: (text) => terminal.err(text),
     })
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_, command) => checkNamespace(command));
   for (const command of commands) command.define(program, invocation, finish);
   return program;
 }

@@ -28,7 +28,15 @@ export async function listCheckpoints(place: Place, { json }: CheckpointFlags, t
     for (const { id, manifest, problem } of await region.checkpoints.list())
       entries.push(entryOf(region, id, manifest, problem));
   }
+  if (entries.length === 0) throw none(place);
   await print(entries, json === true, terminal, 'complete');
+}
+
+/** What a first checkpoint wrote before it was complete is no checkpoint. */
+function none({ description }: Place): Error {
+  return userError('checkpoint.none', `there are no complete checkpoints in ${description}`, {
+    hint: 'the first one may be under way, or what took it ended before it was complete',
+  });
 }
 
 /** False where one of them cannot be used. */

@@ -175,7 +175,8 @@ const sink = z
   })
   .describe('Where rows go; the connector is the key, its options stand below it.');
 
-const labels = z.record(z.string(), z.string()).optional();
+const labelsHint = 'expected a map of labels, as in { rack: "7", gpu: "" }';
+const labels = z.record(z.string(), z.string(), { error: labelsHint }).optional();
 
 const placement = z.strictObject({
   site: name.optional(),

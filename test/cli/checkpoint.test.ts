@@ -36,6 +36,16 @@ describe('cloudskin checkpoint', () => {
     expect(checkpoints[0]).toMatchObject({ namespace: 'plant', app: 'machine-health', revision: 3, fragments: 1 });
   });
 
+  it('says so where a directory has none, or none that is complete', async () => {
+    rmSync(join(place, REGION, 'manifest'), { recursive: true });
+    const incomplete = await cloudskin(['checkpoint', 'list', place]);
+    expect([incomplete.status, incomplete.stdout]).toEqual([2, '']);
+    expect(incomplete.stderr).toContain('there are no complete checkpoints in ');
+    rmSync(join(place, 'plant'), { recursive: true });
+    const { status, stderr } = await cloudskin(['checkpoint', 'list', place]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('there are no checkpoints in ')]);
+  });
+
   it('shows positions, cells and sinks of one', async () => {
     const { status, stdout } = await cloudskin(['checkpoint', 'show', place, '1']);
     expect(status).toBe(0);

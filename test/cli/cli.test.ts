@@ -69,6 +69,17 @@ describe('cloudskin', () => {
   });
 });
 
+describe('a namespace', () => {
+  it.each(['deploy graph.yaml', 'status', 'list', 'pause shop', 'logs shop', 'checkpoint list shop'])(
+    'that cannot be one is refused by %s before anything is asked',
+    async (command) => {
+      const { status, stderr } = await cloudskin([...command.split(' '), '-n', 'a b', '--nats', 'nats://127.0.0.1:9']);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/cli\.bad-namespace: --namespace "a b": .*\n.*lower-case letters, digits and hyphens/);
+    },
+  );
+});
+
 describe('the command line before a command is chosen', () => {
   it('loads neither the schema library nor the YAML parser', () => {
     const script = `
