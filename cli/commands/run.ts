@@ -28,7 +28,7 @@ interface RunOptions extends ObserveFlags {
 }
 
 /** What runs: the plain deployment, or fragments with checkpoints. */
-type Run = Pick<Deployment, 'run' | 'stop' | 'metrics'>;
+type Run = Pick<Deployment, 'run' | 'stop' | 'abort' | 'metrics'>;
 
 export const run: CommandModule = {
   name: 'run',
@@ -163,8 +163,12 @@ async function runToEnd(
   let asked = false;
   const interrupt = (): void => {
     line?.clear();
-    if (!asked) terminal.err(`${note}; Ctrl-C again to give up\n`);
+    if (asked) {
+      deployment.abort();
+      return;
+    }
     asked = true;
+    terminal.err(`${note}; Ctrl-C again to give up\n`);
     deployment.stop();
   };
   const stop = (): void => deployment.stop();

@@ -136,7 +136,7 @@ describe('stop', () => {
     expect(ports.pending).toBe(0);
   });
 
-  it('aborts when asked a second time', async () => {
+  it('goes on when asked a second time, and gives up when it is aborted', async () => {
     const ports = new ManualPorts();
     const setup: MemorySetup = { sources: { a: silent }, sinks: { raw: { write: never } } };
     const { memory, deployment } = prepare(draft, setup, { ports });
@@ -144,6 +144,9 @@ describe('stop', () => {
     await ports.settle();
     deployment.stop();
     deployment.stop();
+    await ports.advance(1_000);
+    expect(memory.journal.filter((entry) => entry.startsWith('abort'))).toEqual([]);
+    deployment.abort();
     await ports.advance(2_500);
     expect(await caught).toMatchObject({ code: 'run.aborted' });
     expect(memory.journal.filter((entry) => entry.startsWith('abort'))).toEqual(['abort out', 'abort raw']);

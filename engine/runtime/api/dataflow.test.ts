@@ -1,4 +1,5 @@
 /** The public API: outputs, observers, sources in code, stopping, failing, never hanging. */
+import process from 'node:process';
 import {
   type Float64,
   type Int64,
@@ -9,7 +10,7 @@ import {
   type Utf8,
   vectorFromArray,
 } from 'apache-arrow';
-import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
+import { firstValueFrom, lastValueFrom, map, toArray } from 'rxjs';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { defineGraph, type OutputsOf, open, run } from '../../../index.ts';
 import { ManualPorts } from '../../../test/kit/manual-ports.ts';
@@ -282,6 +283,43 @@ describe('a dataflow', () => {
     const summary = await flow.done;
     expect(summary.stopped).toBe(true);
     expect(rows).toBe(summary.metrics.rowsIn);
+  });
+
+  it('loses nothing when it is asked to stop twice', async () => {
+    const { memory } = endless();
+    const flow = await open(streaming, { connectors: [memory.connector], outputBytes: 5_000, queueBytes: 5_000 });
+    let rows = 0;
+    let stopped: Promise<unknown[]> | undefined;
+    for await (const batch of flow.output('numbers')) {
+      rows += batch.numRows;
+      if (rows >= 1_000) stopped ??= Promise.all([flow.stop(), flow.stop()]);
+    }
+    const { metrics } = await flow.done;
+    expect(rows).toBe(metrics.rowsIn);
+    expect(await stopped).toMatchObject([{ stopped: true }, { stopped: true }]);
+  });
+
+  it('goes on when a subscriber throws, who is told nothing more', async () => {
+    const { memory } = endless(3);
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    const flow = await open(streaming, { connectors: [memory.connector] });
+    const numbers = flow.observe('numbers');
+    const seen = { throwing: 0, piped: 0, other: 0 };
+    const boom = (who: 'throwing' | 'piped') => (): void => {
+      seen[who] += 1;
+      throw new Error(`boom of ${who}`);
+    };
+    numbers.subscribe(boom('throwing'));
+    numbers.pipe(map((batch) => batch.numRows)).subscribe({ next: boom('piped') });
+    numbers.subscribe((batch) => {
+      seen.other += batch.numRows;
+    });
+    await flow.done;
+    expect(seen).toEqual({ throwing: 1, piped: 1, other: 300 });
+    expect(await warned).toMatchObject({
+      code: 'api.subscriber-failed',
+      message: 'a subscriber of numbers threw and is told nothing more: boom of throwing',
+    });
   });
 
   it('is given up by an abort signal', async () => {

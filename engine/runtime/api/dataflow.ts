@@ -3,7 +3,6 @@
  * `done` or `start` is used, once the code that runs then has come to its next `await`; so every output asked for by then sees
  * every row.
  */
-import { createRequire } from 'node:module';
 import type { RecordBatch, TypeMap } from 'apache-arrow';
 import type { Observable } from 'rxjs';
 import type { PhysicalPlan } from '../../compile/cell-plan.ts';
@@ -17,6 +16,7 @@ import { Control } from '../control.ts';
 import { takeSnapshot } from '../fragment/snapshot.ts';
 import { Deployment, type RuntimeOptions, type Summary } from '../run/deployment.ts';
 import type { Outputs } from './graph-types.ts';
+import { guardedObservable } from './guarded.ts';
 import { type ObserveOptions, ObserverSink } from './observer.ts';
 import { OutputQueue } from './output-queue.ts';
 import { outputNames, type Tap, tapConnector, withTaps } from './taps.ts';
@@ -90,12 +90,12 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
   /**
    * The same as an RxJS Observable, which cannot make the graph wait: each subscriber has a buffer of `buffer` bytes, and more than that
    * at once is the error `api.observe-overflow` to it, unless `overflow` says what to drop. Subscribing starts the flow; a
-   * later subscriber is shown what comes from then on.
+   * later subscriber is shown what comes from then on. One that throws is told nothing more, and the flow goes on: the error is a
+   * warning of the process, `api.subscriber-failed`.
    */
   observe<N extends keyof O & string>(name: N, options: ObserveOptions = {}): Observable<RecordBatch<O[N]>> {
     const sink = this.#observerSink(name);
-    const { Observable } = rxjs();
-    return new Observable((subscriber) => {
+    return guardedObservable(name, (subscriber) => {
       let end = (): void => {};
       let isOver = false;
       import('../../batch/arrow.ts').then(
@@ -150,8 +150,7 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
 
   /** The figures of every second while the dataflow runs, and of its end. Subscribing does not start it. */
   get metrics$(): Observable<MetricsSnapshot> {
-    const { Observable } = rxjs();
-    return new Observable((subscriber) => {
+    return guardedObservable('metrics$', (subscriber) => {
       let timer: Timer | undefined;
       const tick = (): void => {
         const snapshot = this.metrics();
@@ -175,7 +174,7 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
 
   /**
    * Drains: sources end, open windows are flushed as at the end of input, outputs and sinks take what is left and are closed,
-   * within five seconds. A second call gives up at once (`run.aborted`). Resolves like `done`.
+   * within five seconds. Further calls wait like the first; `abort` or the signal gives up. Resolves like `done`.
    */
   stop(): Promise<Summary> {
     const { done } = this;
@@ -286,9 +285,4 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
     };
     return iterator;
   }
-}
-
-/** Loaded when an Observable is asked for: it has no part in running a graph. */
-function rxjs(): typeof import('rxjs') {
-  return createRequire(import.meta.url)('rxjs');
 }

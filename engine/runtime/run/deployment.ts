@@ -59,14 +59,10 @@ export class Deployment {
 
   /**
    * Drains: sources end, open windows are flushed as at the end of input, sinks take all and are closed; within five seconds,
-   * else the run fails with `run.drain-timeout`. A second call aborts the run with `run.aborted`.
+   * else the run fails with `run.drain-timeout`. Called again it changes nothing; `abort` gives up.
    */
   stop(): void {
-    if (this.#fragment.isOver) return;
-    if (this.#stopped) {
-      this.abort();
-      return;
-    }
+    if (this.#fragment.isOver || this.#stopped) return;
     this.#stopped = true;
     this.#fragment.drain();
     if (this.#running === undefined) return;

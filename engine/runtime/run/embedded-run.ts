@@ -78,13 +78,9 @@ export class EmbeddedRun {
     return this.#running;
   }
 
-  /** Ends the run within five seconds, by a last checkpoint where checkpoints are taken, else by draining. A second call aborts it. */
+  /** Ends the run within five seconds, by a last checkpoint where checkpoints are taken, else by draining. Called again it changes nothing. */
   stop(): void {
-    if (this.#state === 'ended' || this.#state === 'failed') return;
-    if (this.#stopped) {
-      this.abort();
-      return;
-    }
+    if (this.#state === 'ended' || this.#state === 'failed' || this.#stopped) return;
     this.#stopped = true;
     const deadline = this.#ports.after(DRAIN, () => this.#fail(this.#drainTimeout()));
     const cancel = (): void => deadline.cancel();
