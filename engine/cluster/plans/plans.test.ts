@@ -63,3 +63,12 @@ function assignmentOf(digest: string): AssignmentDocument {
     ...{ fragments: {}, agents: [], nodes: {}, troubles: [] },
   };
 }
+
+it('a plan that the store has lost since is kept there anew', async () => {
+  const objects = bucket();
+  const plans = new Plans(objects);
+  const digest = await plans.keep(plan);
+  await (await objects()).delete(planObject(digest));
+  await plans.keep(plan);
+  expect(await new Plans(objects).logical(digest)).toEqual(plan);
+});

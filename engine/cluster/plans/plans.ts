@@ -58,9 +58,12 @@ export class Plans {
   /** Resolves to its digest when it is safe, here and there: should the store lose it, somebody has to have it. */
   async keep(plan: LogicalPlan | DistributedPlan): Promise<string> {
     const { digest, bytes } = encodePlan(plan);
-    if (this.#known.has(digest)) return digest;
-    await this.#disk?.keepArtifact(planObject(digest), bytes);
-    await (await this.#objects()).put(planObject(digest), bytes);
+    const name = planObject(digest);
+    const objects = await this.#objects();
+    // what was kept before may have been lost by a restored server
+    if (this.#known.has(digest) && (await objects.get(name)) !== undefined) return digest;
+    await this.#disk?.keepArtifact(name, bytes);
+    await objects.put(name, bytes);
     this.#remember(digest, plan);
     return digest;
   }

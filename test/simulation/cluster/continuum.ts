@@ -1,6 +1,7 @@
 /** Two servers with a link, two agents in the cloud and one at each of two sites of the edge, and the app deployed on them. */
 
 import { ClusterClient } from '../../../engine/cluster/client.ts';
+import type { AppName } from '../../../engine/cluster/documents/names.ts';
 import type { RegionPhase } from '../../../engine/cluster/documents/status.ts';
 import { messageOf } from '../../../engine/errors.ts';
 import type { Link } from '../nats/link.ts';
@@ -86,7 +87,7 @@ export class ClusterContinuum {
     network.clock.after(random.between(200, 1_500), () => this.#writeToDisk(server));
   }
 
-  /** As a user who tries until it is safe, and looks now and then whether the app is still there. */
+  /** As a user who tries until it is safe, looks now and then whether the app is still there, and does what troubles say. */
   async #deploy(): Promise<void> {
     const { network } = this.stage;
     const node = network.node('user');
@@ -97,7 +98,7 @@ export class ClusterContinuum {
       await new Promise<void>((resolve) => node.after(this.deployed ? LOOK_AGAIN : AGAIN, resolve));
       try {
         client ??= new ClusterClient(await network.connect(node, [this.hub]), node.ports, 'hub');
-        if ((await client.app(name)) === undefined) await client.deploy({ plan, parameters: [] });
+        if (await isToBeDeployed(client, name)) await client.deploy({ plan, parameters: [] });
         this.deployed = true;
       } catch (error) {
         this.stage.say(`user: tries again: ${messageOf(error)}`);
@@ -159,4 +160,11 @@ export class ClusterContinuum {
       last.set(key, Number(value));
     }
   }
+}
+
+/** Where a server has lost the app, or its plan, which agents that never saw it cannot give back. */
+async function isToBeDeployed(client: ClusterClient, name: AppName): Promise<boolean> {
+  if ((await client.app(name)) === undefined) return true;
+  const troubles = (await client.assignment(name))?.troubles ?? [];
+  return troubles.some(({ code }) => code === 'cluster.no-artifact');
 }
