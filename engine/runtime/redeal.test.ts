@@ -126,4 +126,28 @@ describe('a checkpoint of other fragments', () => {
     const stages = [PLAIN, FILTERED, PLAIN].map((text) => ({ text, partitions: 1 }));
     expect(await through(stages)).toEqual(whole);
   });
+
+  it('goes on where steps come and go beside a component in its entry', async () => {
+    const component = 'component: anomaly, config: { key: machine, value: value, window: 24, minimum: 6 }';
+    const scored = (before: string, after: string): string =>
+      PLAIN.replace(
+        /minutes:.*sinks:/s,
+        `minutes: { from: readings, ${before}groupBy: [machine], ${component}${after} }\n  sinks:`,
+      );
+    const alone = scored('', '');
+    const whole = await through([{ text: alone, partitions: 1 }]);
+    expect(whole).toHaveLength(600);
+    const filtered = scored('filter: "value >= 0", ', '');
+    const having = scored('', ', having: "value >= 0"');
+    const both = scored('filter: "value >= 0", ', ', having: "value >= 0"');
+    const stages = (...of: readonly (readonly [string, number])[]) =>
+      of.map(([text, partitions]) => ({ text, partitions }));
+    for (const each of [
+      stages([alone, 1], [having, 1]),
+      stages([having, 1], [alone, 1]),
+      stages([both, 1], [both, 2], [alone, 2], [filtered, 1], [both, 3]),
+    ]) {
+      expect(await through(each)).toEqual(whole);
+    }
+  });
 });

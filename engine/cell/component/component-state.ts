@@ -9,7 +9,7 @@ import { valueReader } from '../../batch/reader.ts';
 import type { Schema } from '../../batch/types.ts';
 import { internalError, userError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
-import type { CellImage, LogicalState } from '../../state/checkpoint/state.ts';
+import { type CellImage, COMPONENT_STATE, type LogicalState } from '../../state/checkpoint/state.ts';
 import type { CellState } from '../cell.ts';
 import { foreignModule } from '../compiled-state.ts';
 import { GROUP_FIELD, type KeyGroups, readState, sameLayout, writeState } from './component-rows.ts';
@@ -44,7 +44,6 @@ interface SavedHost {
   readonly counts: SavedCounts;
 }
 
-export const COMPONENT_STATE = 'component/1';
 const TIMERS_STATE = 'timers/1';
 const TIMERS_SCHEMA: Schema = {
   fields: [GROUP_FIELD, { name: 'time', type: { kind: 'timestamp', unit: 'us' }, nullable: false }],

@@ -2,6 +2,7 @@
  * Which fragments of a checkpoint hold state of a fragment's nodes, by the index that receipts carry: a checkpoint of many partitions is
  * not read whole by each of them.
  */
+import type { CellPlan } from '../../compile/cell-plan.ts';
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import type { Json } from '../../json.ts';
 import type { FragmentReceipt } from '../../state/checkpoint/checkpoints.ts';
@@ -28,12 +29,16 @@ function takes(plan: FragmentPlan, key: string, own: Index | undefined): boolean
   const ends = [...plan.inlets, ...plan.outlets].flatMap(({ channels }) => channels);
   if (ends.some(({ id }) => endKey(id) === key)) return own?.[key] === undefined;
   const isPlain = [...plan.sources, ...plan.sinks].some(({ name }) => name === key);
-  const cell = isPlain ? undefined : plan.cells.find((one) => hasOperatorOf(key, one));
+  const cell = isPlain ? undefined : takerOf(plan, key);
   if (!isPlain && cell === undefined) return false;
   const share = plan.shares.get(isPlain ? key : (cell?.operators[0]?.name ?? ''));
   if (share?.site !== undefined) return false;
   const isSame = isPlain || cell?.name === key;
   return !isSame || own?.[key] !== `${share?.partition ?? 0}/${share?.partitions ?? 1}`;
+}
+
+function takerOf({ cells }: FragmentPlan, key: string): CellPlan | undefined {
+  return cells.find(({ name }) => name === key) ?? cells.find((cell) => hasOperatorOf(key, cell));
 }
 
 function indexOf(receipt: FragmentReceipt | undefined): Index | undefined {

@@ -7,12 +7,13 @@ import type { CellPlan } from '../../compile/cell-plan.ts';
 import { type FragmentPlan, KEY_GROUPS } from '../../compile/fragment-plan.ts';
 import { CloudskinError, externalError, internalError } from '../../errors.ts';
 import { earlier } from '../../progress/time.ts';
-import type {
-  CellSnapshot,
-  FragmentSnapshot,
-  LogicalState,
-  PartitionState,
-  SinkSnapshot,
+import {
+  type CellSnapshot,
+  COMPONENT_STATE,
+  type FragmentSnapshot,
+  type LogicalState,
+  type PartitionState,
+  type SinkSnapshot,
 } from '../../state/checkpoint/state.ts';
 import type { DurablePast } from '../exchange/channels.ts';
 
@@ -38,14 +39,14 @@ export async function snapshotsFor(
 }
 
 function covers(snapshot: FragmentSnapshot, plan: FragmentPlan): boolean {
-  const cells = plan.cells.every(({ name }) => snapshot.cells.has(name));
+  const cells = plan.cells.every((cell) => isOfKind(snapshot.cells.get(cell.name), cell));
   const sources = plan.sources.every(({ name }) => snapshot.sources.has(name));
   return cells && sources && [...plan.shares.keys()].every((node) => sameShare(snapshot, plan, node));
 }
 
 /** A node without a share is whole. */
-function sameShare({ shares }: FragmentSnapshot, plan: FragmentPlan, node: string): boolean {
-  const { partition = 0, partitions = 1 } = shares?.get(node) ?? {};
+function sameShare({ shares }: FragmentSnapshot, plan: FragmentPlan, node: string, former: string = node): boolean {
+  const { partition = 0, partitions = 1 } = shares?.get(former) ?? {};
   const now = plan.shares.get(node);
   return partition === (now?.partition ?? 0) && partitions === (now?.partitions ?? 1);
 }
@@ -116,10 +117,15 @@ export async function restoreCell(
 ): Promise<CellPast> {
   const node = plan.operators[0]?.name ?? '';
   const found = snapshotsOf(restored, fragment, node).flatMap((from) =>
-    [...from.cells].flatMap(([key, snapshot]) => (hasOperatorOf(key, plan) ? [{ from, key, snapshot }] : [])),
+    [...from.cells].flatMap(([key, snapshot]) =>
+      hasOperatorOf(key, plan) && isOfKind(snapshot, plan) ? [{ from, key, snapshot }] : [],
+    ),
   );
   if (found.length === 0) return { watermark: undefined, ended: false };
-  const same = found.find(({ from, key }) => key === plan.name && sameShare(from, fragment, node));
+  const same = found.find(({ from, key }) => {
+    if (plan.kind === 'component') return entryOf(key) === entryOf(node) && sameShare(from, fragment, node, key);
+    return key === plan.name && sameShare(from, fragment, node);
+  });
   if (same !== undefined && restoreImage(cell, same.snapshot)) {
     return { watermark: same.snapshot.watermark, ended: same.snapshot.ended === true };
   }
@@ -139,13 +145,31 @@ function least(a: bigint | undefined, b: bigint): bigint {
 /** What the first half of an aggregate done in two is called behind the aggregate's name (engine/compile/distribute/expand.ts). */
 const PARTIAL = /^\/partial(-\d+)?$/;
 
-/** True where a cell that was had an operator of this one. */
+/** What the component of an operator that does more besides is called behind the operator's name (engine/compile/split.ts). */
+const COMPONENT = /\/component$/;
+
+/** The operator as the graph names it: whether its component is called by that name depends on what stands beside it. */
+function entryOf(name: string): string {
+  return name.replace(COMPONENT, '');
+}
+
+/** Of an operator that was split, a component and what stands beside it have taken each other's names. */
+function isOfKind(snapshot: CellSnapshot | undefined, { kind }: CellPlan): boolean {
+  if (snapshot === undefined) return false;
+  const { plan, logical = [] } = snapshot;
+  const former = (plan as CellPlan | undefined)?.kind;
+  const was = former === undefined ? logical.some((state) => state.kind === COMPONENT_STATE) : former === 'component';
+  return was === (kind === 'component');
+}
+
+/** True where a cell that was had an operator of this one, by its name. */
 export function hasOperatorOf(name: string, plan: CellPlan): boolean {
   return name.split('+').some((operator) => ownerOf(operator, plan) !== undefined);
 }
 
 /** The operator of the cell that takes the state of one that was: itself; an aggregate that of first halves that are no more. */
-function ownerOf(former: string, { operators }: CellPlan): string | undefined {
+function ownerOf(former: string, { kind, operators }: CellPlan): string | undefined {
+  if (kind === 'component') return operators.find(({ name }) => entryOf(name) === entryOf(former))?.name;
   if (operators.some(({ name }) => name === former)) return former;
   const whole = operators.find(({ name, inputs }) => {
     return (
