@@ -3,6 +3,7 @@
  * file in `commands/`; nothing heavier than the argument parser is loaded before one is chosen.
  */
 import { Command, CommanderError } from 'commander';
+import { type CloudskinError, userError } from '../engine/errors.ts';
 import { type CommandModule, checkNamespace, EXIT_USAGE, type Invocation, statusOf } from './command.ts';
 import { agent } from './commands/agent.ts';
 import { auth } from './commands/auth.ts';
@@ -82,10 +83,22 @@ export async function main(args: readonly string[], version: string): Promise<nu
     await program.parseAsync([...args], { from: 'user' });
     return terminal.readerGone.aborted ? 0 : status;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-    await reportError(error, terminal, args.includes('--json'));
+    const json = args.includes('--json');
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      if (json) await reportError(usageError(error), terminal, json);
+      return EXIT_USAGE;
+    }
+    await reportError(error, terminal, json);
     return statusOf(error);
   }
+}
+
+/** What the argument parser refused, and has told on standard error. */
+function usageError({ message }: CommanderError): CloudskinError {
+  return userError('cli.usage', message.replace(/^error: /, ''), {
+    hint: 'cloudskin COMMAND --help shows what there is',
+  });
 }
 
 function programOf(invocation: Invocation, finish: (status: number) => void): Command {

@@ -13,7 +13,8 @@ import { objectsStore } from '../../engine/state/blobs/objects.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
 import { manifestName, pinName, pinnedOf, regionPath } from '../../engine/state/checkpoint/layout.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { changeApp, isRunning } from './change-app.ts';
+import { changeAndTell } from './change-and-tell.ts';
+import { isRunning } from './change-app.ts';
 import type { ChangeFlags } from './change-command.ts';
 import { type Connected, mustHaveApp, withCluster } from './connect.ts';
 
@@ -45,7 +46,7 @@ export async function restoreApp(
       for (const place of places) await mustBeSound(place, checkpoint, key, terminal);
       await sleep(DELETING);
       for (const place of places) await mustBeThere(place, checkpoint);
-      await changeApp(app, flags, terminal, {
+      await changeAndTell(app, flags, terminal, {
         change: (client, name) => client.restore(name, checkpoint),
         ...{ done: isRunning, doing: 'restoring', is: `runs from checkpoint ${checkpoint}` },
       });

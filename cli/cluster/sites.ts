@@ -13,6 +13,7 @@ import { appLabelOf } from './status-text.ts';
 
 export interface DrainFlags extends NatsOptions {
   readonly undo?: boolean;
+  readonly json?: boolean;
   readonly within: string;
 }
 
@@ -85,16 +86,18 @@ export async function forgetSite(name: string, flags: NatsOptions, terminal: Ter
 
 export async function drainSite(name: string, flags: DrainFlags, terminal: Terminal): Promise<void> {
   const within = milliseconds('--within', flags.within);
-  const progress = new Progress(terminal);
+  const progress = new Progress(terminal, flags.json);
+  const tell = (state: string, text: string): Promise<void> =>
+    terminal.out(`${flags.json === true ? JSON.stringify({ site: name, state }) : text}\n`);
   try {
     await withCluster(flags, async ({ client }) => {
       mustKnow(await overviewOf(client), name);
       await client.site(name, { draining: flags.undo !== true });
-      if (flags.undo === true) return terminal.out(`site ${name} takes part again; nothing moves back by itself\n`);
+      if (flags.undo === true) return tell('here', `site ${name} takes part again; nothing moves back by itself`);
       const { stays, waits } = await untilLeft(client, name, within, progress);
       progress.end();
       if (waits.length > 0) throw late(name, waits, flags.within);
-      if (stays.length === 0) return terminal.out(`site ${name} is empty\n`);
+      if (stays.length === 0) return tell('empty', `site ${name} is empty`);
       throw leftBehind(name, stays);
     });
   } finally {

@@ -58,8 +58,11 @@ function defineTake(group: Command, terminal: Terminal): void {
     .description('have an app of a cluster take a checkpoint now; returns when it is complete')
     .addHelpText('after', examples(['cloudskin checkpoint take shop', 'before something risky']))
     .action(async (app: string, flags: ChangeFlags) => {
-      const { changeApp, checkpointsOf, isTaken } = await import('../cluster/change-app.ts');
-      await changeApp(app, flags, terminal, {
+      const [{ changeAndTell }, { checkpointsOf, isTaken }] = await Promise.all([
+        import('../cluster/change-and-tell.ts'),
+        import('../cluster/change-app.ts'),
+      ]);
+      await changeAndTell(app, flags, terminal, {
         change: (client, name) => client.checkpoint(name),
         ...{ done: isTaken, doing: 'asking for a checkpoint of', is: checkpointsOf },
       });

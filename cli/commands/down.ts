@@ -11,21 +11,26 @@ export const down: CommandModule = {
       .command('down')
       .description('stop what `cloudskin up` started, and nothing else')
       .option('--purge', 'forget what was deployed, too: apps, checkpoints, logs')
+      .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
         examples(['cloudskin down', 'apps go on with the next up'], ['cloudskin down --purge', 'all is gone']),
       )
-      .action(async ({ purge }: { readonly purge?: boolean }) => {
+      .action(async ({ purge, json }: { readonly purge?: boolean; readonly json?: boolean }) => {
         const [{ stopContinuum }, { home, readUpState }, { Progress }] = await Promise.all([
           import('../cluster/up/up.ts'),
           import('../cluster/up/home.ts'),
           import('../output/progress.ts'),
         ]);
         const state = readUpState();
-        const progress = new Progress(terminal);
+        const progress = new Progress(terminal, json);
         const ended = state === undefined ? 0 : await stopContinuum(state, progress);
         progress.end();
         if (purge === true) rmSync(join(home(), 'up'), { recursive: true, force: true });
+        if (json === true) {
+          const told = { state: 'down', stopped: ended, purged: purge === true };
+          return terminal.out(`${JSON.stringify(told)}\n`);
+        }
         const what =
           ended === 0
             ? 'nothing of `cloudskin up` was running'

@@ -12,6 +12,7 @@ export const drain: CommandModule = {
       .argument('<site>', 'the site')
       .option('--undo', 'let the site take part again')
       .option('--within <duration>', 'how long to wait for what moves', '30s')
+      .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
         examples(

@@ -10,9 +10,12 @@ export const pause: CommandModule = {
       .description('hold the sources of an app; everything stays open')
       .addHelpText('after', examples(['cloudskin pause shop', 'until cloudskin resume shop']))
       .action(async (app: string, flags: ChangeFlags) => {
-        const { changeApp, isPaused, wanting } = await import('../cluster/change-app.ts');
+        const [{ changeAndTell }, { isPaused, wanting }] = await Promise.all([
+          import('../cluster/change-and-tell.ts'),
+          import('../cluster/change-app.ts'),
+        ]);
         const change = wanting('paused', false, isPaused);
-        await changeApp(app, flags, terminal, { ...change, doing: 'pausing', is: 'is paused' });
+        await changeAndTell(app, flags, terminal, { ...change, doing: 'pausing', is: 'is paused' });
       });
   },
 };

@@ -10,9 +10,12 @@ export const resume: CommandModule = {
       .description('go on with an app that was paused or stopped, or that has failed')
       .addHelpText('after', examples(['cloudskin resume shop', 'from where it was']))
       .action(async (app: string, flags: ChangeFlags) => {
-        const { changeApp, isRunning, wanting } = await import('../cluster/change-app.ts');
+        const [{ changeAndTell }, { isRunning, wanting }] = await Promise.all([
+          import('../cluster/change-and-tell.ts'),
+          import('../cluster/change-app.ts'),
+        ]);
         const change = wanting('running', false, isRunning);
-        await changeApp(app, flags, terminal, { ...change, doing: 'resuming', is: 'runs' });
+        await changeAndTell(app, flags, terminal, { ...change, doing: 'resuming', is: 'runs' });
       });
   },
 };

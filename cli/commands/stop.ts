@@ -17,9 +17,12 @@ export const stop: CommandModule = {
         ),
       )
       .action(async (app: string, flags: ChangeFlags & { readonly drain?: boolean }) => {
-        const { changeApp, isStopped, wanting } = await import('../cluster/change-app.ts');
+        const [{ changeAndTell }, { isStopped, wanting }] = await Promise.all([
+          import('../cluster/change-and-tell.ts'),
+          import('../cluster/change-app.ts'),
+        ]);
         const change = wanting('stopped', flags.drain === true, isStopped);
-        await changeApp(app, flags, terminal, { ...change, doing: 'stopping', is: 'is stopped', mayFail: true });
+        await changeAndTell(app, flags, terminal, { ...change, doing: 'stopping', is: 'is stopped', mayFail: true });
       });
   },
 };

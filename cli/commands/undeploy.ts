@@ -17,9 +17,12 @@ export const undeploy: CommandModule = {
         ),
       )
       .action(async (app: string, flags: ChangeFlags & { readonly now?: boolean }) => {
-        const { changeApp, isStopped, wanting } = await import('../cluster/change-app.ts');
+        const [{ changeAndTell }, { isStopped, wanting }] = await Promise.all([
+          import('../cluster/change-and-tell.ts'),
+          import('../cluster/change-app.ts'),
+        ]);
         const change = wanting('undeployed', flags.now !== true, isStopped);
-        await changeApp(app, flags, terminal, { ...change, doing: 'undeploying', is: 'is gone', mayFail: true });
+        await changeAndTell(app, flags, terminal, { ...change, doing: 'undeploying', is: 'is gone', mayFail: true });
       });
   },
 };

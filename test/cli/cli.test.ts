@@ -80,6 +80,20 @@ describe('a namespace', () => {
   );
 });
 
+describe('a mistake with --json', () => {
+  it.each([
+    ['pause --json', 'cli.usage'],
+    ['undeploy shop --json --soon', 'cli.usage'],
+    ['stop shop --json --timeout soon', 'cli.bad-duration'],
+    ['restore shop --json --checkpoint x', 'cli.bad-checkpoint'],
+    ['drain plant --json --within soon', 'cli.bad-duration'],
+    ['resume shop --json -n A', 'cli.bad-namespace'],
+  ])('is one object with a code: %s', async (command, code) => {
+    const { status, stdout } = await cloudskin(command.split(' '));
+    expect([status, JSON.parse(stdout).error]).toEqual([2, expect.objectContaining({ code, domain: 'user' })]);
+  });
+});
+
 describe('the command line before a command is chosen', () => {
   it('loads neither the schema library nor the YAML parser', () => {
     const script = `

@@ -62,11 +62,17 @@ spec:
     expect(deployed).toMatchObject({ status: 0, stdout: expect.stringContaining('2 fragments on edge, cloud') });
     expect((await run('status', 'numbers')).stdout).toContain('nats');
     expect(await run('up')).toMatchObject({ status: 2, stderr: expect.stringContaining('up.already') });
-    expect(await run('undeploy', 'numbers')).toMatchObject({ status: 0 });
+    const undeployed = await run('undeploy', 'numbers', '--json');
+    expect(undeployed.status).toBe(0);
+    expect(JSON.parse(undeployed.stdout)).toMatchObject({
+      ...{ app: 'numbers', namespace: 'default', revision: 2, state: 'undeployed' },
+      regions: [{ region: 'main', phase: 'finished' }],
+    });
     expect(readFileSync(join(home, 'out.csv'), 'utf8').trimEnd().split('\n')).toHaveLength(2_001);
     const { processes } = state();
     expect(processes.filter(isRunning)).toHaveLength(4);
-    expect(await run('down')).toMatchObject({ status: 0, stdout: 'stopped 4 processes\n' });
+    const down = await run('down', '--json');
+    expect([down.status, JSON.parse(down.stdout)]).toEqual([0, { state: 'down', stopped: 4, purged: false }]);
     expect(processes.filter(isRunning)).toEqual([]);
   });
 
