@@ -73,7 +73,7 @@ async function sendBatches(sender: Sender, { rows, count }: Order): Promise<void
   for (let index = 0; index < count; index++) {
     const room = sender.room();
     if (room !== undefined) await room;
-    sender.send({ kind: 'batch', payload: encoder.encode(batch), rows });
+    sender.send({ kind: 'batch', payload: encoder.prepare(batch), rows });
     sender.send({ kind: 'watermark', time: BigInt(index), idle: false });
   }
 }
@@ -99,7 +99,7 @@ async function sendPaced(sender: Sender, { rate, linger }: Order): Promise<void>
     const waited = (Number(process.hrtime.bigint()) - since) / 1e6;
     if (builder.rows > 0 && (waited >= linger || made === total)) {
       const batch = builder.finish();
-      sender.send({ kind: 'batch', payload: encoder.encode(batch), rows: batch.rows });
+      sender.send({ kind: 'batch', payload: encoder.prepare(batch), rows: batch.rows });
     }
     await sleep(1);
   }

@@ -22,6 +22,8 @@ const SCHEMA = 1;
 const RECORD_BATCH = 3;
 /** Bytes of slack that a body may carry before it is made compact. */
 const SLACK = 1024;
+/** Bytes of a message at most. */
+const LARGEST = 0x7fff_ffc0;
 
 /** An encapsulated message's prefix and metadata, padded so that the body begins at a multiple of 64. */
 function frame(metadata: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -88,10 +90,15 @@ export class IpcEncoder {
   /** Buffers of each column: 0 for null, 2 for fixed width and bool, 3 for utf8 and binary. */
   readonly #parts: Uint8Array;
   readonly #compact: BatchMemory = { body: new Uint8Array(0) };
-  #frame: Uint8Array;
+  #frame: Uint8Array = new Uint8Array(0);
   /** The last message, a view of the frame: batches mostly have one size, and making a view costs as much as a small copy. */
   #message: Uint8Array = new Uint8Array(0);
-  #words: Int32Array;
+  /** Of the header. */
+  readonly #words: Int32Array;
+  /** Of the message that was prepared: its bytes, and the part of its batch's body that goes into it. */
+  length = 0;
+  #body: Uint8Array = new Uint8Array(0);
+  #bodyLength = 0;
   #first = 0;
   #last = 0;
 
@@ -113,7 +120,6 @@ export class IpcEncoder {
     this.#buffersAt = word(buffers);
     const header = frame(written.bytes);
     this.#header = header;
-    this.#frame = header;
     this.#words = new Int32Array(header.buffer);
   }
 
@@ -126,19 +132,37 @@ export class IpcEncoder {
    * Throws `batch.too-large` beyond 2 GiB.
    */
   encode(batch: Batch): Uint8Array {
-    const source = this.#isDense(batch) ? batch : this.#makeDense(batch);
-    const bodyLength = align64(this.#last - this.#first);
-    const size = this.#header.length + bodyLength;
-    if (size > 0x7fff_ffff) throw userError('batch.too-large', `a batch of ${size} bytes; a message takes 2 GiB`);
-    if (this.#frame.length < size) this.#grow(size);
-    const end = Math.min(this.#last, this.#first + bodyLength);
-    const { body } = source;
-    const whole = this.#first === 0 && end === body.length;
-    this.#frame.set(whole ? body : body.subarray(this.#first, end), this.#header.length);
-    if (end - this.#first < bodyLength) this.#frame.fill(0, this.#header.length + end - this.#first, size);
-    this.#patch(source, bodyLength);
-    if (this.#message.length !== size) this.#message = this.#frame.subarray(0, size);
+    const { length } = this.prepare(batch);
+    if (this.#frame.length < length) this.#frame = new Uint8Array(Math.min(LARGEST, align64(length + (length >> 2))));
+    this.writeInto(this.#frame, 0);
+    if (this.#message.length !== length || this.#message.buffer !== this.#frame.buffer) {
+      this.#message = this.#frame.subarray(0, length);
+    }
     return this.#message;
+  }
+
+  /** As `encode`, but nothing is copied before `writeInto` is called, which may be often; valid until the next call, as long as the batch is. */
+  prepare(batch: Batch): this {
+    const source = this.#isDense(batch) ? batch : this.#makeDense(batch);
+    this.#bodyLength = align64(this.#last - this.#first);
+    this.length = this.#header.length + this.#bodyLength;
+    if (this.length > LARGEST) {
+      throw userError('batch.too-large', `a batch of ${this.length} bytes; a message takes 2 GiB`);
+    }
+    this.#body = source.body;
+    this.#patch(source, this.#bodyLength);
+    return this;
+  }
+
+  /** Writes the message that was prepared. */
+  writeInto(bytes: Uint8Array, at: number): void {
+    const body = this.#body;
+    const start = at + this.#header.length;
+    const end = Math.min(this.#last, this.#first + this.#bodyLength);
+    bytes.set(this.#header, at);
+    bytes.set(this.#first === 0 && end === body.length ? body : body.subarray(this.#first, end), start);
+    const copied = end - this.#first;
+    if (copied < this.#bodyLength) bytes.fill(0, start + copied, start + this.#bodyLength);
   }
 
   #patch({ rows, layout }: Batch, bodyLength: number): void {
@@ -194,14 +218,6 @@ export class IpcEncoder {
     this.#first = 0;
     this.#last = dense.body.length;
     return dense;
-  }
-
-  #grow(size: number): void {
-    const frame = new Uint8Array(Math.min(0x7fff_ffc0, align64(size + (size >> 2))));
-    frame.set(this.#header);
-    this.#frame = frame;
-    this.#message = frame;
-    this.#words = new Int32Array(frame.buffer, 0, this.#header.length >> 2);
   }
 }
 

@@ -16,13 +16,29 @@ export interface ChannelAddress {
   readonly channel: string;
 }
 
+interface ItemOf<P> {
+  readonly kind: 'batch';
+  readonly payload: P;
+  readonly rows: number;
+  readonly trace?: string;
+}
+
 export type Item =
   /** `payload`: one Arrow IPC record batch message, without its schema, as engine/batch/ipc.ts frames it; the schema is known to both ends. `trace`: what follows the batch, as engine/metrics/trace.ts writes it. */
-  | { readonly kind: 'batch'; readonly payload: Uint8Array; readonly rows: number; readonly trace?: string }
+  | ItemOf<Uint8Array>
   /** `time` in microseconds. */
   | { readonly kind: 'watermark'; readonly time: bigint; readonly idle: boolean }
   | { readonly kind: 'barrier'; readonly checkpoint: number }
   | { readonly kind: 'end' };
+
+/** Bytes that are written where they are wanted, so that a batch is copied once on its way into a channel. */
+export interface Payload {
+  readonly length: number;
+  writeInto(bytes: Uint8Array, at: number): void;
+}
+
+/** What is given to a sender. */
+export type SentItem = Item | ItemOf<Payload>;
 
 export interface SenderOptions {
   /** Greater than that of any sender of this channel before. */
@@ -35,7 +51,7 @@ export interface SenderOptions {
 
 export interface Sender {
   /** Takes the payload's bytes before it returns. Never waits: the bound is exceeded by at most one item. */
-  send(item: Item): void;
+  send(item: SentItem): void;
   /** A promise while the bound is reached, else undefined. */
   room(): Promise<void> | undefined;
   readonly stats: ChannelStats;

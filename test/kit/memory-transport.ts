@@ -4,10 +4,12 @@ import type {
   ChannelEvents,
   ChannelStats,
   Item,
+  Payload,
   Receiver,
   ReceiverOptions,
   Sender,
   SenderOptions,
+  SentItem,
   Transport,
 } from '../../engine/transport/transport.ts';
 
@@ -29,8 +31,8 @@ class Pipe {
     if (this.ends.size === 2) for (const each of this.events) each.connected();
   }
 
-  put(item: Item): void {
-    const copy = item.kind === 'batch' ? { ...item, payload: item.payload.slice() } : item;
+  put(item: SentItem): void {
+    const copy = item.kind === 'batch' ? { ...item, payload: copyOf(item.payload) } : item;
     this.items.push(copy);
     this.queued += sizeOf(copy);
     if (!this.held) this.#settle();
@@ -90,6 +92,13 @@ function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {
 
 function sizeOf(item: Item): number {
   return item.kind === 'batch' ? item.payload.length : 16;
+}
+
+function copyOf(payload: Uint8Array | Payload): Uint8Array {
+  const bytes = new Uint8Array(payload.length);
+  if (payload instanceof Uint8Array) bytes.set(payload);
+  else payload.writeInto(bytes, 0);
+  return bytes;
 }
 
 export class MemoryTransport implements Transport {

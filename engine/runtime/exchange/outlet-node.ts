@@ -13,7 +13,7 @@ import type { Ports } from '../../ports.ts';
 import { ProgressMinimum } from '../../progress/minimum.ts';
 import type { OutletState } from '../../state/checkpoint/state.ts';
 import type { DurableSender } from '../../transport/durable/durable.ts';
-import type { Item, Sender } from '../../transport/transport.ts';
+import type { Sender, SentItem } from '../../transport/transport.ts';
 import type { Control } from '../control.ts';
 import { type Receiver, streamName, type Taker } from '../stream.ts';
 import type { Channels, DurablePast } from './channels.ts';
@@ -68,9 +68,9 @@ export class OutletNode implements Taker {
     const send = (channel: number, batch: Batch): void => {
       this.#tell();
       const { rows } = batch;
-      const payload = this.#encoder.encode(batch);
+      const payload = this.#encoder.prepare(batch);
       const trace = this.#tracer?.header();
-      const item: Item =
+      const item: SentItem =
         trace === undefined ? { kind: 'batch', payload, rows } : { kind: 'batch', payload, rows, trace };
       if (channel >= 0) this.#senders[channel]?.send(item);
       else for (const sender of this.#senders) sender.send(item);

@@ -13,7 +13,7 @@ import { CloudskinError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
 import type { LogReader, RecordLog } from '../../state/log/log.ts';
 import { recordSize, writeRecord } from '../protocol/records.ts';
-import type { Item } from '../transport.ts';
+import type { SentItem } from '../transport.ts';
 import type { Kept, Told } from './messages.ts';
 import { Numbers } from './numbers.ts';
 
@@ -101,7 +101,7 @@ export class KeptLog {
     this.#told = told;
   }
 
-  add(item: Item): void {
+  add(item: SentItem): void {
     const size = HEAD + recordSize(item);
     if (this.#scratch.length < size) {
       this.#scratch = new Uint8Array(size);

@@ -5,7 +5,7 @@ import { type EndContext, fenced, otherVersion, protocolError, Signal } from '..
 import { emptyFrame, FLAG, HEADER, KIND, readFrame, VERSION, writeFrame } from '../protocol/frame.ts';
 import { Heart } from '../protocol/heart.ts';
 import { RoundTrip } from '../protocol/round-trip.ts';
-import type { ChannelStats, Item } from '../transport.ts';
+import type { ChannelStats, SentItem } from '../transport.ts';
 import type { DurableSender, DurableSenderOptions } from './durable.ts';
 import type { KeptLog } from './kept-log.ts';
 import { readTold, setOldest } from './messages.ts';
@@ -68,7 +68,7 @@ export class DurableSenderEnd implements DurableSender {
     return this.#kept.lost;
   }
 
-  send(item: Item): void {
+  send(item: SentItem): void {
     if (this.#over || item.kind === 'barrier') return;
     try {
       this.#kept.add(item);

@@ -6,7 +6,7 @@
  *
  * Small ones have only their record and are gathered into a datagram when they are sent.
  */
-import type { Item } from '../transport.ts';
+import type { SentItem } from '../transport.ts';
 import { HEADER } from './frame.ts';
 import { costOf, recordSize, writeRecord } from './records.ts';
 
@@ -71,7 +71,7 @@ export class KeptItems {
   }
 
   /** Takes the item's bytes. */
-  add(item: Item): void {
+  add(item: SentItem): void {
     const size = recordSize(item);
     const large = size >= LARGE;
     const at = large ? HEADER : 0;

@@ -6,7 +6,7 @@
  *     | kind | idle | 0            | 0              | i64: time, or checkpoint    |                       watermark, barrier, end
  */
 import { internalError } from '../../errors.ts';
-import type { Item } from '../transport.ts';
+import type { Item, SentItem } from '../transport.ts';
 
 const HEAD = 16;
 const BATCH = 1;
@@ -22,7 +22,7 @@ function padded(bytes: number): number {
 }
 
 /** Bytes of its record. Throws `transport.too-large` from 2 GiB on. */
-export function recordSize(item: Item): number {
+export function recordSize(item: SentItem): number {
   if (item.kind !== 'batch') return HEAD;
   const size = HEAD + padded(item.trace?.length ?? 0) + padded(item.payload.length);
   if (size < LARGEST && (item.trace?.length ?? 0) <= 0xffff) return size;
@@ -38,7 +38,7 @@ export function costOf(size: number): number {
 }
 
 /** Writes the record at `at`; `view` is of the same bytes. */
-export function writeRecord(item: Item, bytes: Uint8Array, view: DataView, at: number): void {
+export function writeRecord(item: SentItem, bytes: Uint8Array, view: DataView, at: number): void {
   view.setUint8(at + 1, 0);
   view.setUint16(at + 2, 0, true);
   view.setUint32(at + 4, 0, true);
@@ -62,7 +62,7 @@ export function writeRecord(item: Item, bytes: Uint8Array, view: DataView, at: n
   }
 }
 
-function writeBatch(item: Extract<Item, { kind: 'batch' }>, bytes: Uint8Array, view: DataView, at: number): void {
+function writeBatch(item: Extract<SentItem, { kind: 'batch' }>, bytes: Uint8Array, view: DataView, at: number): void {
   const trace = item.trace ?? '';
   view.setUint8(at, BATCH);
   view.setUint16(at + 2, trace.length, true);
@@ -70,7 +70,10 @@ function writeBatch(item: Extract<Item, { kind: 'batch' }>, bytes: Uint8Array, v
   view.setUint32(at + 8, item.rows, true);
   view.setUint32(at + 12, 0, true);
   for (let index = 0; index < trace.length; index++) bytes[at + HEAD + index] = trace.charCodeAt(index);
-  bytes.set(item.payload, at + HEAD + padded(trace.length));
+  const { payload } = item;
+  const start = at + HEAD + padded(trace.length);
+  if (payload instanceof Uint8Array) bytes.set(payload, start);
+  else payload.writeInto(bytes, start);
 }
 
 /** Bytes of the record at `at`; undefined where there is none that ends within the bytes. */

@@ -10,7 +10,7 @@
  * which are missing. Only an answer moves the cursor back.
  */
 import type { CloudskinError } from '../../errors.ts';
-import type { ChannelStats, Item, Sender, SenderOptions } from '../transport.ts';
+import type { ChannelStats, Sender, SenderOptions, SentItem } from '../transport.ts';
 import { type EndContext, fenced, otherVersion, protocolError, Signal } from './end.ts';
 import { emptyFrame, FLAG, type Frame, KIND, readFrame, VERSION } from './frame.ts';
 import { Heart } from './heart.ts';
@@ -72,7 +72,7 @@ export class ProtocolSender implements Sender {
     return this;
   }
 
-  send(item: Item): void {
+  send(item: SentItem): void {
     if (this.#over) return;
     this.#kept.add(item);
     this.#count.items += 1;

@@ -4,7 +4,7 @@
  */
 import { fenced, Signal } from '../protocol/end.ts';
 import { KeptItems } from '../protocol/kept.ts';
-import type { ChannelStats, Item, Sender } from '../transport.ts';
+import type { ChannelStats, Sender, SentItem } from '../transport.ts';
 import type { RingSenderContext, Word } from './ends.ts';
 import { RingWriter } from './writer.ts';
 
@@ -28,7 +28,7 @@ export class RingSender implements Sender {
     this.stats = this.#makeStats();
   }
 
-  send(item: Item): void {
+  send(item: SentItem): void {
     if (this.#over) return;
     if (this.#waiting.cost > 0 || !this.#writer.write(item)) {
       this.#waiting.add(item);

@@ -1,7 +1,7 @@
 /** The writing side of a ring. */
 
 import { recordSize, writeRecord } from '../protocol/records.ts';
-import type { Item } from '../transport.ts';
+import type { SentItem } from '../transport.ts';
 import { ENTRY, type RingMemory, UNIT, WORD } from './memory.ts';
 
 const PREFIX = 8;
@@ -26,7 +26,7 @@ export class RingWriter {
   }
 
   /** False where the item does not fit in now, or never does in one entry. */
-  write(item: Item): boolean {
+  write(item: SentItem): boolean {
     const size = recordSize(item);
     if (size > this.#largest) return false;
     const at = this.#reserve(size);
