@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument, AssignmentDocument } from '../../engine/cluster/documents/documents.ts';
-import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import type { AgentStatus, RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
 import type { Progress } from '../output/progress.ts';
 import { type AppOverview, appOverview } from './overview.ts';
@@ -24,7 +24,7 @@ export interface Awaited {
 /** Resolves when every region of the app's revision is done. Rejects with what failed, or with `deploy.not-ready` and what is missing. */
 export async function awaitApp(client: ClusterClient, document: AppDocument, awaited: Awaited): Promise<AppOverview> {
   const until = performance.now() + awaited.timeout;
-  let missing = ['the coordinator has not answered'];
+  let missing: readonly string[];
   for (;;) {
     const assignment = await client.assignment(document);
     const agents = await client.ask(ANSWERS, (all) =>
@@ -38,11 +38,17 @@ export async function awaitApp(client: ClusterClient, document: AppDocument, awa
       if (assignment.troubles.length > 0) throw troubled(assignment, document);
       missing = missingOf(overview, assignment, awaited);
       if (missing.length === 0) return overview;
-    } else if (!agents.some(({ coordinator }) => coordinator)) missing = ['no coordinator is there yet'];
+    } else missing = [unanswered(agents)];
     awaited.progress.step(missing[0] ?? 'waiting');
     if (performance.now() > until) throw notReady(document, missing, awaited.timeout);
     await sleep(LOOK);
   }
+}
+
+/** Why nothing was made of the document yet. */
+function unanswered(agents: readonly AgentStatus[]): string {
+  const there = agents.some(({ coordinator }) => coordinator);
+  return there ? 'the coordinator is at work on it' : 'no coordinator is there yet';
 }
 
 function answered(names: readonly string[], assignment: AssignmentDocument | undefined): boolean {

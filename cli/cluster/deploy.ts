@@ -44,6 +44,8 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
       progress.step(`deploying ${logical.name}`);
       const shipped = await shipComponents(logical, directory, (bytes) => client.keepComponent(bytes));
       const changes = flags.dropState === true ? [] : await mustKeep(client, shipped, flags.dropStateOf);
+      // what is not waited for is written down, and placed when its agents are there
+      if (flags.wait !== 'none') await client.mustPlace(shipped, flags.dropState);
       const document = await client.deploy({
         plan: shipped,
         parameters: Object.keys(flags.param),

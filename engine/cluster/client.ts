@@ -1,9 +1,11 @@
 /** The user's side of the control plane: writes wishes into documents by compare-and-set, and asks agents how far they are. */
 import type { DistributedPlan } from '../compile/fragment-plan.ts';
-import { userError } from '../errors.ts';
+import { type CloudskinError, userError } from '../errors.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import type { KeyValue, Nats } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
+import { emptyAssignment } from './coordinator/assign.ts';
+import { refusalOf } from './coordinator/try-placing.ts';
 import { ControlBuckets } from './documents/buckets.ts';
 import {
   type AgentName,
@@ -42,6 +44,9 @@ import { signPlan } from './security/trust.ts';
 /** Of compare-and-set against others who write the same document. */
 const ATTEMPTS = 20;
 
+/** Milliseconds that agents have to answer before a plan counts as impossible to place. */
+const UNPLACED = 1_500;
+
 export interface DeployRequest {
   readonly plan: LogicalPlan;
   /** Names of the parameters that were given. */
@@ -51,6 +56,17 @@ export interface DeployRequest {
   /** Seed of the nkey that signs the plan. */
   readonly seed?: string;
 }
+
+/** Of an app that nobody has deployed. */
+const NEVER = {
+  ...versioned,
+  revision: 0,
+  deployed: 0,
+  wanted: 'stopped',
+  plan: '',
+  parameters: [],
+  changed: 0,
+} as const;
 
 export class ClusterClient {
   readonly #nats: Nats;
@@ -106,6 +122,24 @@ export class ClusterClient {
   /** Resolves to the digest under which a component can be named in a plan. */
   keepComponent(bytes: Uint8Array): Promise<string> {
     return this.#plans.keepComponent(bytes);
+  }
+
+  /**
+   * Rejects with what the coordinator would say of a plan that the agents that are there cannot run, `placement.…` or `deploy.stream-changed`, while
+   * nothing is changed yet. Where no coordinator answers, nobody can say so.
+   */
+  async mustPlace(plan: LogicalPlan, fresh = false): Promise<void> {
+    const name = { namespace: plan.namespace, app: plan.name };
+    const [app, sites, known] = await Promise.all([this.app(name), this.sites(), this.assignment(name)]);
+    const before = known ?? emptyAssignment({ ...name, ...NEVER });
+    const former = before.distributed === '' ? undefined : await this.#plans.distributed(before.distributed);
+    const trial = { plan, before, former, sites, fresh: fresh || app?.wanted === 'undeployed' };
+    let refusal: CloudskinError | undefined;
+    const statuses = await this.ask(UNPLACED, (all) => {
+      refusal = refusalOf(trial, all);
+      return refusal === undefined;
+    });
+    if (refusal !== undefined && statuses.some(({ coordinator }) => coordinator)) throw refusal;
   }
 
   /** Safe when it resolves; what becomes of it is the coordinator's and the agents'. */

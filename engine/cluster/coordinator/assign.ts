@@ -12,9 +12,11 @@ import {
   type LeftBehind,
   type RegionAssignment,
   sameAgent,
+  type Trouble,
   versioned,
   versionOf,
 } from '../documents/documents.ts';
+import { troublesOf } from '../documents/troubles.ts';
 import { type Ancestry, lineageOf } from './lineage.ts';
 
 /** Taken where the graph says nothing. */
@@ -173,4 +175,12 @@ export function replaceLost(
     );
   }
   return replaced === 0 ? undefined : next;
+}
+
+/** Of an app document that cannot be placed; what runs of an earlier one goes on, which is said, too. */
+export function troublesAt(before: AssignmentDocument, app: AppDocument, error: unknown): readonly Trouble[] {
+  const troubles = troublesOf(error);
+  if (before.distributed === '' || before.deployed >= app.deployed) return troubles;
+  const stays = `revision ${before.deployed} stays, revision ${app.deployed} cannot be placed`;
+  return troubles.map((trouble) => ({ ...trouble, message: `${stays}: ${trouble.message}` }));
 }

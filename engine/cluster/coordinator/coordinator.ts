@@ -30,7 +30,7 @@ import { LOST_AFTER, type Neighbours } from '../presence/neighbours.ts';
 import type { Log } from '../process/log.ts';
 import { within } from '../process/patience.ts';
 import { Reconciler } from '../process/reconciler.ts';
-import { appOf, assignmentOf, emptyAssignment, replaceLost, withWish } from './assign.ts';
+import { appOf, assignmentOf, emptyAssignment, replaceLost, troublesAt, withWish } from './assign.ts';
 import { avoidance, rebuildable } from './avoidance.ts';
 import { Lease, TEND } from './lease.ts';
 import { checkStreams } from './lineage.ts';
@@ -240,7 +240,8 @@ export class Coordinator {
     const { term } = this.#lease;
     if (app.wanted === 'undeployed') {
       if (before === undefined || before.revision >= app.revision) return undefined;
-      return withWish(before, app, term);
+      // what could not be placed need not be
+      return { ...withWish(before, app, term), troubles: [] };
     }
     if (before === undefined || before.deployed < app.deployed) return this.#placed(app, before, undefined);
     if (this.#listened && (this.#mustLeave(before) || (await this.#mayRebuild(app, before)))) {
@@ -273,7 +274,7 @@ export class Coordinator {
     } catch (error) {
       if (isOutside(error)) throw error;
       if (!this.#listened || !this.#isHopeless(app)) return undefined;
-      return this.#troubled(before, app, troublesOf(error));
+      return this.#troubled(before, app, troublesAt(before, app, error));
     }
   }
 
