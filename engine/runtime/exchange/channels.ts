@@ -52,6 +52,7 @@ export class Channels {
   readonly #receivers = new Map<string, Receiver>();
   readonly #durableSenders = new Map<string, DurableSender>();
   readonly #durableReceivers = new Map<string, DurableReceiver>();
+  readonly #watchers = new Map<string, () => void>();
 
   /** `onConnected` is called whenever none that has to be connected waits any more. */
   constructor(options: ChannelOptions, onConnected: () => void) {
@@ -83,6 +84,11 @@ export class Channels {
 
   durableReceiver(id: string): DurableReceiver | undefined {
     return this.#durableReceivers.get(id);
+  }
+
+  /** Called whenever the other end of a channel is heard again, or not any more. */
+  watch(id: string, changed: () => void): void {
+    this.#watchers.set(id, changed);
   }
 
   receiver(id: string): Receiver {
@@ -199,9 +205,11 @@ export class Channels {
     return {
       connected: () => {
         if (this.#waiting.delete(id) && this.connected) this.#onConnected();
+        this.#watchers.get(id)?.();
       },
       disconnected: (reason) => {
         this.#waiting.set(id, reason);
+        this.#watchers.get(id)?.();
       },
       failed: (error) => control.fail(error),
     };

@@ -1,7 +1,8 @@
 /**
  * A stream that comes into the fragment over channels: their rows as they come, the minimum of their watermarks, the end when all
  * have ended. Barriers go to the fragment's alignment, which says when a channel is to wait; durable channels have none and go on, like sources, from
- * where a checkpoint has seen them.
+ * where a checkpoint has seen them. A durable channel whose sender is not heard, or has more than was read, is not idle, whatever was said last: it
+ * holds the watermark.
  */
 import { IpcDecoder } from '../../batch/ipc.ts';
 import type { Inlet } from '../../compile/fragment-plan.ts';
@@ -33,6 +34,8 @@ export class InletNode {
   readonly #decoder: IpcDecoder;
   readonly #channels: Channels;
   readonly #past: readonly (InletState | undefined)[];
+  /** What each channel has said last of being idle. */
+  readonly #saidIdle: boolean[];
 
   /** `past`: of its durable channels. */
   constructor(plan: Inlet, control: Control, channels: Channels, past: DurablePast) {
@@ -43,6 +46,8 @@ export class InletNode {
     this.#decoder = new IpcDecoder(plan.schema);
     this.#channels = channels;
     this.#past = plan.channels.map((channel) => (channels.isDurable(channel) ? past.inlet(channel.id) : undefined));
+    this.#saidIdle = plan.channels.map(() => false);
+    for (const [index, { id }] of plan.channels.entries()) channels.watch(id, () => this.#linkChanged(index));
   }
 
   get ended(): boolean {
@@ -54,8 +59,9 @@ export class InletNode {
     return this.plan.channels.flatMap(({ id }, index) => {
       const receiver = this.#channels.durableReceiver(id);
       if (receiver === undefined) return [];
-      const { watermark, idle, ended } = this.#progress.input(index);
+      const { watermark, ended } = this.#progress.input(index);
       const known = watermark === TIME_MIN ? {} : { watermark };
+      const idle = this.#saidIdle[index] ?? false;
       return [[id, { taken: receiver.snapshot(), idle, ended, ...known }] as const];
     });
   }
@@ -94,7 +100,8 @@ export class InletNode {
     const past = this.#past[index];
     if (past === undefined) return false;
     const { watermark, idle, ended } = past;
-    const changed = watermark !== undefined && this.#progress.update(index, watermark, idle);
+    this.#saidIdle[index] = idle;
+    const changed = watermark !== undefined && this.#progress.update(index, watermark, this.#isIdle(index));
     const over = ended && this.#progress.end(index);
     if (changed || over) this.#advance();
     return ended;
@@ -104,15 +111,39 @@ export class InletNode {
     switch (item.kind) {
       case 'batch':
         this.#takeBatch(index, item);
+        this.#lookAgain(index);
         return;
       case 'watermark':
-        if (this.#progress.update(index, item.time, item.idle)) this.#advance();
+        this.#saidIdle[index] = item.idle;
+        if (this.#progress.update(index, item.time, this.#isIdle(index))) this.#advance();
         return;
       case 'end':
         if (this.#progress.end(index)) this.#advance();
         return;
       case 'barrier':
         return;
+    }
+  }
+
+  #isIdle(index: number): boolean {
+    if (this.#saidIdle[index] !== true) return false;
+    return this.#channels.durableReceiver(this.plan.channels[index]?.id ?? '')?.current ?? true;
+  }
+
+  /** Of a channel that has said to be idle: whether it still is. */
+  #lookAgain(index: number): void {
+    if (this.#saidIdle[index] !== true) return;
+    const { watermark, idle, ended } = this.#progress.input(index);
+    const now = this.#isIdle(index);
+    if (!ended && idle !== now && this.#progress.update(index, watermark, now)) this.#advance();
+  }
+
+  #linkChanged(index: number): void {
+    if (this.#control.failed.tripped) return;
+    try {
+      this.#lookAgain(index);
+    } catch (error) {
+      this.#control.failNode('cell', streamName(this.plan.stream), error);
     }
   }
 

@@ -153,6 +153,18 @@ function publishes(at: () => Stage): void {
     expect(sender.stats.queued).toBeLessThan(30_000);
   });
 
+  it('a receiver is current when it hears the sender and has taken all that was committed', async () => {
+    const [sender, receiver] = [await at().sender(), await at().receiver()];
+    await expect.poll(() => receiver.current, { timeout: 5_000 }).toBe(true);
+    send(sender, 1, 10);
+    await checkpoint(sender);
+    await expect.poll(() => receiver.current, { timeout: 5_000 }).toBe(false);
+    await takeMany(receiver, 10);
+    await expect.poll(() => receiver.current, { timeout: 5_000 }).toBe(true);
+    await sender.close();
+    await expect.poll(() => receiver.current, { timeout: 5_000 }).toBe(false);
+  });
+
   it('an item larger than a message passes', async () => {
     const [sender, receiver] = [await at().sender(), await at().receiver()];
     const large: Item = { kind: 'batch', payload: new Uint8Array(2_500_000).map((_, index) => index % 251), rows: 1 };

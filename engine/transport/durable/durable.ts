@@ -35,6 +35,8 @@ export interface DurableSenderOptions {
  * its checkpoints are lost) and this end goes on from a checkpoint, it fails with `transport.durable-anew`.
  */
 export interface DurableReceiver extends Receiver {
+  /** The sender is heard, and all that it had committed by its last word has been taken: only then what it said of being idle is still so. */
+  readonly current: boolean;
   /** Where reading goes on, for a checkpoint: `restored`, and `acknowledge`. */
   snapshot(): Json;
   /** A complete checkpoint of this side holds this snapshot: the sender may forget what it covers. */

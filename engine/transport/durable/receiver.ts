@@ -59,6 +59,8 @@ export class DurableReceiverEnd implements DurableReceiver {
   /** The epoch in which the sender's numbering began; 0 while it is not known. */
   #born: number;
   #senderEpoch = 0;
+  /** The last item that the sender had committed, by its last word. */
+  #committed = 0;
   /** The item that was found missing; the stream is read on, but nothing is taken in until it comes. */
   #missing = 0;
   /** The oldest item that the sender keeps, by its last word; undefined while it is asked. */
@@ -114,6 +116,10 @@ export class DurableReceiverEnd implements DurableReceiver {
 
   get position(): number {
     return this.#inbox.taken;
+  }
+
+  get current(): boolean {
+    return this.#heart.connected && this.position >= this.#committed;
   }
 
   take(): Item | undefined {
@@ -338,6 +344,7 @@ export class DurableReceiverEnd implements DurableReceiver {
       this.#stamp = frame.stamp;
       this.#stampedAt = ports.monotonic();
       this.#oldest = oldestOf(frame);
+      this.#committed = frame.sequence - 1;
       this.#told.settle();
       const wasConnected = this.#heart.connected;
       this.#heart.heard();
