@@ -14,10 +14,11 @@ import { milliseconds } from '../output/durations.ts';
 import { plural } from '../output/figures.ts';
 import { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { mustKeepState, type WaysOut } from '../run/kept-state.ts';
+import { leftBehind, mustKeepState, type WaysOut } from '../run/kept-state.ts';
 import { loadGraph } from '../run/load.ts';
 import { awaitApp } from './await-app.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
+import { type FlowOut, letFlowOut } from './flow-out.ts';
 import type { AppOverview } from './overview.ts';
 import { shipComponents } from './ship-components.ts';
 
@@ -43,7 +44,8 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
     await withCluster(flags, async ({ client }) => {
       progress.step(`deploying ${logical.name}`);
       const shipped = await shipComponents(logical, directory, (bytes) => client.keepComponent(bytes));
-      const changes = flags.dropState === true ? [] : await mustKeep(client, shipped, flags.dropStateOf);
+      const { changes, notes } = await settleFormer(client, shipped, flags, { progress, timeout });
+      progress.step(`deploying ${logical.name}`);
       // what is not waited for is written down, and placed when its agents are there
       if (flags.wait !== 'none') await client.mustPlace(shipped, flags.dropState);
       const document = await client.deploy({
@@ -57,7 +59,7 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
         flags.wait === 'none' ? undefined : await awaitApp(client, document, { progress, timeout, done });
       progress.end();
       const seconds = (performance.now() - began) / 1_000;
-      await say({ document, overview, changes, seconds }, flags, terminal);
+      await say({ document, overview, changes, notes, seconds }, flags, terminal);
     });
   } finally {
     progress.end();
@@ -66,24 +68,48 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
 
 const WAYS: WaysOut = {
   complete: 'undeploy first, which shows what was written',
-  drop: 'let go of that of nodes that are gone: --drop-state-of NAMES, or of all of it: --drop-state',
+  drop: 'let go of that of nodes that are gone: --drop-state-of NAMES, or of all of it: --drop-state, which shows what was written, too',
 };
 
-/** State of an app that was undeployed is gone; that of any other is kept or the deployment refused. */
-async function mustKeep(
+interface Former {
+  readonly changes: readonly StateChange[];
+  /** What became of output that nobody had seen, in lines for people. */
+  readonly notes: string;
+}
+
+const NOTHING: Former = { changes: [], notes: '' };
+
+/** What becomes of what was deployed before. State of an app that was undeployed is gone; that of any other is kept or the deployment refused. */
+async function settleFormer(
   client: ClusterClient,
   plan: LogicalPlan,
-  gone: string | undefined,
-): Promise<readonly StateChange[]> {
-  const before = await client.app({ namespace: plan.namespace, app: plan.name });
-  if (
-    before === undefined ||
-    before.plan === '' ||
-    before.wanted === 'undeployed' ||
-    before.plan === encodePlan(plan).digest
-  )
-    return [];
-  return mustKeepState(await client.logical(before.plan), plan, WAYS, new Set(gone?.split(',')));
+  flags: DeployFlags,
+  flowOut: FlowOut,
+): Promise<Former> {
+  const document = await client.app({ namespace: plan.namespace, app: plan.name });
+  if (document === undefined || document.plan === '' || document.wanted === 'undeployed') return NOTHING;
+  if (document.plan === encodePlan(plan).digest) return NOTHING;
+  if (flags.dropState === true) return { changes: [], notes: await notesOfFresh(client, document, plan, flowOut) };
+  const before = await client.logical(document.plan);
+  const changes = mustKeepState(before, plan, WAYS, new Set(flags.dropStateOf?.split(',')));
+  return { changes, notes: changes.map(leftBehind).join('') };
+}
+
+/** A graph that cannot be read any more is no reason not to begin anew. */
+async function notesOfFresh(
+  client: ClusterClient,
+  document: AppDocument,
+  plan: LogicalPlan,
+  flowOut: FlowOut,
+): Promise<string> {
+  let before: LogicalPlan;
+  try {
+    before = await client.logical(document.plan);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return `what sinks of the graph before had not shown stays hidden, because that graph cannot be read: ${reason}\n`;
+  }
+  return letFlowOut(client, before, plan, flowOut);
 }
 
 async function readSeed(path: string): Promise<string> {
@@ -102,15 +128,14 @@ function hasRows(region: RegionFigures | undefined, { fragments }: AppOverview):
   return region?.phase === 'finished' || (runs(region) && fragments.some(({ rowsOut }) => rowsOut > 0));
 }
 
-interface Deployed {
+interface Deployed extends Former {
   readonly document: AppDocument;
   readonly overview: AppOverview | undefined;
-  readonly changes: readonly StateChange[];
   readonly seconds: number;
 }
 
 async function say(
-  { document, overview, changes, seconds }: Deployed,
+  { document, overview, changes, notes, seconds }: Deployed,
   { json }: DeployFlags,
   terminal: Terminal,
 ): Promise<void> {
@@ -121,7 +146,7 @@ async function say(
   }));
   if (json === true)
     return terminal.out(`${JSON.stringify({ namespace, app, revision, fragments, state: changes })}\n`);
-  const state = stateText(changes);
+  const state = stateText(changes) + notes;
   const label = namespace === 'default' ? app : `${namespace}/${app}`;
   if (overview === undefined) return terminal.out(`deployed ${label}, revision ${revision}\n${state}`);
   const sites = [...new Set(fragments.map(({ site }) => site))];

@@ -10,7 +10,10 @@ export const deploy: CommandModule = {
     clusterCommand(graphCommand(program, 'deploy'))
       .description('have a graph run by the agents of a cluster; again, to change it')
       .option('-n, --namespace <name>', "the namespace to run it in; the graph's own unless given")
-      .option('--drop-state', 'begin without the state of what was deployed under this name before')
+      .option(
+        '--drop-state',
+        'begin without the state of what was deployed under this name before; sinks that go show first what they wrote',
+      )
       .option('--drop-state-of <names>', 'let go of the state of these nodes, which are not in the graph any more')
       .addOption(
         new Option('--wait <what>', 'until every cell runs and every stream is connected, or until rows come out')

@@ -45,6 +45,18 @@ export function mustKeepState(
   });
 }
 
+/** Sinks of `before` that have output which `after` would never show. */
+export function leftSinks(before: LogicalPlan, after: LogicalPlan): readonly StateChange[] {
+  return compareStates(carried(before), carried(after)).dropped.filter(({ kind }) => kind === 'sink');
+}
+
+/** Where to find what such a sink has left behind, as a line for people; empty for other changes. */
+export function leftBehind({ kind, change, node, target = '' }: StateChange): string {
+  if (kind !== 'sink' || change !== 'dropped') return '';
+  const where = target.startsWith('file ') ? '; what there is of it lies beside it, called .NAME.held-*' : '';
+  return `what sink "${node}" (${target}) wrote and had not shown is not shown any more${where}\n`;
+}
+
 function whatOf({ kind, node, target }: StateChange): string {
   if (kind === 'source') return `how far "${node}" was read`;
   if (kind === 'operator') return `the state of "${node}"`;

@@ -136,6 +136,29 @@ describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.
     expect(stderr).toContain('what sink "aside" (file aside.ndjson, in numbered files) has written but not shown yet');
     const changed = await deploy(less, '--drop-state-of', 'beside,aside');
     expect(changed).toMatchObject({ status: 0, stdout: expect.stringContaining('keeps the state of rows; drops') });
+    expect(changed.stdout).toContain(
+      'what sink "aside" (file aside.ndjson, in numbered files) wrote and had not shown',
+    );
     await mustBeWhole();
+  });
+
+  it('shows what a sink wrote that is not in its new graph when it begins anew', async () => {
+    await deploy({ placement: '{}' });
+    const renamed = graph({ placement: '{}' }).replace(
+      'out: { from: twice, file: { path: out.ndjson',
+      'two: { from: twice, file: { path: two.ndjson',
+    );
+    const anew = await continuum.run(
+      'deploy',
+      continuum.graph('graph.yaml', renamed),
+      '--drop-state',
+      '--wait',
+      'rows',
+    );
+    expect(anew).toMatchObject({ status: 0 });
+    expect(anew.stdout).toMatch(/sink "out" \(file out\.ndjson.*\) has shown all that it wrote/);
+    const numbers = output();
+    expect(numbers.length).toBeGreaterThan(0);
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index));
   });
 });
