@@ -161,11 +161,19 @@ describe('status of a cluster', () => {
       fragments: [fragment('hub')],
       overview: { agents: [agent('hub')], silent: [silent] },
     });
-    const lines = overviewText(overview, healthOf(overview), false).split('\n');
+    const lines = overviewText(overview, healthOf(overview), { color: false }).split('\n');
     expect(lines.filter((line) => /^plant .* silent 12 s$/.test(line))).toHaveLength(1);
     expect(lines.filter((line) => /^shop +degraded /.test(line))).toHaveLength(1);
     expect(lines.filter((line) => line.startsWith('cluster.no-coordinator'))).toHaveLength(1);
     expect(lines.filter((line) => line.startsWith('shop: cluster.agent-silent'))).toHaveLength(1);
     expect(lines.filter((line) => line.startsWith('cluster.agent-silent'))).toHaveLength(0);
+  });
+
+  it('fits into forty columns, and leaves nothing out', () => {
+    const overview = overviewOf({});
+    const text = overviewText(overview, healthOf(overview), { color: false, width: 40 });
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(40);
+    expect(text).toContain('hub\n  tier cloud  agent hub-1  workers 1');
+    expect(text).toContain('version 1  coordinator');
   });
 });

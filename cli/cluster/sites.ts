@@ -40,7 +40,7 @@ export async function listSites(flags: NatsOptions & { readonly json?: boolean }
       String(fragments),
       state,
     ]);
-    await terminal.out(columns([['SITE', 'TIER', 'AGENTS', 'FRAGMENTS', 'STATE'], ...rows], [2, 3]));
+    await terminal.out(columns([['SITE', 'TIER', 'AGENTS', 'FRAGMENTS', 'STATE'], ...rows], [2, 3], terminal.outWidth));
   });
 }
 

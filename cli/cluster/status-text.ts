@@ -28,7 +28,13 @@ export function appLabelOf({ document: { namespace, app } }: AppOverview): strin
 /** Troubles that are shown of all; those of one app are all shown. */
 const MOST_TROUBLES = 20;
 
-export function overviewText({ agents, silent, sites }: Overview, health: Health, color: boolean): string {
+export interface TextOptions {
+  readonly color: boolean;
+  /** Columns; absent: as many as there are. */
+  readonly width?: number | undefined;
+}
+
+export function overviewText({ agents, silent, sites }: Overview, health: Health, options: TextOptions): string {
   const rows = agents.map((agent) => {
     const said = sites.find(({ site }) => site === agent.site);
     const notes = [...(agent.coordinator ? ['coordinator'] : []), ...(said?.draining === true ? ['draining'] : [])];
@@ -44,11 +50,11 @@ export function overviewText({ agents, silent, sites }: Overview, health: Health
   });
   rows.push(...silent.map(silentRow));
   const heading = ['SITE', 'TIER', 'AGENT', 'WORKERS', 'FRAGMENTS', 'VERSION', ''];
-  const there = rows.length === 0 ? 'no agent answers\n' : columns([heading, ...rows], [3, 4]);
+  const there = rows.length === 0 ? 'no agent answers\n' : columns([heading, ...rows], [3, 4], options.width);
   const parts = [
     there,
-    ...(health.apps.length === 0 ? [] : [appsText(health.apps, color)]),
-    allTroubles(health, color),
+    ...(health.apps.length === 0 ? [] : [appsText(health.apps, options)]),
+    allTroubles(health, options),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
@@ -58,7 +64,7 @@ function silentRow({ site, tier, agent, workers, version, silent }: SilentAgent)
 }
 
 /** Each once: what an app says of an agent says more. */
-function allTroubles({ troubles, apps }: Health, color: boolean): string {
+function allTroubles({ troubles, apps }: Health, { color }: TextOptions): string {
   const ofApps = apps.flatMap((one) => one.troubles.filter((trouble) => !troubles.includes(trouble)));
   const isTold = ({ code, where }: HealthTrouble): boolean =>
     ofApps.some((one) => one.code === code && one.where === where);
@@ -79,7 +85,7 @@ function running({ fragments }: AgentStatus): number {
   return fragments.filter(({ phase }) => phase !== 'stopped' && phase !== 'absent' && phase !== 'finished').length;
 }
 
-export function appsText(apps: readonly AppHealth[], color: boolean): string {
+export function appsText(apps: readonly AppHealth[], { color, width }: TextOptions): string {
   const rows = apps.map(({ app, state }) => {
     const sites = new Set(Object.values(app.assignment?.fragments ?? {}).map(({ host }) => host.site));
     const rate = app.fragments.reduce((sum, { rowsPerSecond }) => sum + rowsPerSecond, 0);
@@ -91,7 +97,7 @@ export function appsText(apps: readonly AppHealth[], color: boolean): string {
       AT_REST.has(state) ? '-' : `${count(Math.round(rate))} rows/s`,
     ];
   });
-  const text = columns([['APP', 'STATE', 'REVISION', 'SITES', 'RATE'], ...rows], [2, 4]);
+  const text = columns([['APP', 'STATE', 'REVISION', 'SITES', 'RATE'], ...rows], [2, 4], width);
   return color
     ? text.replace(/\b(running|finished|failed|unreachable|not placed|restarting|degraded)\b/g, (word) =>
         paint(word, COLORS[word] ?? 'dim', true),
@@ -104,19 +110,19 @@ export function appText(
   { app, state, troubles }: AppHealth,
   plan: DistributedPlan | undefined,
   now: number,
-  color: boolean,
+  { color, width }: TextOptions,
 ): string {
   const lines = troublesText(troubles, color);
   const parts = [
     `${appLabelOf(app)}: ${paint(state, COLORS[state] ?? 'yellow', color)}, revision ${app.document.revision}\n`,
-    regionsText(app, now),
-    ...(plan === undefined ? [] : [fragmentsText(app, plan), streamsText(app, plan)]),
+    regionsText(app, now, width),
+    ...(plan === undefined ? [] : [fragmentsText(app, plan, width), streamsText(app, plan, width)]),
     lines.length === 0 ? '' : `${lines.join('\n')}\n`,
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function regionsText({ assignment, regions }: AppOverview, now: number): string {
+function regionsText({ assignment, regions }: AppOverview, now: number, width: number | undefined): string {
   const rows = Object.entries(assignment?.regions ?? {}).map(([name, { leader }]) => {
     const region = regions.find((one) => one.region === name);
     const age = region?.completed === undefined ? '' : `, ${duration(Math.max(0, now - region.completed) / 1_000)} ago`;
@@ -127,10 +133,10 @@ function regionsText({ assignment, regions }: AppOverview, now: number): string 
     return [name, region?.phase ?? 'unreachable', `${leader.site}/${leader.agent}`, checkpoint, took, size, restarts];
   });
   const heading = ['REGION', 'PHASE', 'LED BY', 'CHECKPOINT', 'TOOK', 'SIZE', 'RESTARTS'];
-  return rows.length === 0 ? '' : columns([heading, ...rows], [4, 5, 6]);
+  return rows.length === 0 ? '' : columns([heading, ...rows], [4, 5, 6], width);
 }
 
-function fragmentsText({ fragments }: AppOverview, plan: DistributedPlan): string {
+function fragmentsText({ fragments }: AppOverview, plan: DistributedPlan, width: number | undefined): string {
   const rows = plan.fragments.map((fragment) => {
     const figures = fragments.find((one) => one.fragment === fragment.name);
     const { site, agent, worker } = fragment.host;
@@ -140,7 +146,7 @@ function fragmentsText({ fragments }: AppOverview, plan: DistributedPlan): strin
     ];
   });
   const heading = ['FRAGMENT', 'AGENT', 'PHASE', 'CELLS', 'IN', 'OUT', 'RATE', 'LAG', 'WATERMARK', 'MEMORY'];
-  return columns([heading, ...rows], [4, 5, 6, 7, 9]);
+  return columns([heading, ...rows], [4, 5, 6, 7, 9], width);
 }
 
 function figuresOf(figures: FragmentFigures): string[] {
@@ -157,7 +163,7 @@ export function nodesOf({ sources, cells, sinks }: FragmentPlan): string {
   return [...sources, ...cells, ...sinks].map(({ name }) => name).join(' ');
 }
 
-function streamsText({ fragments }: AppOverview, plan: DistributedPlan): string {
+function streamsText({ fragments }: AppOverview, plan: DistributedPlan, width: number | undefined): string {
   const figures = new Map(
     fragments.flatMap((fragment) =>
       fragment.channels.map((channel) => [`${fragment.fragment} ${channel.channel}`, channel] as const),
@@ -185,7 +191,7 @@ function streamsText({ fragments }: AppOverview, plan: DistributedPlan): string 
     ),
   );
   const heading = ['STREAM', 'FROM > TO', 'TRANSPORT', 'CONNECTED', 'ROWS', 'QUEUED', 'ROUND TRIP', ''];
-  return rows.length === 0 ? '' : columns([heading, ...rows], [4, 5, 6]);
+  return rows.length === 0 ? '' : columns([heading, ...rows], [4, 5, 6], width);
 }
 
 function troublesText(troubles: readonly HealthTrouble[], color: boolean, of = ''): string[] {

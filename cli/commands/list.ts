@@ -31,7 +31,7 @@ export const list: CommandModule = {
           } else if (shown.length === 0) terminal.err('nothing is deployed; cloudskin deploy GRAPH does it\n');
           else {
             const { appsText } = await import('../cluster/status-text.ts');
-            await terminal.out(appsText(shown, terminal.outColor));
+            await terminal.out(appsText(shown, { color: terminal.outColor, width: terminal.outWidth }));
           }
         });
       });

@@ -50,9 +50,9 @@ async function showStatus(app: string | undefined, flags: StatusFlags, terminal:
       );
     }
     const { appText, overviewText } = await import('../cluster/status-text.ts');
-    const color = terminal.outColor;
+    const look = { color: terminal.outColor, width: terminal.outWidth };
     await terminal.out(
-      one === undefined ? overviewText(overview, health, color) : appText(one, plan, overview.at, color),
+      one === undefined ? overviewText(overview, health, look) : appText(one, plan, overview.at, look),
     );
   });
 }

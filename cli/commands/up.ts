@@ -2,7 +2,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import type { UpState } from '../cluster/up/home.ts';
-import type { UpOptions } from '../cluster/up/up.ts';
+import type { MovedPort, UpOptions } from '../cluster/up/up.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 
 export const up: CommandModule = {
@@ -34,10 +34,11 @@ export const up: CommandModule = {
         ]);
         const progress = new Progress(terminal, options.json);
         try {
-          const { state, started } = await startContinuum(options, progress);
+          const { state, started, moved = [] } = await startContinuum(options, progress);
           progress.end();
-          if (options.json === true) await terminal.out(`${JSON.stringify(state)}\n`);
-          else await terminal.out(upText(state, started));
+          if (options.json === true)
+            await terminal.out(`${JSON.stringify(moved.length === 0 ? state : { ...state, moved })}\n`);
+          else await terminal.out(upText(state, started, moved));
           if (options.watch !== true) return;
           const over = new AbortController();
           process.once('SIGINT', () => over.abort()).once('SIGTERM', () => over.abort());
@@ -49,8 +50,12 @@ export const up: CommandModule = {
   },
 };
 
-function upText({ hub, leaf }: UpState, started: readonly string[] | undefined): string {
+function upText({ hub, leaf }: UpState, started: readonly string[] | undefined, moved: readonly MovedPort[]): string {
   const again = started === undefined || started.length === 0 ? [] : [`started again: ${started.join(', ')}`];
   const where = `up: site cloud at ${hub}, site edge at ${leaf}`;
-  return `${[...again, where, 'next: cloudskin deploy GRAPH, cloudskin status, cloudskin down'].join('\n')}\n`;
+  const servers = { hub: 'central server', leaf: 'server of the edge' };
+  const instead = moved.map(({ server, wanted, port }) => {
+    return `port ${wanted} is taken: the ${servers[server]} uses ${port} instead`;
+  });
+  return `${[...again, ...instead, where, 'next: cloudskin deploy GRAPH, cloudskin status, cloudskin down'].join('\n')}\n`;
 }

@@ -15,6 +15,8 @@ export interface Terminal {
   readonly live: boolean;
   /** Columns. */
   readonly width: number;
+  /** Columns of standard output; absent where it is no terminal and COLUMNS says nothing: lines are then as long as they are. */
+  readonly outWidth?: number;
   /** Aborted when the reader of standard output went away (`| head`): what is printed from then on goes nowhere. */
   readonly readerGone: AbortSignal;
 }
@@ -56,8 +58,15 @@ export function processTerminal(): Terminal {
     errColor: wantsColor(stderr, env),
     live: stderr.isTTY === true && env.TERM !== 'dumb',
     width: stdout.columns ?? stderr.columns ?? DEFAULT_WIDTH,
+    ...widthOf(stdout, env),
     readerGone: gone.signal,
   };
+}
+
+function widthOf(stdout: { columns?: number }, env: NodeJS.ProcessEnv): Pick<Terminal, 'outWidth'> {
+  const said = Number(env.COLUMNS ?? '');
+  const outWidth = stdout.columns ?? (Number.isInteger(said) && said > 0 ? said : undefined);
+  return outWidth === undefined ? {} : { outWidth };
 }
 
 function unwritable(cause: NodeJS.ErrnoException): Error {

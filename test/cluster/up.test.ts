@@ -1,6 +1,8 @@
 /** `cloudskin up` and `down`, as a stranger would use them. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -79,7 +81,12 @@ spec:
   it.skipIf(!has)(
     has ? 'is taken down after some of it was killed, and nothing else is' : NO_NATS.installed,
     async () => {
-      await run('up', '--port', '0', '--workers', '1');
+      const taken = createServer().listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      const { port } = taken.address() as AddressInfo;
+      const { stdout } = await run('up', '--port', String(port), '--workers', '1');
+      taken.close();
+      expect(stdout).toMatch(new RegExp(`^port ${port} is taken: the central server uses \\d+ instead$`, 'm'));
       const { processes } = state();
       const bystander = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
       for (const { name, pid } of processes)

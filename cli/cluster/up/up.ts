@@ -48,7 +48,7 @@ export async function startContinuum(options: UpOptions, progress: Progress): Pr
   const up = new Continuum(binary, options);
   try {
     await up.start(port, progress);
-    return { state: up.state };
+    return { state: up.state, moved: up.moved };
   } catch (error) {
     progress.step('stopping what was started');
     await stopContinuum(up.state, progress);
@@ -60,6 +60,14 @@ export async function startContinuum(options: UpOptions, progress: Progress): Pr
 export interface Upped {
   readonly state: UpState;
   readonly started?: readonly string[];
+  /** Ports that were wanted and are taken. */
+  readonly moved?: readonly MovedPort[];
+}
+
+export interface MovedPort {
+  readonly server: 'hub' | 'leaf';
+  readonly wanted: number;
+  readonly port: number;
 }
 
 /** Throws `up.already` where all of it runs, unless it is to be watched. */
@@ -80,6 +88,7 @@ class Continuum {
   readonly #directory = join(home(), 'up');
   state: UpState = { format: 1, created: Date.now(), hub: '', leaf: '', processes: [] };
 
+  moved: readonly MovedPort[] = [];
   #auth: LocalAuth | undefined;
 
   constructor(binary: NatsServerBinary, options: UpOptions) {
@@ -90,8 +99,12 @@ class Continuum {
   async start(port: number, progress: Progress): Promise<void> {
     mkdirSync(this.#directory, { recursive: true });
     const { version } = this.#binary;
-    const wanted = [port, port === 0 ? 0 : port + 1, 0];
-    const [hubPort = 0, edgePort = 0, leafPort = 0] = await freePorts(wanted);
+    const second = port === 0 ? 0 : port + 1;
+    const [hubPort = 0, edgePort = 0, leafPort = 0] = await freePorts([port, second, 0]);
+    this.moved = [
+      { server: 'hub' as const, wanted: port, port: hubPort },
+      { server: 'leaf' as const, wanted: second, port: edgePort },
+    ].filter((one) => one.wanted !== 0 && one.wanted !== one.port);
     const { hub, leaf } = await this.#servers({ hub: hubPort, edge: edgePort, leaf: leafPort });
     progress.step(`starting nats-server ${version} at ${hub.url}`);
     this.state = { ...this.state, hub: hub.url };
