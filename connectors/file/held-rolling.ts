@@ -144,10 +144,10 @@ export class HeldRollingSink implements Sink {
     return { rows: this.#rows, ...this.#written.report() };
   }
 
-  async abort(): Promise<void> {
+  async abort(forget = false): Promise<void> {
     const current = this.#current;
     this.#current = undefined;
-    if (this.#kept) await current?.held.commit();
+    if (this.#kept && !forget) await current?.held.commit();
     else {
       await current?.held.discard();
       await this.#place.clean(new Set());

@@ -87,7 +87,11 @@ export class HeldWholeSink implements Sink {
     return { rows: this.#rows, wrote: [this.#writing.options.path] };
   }
 
-  async abort(): Promise<void> {
+  async abort(forget = false): Promise<void> {
+    if (forget) {
+      await this.#held?.discard();
+      return this.#place.clean(new Set());
+    }
     if (this.#done !== undefined) return;
     if (this.#kept) await this.#held?.commit();
     else await this.#held?.discard();

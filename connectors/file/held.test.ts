@@ -186,6 +186,27 @@ describe('a file sink of a run with checkpoints', () => {
     await place.remove();
   });
 
+  it.each([
+    [true, 'out.csv', {}],
+    [true, 'out.parquet', {}],
+    [false, 'out.csv', { roll: { size: '10B' } }],
+    [false, 'out.csv', { roll: { size: '1MB' } }],
+  ])('leaves nothing behind that nobody will go on from (bounded: %s, %s, %o)', async (bounded, path, more) => {
+    const place = await temporaryDirectory();
+    const run: Run = { directory: place.path, options: { path, ...more }, bounded };
+    const sink = await open(run, undefined);
+    await sink.write(build(SCHEMA, [row(1), row(2)]));
+    const prepared = (await sink.prepare?.(1, false)) ?? { state: null };
+    await sink.write(build(SCHEMA, [row(3)]));
+    await sink.abort();
+    expect(await readdir(place.path)).not.toEqual([]);
+    const again = await open(run, { checkpoint: 1, prepared });
+    const shown = (await readdir(place.path)).filter((name) => !name.startsWith('.'));
+    await again.abort(true);
+    expect(await readdir(place.path)).toEqual(shown);
+    await place.remove();
+  });
+
   it('leaves the numbers alone that another run has taken meanwhile', async () => {
     const place = await temporaryDirectory();
     const run: Run = { directory: place.path, options: { path: 'out.csv', roll: { size: '10B' } }, bounded: false };

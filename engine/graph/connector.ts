@@ -131,7 +131,7 @@ export interface SinkReport {
 /**
  * `write` takes what it needs out of the batch before it returns (synchronously); the promise it may return is
  * back-pressure: no further `write` comes before it resolves. Exactly one of `close` (make everything visible) and `abort`
- * (leave nothing half-written behind) is called at the end.
+ * (leave nothing half-written behind but what a checkpoint holds, and not that where it is told to `forget`) is called at the end.
  */
 export interface Sink {
   write(batch: Batch): void | Promise<void>;
@@ -145,7 +145,7 @@ export interface Sink {
   /** The checkpoint is complete: its output is made visible, once, however often this is called. Checkpoints between may have been given up: their output goes with it. */
   commit?(checkpoint: number, prepared: Prepared): Promise<void>;
   close(): Promise<SinkReport>;
-  abort(): Promise<void>;
+  abort(forget?: boolean): Promise<void>;
 }
 
 /**

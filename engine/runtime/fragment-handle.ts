@@ -72,6 +72,8 @@ export interface FragmentEvents {
   over(error?: Error): void;
 }
 
+export type StopHow = 'drain' | 'discard' | 'forget';
+
 export interface FragmentHandle {
   readonly plan: FragmentPlan;
   status(): FragmentStatus;
@@ -87,8 +89,11 @@ export interface FragmentHandle {
   resume(): Promise<void>;
   /** After the last commit: closes sinks and all else; the fragment is over. Before its end it waits for that. */
   finish(): Promise<void>;
-  /** `drain`: sources end and everything flows out, as at the end of input. Otherwise all stops where it is, and what is not in a checkpoint is discarded. */
-  stop(how: 'drain' | 'discard'): Promise<void>;
+  /**
+   * `drain`: sources end and everything flows out, as at the end of input. Otherwise all stops where it is, and what is not in a checkpoint is discarded;
+   * `forget`: what is in one, too, because nothing will go on from it.
+   */
+  stop(how: StopHow): Promise<void>;
 }
 
 export interface FragmentHost {

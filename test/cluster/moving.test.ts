@@ -160,5 +160,10 @@ describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.
     const numbers = output();
     expect(numbers.length).toBeGreaterThan(0);
     expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index));
+    await until(({ checkpoint }) => checkpoint > 1);
+    const hidden = (): string[] => readdirSync(continuum.directory).filter((name) => name.startsWith('.two.ndjson'));
+    expect(hidden()).not.toEqual([]);
+    await continuum.ok('undeploy', 'numbers', '--now');
+    expect(hidden()).toEqual([]);
   });
 });

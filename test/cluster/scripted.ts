@@ -10,6 +10,7 @@ import type {
   FragmentHost,
   FragmentStart,
   FragmentStatus,
+  StopHow,
 } from '../../engine/runtime/fragment-handle.ts';
 import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
 import type {
@@ -88,7 +89,7 @@ export class ScriptedFragment implements FragmentHandle {
     return Promise.resolve();
   }
 
-  stop(how: 'drain' | 'discard'): Promise<void> {
+  stop(how: StopHow): Promise<void> {
     this.calls.push(`stop ${how}`);
     if (how === 'drain') this.end();
     else if (this.state !== 'failed') {

@@ -32,6 +32,8 @@ export interface Wish {
   /** Digest of the distributed plan that the fragment is part of. */
   readonly distributed: string;
   readonly goal: Goal;
+  /** Of a fragment that is stopped: nothing will go on from its checkpoints, so that what sinks hold for them goes, too. */
+  readonly forget?: boolean;
   /** To start from; absent: from the beginning. */
   readonly checkpoint?: number;
   /** To start from instead: what regions that were have left. */
@@ -96,6 +98,7 @@ const wish: Read<Wish> = shape<Wish>({
   serial: whole,
   distributed: text,
   goal: oneOf<Goal>('running', 'paused', 'drained', 'finished', 'stopped'),
+  forget: optional(flag),
   checkpoint: optional(whole),
   origins: optional(list(checkpointOrigin)),
   domain: optional(text),

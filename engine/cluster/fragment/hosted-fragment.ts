@@ -244,7 +244,7 @@ export class HostedFragment {
 
   async #follow(handle: FragmentHandle, wish: Wish): Promise<void> {
     if (wish.goal === 'stopped') {
-      await this.#stop();
+      await this.#stop(wish.forget === true);
       this.#phase = 'stopped';
       return this.#changed();
     }
@@ -333,12 +333,12 @@ export class HostedFragment {
   }
 
   /** Until it has stopped; a fragment that does not let go is waited for, because its successor must not meet it. */
-  async #stop(): Promise<void> {
+  async #stop(forget = false): Promise<void> {
     const handle = this.#handle;
     if (handle === undefined) return;
     const over = this.#phase === 'finished' || this.#phase === 'failed';
     if (!over) this.#phase = 'stopped';
-    const stopped = handle.stop('discard').catch((error: unknown) => {
+    const stopped = handle.stop(forget ? 'forget' : 'discard').catch((error: unknown) => {
       this.#log('warn', `did not stop cleanly: ${messageOf(error)}`, codeField(error));
     });
     while (!(await settledWithin(this.#context.ports, STOP_PATIENCE, stopped))) {

@@ -255,6 +255,8 @@ export class RegionLeader {
       await checkpoints.advance();
       if (checkpoints.done === done) return;
     }
+    const { wanted, drain } = this.#target.assignment;
+    run.forget = wanted === 'undeployed' && drain !== true;
     run.goal = 'stopped';
     const stopped = run.fragments.every((fragment) => run.satisfied(fragment)) || run.all('finished');
     if (!stopped && now < until) return;

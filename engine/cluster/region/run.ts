@@ -37,6 +37,8 @@ export class RegionRun {
   goal: Goal = 'running';
   barrier = 0;
   commit = 0;
+  /** Nothing will go on from its checkpoints. */
+  forget = false;
   /** It failed: its fragments are to let go. */
   over = false;
   /** The record's fate is unknown after a failure: read it again before anything is built on it. */
@@ -150,6 +152,7 @@ export class RegionRun {
     return {
       ...{ namespace, app, region, fragment, leader: this.record.holder, epoch: this.epoch, serial, distributed },
       ...{ host: { site: host.site, agent: host.agent }, memory: this.memoryOf(fragment), goal: this.goal },
+      ...(this.forget ? { forget: true } : {}),
       ...(checkpoint === undefined ? {} : { checkpoint }),
       ...(origins === undefined ? {} : { origins }),
       ...(assigned.domain === undefined ? {} : { domain: assigned.domain }),

@@ -20,7 +20,7 @@ import { Control, Latch } from '../control.ts';
 import { Alignment } from '../exchange/alignment.ts';
 import { type ChannelOptions, Channels, NO_CHANNELS } from '../exchange/channels.ts';
 import type { Lane } from '../exchange/inlet-node.ts';
-import type { FragmentEvents, FragmentHandle, FragmentStatus, SinkSummary } from '../fragment-handle.ts';
+import type { FragmentEvents, FragmentHandle, FragmentStatus, SinkSummary, StopHow } from '../fragment-handle.ts';
 import { bounded } from '../node/sink-node.ts';
 import { directoryOf, PATIENCE, type RuntimeOptions } from '../options.ts';
 import type { Taker } from '../stream.ts';
@@ -77,6 +77,8 @@ export class Fragment implements FragmentHandle {
   #isReady = false;
   #flowedOut = false;
   #discarded = false;
+  /** Nothing goes on from its checkpoints. */
+  #forgets = false;
   #startedAt: number | undefined;
   #endedAt: number | undefined;
   #running: Promise<readonly SinkSummary[]> | undefined;
@@ -157,7 +159,8 @@ export class Fragment implements FragmentHandle {
     return Promise.resolve();
   }
 
-  async stop(how: 'drain' | 'discard'): Promise<void> {
+  async stop(how: StopHow): Promise<void> {
+    this.#forgets ||= how === 'forget';
     if (how === 'drain') this.drain();
     else this.discard();
     await this.#running?.catch(() => undefined);
@@ -355,7 +358,7 @@ export class Fragment implements FragmentHandle {
       const report = failed.tripped ? undefined : await sink.close();
       if (report !== undefined) reports.push({ name: sink.plan.name, ...report });
     }
-    if (failed.tripped) await Promise.all(sinks.map((sink) => sink.abort(PATIENCE)));
+    if (failed.tripped) await Promise.all(sinks.map((sink) => sink.abort(PATIENCE, this.#forgets)));
     for (const cell of cells) cell.close();
     for (const outlet of outlets) outlet.close();
     await bounded(this.#channels.close(), PATIENCE, this.#control).catch((error: unknown) => {

@@ -139,8 +139,8 @@ export class SinkNode implements Taker {
     }
   }
 
-  /** Has the sink leave nothing half-written behind, unless it is closed; waits for a write under way at most `patience` ms. */
-  async abort(patience: number): Promise<void> {
+  /** Has the sink leave nothing half-written behind, unless it is closed; waits for a write under way at most `patience` ms. `forget`: nor what a checkpoint holds. */
+  async abort(patience: number, forget = false): Promise<void> {
     this.#quietTimer?.cancel();
     if (this.#settled) return;
     this.#settled = true;
@@ -148,7 +148,7 @@ export class SinkNode implements Taker {
     this.#queuedBytes = 0;
     try {
       await bounded(this.#busy ?? Promise.resolve(), patience, this.#control);
-      await bounded(this.#sink.abort(), patience, this.#control);
+      await bounded(this.#sink.abort(forget), patience, this.#control);
     } catch (error) {
       this.#control.failNode('sink', this.plan.name, error);
     }

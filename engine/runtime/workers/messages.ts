@@ -4,7 +4,7 @@
  */
 import { CloudskinError, type Domain, type Problem } from '../../errors.ts';
 import type { FragmentReceipt } from '../../state/checkpoint/checkpoints.ts';
-import type { FragmentStart, FragmentStatus } from '../fragment-handle.ts';
+import type { FragmentStart, FragmentStatus, StopHow } from '../fragment-handle.ts';
 
 /** To a worker. */
 export type Order =
@@ -21,7 +21,7 @@ export type Ask =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'finish' }
-  | { readonly kind: 'stop'; readonly how: 'drain' | 'discard' };
+  | { readonly kind: 'stop'; readonly how: StopHow };
 
 /** From a worker. */
 export type Word =

@@ -2,7 +2,7 @@
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import type { CloudskinError } from '../../errors.ts';
 import type { MetricsSnapshot } from '../../metrics/snapshot.ts';
-import type { FragmentEvents, FragmentHandle, FragmentStatus } from '../fragment-handle.ts';
+import type { FragmentEvents, FragmentHandle, FragmentStatus, StopHow } from '../fragment-handle.ts';
 import { type Ask, errorOf, type Word } from './messages.ts';
 
 /** The way to the worker. */
@@ -54,7 +54,7 @@ export class RemoteFragment implements FragmentHandle {
     if (!this.#isOver) await this.#line.ask({ kind: 'finish' });
   }
 
-  async stop(how: 'drain' | 'discard'): Promise<void> {
+  async stop(how: StopHow): Promise<void> {
     if (!this.#isOver) await this.#line.ask({ kind: 'stop', how });
   }
 
