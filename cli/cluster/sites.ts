@@ -71,7 +71,11 @@ function mustKnow(overview: Overview, name: string): Site {
   });
 }
 
-export async function forgetSite(name: string, flags: NatsOptions, terminal: Terminal): Promise<void> {
+export async function forgetSite(
+  name: string,
+  flags: NatsOptions & { readonly json?: boolean },
+  terminal: Terminal,
+): Promise<void> {
   await withCluster(flags, async ({ client }) => {
     const site = mustKnow(await overviewOf(client), name);
     if (site.agents > 0) {
@@ -80,7 +84,8 @@ export async function forgetSite(name: string, flags: NatsOptions, terminal: Ter
       });
     }
     await client.site(name, { forgotten: true });
-    await terminal.out(`site ${name} is forgotten: what it ran may run elsewhere\n`);
+    const text = `site ${name} is forgotten: what it ran may run elsewhere`;
+    await terminal.out(`${flags.json === true ? JSON.stringify({ site: name, state: 'forgotten' }) : text}\n`);
   });
 }
 

@@ -28,7 +28,8 @@ export const site: CommandModule = {
         'give up a site that cannot be reached: what it ran may run elsewhere; when it is back it begins empty',
       )
       .argument('<site>', 'the site')
-      .action(async (name: string, flags: NatsOptions) => {
+      .option('--json', 'print one JSON object')
+      .action(async (name: string, flags: NatsOptions & { readonly json?: boolean }) => {
         const { forgetSite } = await import('../cluster/sites.ts');
         await forgetSite(name, flags, terminal);
       });

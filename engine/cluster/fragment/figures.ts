@@ -36,7 +36,8 @@ export function fragmentFigures(hosted: HostedFragment, nodes = false): Fragment
 
 /** Sources that end by themselves hand on what was: how far that is behind the clock says nothing of how far behind the fragment is. */
 function readsHistory({ sources, inlets }: FragmentPlan): boolean {
-  return [...sources, ...inlets].some(({ bounded }) => bounded === true);
+  const inputs = [...sources, ...inlets];
+  return inputs.length > 0 && inputs.every(({ bounded }) => bounded === true);
 }
 
 function timeOf(
