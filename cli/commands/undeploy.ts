@@ -8,7 +8,10 @@ export const undeploy: CommandModule = {
   define(program: Command, { terminal }: Invocation): void {
     changeCommand(program, 'undeploy')
       .description('end an app, letting everything flow out as at the end of input, and forget it and its state')
-      .option('--now', 'do not wait for what is under way; output that is held back is dropped, and hidden files of it are removed')
+      .option(
+        '--now',
+        'do not wait for what is under way; output that is held back is dropped, and hidden files of it are removed',
+      )
       .addHelpText(
         'after',
         examples(
