@@ -2,6 +2,8 @@
  * An agent: the process of a site that runs fragments, leads regions and, in the cloud, stands by as coordinator. Everything it needs is
  * handed in, so that a whole cluster of agents can run in one simulated process.
  */
+
+import type { CloudskinError } from '../errors.ts';
 import { messageOf } from '../errors.ts';
 import type { Nats, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
@@ -31,6 +33,7 @@ import { Announcer } from './presence/announcer.ts';
 import { Progress } from './presence/heard.ts';
 import { answerLogs } from './presence/log-requests.ts';
 import { Neighbours } from './presence/neighbours.ts';
+import { mustBeFree, OwnName } from './presence/own-name.ts';
 import { Standby } from './presence/standby.ts';
 import { type Log, LogMemory } from './process/log.ts';
 import { pause, settledWithin } from './process/patience.ts';
@@ -61,6 +64,8 @@ export interface AgentOptions extends AgentName {
   readonly replicas?: number;
   /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
   readonly apps?: readonly string[];
+  /** Called when the agent has let go of everything because another process has its name: it is not to be used any more. */
+  readonly nameTaken?: (error: CloudskinError) => void;
   /** Public keys: only plans that one of them signed are run; all unless given. */
   readonly trusted?: readonly string[];
 }
@@ -84,6 +89,7 @@ export class Agent {
   readonly #leading: LedRegions;
   readonly #neighbours: Neighbours;
   readonly #announcer: Announcer;
+  readonly #ownName: OwnName;
   readonly #assignments: Assignments;
   readonly #coordinator: Coordinator | undefined;
   readonly #housekeeping: Housekeeping | undefined;
@@ -95,10 +101,10 @@ export class Agent {
   #serial = 0;
   #leaving = false;
 
-  private constructor(options: AgentOptions, disk: AgentDisk, known: string | undefined) {
+  private constructor(options: AgentOptions, incarnation: string, disk: AgentDisk, known: string | undefined) {
     const { nats, ports, site, agent, tier } = options;
     this.name = { site, agent };
-    this.incarnation = randomId(ports.random);
+    this.incarnation = incarnation;
     this.#options = options;
     this.#disk = disk;
     this.logs = new LogMemory(ports);
@@ -122,7 +128,10 @@ export class Agent {
     }
     const identity = { ...this.name, incarnation: this.incarnation };
     this.#announcer = new Announcer(nats, ports, identity, (nodes) => this.status(nodes));
+    const interrupted = (): boolean => this.#announcer.interrupted;
+    this.#ownName = new OwnName(nats, identity, interrupted, (error) => this.#letGo(error));
     const heard = (status: AgentStatus): void => {
+      this.#ownName.hear(status);
       this.#progress.hear(status);
       this.#coordinator?.agentsChanged();
     };
@@ -142,12 +151,18 @@ export class Agent {
     if (tier === 'cloud') this.#coordinator = this.#makeCoordinator(plans, options.place ?? placement);
   }
 
-  /** Resolves when the agent is there for others; what it ran before is taken up in the background. */
+  /**
+   * Resolves when the agent is there for others; what it ran before is taken up in the background. Rejects with `agent.name-taken` where another
+   * process is there under its name.
+   */
   static async start(options: AgentOptions): Promise<Agent> {
+    const { nats, site, agent: name, ports } = options;
     const disk = new AgentDisk(options.disk, options.log);
-    await disk.open(options.ports);
+    const incarnation = randomId(ports.random);
+    await Promise.all([mustBeFree(nats, { site, agent: name, incarnation }), disk.open(ports)]);
     const known = await disk.artifact(DOMAIN);
-    const agent = new Agent(options, disk, known === undefined ? undefined : new TextDecoder().decode(known));
+    const domain = known === undefined ? undefined : new TextDecoder().decode(known);
+    const agent = new Agent(options, incarnation, disk, domain);
     await agent.#begin();
     return agent;
   }
@@ -193,6 +208,7 @@ export class Agent {
     const { ports, nats } = this.#options;
     this.#log('info', 'stops');
     this.#leaving = true;
+    this.#ownName.release();
     await this.#assignments.stop();
     const leaders = this.#leading.leaders();
     for (const leader of leaders) leader.leave();
@@ -224,6 +240,7 @@ export class Agent {
   async #begin(): Promise<void> {
     const { nats, tier, version, workers } = this.#options;
     if (tier === 'cloud') this.#control.answer();
+    this.#ownName.hold();
     this.#answering = answerLogs(nats, this.name, this.logs);
     this.#announcer.start();
     await this.#assignments.start();
@@ -237,7 +254,15 @@ export class Agent {
     this.#log('info', `agent of site ${this.name.site} is here`, { tier, workers, version, server, serverName: name });
   }
 
+  /** What it leads and runs is the other's; nothing is told, since others would take it for said by that one. */
+  #letGo(error: CloudskinError): void {
+    this.#log('error', `${error.message}: this one ends`, { code: error.code });
+    this.abandon();
+    this.#options.nameTaken?.(error);
+  }
+
   #shut(): void {
+    this.#ownName.release();
     this.#standby.stop();
     this.#connection?.close();
     this.#announcer.stop();

@@ -32,6 +32,8 @@ export interface Process {
   agent: Agent | undefined;
   host: SimulatedHost | undefined;
   lives: number;
+  /** Why it let go of everything. */
+  lost?: Error;
 }
 
 export const APP = { namespace: 'default', app: 'shop' };
@@ -113,6 +115,9 @@ export class ControlWorld {
       dropState: ({ namespace, app, region }) => {
         this.#checkpoints.delete(`${namespace}/${app}/${region}`);
         return Promise.resolve();
+      },
+      nameTaken: (error) => {
+        process.lost = error;
       },
       log: (level, message, fields) => {
         if (level !== 'info' || fields?.region !== undefined) {

@@ -54,23 +54,27 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     ...(traceEvery === undefined ? {} : { traceEvery }),
   };
   const host = await openAgentHost({ nats, workers, setup, log, ...(emit === undefined ? {} : { emit }) });
-  const agent = await Agent.start({
-    ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
-    ...{ disk, log, ...host },
-    ...replicas,
-    ...(await permittedApps(flags)),
-    ...(trusted.length === 0 ? {} : { trusted }),
-  });
-  observing.watch(agent, () => nats.connected);
-  const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
-  await Promise.race([stopping.promise, closed]);
-  await agent.stop();
-  await host.host.close();
-  await observing.close();
-  troubles.close();
-  await nats.close(500);
-  data.release();
-  return 0;
+  try {
+    const taken = Promise.withResolvers<never>();
+    const agent = await Agent.start({
+      ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
+      ...{ disk, log, ...host, nameTaken: taken.reject },
+      ...replicas,
+      ...(await permittedApps(flags)),
+      ...(trusted.length === 0 ? {} : { trusted }),
+    });
+    observing.watch(agent, () => nats.connected);
+    const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
+    await Promise.race([stopping.promise, closed, taken.promise]);
+    await agent.stop();
+    return 0;
+  } finally {
+    await host.host.close();
+    await observing.close();
+    troubles.close();
+    await nats.close(500);
+    data.release();
+  }
 }
 
 interface Stopping {

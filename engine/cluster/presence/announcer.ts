@@ -8,6 +8,7 @@ import type { Ports, Timer } from '../../ports.ts';
 import { type AgentName, encodeDocument } from '../documents/documents.ts';
 import { ASK_SUBJECT, agentSubject } from '../documents/names.ts';
 import type { AgentStatus } from '../documents/status.ts';
+import { LOST_AFTER } from './neighbours.ts';
 
 /** Milliseconds. */
 export const BEAT = 250;
@@ -26,6 +27,9 @@ export class Announcer {
   #dirty = true;
   #since = 0;
   #told = Number.NEGATIVE_INFINITY;
+  /** When it last said anything, and when it last found that it had not for so long that others took it for lost. */
+  #spoke = 0;
+  #interruptedAt = Number.NEGATIVE_INFINITY;
 
   /** `status` is told what a question names: an app whose nodes are wanted, too. */
   constructor(
@@ -43,12 +47,19 @@ export class Announcer {
 
   start(): void {
     this.#since = this.#ports.monotonic();
+    this.#spoke = this.#since;
     this.#asking = this.#nats.subscribe(ASK_SUBJECT, ({ reply, data }) => {
       if (reply === '') return;
       const nodes = data.length === 0 ? undefined : new TextDecoder().decode(data);
       this.#nats.publish(reply, encodeDocument(this.#status(nodes)));
     });
     this.#tick();
+  }
+
+  /** Whether it was silent for so long, just now, that somebody else may have begun in its place. */
+  get interrupted(): boolean {
+    const now = this.#ports.monotonic();
+    return now - this.#spoke > LOST_AFTER || now - this.#interruptedAt < FIRST;
   }
 
   /** Something has changed; it is told with the next beat. */
@@ -77,6 +88,8 @@ export class Announcer {
     }
     const { site, agent } = this.#name;
     const now = this.#ports.monotonic();
+    if (now - this.#spoke > LOST_AFTER) this.#interruptedAt = now;
+    this.#spoke = now;
     if (this.#dirty || now - this.#told >= FRESH || now - this.#since < FIRST) this.tell();
     else this.#nats.publish(agentSubject(site, agent, 'beat'), this.#beat);
   }

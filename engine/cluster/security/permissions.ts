@@ -64,9 +64,13 @@ export function agentPermissions(place: SitePlace, user: string): Permissions {
     publish: [
       WHERE_SUBJECT,
       ...(tier === 'cloud' ? [ASK_SUBJECT] : []),
-      ...['status', 'beat'].map((what) => agentSubject(site, '*', what)),
+      ...['status', 'beat', 'here'].map((what) => agentSubject(site, '*', what)),
     ],
-    subscribe: [`${inboxOf(user)}.>`, ASK_SUBJECT, agentSubject(site, '*', 'logs'), ...heard],
+    subscribe: [
+      ...[`${inboxOf(user)}.>`, ASK_SUBJECT],
+      ...['logs', 'here'].map((what) => agentSubject(site, '*', what)),
+      ...heard,
+    ],
   };
   return merged([talk, tier === 'cloud' ? coordination(place) : edgeDocuments(place)]);
 }
