@@ -7,7 +7,7 @@ import type {
   SilentAgent,
 } from '../../engine/cluster/documents/status.ts';
 import { type Health, healthOf, troubleLine } from './health.ts';
-import type { AppOverview, Overview } from './overview.ts';
+import { type AppOverview, missingAgents, type Overview } from './overview.ts';
 import { overviewText } from './status-text.ts';
 
 const NOW = 1_700_000_000_000;
@@ -152,6 +152,24 @@ describe('the health of an app', () => {
     expect(state).toBe('degraded');
     expect(line).toMatch(/^cluster\.no-coordinator coordinator: .*, for 40 s$/);
     expect(told({ overview: { agents } })[1]).toMatch(/^cluster\.no-coordinator/);
+  });
+});
+
+describe('agents that are missing', () => {
+  it('are those that should run something, also where nobody is left that heard them', () => {
+    const [app] = overviewOf({}).apps;
+    const info = (site: string) => ({ site, agent: `${site}-1`, tier: 'edge', workers: 2, labels: [], devices: [] });
+    const agents = ['hub', 'plant', 'port'].map(info);
+    const lease = { holder: { site: 'hub', agent: 'hub-1' }, incarnation: 'i', renewed: NOW - 9_000 };
+    const missing = missingAgents({
+      ...overviewOf({ overview: { agents: [agent('port')] } }),
+      lease: { format: 1, oldest: 1, ...lease },
+      apps: [{ ...app, assignment: { ...app?.assignment, agents } } as unknown as AppOverview],
+    });
+    expect(missing.map((one) => [one.site, one.silent])).toEqual([
+      ['hub', 9_000],
+      ['plant', undefined],
+    ]);
   });
 });
 

@@ -4,9 +4,9 @@
  */
 import type { Trouble } from '../../engine/cluster/documents/documents.ts';
 import { agentLabel } from '../../engine/cluster/documents/documents.ts';
-import type { RegionFigures, SilentAgent } from '../../engine/cluster/documents/status.ts';
+import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { duration, plural } from '../output/figures.ts';
-import { type AppOverview, type Overview, stateOf } from './overview.ts';
+import { type AppOverview, type MissingAgent, type Overview, stateOf } from './overview.ts';
 
 export interface HealthTrouble extends Trouble {
   /** `region main`, `agent plant/plant-1`, `sink totals of totals at hub/hub-1`. */
@@ -99,9 +99,9 @@ function absentees({ document, assignment, fragments, regions }: AppOverview, ov
 }
 
 /** `fragments`: what is to run there. */
-function silentTrouble(silent: SilentAgent | undefined, label: string, fragments: readonly string[]): HealthTrouble {
+function silentTrouble(silent: MissingAgent | undefined, label: string, fragments: readonly string[]): HealthTrouble {
   const [site = ''] = label.split('/');
-  const what = silent === undefined ? 'does not answer' : silent.left ? 'has left' : 'is silent';
+  const what = silent?.silent === undefined ? 'does not answer' : silent.left ? 'has left' : 'is silent';
   const some = fragments.slice(0, 5).join(', ');
   const more = fragments.length > 5 ? ` and ${plural(fragments.length - 5, 'other')}` : '';
   const unreachable = fragments.length === 0 ? '' : `; unreachable on site ${site}: ${some}${more}`;
@@ -110,7 +110,7 @@ function silentTrouble(silent: SilentAgent | undefined, label: string, fragments
     where: `agent ${label}`,
     message: `${what}${unreachable}`,
     hint: `start it again; cloudskin site forget ${site} lets what can run elsewhere do so, if all of the site is gone`,
-    ...(silent === undefined ? {} : { lasts: silent.silent }),
+    ...(silent?.silent === undefined ? {} : { lasts: silent.silent }),
   };
 }
 

@@ -22,12 +22,15 @@ export interface AppOverview {
   readonly regions: readonly RegionFigures[];
 }
 
+/** `silent` is absent where nobody knows since when. */
+export type MissingAgent = Omit<SilentAgent, 'silent'> & { readonly silent?: number };
+
 export interface Overview {
   /** Milliseconds since the epoch when it was asked for. */
   readonly at: number;
   readonly agents: readonly AgentStatus[];
-  /** Agents that others have heard of, and nobody hears any more. */
-  readonly silent: readonly SilentAgent[];
+  /** Agents that others have heard of, and nobody hears any more, and those that should run something, and do not answer. */
+  readonly silent: readonly MissingAgent[];
   /** Of the coordinator, or the last one that did not give it up. */
   readonly lease: LeaseDocument | undefined;
   readonly sites: readonly SiteDocument[];
@@ -43,7 +46,29 @@ export async function overviewOf(client: ClusterClient, nodes?: AppName): Promis
   const assignments = await Promise.all(documents.map((document) => client.assignment(document)));
   const agents = await client.ask(ANSWERS, undefined, nodes);
   const apps = documents.map((document, index) => appOverview(document, assignments[index], agents));
-  return { at: Date.now(), agents, silent: silentOf(agents, sites), lease, sites, apps };
+  const known = { at: Date.now(), agents, lease, sites, apps };
+  return { ...known, silent: missingAgents(known) };
+}
+
+/** Agents of the same site hear each other, and those of the cloud hear all: where none of these is left, assignments and the lease tell. */
+export function missingAgents(overview: Omit<Overview, 'silent'>): readonly MissingAgent[] {
+  const { at, agents, sites, lease, apps } = overview;
+  const found = new Map<string, MissingAgent>(silentOf(agents, sites).map((one) => [agentLabel(one), one]));
+  const there = new Set(agents.map(agentLabel));
+  for (const app of apps) {
+    const { document, assignment } = app;
+    const isWanted = document.wanted === 'running' || document.wanted === 'paused';
+    if (!isWanted || stateOf(app) === 'finished') continue;
+    for (const { site, agent, tier, workers } of assignment?.agents ?? []) {
+      const label = agentLabel({ site, agent });
+      const isForgotten = sites.some((one) => one.forgotten && one.site === site);
+      if (there.has(label) || found.has(label) || isForgotten) continue;
+      const coordinated = lease !== undefined && agentLabel(lease.holder) === label;
+      const silent = coordinated ? { silent: Math.max(0, at - lease.renewed) } : {};
+      found.set(label, { site, agent, tier, workers, version: '', left: false, ...silent });
+    }
+  }
+  return [...found.values()].sort((a, b) => agentLabel(a).localeCompare(agentLabel(b)));
 }
 
 /** Of what several say of one, the latest word; without those of sites that were forgotten, and those that left in good order. */
@@ -55,7 +80,7 @@ function silentOf(agents: readonly AgentStatus[], sites: readonly SiteDocument[]
     if (there.has(label) || one.left || sites.some(({ site, forgotten }) => forgotten && site === one.site)) continue;
     if (one.silent < (found.get(label)?.silent ?? Number.POSITIVE_INFINITY)) found.set(label, one);
   }
-  return [...found.values()].sort((a, b) => agentLabel(a).localeCompare(agentLabel(b)));
+  return [...found.values()];
 }
 
 export function appOverview(

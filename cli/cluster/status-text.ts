@@ -1,12 +1,12 @@
 /** `status` and `list` as text. */
 
-import type { AgentStatus, FragmentFigures, SilentAgent } from '../../engine/cluster/documents/status.ts';
+import type { AgentStatus, FragmentFigures } from '../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan } from '../../engine/compile/fragment-plan.ts';
 import { count, duration, mebibytes } from '../output/figures.ts';
 import { paint } from '../output/paint.ts';
 import { columns } from '../output/table.ts';
 import { type AppHealth, type Health, type HealthTrouble, troubleLine } from './health.ts';
-import type { AppOverview, Overview } from './overview.ts';
+import type { AppOverview, MissingAgent, Overview } from './overview.ts';
 
 const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
   running: 'green',
@@ -59,8 +59,9 @@ export function overviewText({ agents, silent, sites }: Overview, health: Health
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function silentRow({ site, tier, agent, workers, version, silent }: SilentAgent): string[] {
-  return [site, tier, agent, String(workers), '-', version, `silent ${duration(Math.round(silent / 1_000))}`];
+function silentRow({ site, tier, agent, workers, version, silent }: MissingAgent): string[] {
+  const notes = silent === undefined ? 'does not answer' : `silent ${duration(Math.round(silent / 1_000))}`;
+  return [site, tier, agent, String(workers), '-', version, notes];
 }
 
 /** Each once: what an app says of an agent says more. */

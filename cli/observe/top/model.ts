@@ -4,11 +4,10 @@ import type {
   ChannelFigures,
   FragmentFigures,
   NodeFigures,
-  SilentAgent,
 } from '../../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan } from '../../../engine/compile/fragment-plan.ts';
 import { type AppHealth, healthOf, troubleLine } from '../../cluster/health.ts';
-import type { AppOverview, Overview } from '../../cluster/overview.ts';
+import type { AppOverview, MissingAgent, Overview } from '../../cluster/overview.ts';
 import { Deltas } from './deltas.ts';
 import { span } from './figures.ts';
 
@@ -277,9 +276,17 @@ function agentRow(
   };
 }
 
-function silentRow({ site, tier, agent, workers, silent }: SilentAgent): AgentRow {
+function silentRow({ site, tier, agent, workers, silent }: MissingAgent): AgentRow {
   const nothing = { fragments: 0, rate: 0, memory: 0 };
-  return { id: `${site}/${agent}`, site, tier, agent, workers, ...nothing, notes: `silent ${span(silent)}` };
+  return {
+    id: `${site}/${agent}`,
+    site,
+    tier,
+    agent,
+    workers,
+    ...nothing,
+    notes: silent === undefined ? 'does not answer' : `silent ${span(silent)}`,
+  };
 }
 
 function appRow({ app, state }: AppHealth, at: number): AppRow {
