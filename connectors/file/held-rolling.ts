@@ -9,7 +9,7 @@ import { copyBatch, sliceBatch } from '../../engine/batch/reader.ts';
 import type { Prepared, Sink, SinkReport } from '../../engine/graph/connector.ts';
 import type { FileEncoder } from './encoder.ts';
 import { Fitting } from './fitting.ts';
-import type { HeldPlace } from './held-place.ts';
+import { type HeldPlace, joinPieces } from './held-place.ts';
 import type { Roll } from './options.ts';
 import { lastNumber, numbered, Written } from './rolling.ts';
 import { HeldFile, reveal } from './target.ts';
@@ -17,17 +17,24 @@ import { openEncoder, type Writing } from './writing.ts';
 
 interface OpenFile {
   readonly number: number;
+  /** Of who wrote it; 0 in versions that knew none. */
+  readonly epoch: number;
   readonly bytes: number;
   readonly rows: number;
   /** When its first row came, in milliseconds since the epoch. */
   readonly since: number;
 }
 
+interface CompleteFile {
+  readonly number: number;
+  readonly epoch: number;
+}
+
 interface RollingState {
   /** Greatest number given so far. */
   readonly number: number;
   /** Complete, and to be made visible. */
-  readonly complete: readonly number[];
+  readonly complete: readonly CompleteFile[];
   readonly open: OpenFile | null;
   readonly rows: number;
 }
@@ -57,7 +64,7 @@ export class HeldRollingSink implements Sink {
   #number = 0;
   #rows = 0;
   #current: Current | undefined;
-  #complete: number[] = [];
+  #complete: CompleteFile[] = [];
   #kept = false;
 
   private constructor(writing: Writing, roll: Roll, place: HeldPlace) {
@@ -119,21 +126,22 @@ export class HeldRollingSink implements Sink {
       if (last || this.#isDue(current)) await this.#completeCurrent(undefined);
       else {
         await current.held.sync();
-        open = { number: current.number, bytes: current.held.size, rows: rowsOf(current), since: current.since };
+        const { number, since, held } = current;
+        open = { number, epoch: this.#place.epoch, bytes: held.size, rows: rowsOf(current), since };
       }
     }
     this.#kept = true;
     // the number of a file that has no rows yet is given anew by whoever goes on from here
     const isFresh = this.#current !== undefined && rowsOf(this.#current) === 0;
     const number = isFresh ? this.#number - 1 : this.#number;
-    const state: RollingState = { number, complete: [...this.#complete], open, rows: this.#rows };
-    return { state: { ...state, open: open === null ? null : { ...open } } };
+    const complete = this.#complete.map((one) => ({ ...one }));
+    return { state: { number, complete, open: open === null ? null : { ...open }, rows: this.#rows } };
   }
 
-  async commit(_checkpoint: number, { state }: Prepared): Promise<void> {
-    for (const number of (state as unknown as RollingState).complete) {
-      await this.#reveal(number);
-      this.#complete = this.#complete.filter((other) => other !== number);
+  async commit(_checkpoint: number, prepared: Prepared): Promise<void> {
+    for (const one of readState(prepared).complete) {
+      await this.#reveal(one);
+      this.#complete = this.#complete.filter(({ number }) => number !== one.number);
     }
   }
 
@@ -141,6 +149,7 @@ export class HeldRollingSink implements Sink {
     await this.commit(0, await this.prepare(0, true));
     await this.#current?.held.discard();
     this.#current = undefined;
+    await this.#place.clean(new Set());
     return { rows: this.#rows, ...this.#written.report() };
   }
 
@@ -165,7 +174,7 @@ export class HeldRollingSink implements Sink {
     if (current === undefined) return;
     await current.encoder.finish();
     await current.held.commit();
-    this.#complete.push(current.number);
+    this.#complete.push({ number: current.number, epoch: this.#place.epoch });
     await this.#begin();
   }
 
@@ -177,28 +186,48 @@ export class HeldRollingSink implements Sink {
   }
 
   async #goOn(prepared: Prepared): Promise<void> {
-    const state = prepared.state as unknown as RollingState;
+    const state = readState(prepared);
     this.#kept = true;
     this.#number = state.number;
     this.#rows = state.rows;
     await this.commit(0, prepared);
-    await this.#place.clean(new Set(state.open === null ? [] : [this.#hidden(state.open.number)]));
-    await this.#begin(state.open ?? undefined);
+    const { open } = state;
+    await this.#place.clean(new Set(open === null ? [] : [this.#hidden(open.number, open.epoch)]));
+    if (open !== null && open.epoch !== this.#place.epoch) await this.#takeOver(open);
+    await this.#begin(open ?? undefined);
   }
 
-  #hidden(number: number): string {
-    return this.#place.hidden(numbered(this.#place.path, number), 'held');
+  /** Who began the file may be frozen and not dead: it goes on in a copy. */
+  async #takeOver({ number, epoch, bytes }: OpenFile): Promise<void> {
+    const { path } = this.#writing.options;
+    await joinPieces([{ path: this.#hidden(number, epoch), bytes }], this.#hidden(number), path);
+  }
+
+  #hidden(number: number, epoch: number = this.#place.epoch): string {
+    return this.#place.hidden(numbered(this.#place.path, number), 'held', epoch);
   }
 
   /** Under the file's own number, or the next free one where another run has taken it meanwhile. */
-  async #reveal(number: number): Promise<void> {
+  async #reveal({ number, epoch }: CompleteFile): Promise<void> {
     const { context, options } = this.#writing;
     let path = numbered(this.#place.path, number);
-    while (!(await reveal(this.#hidden(number), path, options.path, 'refuse'))) {
+    while (!(await reveal(this.#hidden(number, epoch), path, options.path, 'refuse'))) {
       path = numbered(this.#place.path, ++this.#number);
     }
     this.#written.add(relative(context.directory, path));
   }
+}
+
+/** Numbers alone: of versions that knew no epochs. */
+function readState({ state }: Prepared): RollingState {
+  const { complete, open, ...rest } = state as unknown as Omit<RollingState, 'complete'> & {
+    readonly complete: readonly (number | CompleteFile)[];
+  };
+  return {
+    ...rest,
+    complete: complete.map((one) => (typeof one === 'number' ? { number: one, epoch: 0 } : one)),
+    open: open === null ? null : { ...open, epoch: open.epoch ?? 0 },
+  };
 }
 
 function bytesOf({ held, encoder }: Current): number {

@@ -24,8 +24,9 @@ const SCHEMA: Schema = {
   ],
 };
 
-/** What happens to a run: rows come, a checkpoint is taken, and the process is killed before or after it is complete, or committed. */
-type Event = { readonly rows: number } | 'checkpoint' | 'lost' | 'uncommitted' | 'crash' | 'fail';
+/** What happens to a run: rows come, a checkpoint is taken, and the process is killed before or after it is complete, or committed; or it is
+ * frozen, replaced, and goes on for a moment, as does one that was frozen while it opened the sink. */
+type Event = { readonly rows: number } | 'checkpoint' | 'lost' | 'uncommitted' | 'crash' | 'fail' | 'frozen';
 
 interface Run {
   readonly directory: string;
@@ -35,11 +36,12 @@ interface Run {
 
 const row = (id: number): Value[] => [BigInt(id), id % 10 === 0 ? null : `row "${id}"`];
 
-function open({ directory, options, bounded }: Run, restored: RestoredSink | undefined): Promise<Sink> {
+function open({ directory, options, bounded }: Run, restored: RestoredSink | undefined, epoch = 1): Promise<Sink> {
   const more = {
     bounded,
     checkpointed: true,
     identity: 'shop/app/out/0',
+    epoch,
     ...(restored === undefined ? {} : { restored }),
   };
   return openSink(file, options, SCHEMA, sinkContext(bench(directory), more));
@@ -47,7 +49,8 @@ function open({ directory, options, bounded }: Run, restored: RestoredSink | und
 
 /** Runs to the end through all events as a source that replays would; how many rows were written in all. */
 async function live(run: Run, events: readonly Event[]): Promise<number> {
-  let sink = await open(run, undefined);
+  let epoch = 1;
+  let sink = await open(run, undefined, epoch);
   let next = 0;
   let checkpoint = 0;
   let complete: { readonly restored: RestoredSink; readonly next: number } | undefined;
@@ -66,13 +69,38 @@ async function live(run: Run, events: readonly Event[]): Promise<number> {
   };
   const goOn = async (): Promise<void> => {
     next = complete?.next ?? 0;
-    sink = await open(run, complete?.restored);
+    // with the same epoch, as a run in one process may, or a higher one
+    epoch += next % 2;
+    sink = await open(run, complete?.restored, epoch);
+  };
+  const write = async (into: Sink, first: number, count: number): Promise<void> => {
+    const rows = Array.from({ length: count }, (_, i) => row(first + i));
+    await into.write(build(SCHEMA, rows));
+  };
+  const replace = async (): Promise<void> => {
+    const frozen = sink;
+    const { restored } = complete ?? {};
+    epoch += 2;
+    next = complete?.next ?? 0;
+    sink = await open(run, restored, epoch);
+    await write(sink, next, 9);
+    next += 9;
+    await sink.flush?.();
+    const opening = await open(run, restored, epoch - 1);
+    for (const old of [frozen, opening]) {
+      await write(old, 1_000_000, 30);
+      await old.flush?.();
+      await old.abort();
+    }
   };
   for (const event of events) {
     if (typeof event === 'object') {
-      const rows = Array.from({ length: event.rows }, (_, i) => row(next + i));
+      await write(sink, next, event.rows);
       next += event.rows;
-      await sink.write(build(SCHEMA, rows));
+      continue;
+    }
+    if (event === 'frozen') {
+      await replace();
       continue;
     }
     if (event === 'fail') await sink.abort();
@@ -105,7 +133,7 @@ async function live(run: Run, events: readonly Event[]): Promise<number> {
 const events = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.integer({ min: 1, max: 40 }).map((rows): Event => ({ rows })) },
-    { weight: 3, arbitrary: fc.constantFrom<Event>('checkpoint', 'lost', 'uncommitted', 'crash', 'fail') },
+    { weight: 3, arbitrary: fc.constantFrom<Event>('checkpoint', 'lost', 'uncommitted', 'crash', 'fail', 'frozen') },
   ),
   { maxLength: 14 },
 );

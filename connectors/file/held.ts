@@ -22,6 +22,6 @@ export async function openHeldSink(writing: Writing, roll: Roll | undefined): Pr
   } catch (error) {
     throw writeError(error, options.path);
   }
-  const place = placeOf(path, context.identity ?? context.name);
+  const place = placeOf(path, context.identity ?? context.name, context.epoch ?? 1);
   return roll === undefined ? HeldWholeSink.open(writing, place) : HeldRollingSink.open(writing, roll, place);
 }

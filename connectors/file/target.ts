@@ -9,7 +9,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { externalError, systemCode, userError } from '../../engine/errors.ts';
+import { type CloudskinError, externalError, systemCode, userError } from '../../engine/errors.ts';
 import { makeDirectory } from '../../engine/state/blobs/files.ts';
 import { writeError } from './errors.ts';
 
@@ -149,13 +149,7 @@ export class HeldFile implements Target {
     } catch (error) {
       if (size === 0 || systemCode(error) !== 'ENOENT') throw writeError(error, name);
     }
-    throw externalError(
-      'sink.output-lost',
-      `what was written of ${name} before, ${path}, is gone or shorter than it was`,
-      {
-        hint: 'put it back, or start afresh without the state of the run before',
-      },
-    );
+    throw outputLost(name, path);
   }
 
   async append(bytes: Uint8Array): Promise<void> {
@@ -187,6 +181,14 @@ export class HeldFile implements Target {
     await this.#handle.close().catch(() => undefined);
     await unlink(this.path).catch(() => undefined);
   }
+}
+
+export function outputLost(name: string, path: string): CloudskinError {
+  return externalError(
+    'sink.output-lost',
+    `what was written of ${name} before, ${path}, is gone or shorter than it was`,
+    { hint: 'put it back, or start afresh without the state of the run before' },
+  );
 }
 
 /** Makes a complete hidden file visible as `path`; true where it is, now or since an earlier call. */

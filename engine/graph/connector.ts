@@ -93,6 +93,11 @@ export interface SinkContext extends ConnectorContext {
   readonly width: number;
   /** Namespace, app, sink and partition, the same in every run: for transaction and message ids. */
   readonly identity?: string;
+  /**
+   * Greater at each start of the sink anywhere; 1 unless given. A process that was frozen and has been replaced may go on for a moment: what it still writes, cuts
+   * or removes must not be what one of a higher epoch writes.
+   */
+  readonly epoch?: number;
   /** True where checkpoints are taken: `prepare` and `commit` will be called. */
   readonly checkpointed?: boolean;
   /** What the graph asks for. With `at-least-once` a sink that can may write at once, instead of holding output back for a checkpoint. */

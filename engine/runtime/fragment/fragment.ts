@@ -208,9 +208,10 @@ export class Fragment implements FragmentHandle {
   }
 
   #openingOptions() {
-    const { runtime, saver, restored, journal } = this.#options;
+    const { runtime, channels, saver, restored, journal } = this.#options;
     return {
       runtime,
+      epoch: channels?.epoch ?? 1,
       directory: runtime.directory ?? directoryOf('<fragment>'),
       checkpointed: saver !== undefined,
       restored,

@@ -48,6 +48,7 @@ const WHOLE = { index: 0, of: 1 };
 export interface OpeningOptions {
   readonly runtime: RuntimeOptions;
   readonly directory: string;
+  readonly epoch: number;
   /** The fragment is cut for checkpoints. */
   readonly checkpointed: boolean;
   readonly restored: Restored | undefined;
@@ -244,7 +245,7 @@ export class Opening {
   }
 
   #sinkContext(plan: SinkPlan): { readonly context: SinkContext; readonly quiet: number | undefined } {
-    const { runtime, directory, checkpointed } = this.#options;
+    const { runtime, directory, epoch, checkpointed } = this.#options;
     const feeds = (key: string): boolean => this.#downstream.get(key)?.has(sinkKey(plan.name)) ?? false;
     const feeding = this.sources.filter((source) => feeds(sourceKey(source.plan.name)));
     const isEndless = this.#plan.inlets.some(({ stream, bounded }) => bounded !== true && feeds(inletKey(stream)));
@@ -262,6 +263,7 @@ export class Opening {
       color: runtime.color ?? false,
       width: runtime.width ?? 120,
       identity: this.#identity(plan.name),
+      epoch,
       ...(checkpointed ? { checkpointed } : {}),
       ...(plan.delivery === undefined ? {} : { delivery: plan.delivery }),
       ...(past === undefined
