@@ -2,7 +2,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import { CloudskinError, userError } from '../../engine/errors.ts';
+import { CloudskinError, systemCode, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
@@ -63,7 +63,7 @@ export async function withCluster<T>(options: NatsOptions, use: (connected: Conn
   const url = natsUrl(options);
   const nats = await connectNats({ servers: url, ...credentials(options), name: 'cloudskin command' }).catch(
     (error: unknown) => {
-      throw unreachable(error, url);
+      throw unreachable(error);
     },
   );
   try {
@@ -73,14 +73,21 @@ export async function withCluster<T>(options: NatsOptions, use: (connected: Conn
   }
 }
 
-function unreachable(error: unknown, url: string): unknown {
+/** The client's own reason, which tells no secrets of the address, and what to do here. */
+function unreachable(error: unknown): unknown {
   if (!(error instanceof CloudskinError) || error.code !== 'nats.connect') return error;
-  return new CloudskinError(error.code, `no NATS server answers at ${url}`, {
-    domain: 'external',
-    retry: true,
-    hint: 'cloudskin up starts a continuum on this machine; --nats names another server',
-    cause: error,
+  return new CloudskinError(error.code, error.message, {
+    ...{ domain: 'external', retry: error.retry, hint: remedy(error), cause: error },
   });
+}
+
+/** Codes of the TLS library that say that a certificate is not believed. */
+const NOT_BELIEVED = /CERT|SIGNATURE|ISSUER/;
+
+function remedy({ message, cause }: CloudskinError): string {
+  if (NOT_BELIEVED.test(systemCode(cause))) return '--ca FILE names the authority behind its certificate';
+  if (message.includes("does not support 'tls'")) return 'it speaks no TLS: write nats:// in place of tls://, no --ca';
+  return 'cloudskin up starts a continuum on this machine; --nats names another server';
 }
 
 /** Throws `cluster.no-app` with the nearest right name where there is no such app. */

@@ -101,7 +101,7 @@ interface Address {
 function parseAddress(text: string): Address {
   const match = /^(?:(nats|tls):\/\/)?(?:([^:@/]+)(?::([^@/]*))?@)?([^@/\s]+)\/?$/.exec(text.trim());
   const host = match?.[4];
-  if (match === null || host === undefined) {
+  if (match === null || host === undefined || !isHost(host)) {
     throw userError('nats.servers', `${text.replace(/\/\/.*@/, '//***@')} is not the address of a NATS server`, {
       hint: 'write nats://host:4222 or tls://host:4222',
     });
@@ -113,6 +113,13 @@ function parseAddress(text: string): Address {
     ...(user === undefined ? {} : { user: decodeURIComponent(user) }),
     ...(password === undefined ? {} : { password: decodeURIComponent(password) }),
   };
+}
+
+/** A name or an address, and a port where one is given; addresses of IPv6 stand in brackets, or without a port. */
+function isHost(text: string): boolean {
+  if (/^[\da-fA-F.]*:[\da-fA-F.]*:[\da-fA-F.:]*$/.test(text)) return true;
+  const match = /^(?:\[[\da-fA-F:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
+  return match !== null && Number(match[1] ?? 0) <= 65_535;
 }
 
 async function authenticate(
