@@ -25,6 +25,7 @@ interface RunOptions extends ObserveFlags {
   readonly state?: string;
   readonly keyFile?: string;
   readonly fresh?: boolean;
+  readonly dropState?: boolean;
 }
 
 /** What runs: the plain deployment, or fragments with checkpoints. */
@@ -39,7 +40,8 @@ export const run: CommandModule = {
       .option('-q, --quiet', 'no live line and no summary')
       .option('--state <directory>', 'take checkpoints there, and go on from the newest; Ctrl-C leaves off at one')
       .option('--key-file <file>', 'encrypt the checkpoints with its key: 32 bytes, or as hexadecimal digits')
-      .option('--fresh', 'forget what is in --state and begin anew')
+      .option('--fresh', 'forget what is in --state, and what sinks hold back, and begin anew')
+      .option('--drop-state', 'the same, but sinks that are not in the graph any more show first what they wrote')
       .option(...METRICS)
       .option(...TRACES)
       .option(...TRACE_EVERY)
@@ -75,26 +77,31 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal, 
   const { namespace, name: app } = prepared.plan.logical;
   const observing = await observeRun(options, { namespace, app }, version, say);
   let restored = false;
-  const opening = deploymentOf(prepared, options, {
-    ...(observing.traces === undefined ? {} : { traces: observing.traces }),
-    execution: options.execution,
-    stdout: (text) => {
-      line?.clear();
-      if (!json) return terminal.out(text);
-      terminal.err(text);
+  const opening = deploymentOf(
+    prepared,
+    options,
+    {
+      ...(observing.traces === undefined ? {} : { traces: observing.traces }),
+      execution: options.execution,
+      stdout: (text) => {
+        line?.clear();
+        if (!json) return terminal.out(text);
+        terminal.err(text);
+      },
+      onLog: ({ operator, level, message }) => {
+        if (level !== 'trace' && level !== 'debug') say(`${operator} ${level}: ${message}\n`);
+      },
+      onWarning: (message) => say(`warning: ${message}\n`),
+      onRestored: ({ id, completed }) => {
+        restored = true;
+        const when = new Date(completed).toISOString();
+        if (options.quiet !== true) say(`goes on from checkpoint ${id} of ${when}\n`);
+      },
+      color: terminal.outColor,
+      width: terminal.width,
     },
-    onLog: ({ operator, level, message }) => {
-      if (level !== 'trace' && level !== 'debug') say(`${operator} ${level}: ${message}\n`);
-    },
-    onWarning: (message) => say(`warning: ${message}\n`),
-    onRestored: ({ id, completed }) => {
-      restored = true;
-      const when = new Date(completed).toISOString();
-      if (options.quiet !== true) say(`goes on from checkpoint ${id} of ${when}\n`);
-    },
-    color: terminal.outColor,
-    width: terminal.width,
-  });
+    say,
+  );
   const { deployment, release } = await orClose(opening, observing);
   try {
     observing.watch(
@@ -123,8 +130,9 @@ async function orClose<T>(opening: Promise<T>, observing: Pick<RunObserving, 'cl
 
 async function deploymentOf(
   loaded: LoadedGraph,
-  { state, keyFile, fresh }: RunOptions,
+  { state, keyFile, fresh, dropState }: RunOptions,
   options: Omit<RegionOptions, 'state'>,
+  say: (text: string) => void,
 ): Promise<{ readonly deployment: Run; readonly release: () => Promise<void> }> {
   const { onWarning: _warning, onRestored: _restored, ...rest } = options;
   const done = (): Promise<void> => Promise.resolve();
@@ -137,7 +145,8 @@ async function deploymentOf(
     import('../run/region.ts'),
   ]);
   if (state === undefined) return { deployment: deployRegion(loaded, options), release: done };
-  const opened = await openRunState(loaded.plan.graph, { directory: state, keyFile, fresh: fresh === true });
+  const anew = dropState === true ? 'shown' : fresh === true ? 'fresh' : undefined;
+  const opened = await openRunState(loaded.plan.graph, { directory: state, keyFile, anew, say });
   return { deployment: deployRegion(loaded, { ...options, state: opened }), release: opened.release };
 }
 
@@ -146,9 +155,9 @@ function hasPartitions({ plan: { logical } }: LoadedGraph): boolean {
   return [...logical.sources, ...logical.operators].some(({ parallelism = 1 }) => parallelism !== 1);
 }
 
-function mustHaveState({ state, keyFile, fresh }: RunOptions): void {
-  if (state !== undefined || (keyFile === undefined && fresh !== true)) return;
-  const flag = fresh === true ? '--fresh' : '--key-file';
+function mustHaveState({ state, keyFile, fresh, dropState }: RunOptions): void {
+  if (state !== undefined || (keyFile === undefined && fresh !== true && dropState !== true)) return;
+  const flag = fresh === true ? '--fresh' : dropState === true ? '--drop-state' : '--key-file';
   throw userError('cli.no-state', `${flag} says something of a state, and there is none`, {
     hint: 'name its directory with --state',
   });

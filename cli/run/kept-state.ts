@@ -70,7 +70,7 @@ function carried(plan: LogicalPlan): LogicalPlan {
 
 const WAYS: WaysOut = {
   complete: 'let the graph as it was run to its end first, which shows what it wrote',
-  drop: 'begin anew: --fresh',
+  drop: 'begin anew: --drop-state, which shows first what sinks wrote, or --fresh',
 };
 
 export interface KeptGraph {
@@ -82,7 +82,7 @@ export interface KeptGraph {
 
 /** Beside the state in a directory the graph that it is of; throws as `mustKeepState`. */
 export async function keepGraph({ directory, plan, hasState }: KeptGraph): Promise<void> {
-  const path = join(directory, 'graphs', plan.namespace, `${plan.name}.json`);
+  const path = pathOf(directory, plan);
   const before = hasState ? await readPlan(path) : undefined;
   if (before !== undefined) mustKeepState(before, plan, WAYS);
   try {
@@ -93,6 +93,15 @@ export async function keepGraph({ directory, plan, hasState }: KeptGraph): Promi
     const reason = messageOf(error);
     throw externalError('state.write', `${directory} cannot hold state: ${reason}`, { cause: error });
   }
+}
+
+function pathOf(directory: string, { namespace, name }: LogicalPlan): string {
+  return join(directory, 'graphs', namespace, `${name}.json`);
+}
+
+/** The graph of the same name whose state is in the directory, where one is known. */
+export function graphBefore(directory: string, plan: LogicalPlan): Promise<LogicalPlan | undefined> {
+  return readPlan(pathOf(directory, plan));
 }
 
 /** Undefined where there is none; a state of before graphs were kept beside it is taken as it is. */

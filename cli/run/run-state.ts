@@ -9,14 +9,16 @@ import { CloudskinError, externalError, messageOf, userError } from '../../engin
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { parseKey } from '../../engine/state/blobs/encrypted.ts';
 import { makeDirectory } from '../../engine/state/blobs/files.ts';
-import { keepGraph } from './kept-state.ts';
+import { graphBefore, keepGraph } from './kept-state.ts';
 import { forgetAll, openStores, type StoreOptions, type Stores } from './run-stores.ts';
 
 export interface StateOptions {
   readonly directory: string;
   readonly keyFile: string | undefined;
-  /** What is there is forgotten. */
-  readonly fresh: boolean;
+  /** What is there is forgotten; `shown`: but what sinks that go have written is shown first. */
+  readonly anew?: 'fresh' | 'shown' | undefined;
+  /** A line for people. */
+  readonly say: (text: string) => void;
 }
 
 export interface RunState extends Stores {
@@ -38,7 +40,7 @@ export async function openRunState(plan: LogicalPlan, given: StateOptions): Prom
   const options = { directory, key, region, keep: plan.checkpoint?.keep ?? KEEP };
   const release = await lock(directory);
   try {
-    if (given.fresh) await forgetAll(options);
+    if (given.anew !== undefined) await beginAnew(plan, options, given);
     const stores = await openStores(options);
     const { manifest } = await stores.checkpoints.newest();
     await keepGraph({ directory, plan, hasState: manifest !== undefined });
@@ -47,6 +49,16 @@ export async function openRunState(plan: LogicalPlan, given: StateOptions): Prom
     await release();
     throw error;
   }
+}
+
+async function beginAnew(after: LogicalPlan, options: StoreOptions, { anew, say }: StateOptions): Promise<void> {
+  const before = await graphBefore(options.directory, after);
+  if (before !== undefined) {
+    const { removeLeft, showLeft } = await import('./left-sinks.ts');
+    if (anew === 'fresh') await removeLeft({ before, after });
+    else await showLeft({ before, after, checkpoints: (await openStores(options)).checkpoints, say });
+  }
+  await forgetAll(options);
 }
 
 async function readKey(path: string): Promise<Uint8Array> {

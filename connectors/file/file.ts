@@ -68,6 +68,10 @@ const sink: SinkSpec<FileSinkOptions> = {
     const { claimsOf } = await import('./claims.ts');
     return claimsOf(options, directory);
   },
+  async forget(options: FileSinkOptions, context: SinkContext): Promise<void> {
+    const { forgetHeld } = await import('./held.ts');
+    await forgetHeld(options, context);
+  },
   async open(options: FileSinkOptions, schema: Schema, context: SinkContext): Promise<Sink> {
     const { openFileSink } = await import('./sink.ts');
     return openFileSink(options, schema, context);

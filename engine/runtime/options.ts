@@ -43,7 +43,7 @@ export const QUIET = 20;
 /** Milliseconds that each cleaning-up may take. */
 export const PATIENCE = 2_000;
 
-export function secretsOf(options: RuntimeOptions): SecretLookup {
+export function secretsOf(options: Pick<RuntimeOptions, 'secrets'>): SecretLookup {
   return options.secrets ?? environmentSecrets(process.env, readSecret);
 }
 

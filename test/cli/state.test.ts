@@ -1,5 +1,5 @@
 /** `run --state` from outside: killed at any moment, stopped, started over; what it wrote is what an undisturbed run writes. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,6 +40,8 @@ const GRAPH = JSON.stringify({
     checkpoint: { every: '150ms', keep: 2 },
   },
 });
+
+const OTHER = GRAPH.replace('60000', '500').replace('"all":', '"few":').replace('all.csv', 'few.csv');
 
 /** A directory with the graph in it. */
 function place(name: string): string {
@@ -102,6 +104,30 @@ describe('run --state', () => {
     writeFileSync(join(cwd, 'graph.json'), GRAPH);
     expect((await cloudskin(args, { cwd })).stderr).toContain('60,000 rows in');
     expect(outputOf(cwd)).toEqual(undisturbed);
+  }, 20_000);
+
+  it('shows what a sink wrote that is not in the graph any more, or removes it, when told to begin anew', async () => {
+    const cwd = place('left');
+    const hidden = (): string[] => readdirSync(cwd).filter((name) => name.startsWith('.'));
+    for (const flag of ['--drop-state', '--fresh']) {
+      const { child, ended } = start(args, { cwd });
+      await checkpointIn(cwd, 'killed', ended);
+      child.kill('SIGINT');
+      await ended;
+      expect(hidden()).toHaveLength(2);
+      rmSync(join(cwd, 'all.csv'), { force: true });
+      writeFileSync(join(cwd, 'graph.json'), OTHER);
+      const { status, stderr } = await cloudskin([...args, flag], { cwd });
+      expect(status).toBe(0);
+      expect(hidden()).toEqual([]);
+      expect(existsSync(join(cwd, 'all.csv'))).toBe(flag === '--drop-state');
+      if (flag === '--drop-state') {
+        expect(stderr).toContain('sink "all" (file all.csv) has shown what it wrote up to the last checkpoint');
+        expect(undisturbed[0]?.startsWith(readFileSync(join(cwd, 'all.csv'), 'utf8'))).toBe(true);
+      }
+      rmSync(join(cwd, 'state'), { recursive: true });
+      writeFileSync(join(cwd, 'graph.json'), GRAPH);
+    }
   }, 20_000);
 
   it('encrypts checkpoints, does not take another key, and begins anew when told', async () => {
