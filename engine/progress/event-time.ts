@@ -39,6 +39,7 @@ const integers = new BigInt64Array(bits.buffer);
 interface TimeColumn {
   readonly floats: Float64Array;
   readonly words: Int32Array;
+  readonly integers: BigInt64Array;
   readonly validity: Uint8Array | undefined;
 }
 
@@ -83,6 +84,29 @@ export class EventTimeScanner {
       if (times.validity === undefined && this.#settled(times.floats, start, end, rises)) continue;
       const cut = this.#scanRows(times, start, end, rises);
       if (cut < end) return cut;
+    }
+    return batch.rows;
+  }
+
+  /** The watermark rounded down to a multiple of `grain`: how far the rows before are for whoever puts partitions in order. */
+  mark(grain: bigint): bigint {
+    return floorDivide(this.watermark, grain) * grain;
+  }
+
+  /**
+   * The index behind the first row from `from` on with which the watermark, rounded down to `grain`, would be `mark` (a multiple of it) or more; the number of rows where
+   * none does. Always beyond `from`. Takes nothing in.
+   */
+  upTo(batch: Batch, from: number, mark: bigint): number {
+    const { floats, integers: values, validity } = this.#columnOf(batch, from);
+    const least = fromMicros(mark + this.#options.maxDelay, this.#options.unit);
+    if (least > TIME_MAX) return batch.rows;
+    const floatLeast = least > 0n ? floatOf(least) : Number.NaN;
+    for (let row = from; row < batch.rows; row++) {
+      // what is not certainly less (absurd times are no numbers as floats) is compared exactly
+      if ((floats[row] ?? 0) < floatLeast) continue;
+      if (validity !== undefined && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0) continue;
+      if ((values[row] ?? 0n) >= least) return row + 1;
     }
     return batch.rows;
   }
@@ -223,6 +247,12 @@ function integerOf(float: number): bigint {
   return integers[0] ?? 0n;
 }
 
+/** The float64 whose bits an int64 is. */
+function floatOf(integer: bigint): number {
+  integers[0] = integer;
+  return bits[0] ?? 0;
+}
+
 function split(value: bigint): [number, number] {
   return [Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asUintN(32, value))];
 }
@@ -236,6 +266,7 @@ function timeColumn(batch: Batch, column: number): TimeColumn {
   return {
     floats: new Float64Array(values.buffer, values.byteOffset, batch.rows),
     words: new Int32Array(values.buffer, values.byteOffset, batch.rows * 2),
+    integers: new BigInt64Array(values.buffer, values.byteOffset, batch.rows),
     validity: validity.length === 0 ? undefined : validity,
   };
 }

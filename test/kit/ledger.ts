@@ -13,12 +13,14 @@ import { type Row, rowsOf } from './memory-connector.ts';
 export interface LedgerSource {
   /** All rows of each partition, in one batch. */
   readonly partitions: readonly Batch[];
-  /** Rows that are handed out at a time; all unless given. */
-  readonly rows?: number;
+  /** Rows that are handed out at a time, or what says how many the next time; all unless given. */
+  readonly rows?: number | (() => number);
   /** Like a broker it has no positions: it hands out again what was not acknowledged, and nothing else. */
   readonly broker?: true;
   /** A bad row is reported before every batch whose number divides by it. */
   readonly badEvery?: number;
+  /** A bad row stands before every row whose number divides by it. */
+  readonly badRows?: number;
 }
 
 export class Ledger {
@@ -66,7 +68,7 @@ export class Ledger {
 
   #openSource(context: SourceContext): Source {
     const source = this.#sources[context.name] ?? { partitions: [] };
-    const { partitions, rows: size = Number.MAX_SAFE_INTEGER, badEvery = 0 } = source;
+    const { partitions, rows = Number.MAX_SAFE_INTEGER, badEvery = 0, badRows = 0 } = source;
     return {
       bounded: true,
       partitions: partitions.map((all, index) => {
@@ -80,12 +82,17 @@ export class Ledger {
             await this.onBatch(context.name, index, batches++);
             if (at >= all.rows || context.signal.aborted) return undefined;
             const from = at;
+            const size = typeof rows === 'number' ? rows : rows();
             const number = Math.floor(from / size);
             if (badEvery > 0 && number % badEvery === 0) {
               const row = { code: 'ledger.bad', message: 'no row', position: `${name}:${number}`, raw: '' };
               context.reject(row, name);
             }
             at = Math.min(all.rows, from + size);
+            for (let row = from; badRows > 0 && row < at; row++) {
+              if (row % badRows !== 0) continue;
+              context.reject({ code: 'ledger.bad', message: 'no row', position: `${name}:${row}`, raw: '' }, name);
+            }
             return sliceBatch(all, from, at);
           },
           ...(source.broker === true ? {} : { position: (): Json => at }),

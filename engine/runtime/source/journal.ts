@@ -12,6 +12,7 @@
 import type { Batch } from '../../batch/batch.ts';
 import { BatchBuilder } from '../../batch/builder.ts';
 import { IpcDecoder, IpcEncoder } from '../../batch/ipc.ts';
+import { sliceBatch } from '../../batch/reader.ts';
 import type { Schema } from '../../batch/types.ts';
 import { externalError } from '../../errors.ts';
 import type { BadRow, SourcePartition } from '../../graph/connector.ts';
@@ -42,6 +43,8 @@ export class Journal implements PlacedPartition {
   readonly #badCount: () => number;
   /** Where a restart reads on. */
   #at: number;
+  /** Rows of the first record that were handed on before the restart. */
+  #skip: number;
   #replay: LogReader | undefined;
   /** Written, not yet handed on. */
   readonly #ready: Ready[] = [];
@@ -66,6 +69,7 @@ export class Journal implements PlacedPartition {
     this.#handOn = handOn;
     this.#badCount = bad;
     this.#at = positionOf(from) ?? log.first;
+    this.#skip = from?.rows ?? 0;
     if (this.#at > log.next) throw lost(inner.name, this.#at, log.next);
     if (this.#at < log.next) this.#replay = log.read(this.#at);
   }
@@ -131,7 +135,9 @@ export class Journal implements PlacedPartition {
   #give({ sequence, batch, bad }: Ready): Batch {
     for (const row of bad) this.#handOn(row);
     this.#at = sequence + 1;
-    return batch;
+    const skip = this.#skip;
+    this.#skip = 0;
+    return skip === 0 ? batch : sliceBatch(batch, skip, batch.rows);
   }
 
   /** Takes what the connector gives, one batch after the other: what it is told is safe is all that it has handed out. */

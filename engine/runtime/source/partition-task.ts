@@ -2,22 +2,27 @@
  * The loop of one source partition: wait until there is room downstream, take a batch, cut it where lateness asks for it, push
  * the pieces and the watermarks between them. Nothing here waits for time except idleness and drift, by the clock handed in.
  *
- * A batch is taken in as a whole between two turns of the event loop, so at any cut it is either in hand, and read again after a restart,
- * or behind us.
+ * What is taken in at a time is taken in between two turns of the event loop, so at any cut it is either in hand, and read again after a
+ * restart, or behind us. That is a batch, or, where partitions take turns, the part of it that is due.
  */
 import { type Batch, MAX_BATCH_ROWS } from '../../batch/batch.ts';
 import { type BatchMemory, sliceBatch } from '../../batch/reader.ts';
 import type { Timer } from '../../ports.ts';
 import type { DriftMember } from '../../progress/drift.ts';
 import type { EventTimeScanner } from '../../progress/event-time.ts';
-import { TIME_MIN } from '../../progress/time.ts';
+import { floorDivide, later, TIME_MIN } from '../../progress/time.ts';
 import type { PartitionState } from '../../state/checkpoint/state.ts';
 import type { Control } from '../control.ts';
 import { BEGINNING, type Place, type PlacedPartition } from './position.ts';
-import type { TurnPlace } from './turns.ts';
+import type { Bound, Turn, TurnPlace } from './turns.ts';
 
 /** Milliseconds of work after which I/O, timers and signals get a turn: sinks and other sources live by it. */
 const BREATHE_AFTER = 2;
+/** Microseconds of event time by which turns go where windows downstream are shorter; `step` where they are not. */
+const TURN_TIME = 1_000_000n;
+/** Rows by which turns go where there is no event time. */
+const TURN_ROWS = 1_024;
+const ALONE: Turn = { bound: undefined };
 /** Longest wait for the slowest source, in milliseconds: then one batch goes on all the same, so that nothing hangs. */
 const DRIFT_PATIENCE = 10_000;
 
@@ -35,6 +40,8 @@ export interface PartitionTarget {
 /** Event time of the partition; absent for a source without. */
 export interface PartitionTime {
   readonly scanner: EventTimeScanner;
+  /** Microseconds; see `cutStep`. */
+  readonly step: bigint;
   /** Milliseconds. */
   readonly idleAfter: number | undefined;
   readonly drift: DriftMember | undefined;
@@ -60,14 +67,17 @@ export class PartitionTask {
   readonly #turn: TurnPlace | undefined;
   readonly #control: Control;
   readonly #memory: BatchMemory = { body: new Uint8Array(0) };
+  /** Of the part of a batch that is due. */
+  readonly #due: BatchMemory = { body: new Uint8Array(0) };
   #idle = false;
   #idleTimer: Timer | undefined;
   /** When the wait for the next batch began; undefined while none is awaited. */
   #waitingSince: number | undefined;
   #lastBreath = 0;
-  #batches = 0n;
+  /** Rows since the beginning, over all runs. */
+  #taken: number;
   readonly #tracked: boolean;
-  /** After the batch taken in last. */
+  /** After the rows taken in last. */
   #place: Place;
   #ended: boolean;
 
@@ -86,6 +96,7 @@ export class PartitionTask {
     this.#tracked = tracked;
     this.#place = restored === undefined ? BEGINNING : { position: restored.position, rows: restored.rows, bad: 0 };
     this.#ended = restored?.ended ?? false;
+    this.#taken = restored?.taken ?? 0;
     this.#control = control;
   }
 
@@ -103,6 +114,7 @@ export class PartitionTask {
       ended: this.#ended,
       ...(position === undefined ? {} : { position }),
       ...(greatest === undefined ? {} : { greatest }),
+      ...(this.#taken === 0 || this.#turn === undefined || this.#time !== undefined ? {} : { taken: this.#taken }),
       ...(rejected === 0 ? {} : { rejected }),
     };
   }
@@ -133,14 +145,8 @@ export class PartitionTask {
         if (held !== undefined) await held;
         const batch = await this.#next();
         if (batch === undefined || this.#control.failure !== undefined) break;
-        const turn = this.#nextTurn();
-        // without its turn the batch stays in front of the place: out of turn, other rows would be late than in a run that nobody stops
-        if (turn !== undefined && (await stopping.until(turn)) === undefined) break;
-        while (this.#control.paused !== undefined && !stopping.tripped) await stopping.until(this.#control.paused);
-        this.#target.accept(batch, this.#take);
-        const acknowledged = this.#afterBatch();
-        if (acknowledged !== undefined) await this.#control.cut.until(acknowledged);
-        if (ports.monotonic() - this.#lastBreath >= BREATHE_AFTER) await this.#breathe();
+        if (this.#turn === undefined) await this.#whole(batch);
+        else if (!(await this.#inTurns(batch, this.#turn))) break;
       }
     } finally {
       this.#idleTimer?.cancel();
@@ -162,11 +168,61 @@ export class PartitionTask {
     return result instanceof Promise ? result : undefined;
   }
 
-  /** Those furthest behind go first; without event time, one batch each. */
-  #nextTurn(): Promise<true> | undefined {
-    if (this.#turn === undefined) return undefined;
-    this.#batches += 1n;
-    return this.#turn.wait(this.#time?.scanner.watermark ?? this.#batches);
+  async #whole(batch: Batch): Promise<void> {
+    const { stopping } = this.#control;
+    while (this.#control.paused !== undefined && !stopping.tripped) await stopping.until(this.#control.paused);
+    this.#target.accept(batch, this.#take);
+    await this.#rest(this.#afterBatch());
+  }
+
+  /**
+   * Hands on a batch turn by turn; false where the run stops before. Then the rest stays in front of the place: out of turn, other rows would be
+   * late than in a run that nobody stops.
+   */
+  async #inTurns(batch: Batch, place: TurnPlace): Promise<boolean> {
+    const { stopping } = this.#control;
+    const before = this.#place;
+    let from = 0;
+    do {
+      const waiting = place.wait(this.#key());
+      const turn = waiting === undefined ? ALONE : await stopping.until(waiting);
+      if (turn === undefined) return false;
+      while (this.#control.paused !== undefined && !stopping.tripped) await stopping.until(this.#control.paused);
+      const to = this.#upTo(batch, from, turn.bound);
+      this.#target.accept(from === 0 && to === batch.rows ? batch : sliceBatch(batch, from, to, this.#due), this.#take);
+      this.#taken += to - from;
+      from = to;
+      await this.#rest(from < batch.rows ? this.#within(before, from) : this.#afterBatch());
+    } while (from < batch.rows && this.#control.failure === undefined);
+    return true;
+  }
+
+  /** How far the partition is, for turns. A checkpoint restores it exactly. */
+  #key(): bigint {
+    return this.#time?.scanner.mark(turnTime(this.#time)) ?? BigInt(Math.floor(this.#taken / TURN_ROWS));
+  }
+
+  /** The index behind the last row from `from` on of a turn up to `bound`. */
+  #upTo(batch: Batch, from: number, bound: Bound | undefined): number {
+    if (bound === undefined) return batch.rows;
+    const { key, inclusive } = bound;
+    if (this.#time === undefined) {
+      const rows = Number(inclusive ? key + 1n : key) * TURN_ROWS - this.#taken;
+      return Math.min(batch.rows, from + Math.max(1, rows));
+    }
+    const grain = turnTime(this.#time);
+    const mark = inclusive ? floorDivide(key, grain) + 1n : -floorDivide(-key, grain);
+    return this.#time.scanner.upTo(batch, from, mark * grain);
+  }
+
+  /** Keeps the place in the middle of a batch. */
+  #within(before: Place, row: number): undefined {
+    if (this.#tracked && this.#partition.replayable()) this.#place = { ...before, rows: before.rows + row };
+  }
+
+  async #rest(acknowledged: Promise<void> | undefined): Promise<void> {
+    if (acknowledged !== undefined) await this.#control.cut.until(acknowledged);
+    if (this.#control.ports.monotonic() - this.#lastBreath >= BREATHE_AFTER) await this.#breathe();
   }
 
   async #breathe(): Promise<void> {
@@ -253,4 +309,8 @@ export class PartitionTask {
       this.#control.failNode('source', this.#partition.name, error);
     }
   }
+}
+
+function turnTime({ step }: PartitionTime): bigint {
+  return later(step, TURN_TIME);
 }

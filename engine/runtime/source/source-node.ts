@@ -347,6 +347,7 @@ export class SourceNode implements PartitionTarget {
         step: this.#options.step,
         greatest: restored?.greatest,
       }),
+      step: this.#options.step,
       idleAfter: idleAfter === undefined ? undefined : Number(idleAfter) / 1000,
       drift: this.#options.drift?.join(),
       maxDrift,

@@ -1,12 +1,25 @@
 /**
  * Bounded sources that meet downstream take turns, so that a run over the same files gives the same rows in the same order every
- * time, however fast each file is read. Whoever is furthest behind goes next: a merge by watermark, batch by batch. That also keeps
- * what windows and joins must hold small. Nobody goes before everybody else has a batch in hand, has ended, or is idle.
+ * time, however fast each file is read. Whoever is furthest behind goes next, and goes on until another one is further behind: a
+ * merge by watermark, rounded down so that turns last a while. Its order is a function of the rows alone, not of where batches begin, which
+ * a restart changes. That also keeps what windows and joins must hold small. Nobody goes before everybody else has a batch in hand, has
+ * ended, or is idle.
  */
+
+/** How far a turn goes: the key of the one furthest behind of the others, and whether one that is as far is ahead of it by order of the plan. */
+export interface Bound {
+  readonly key: bigint;
+  readonly inclusive: boolean;
+}
+
+export interface Turn {
+  /** Undefined where nobody else waits. */
+  readonly bound: Bound | undefined;
+}
 
 interface Ready {
   readonly key: bigint;
-  readonly go: () => void;
+  readonly go: (turn: Turn) => void;
 }
 
 /** The partitions of all bounded sources that meet. */
@@ -35,12 +48,17 @@ export class Turns {
   /** Lets the next one go if everybody is ready. */
   settle(): void {
     let next: TurnPlace | undefined;
+    let bound: Bound | undefined;
     for (const place of this.#places) {
       if (place.isAbsent) continue;
-      if (place.ready === undefined) return;
-      if (next?.ready === undefined || place.ready.key < next.ready.key) next = place;
+      const { ready } = place;
+      if (ready === undefined) return;
+      if (next?.ready === undefined || ready.key < next.ready.key) {
+        if (next?.ready !== undefined) bound = { key: next.ready.key, inclusive: false };
+        next = place;
+      } else if (bound === undefined || ready.key < bound.key) bound = { key: ready.key, inclusive: true };
     }
-    next?.go();
+    next?.go({ bound });
   }
 }
 
@@ -67,11 +85,11 @@ export class TurnPlace {
    * Has a batch in hand: undefined when it may go at once, else a promise of its turn. It is away again from then on, until it asks
    * for the next turn.
    */
-  wait(key: bigint): Promise<true> | undefined {
+  wait(key: bigint): Promise<Turn> | undefined {
     this.#isIdle = false;
     if (this.#turns.present === 1) return undefined;
-    const { promise, resolve } = Promise.withResolvers<true>();
-    this.#ready = { key, go: () => resolve(true) };
+    const { promise, resolve } = Promise.withResolvers<Turn>();
+    this.#ready = { key, go: resolve };
     this.#turns.settle();
     return promise;
   }
@@ -90,9 +108,9 @@ export class TurnPlace {
     this.#turns.left();
   }
 
-  go(): void {
+  go(turn: Turn): void {
     const go = this.#ready?.go;
     this.#ready = undefined;
-    go?.();
+    go?.(turn);
   }
 }

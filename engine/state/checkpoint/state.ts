@@ -16,6 +16,8 @@ export interface PartitionState {
   /** Greatest event time so far, in the unit of its column. */
   readonly greatest?: bigint;
   readonly ended: boolean;
+  /** Rows since the beginning, where partitions without event time are put in order by them; absent: none. */
+  readonly taken?: number;
   /** Bad rows after `position` that were handed on or counted already; absent: none. */
   readonly rejected?: number;
 }
