@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { connectors } from '../../connectors/registry.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
+import { guaranteeOf, type PathGuarantee } from '../../engine/graph/guarantee.ts';
 import { buildPlan, parseGraph } from '../../engine/graph/index.ts';
 import { testContext } from '../../test/golden/graph-errors/context.ts';
 import { describePlan, type Explanation } from './describe.ts';
@@ -17,6 +19,28 @@ async function explained(...sites: readonly string[]): Promise<Explanation> {
   if (plan === undefined) throw new Error('the golden graph is right');
   const agents = sites.reduce<ReturnType<typeof collectSites>>((sofar, text) => collectSites(text, sofar), []);
   return describePlan(fuse(plan), distributedOn(plan, agents));
+}
+
+/** Of a file written from a broker's messages, which are journaled. */
+async function guaranteedOf(options: string): Promise<PathGuarantee> {
+  const text = `
+apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: readings }
+spec:
+  sources:
+    readings: { mqtt: { url: "mqtt://127.0.0.1", topic: t, ${options} }, schema: { id: int64 }, journal: true }
+  sinks:
+    out: { from: readings, file: { path: out.ndjson } }
+`;
+  const parsed = parseGraph(text, { file: 'readings.yaml', environment: {} });
+  const { plan } = await buildPlan(parsed, {
+    ...testContext,
+    connectors,
+  });
+  const [sink] = plan?.sinks ?? [];
+  if (plan === undefined || sink === undefined) throw new Error('the graph is right');
+  return guaranteeOf(plan, sink);
 }
 
 const SITES = [
@@ -37,6 +61,11 @@ describe('explain', () => {
       'the durable stream "minutes" drops its oldest rows when it is full; let "minutes" have onFull: block',
     );
     expect(text).toContain('checkpoints are taken with mode: at-least-once; remove the mode of checkpoint');
+  });
+
+  it('does not promise of a broker that sends again that each message is taken once, journal or not', async () => {
+    expect((await guaranteedOf('qos: 1')).guarantee).toBe('at-least-once');
+    expect((await guaranteedOf('qos: 0')).guarantee).toBe('exactly-once');
   });
 
   it('tells what bounds the state of each operator', async () => {

@@ -19,6 +19,7 @@ const source: SourceSpec<HttpSourceOptions> = {
     { name: 'received', type: { kind: 'timestamp', unit: 'ms' }, nullable: false },
     { name: 'peer', type: { kind: 'utf8' }, nullable: true },
   ],
+  redelivers: ({ listen }: HttpSourceOptions): boolean => listen !== undefined,
   async open(options: HttpSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
     if (options.listen !== undefined) {
       const { openWebhook } = await import('./webhook.ts');

@@ -19,6 +19,7 @@ const source: SourceSpec<MqttSourceOptions> = {
     { name: 'retained', type: { kind: 'bool' }, nullable: false },
     { name: 'qos', type: { kind: 'int8' }, nullable: false },
   ],
+  redelivers: ({ qos }: MqttSourceOptions): boolean => qos > 0,
   async open(options: MqttSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
     const { openMqttSource } = await import('./source.ts');
     return openMqttSource(options, schema, context);

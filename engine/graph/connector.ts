@@ -175,6 +175,8 @@ export interface SourceSpec<Options = unknown> {
   readonly attachable: readonly Field[];
   /** Whether partitions have positions; a source that has none can be journaled. Absent: false. */
   replayable?(options: Options): boolean;
+  /** Who sends to it sends again what it did not hear confirmed, and the source cannot tell that from something new: also a journal then holds it twice. Absent: false. */
+  redelivers?(options: Options): boolean;
   /** Whether it ends by itself, as `Source.bounded` will say once it is open. Absent: it does not. */
   bounded?(options: Options): boolean;
   /** The schema of the data itself, when the graph gives none; absent where it must be given. */

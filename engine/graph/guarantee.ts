@@ -59,7 +59,11 @@ export function sourcesOf(flow: Flow, sink: SinkNode): readonly SourceNode[] {
   return flow.sources.filter(({ name }) => upstream.has(name));
 }
 
-function sourceLimit({ name, connector, replayable, journal }: SourceNode): Limit[] {
+function sourceLimit({ name, connector, replayable, journal, redelivers }: SourceNode): Limit[] {
+  if (journal === true && redelivers === true) {
+    const why = `what source "${name}" (${connector}) had journaled, but not yet confirmed, when it was killed is sent to it once more`;
+    return [{ node: name, guarantee: 'at-least-once', why, mend: 'have a dedupe by a number of the sender behind it' }];
+  }
   if (replayable === true || journal === true) return [];
   return [
     {

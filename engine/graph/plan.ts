@@ -78,6 +78,8 @@ export interface SourceNode extends NodePolicy {
   readonly bounded?: true;
   /** It cannot, and is written down before it is acknowledged. */
   readonly journal?: true;
+  /** What it had taken, but not confirmed, when something failed may come to it once more, unrecognised. */
+  readonly redelivers?: true;
   /** It may go to another site; otherwise it stays where it runs first. */
   readonly location?: 'any';
   /** It runs once a site, and the last column of its schema is that site: put in by the plan, not by the connector (engine/compile/site-column.ts). */

@@ -146,9 +146,10 @@ function replay(
   { connector, options }: Chosen,
   path: Path,
   build: Build,
-): Pick<SourceNode, 'replayable' | 'journal' | 'bounded'> {
+): Pick<SourceNode, 'replayable' | 'journal' | 'redelivers' | 'bounded'> {
   const replayable = connector.source?.replayable?.(options) ?? false;
   const bounded = connector.source?.bounded?.(options) ?? false;
+  const redelivers = !replayable && (connector.source?.redelivers?.(options) ?? false);
   if (journal === true && replayable) {
     const message = `"${connector.name}" can be read again from where it was, so that a journal is of no use`;
     build.warnAtKey([...path, 'journal'], 'graph.needless-journal', message);
@@ -157,6 +158,7 @@ function replay(
     ...(replayable ? { replayable } : {}),
     ...(bounded ? { bounded } : {}),
     ...(journal === true && !replayable ? { journal } : {}),
+    ...(redelivers ? { redelivers } : {}),
   };
 }
 
