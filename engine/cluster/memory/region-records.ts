@@ -100,7 +100,7 @@ function isNewer(one: RegionRecord, other: RegionRecord | undefined): boolean {
 }
 
 /** More ids than a leader can have used since it was heard of last. */
-const UNHEARD = 1_000;
+export const UNHEARD = 1_000;
 
 function reconstructed(
   { namespace, app }: AppName,

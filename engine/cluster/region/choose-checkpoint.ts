@@ -1,11 +1,17 @@
 /** The checkpoint that a region starts from, of those that there are in a store. */
 import { externalError, userError } from '../../errors.ts';
+import type { Manifest } from '../../state/checkpoint/checkpoints.ts';
 import { type AssignmentDocument, sameAgent } from '../documents/documents.ts';
 import type { RegionContext, RegionName } from './context.ts';
 
 export interface Limits {
-  /** No later one. */
+  /** No later one, unless of `epoch`. */
   readonly limit: number;
+  /**
+   * Of the region's record, where it may have gone back. What was completed in this epoch or a later one came after everything that was committed before that
+   * epoch, and nothing else was committed since: to start there loses and repeats nothing. Of an earlier epoch it may be what a `restore` left behind.
+   */
+  readonly epoch?: number;
   /** That one and no other. */
   readonly exactly: boolean;
   /** Those of lower epochs are of an earlier time of the region. */
@@ -34,16 +40,16 @@ export async function chooseCheckpoint(
   context: RegionContext,
   starting: Starting,
   { domain, ...name }: Former,
-  { limit, exactly, since }: Limits,
+  { limit, exactly, since, epoch }: Limits,
 ): Promise<number> {
   const { keep } = starting.assignment.checkpoint;
   // going back on purpose is no going back of the store
   const known = exactly ? undefined : { id: limit, epoch: since };
   const store = await context.checkpoints(name, domain, keep, known);
-  let found = await store.newest(limit);
-  if (found.manifest?.id !== limit) {
+  let found = await store.newest(limit, epoch);
+  if (isBefore(found.manifest, limit)) {
     await context.putBack(name, domain, keep);
-    found = await store.newest(limit);
+    found = await store.newest(limit, epoch);
   }
   const { manifest, refused } = found;
   const where = { namespace: name.namespace, app: name.app, region: name.region };
@@ -51,7 +57,7 @@ export async function chooseCheckpoint(
   const reason = because(wanted?.problem);
   const isMissing = wanted === undefined || wanted.missing === true;
   const comes = (starting.patient && hasOthers(context, starting)) || (starting.hopeful && isMissing && !exactly);
-  if (manifest?.id !== limit && comes) {
+  if (isBefore(manifest, limit) && comes) {
     throw externalError(
       'state.not-whole',
       `checkpoint ${limit} of region ${name.region} is not whole${reason}; other agents may have the rest`,
@@ -60,6 +66,10 @@ export async function chooseCheckpoint(
   }
   for (const { id, problem } of refused) {
     context.log('warn', `checkpoint ${id} is refused: ${problem}`, { ...where, checkpoint: id, code: 'state.refused' });
+  }
+  if (manifest !== undefined && manifest.id > limit) {
+    const message = `checkpoint ${manifest.id} is complete, and the region's record knows of ${limit} only: it is started from the later one`;
+    context.log('warn', message, { ...where, checkpoint: manifest.id, epoch: manifest.epoch });
   }
   const isOfNow = manifest !== undefined && manifest.epoch >= since;
   if (isOfNow && (manifest.id === limit || !exactly)) return manifest.id;
@@ -72,6 +82,10 @@ export async function chooseCheckpoint(
     retry: true,
     hint: 'start the agents that ran it, with their data; or deploy with --drop-state, which starts from the beginning and may repeat output',
   });
+}
+
+function isBefore(found: Manifest | undefined, limit: number): boolean {
+  return (found?.id ?? 0) < limit;
 }
 
 /** Whether other agents of the region are there, which may have copies. */

@@ -60,7 +60,12 @@ describe('starting a region', () => {
 
   it('goes on from the last complete checkpoint, with ids that nobody can have used', () => {
     expect(start()).toEqual({
-      ...{ kind: 'go', epoch: STEP + 5, from: { kind: 'checkpoint', limit: 7, exactly: false }, firstCheckpoint: 24 },
+      ...{
+        kind: 'go',
+        epoch: STEP + 5,
+        from: { kind: 'checkpoint', limit: 7, exactly: false, epoch: STEP + 4 },
+        firstCheckpoint: 24,
+      },
     });
   });
 

@@ -11,8 +11,8 @@ export type Start =
 
 export type StartFrom =
   | { readonly kind: 'beginning' }
-  /** The newest sound checkpoint that is not later than this one. `exactly`: that one and no other. */
-  | { readonly kind: 'checkpoint'; readonly limit: number; readonly exactly: boolean }
+  /** The newest sound checkpoint that is not later than this one, or else was written in `epoch` or a later one. `exactly`: that one and no other. */
+  | { readonly kind: 'checkpoint'; readonly limit: number; readonly exactly: boolean; readonly epoch?: number }
   /** What regions that were have left, as the record says. */
   | { readonly kind: 'handed'; readonly from: readonly CheckpointOrigin[] }
   /** As the assignment says: whatever these have come to. */
@@ -64,6 +64,7 @@ function startFrom(
   if (newRevision && restore !== undefined) return { kind: 'checkpoint', limit: restore, exactly: true };
   // What has run to its end runs again from the beginning when it is deployed again.
   if (record === undefined || record.finished) return { kind: 'beginning' };
-  if (record.checkpoint > 0) return { kind: 'checkpoint', limit: record.checkpoint, exactly: false };
+  const { checkpoint, epoch } = record;
+  if (checkpoint > 0) return { kind: 'checkpoint', limit: checkpoint, exactly: false, epoch };
   return record.from === undefined ? { kind: 'beginning' } : { kind: 'handed', from: record.from };
 }

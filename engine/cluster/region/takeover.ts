@@ -8,6 +8,7 @@ import {
   sameAgent,
   versionOf,
 } from '../documents/documents.ts';
+import { UNHEARD } from '../memory/region-records.ts';
 import { chooseCheckpoint } from './choose-checkpoint.ts';
 import type { RegionContext, RegionName } from './context.ts';
 import { decideStart, RESERVE, type Start, type StartFrom } from './decide-start.ts';
@@ -93,7 +94,7 @@ async function pastOf(context: RegionContext, heir: Heir, region: RegionAssignme
     case 'checkpoint': {
       const limits = { ...from, since: region.since ?? 0 };
       const checkpoint = await chooseCheckpoint(context, heir, { ...name, domain: region.domain }, limits);
-      return { kind: 'past', checkpoint, reserved: 0 };
+      return { kind: 'past', checkpoint, reserved: checkpoint > from.limit ? checkpoint + UNHEARD : 0 };
     }
     case 'origins': {
       const inherited = await inherit(context, heir, from.origins);

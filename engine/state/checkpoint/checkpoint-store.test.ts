@@ -217,6 +217,24 @@ describe('a store with several owners, one after the other', () => {
     expect(refused).toEqual([{ id: 9, problem: 'it was written in epoch 1, after epoch 2 had begun' }]);
   });
 
+  it('takes what the latest epoch completed last where its word may be lost, and nothing that an earlier epoch left behind', async () => {
+    const memory = new Uint8Array(PAGE).fill(1);
+    const saver = saverOf();
+    for (const [id, epoch] of [
+      [3, 2],
+      [4, 1],
+      [6, 3],
+      [9, 2],
+    ] as const)
+      await checkpointsOf({ keep: 9 }).complete(head(id, epoch), [await saver.save(id, snapshot(memory))]);
+    const newest = async (id: number, epoch?: number) => (await checkpointsOf().newest(id, epoch)).manifest?.id;
+    expect([await newest(3), await newest(3, 4), await newest(3, 3), await newest(3, 2)]).toEqual([3, 3, 6, 6]);
+    await store.delete('default/shop/all/manifest/0000000003');
+    expect([await newest(3), await newest(3, 2)]).toEqual([undefined, 6]);
+    await store.delete('default/shop/all/manifest/0000000006');
+    expect([await newest(3, 2), await newest(3, 3)]).toEqual([9, undefined]);
+  });
+
   it('lets a former owner delete nothing', async () => {
     const saver = saverOf();
     const memory = new Uint8Array(PAGE).fill(1);

@@ -81,10 +81,16 @@ class Store implements CheckpointStore {
     return (await this.#list()).map(({ unread: _, missing: __, ...entry }) => entry);
   }
 
-  async newest(most: number = Number.MAX_SAFE_INTEGER): ReturnType<Checkpoints['newest']> {
+  async newest(
+    most: number = Number.MAX_SAFE_INTEGER,
+    epoch: number = Number.POSITIVE_INFINITY,
+  ): ReturnType<Checkpoints['newest']> {
     const refused: Refused[] = [];
-    for (const { id, manifest, problem, unread, missing = false } of await this.#list()) {
-      if (id > most) continue;
+    const all = await this.#list();
+    const later = all.filter(({ id, manifest }) => id > most && manifest !== undefined && manifest.epoch >= epoch);
+    later.sort((one, other) => (other.manifest?.epoch ?? 0) - (one.manifest?.epoch ?? 0) || other.id - one.id);
+    const upTo = all.filter(({ id }) => id <= most);
+    for (const { id, manifest, problem, unread, missing = false } of [...later, ...upTo]) {
       // what cannot be read now may be sound: going back to an earlier one would repeat output
       if (unread !== undefined) throw unread;
       const sound = problem === undefined && manifest !== undefined;

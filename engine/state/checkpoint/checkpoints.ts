@@ -62,10 +62,13 @@ export interface Checkpoints {
   /** The newest first; what is not sound says why. */
   list(): Promise<readonly { readonly manifest?: Manifest; readonly id: number; readonly problem?: string }[]>;
   /**
-   * The newest sound one not later than `id`, checked whole, and those that were refused with the reason. Rejects with `state.read` where a store cannot
-   * be read now: what is in it may be sound, and an earlier checkpoint would repeat output.
+   * The newest sound one not later than `id`, or else of `epoch` or a later one, checked whole, and those that were refused with the reason. Rejects with
+   * `state.read` where a store cannot be read now: what is in it may be sound, and an earlier checkpoint would repeat output.
    */
-  newest(id?: number): Promise<{
+  newest(
+    id?: number,
+    epoch?: number,
+  ): Promise<{
     readonly manifest?: Manifest;
     readonly refused: readonly Refused[];
   }>;

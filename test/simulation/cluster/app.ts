@@ -101,3 +101,8 @@ export function appPlan(variant: Variant): Promise<LogicalPlan> {
   plans.set(variant, plan);
   return plan;
 }
+
+/** Resolves when all of them are there. */
+export async function appPlans(): Promise<void> {
+  await Promise.all((Object.keys(SITES) as Variant[]).map(appPlan));
+}

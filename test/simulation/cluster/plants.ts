@@ -183,8 +183,8 @@ const bugs: readonly Bug[] = [
     planted: {
       checkpoints: (inner): CheckpointStore =>
         altered(inner, {
-          newest: async (id) => {
-            const newest = await inner.newest(id);
+          newest: async (...call) => {
+            const newest = await inner.newest(...call);
             if (newest.manifest === undefined) return newest;
             const before = await inner.newest(newest.manifest.id - 1);
             return before.manifest === undefined ? newest : before;

@@ -4,6 +4,7 @@
  */
 import type { Outcome, Scenario } from '../scenario.ts';
 import { type FaultKind, Stage } from '../stage.ts';
+import { appPlans } from './app.ts';
 import { ClusterContinuum } from './continuum.ts';
 import { clusterFaults, forgetfulServers, lostCopies } from './faults.ts';
 import { plantCluster, plants } from './plants.ts';
@@ -43,6 +44,8 @@ async function run(
   plant: string | undefined,
   faults: (continuum: ClusterContinuum) => readonly FaultKind[],
 ): Promise<Outcome> {
+  // in the machine's own time, and so before the clock starts: the first seed of a process is to be like any other
+  await appPlans();
   const stage = new Stage(seed, plant);
   const { clock } = stage.network;
   const continuum = new ClusterContinuum(stage, plantCluster(plant));
