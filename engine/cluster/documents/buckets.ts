@@ -28,6 +28,7 @@ export interface ControlOptions {
 }
 
 const ASK_TIMEOUT = 1_000;
+const NO_DOMAIN = 'cluster.no-domain';
 
 export class ControlBuckets {
   readonly #options: ControlOptions;
@@ -57,15 +58,20 @@ export class ControlBuckets {
     this.#answering?.close();
   }
 
-  /** Rejects with `cluster.no-cloud` where no agent of the cloud answers and none ever has. */
+  /**
+   * Rejects with `cluster.no-cloud` where no agent of the cloud answers and none ever has, with `cluster.no-domain` where its server has no
+   * domain and ours has: there is no way to its JetStream then.
+   */
   async domain(): Promise<string> {
-    if (this.#domain !== undefined) return this.#domain;
+    if (this.#domain !== undefined) return this.#reachable(this.#domain);
     const { nats, found } = this.#options;
     try {
       const { data } = await nats.request(WHERE_SUBJECT, new Uint8Array(0), ASK_TIMEOUT);
       const { domain } = JSON.parse(new TextDecoder().decode(data)) as { readonly domain?: unknown };
-      this.#domain = typeof domain === 'string' ? domain : '';
+      // one that is out of reach is asked for again: its server may be given a domain
+      this.#domain = this.#reachable(typeof domain === 'string' ? domain : '');
     } catch (cause) {
+      if (cause instanceof CloudskinError && cause.code === NO_DOMAIN) throw cause;
       // Perhaps they are here, and every agent of the cloud is down.
       const here = await nats
         .jetstream()
@@ -84,6 +90,17 @@ export class ControlBuckets {
     }
     found?.(this.#domain);
     return this.#domain;
+  }
+
+  #reachable(domain: string): string {
+    const { domain: own, name } = this.#options.nats.info;
+    if (domain !== '' || own === undefined || own === '') return domain;
+    this.#domain = undefined;
+    const message = `the NATS server of the cloud has no JetStream domain, so that nothing reaches its JetStream through ${name || 'this server'}, whose domain is ${own}`;
+    throw externalError(NO_DOMAIN, message, {
+      retry: true,
+      hint: 'give the server of the cloud one, too: jetstream { domain: hub }, and start it and its agents again',
+    });
   }
 
   async documents(): Promise<KeyValue> {
