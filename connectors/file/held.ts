@@ -25,9 +25,10 @@ export async function openHeldSink(writing: Writing, roll: Roll | undefined): Pr
   return roll === undefined ? HeldWholeSink.open(writing, place) : HeldRollingSink.open(writing, roll, place);
 }
 
-/** Removes the hidden files of a sink. */
+/** Removes the hidden files of a sink, of whatever epoch. */
 export async function forgetHeld(options: FileSinkOptions, context: SinkContext): Promise<void> {
-  await placeOf(await pathOf(options, context), context.identity ?? context.name).clean(new Set());
+  const place = placeOf(await pathOf(options, context), context.identity ?? context.name, Number.POSITIVE_INFINITY);
+  await place.clean(new Set());
 }
 
 async function pathOf({ path }: FileSinkOptions, { directory }: SinkContext): Promise<string> {
