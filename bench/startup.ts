@@ -51,7 +51,7 @@ const dist = process.argv[1];
 const load = (path) => import(dist + path);
 const [{ readFileSync }, { prepareText, planOrThrow }, { fuse }, { connectors }, { Deployment }, { openCell }] = await Promise.all([
   import('node:fs'), load('/engine/runtime/prepare.js'), load('/engine/compile/fuse.js'), load('/connectors/registry.js'),
-  load('/engine/runtime/deployment.js'), load('/engine/cell/open.js'),
+  load('/engine/runtime/run/deployment.js'), load('/engine/cell/open.js'),
 ]);
 const plan = fuse(planOrThrow(await prepareText(readFileSync('graph.yaml'), 'graph.yaml', { connectors })));
 const start = performance.now();

@@ -61,7 +61,11 @@ function agentsOf({ name, tier }: Site, { agents, workers }: GraphFlags): readon
     throw userError('auth.bad-agents', `--agents ${name}=${given}: expected SITE=NUMBER or SITE=NUMBER:LABEL,LABEL`);
   }
   return Array.from({ length: Number(count) }, (_, index) => ({
-    ...{ site: name, agent: `${name}-${index + 1}`, tier, devices: ['cpu'], workers: Number(workers) },
+    site: name,
+    agent: `${name}-${index + 1}`,
+    tier,
+    devices: ['cpu'],
+    workers: Number(workers),
     labels: labels === '' ? [] : labels.split(','),
   }));
 }

@@ -13,8 +13,15 @@ export function keyOf(seed: string): KeyPair {
 
 /** -1: no bound but that of the server. */
 const UNBOUNDED = {
-  ...{ subs: -1, data: -1, payload: -1, conn: -1, leaf: -1, imports: -1, exports: -1, wildcards: true },
-  ...{ disallow_bearer: true },
+  subs: -1,
+  data: -1,
+  payload: -1,
+  conn: -1,
+  leaf: -1,
+  imports: -1,
+  exports: -1,
+  wildcards: true,
+  disallow_bearer: true,
 };
 const JETSTREAM = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1, max_ack_pending: -1 };
 

@@ -66,7 +66,9 @@ function siteUser(book: Book, site: Site): UserDraft {
   const shares = apps.flatMap(([, bySite]) => bySite[site.name] ?? []);
   const rights = book.anyApp ? [anyApp(place)] : shares;
   return {
-    ...{ name, answers: true, permissions: merged([agentPermissions(place, name), ...rights]) },
+    name,
+    answers: true,
+    permissions: merged([agentPermissions(place, name), ...rights]),
     ...(book.anyApp ? {} : { tags: tagsOf(apps.filter(([, bySite]) => site.name in bySite).map(([label]) => label)) }),
   };
 }

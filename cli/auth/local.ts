@@ -48,7 +48,14 @@ export async function secureLocal(path: string, version: string, ports: LocalPor
 function bookOf(natsServer: string, { hub, edge, leaf }: LocalPorts, known: Book | undefined): Book {
   const host = '127.0.0.1';
   return {
-    ...{ format: 1, tls: true, anyApp: true, perApp: false, shared: ['>'], apps: {}, revocations: {}, natsServer },
+    format: 1,
+    tls: true,
+    anyApp: true,
+    perApp: false,
+    shared: ['>'],
+    apps: {},
+    revocations: {},
+    natsServer,
     ...(known === undefined ? {} : { revocations: known.revocations }),
     hub: { host, port: hub, leafPort: leaf },
     sites: [

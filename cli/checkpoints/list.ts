@@ -85,7 +85,10 @@ function entryOf(
   const blobs = new Map(fragments.flatMap((receipt) => receipt.blobs.map(({ name, bytes }) => [name, bytes])));
   return {
     ...entry,
-    ...{ epoch, revision, completed: new Date(completed).toISOString(), took: completed - started },
+    epoch,
+    revision,
+    completed: new Date(completed).toISOString(),
+    took: completed - started,
     fragments: fragments.length,
     bytes: [...blobs.values()].reduce((sum, bytes) => sum + bytes, 0),
     written: fragments.reduce((sum, { bytes }) => sum + bytes, 0),

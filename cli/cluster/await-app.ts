@@ -103,7 +103,9 @@ function failed({ document, assignment }: AppOverview, { region, trouble }: Regi
 function troubled({ troubles }: AssignmentDocument, { app }: AppDocument): CloudskinError {
   const [first] = troubles;
   const problems = troubles.map(({ code, message, hint }) => ({
-    ...{ severity: 'error' as const, code, message },
+    severity: 'error' as const,
+    code,
+    message,
     ...(hint === undefined ? {} : { hint }),
   }));
   return userError(first?.code ?? 'deploy.not-placed', first?.message ?? `${app} could not be placed`, {

@@ -26,7 +26,10 @@ export function changedJson(overview: AppOverview): object {
   const { document, assignment, regions } = overview;
   const { app, namespace, revision, wanted } = document;
   return {
-    ...{ app, namespace, revision, wanted },
+    app,
+    namespace,
+    revision,
+    wanted,
     state: wanted === 'undeployed' ? 'undeployed' : stateOf(overview),
     regions: Object.keys(assignment?.regions ?? {}).map((name) => {
       const found = regions.find(({ region }) => region === name);

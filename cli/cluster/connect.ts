@@ -77,7 +77,10 @@ export async function withCluster<T>(options: NatsOptions, use: (connected: Conn
 function unreachable(error: unknown): unknown {
   if (!(error instanceof CloudskinError) || error.code !== 'nats.connect') return error;
   return new CloudskinError(error.code, error.message, {
-    ...{ domain: 'external', retry: error.retry, hint: remedy(error), cause: error },
+    domain: 'external',
+    retry: error.retry,
+    hint: remedy(error),
+    cause: error,
   });
 }
 

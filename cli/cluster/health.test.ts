@@ -14,30 +14,73 @@ const NOW = 1_700_000_000_000;
 const name = { namespace: 'default', app: 'shop' };
 
 const silent: SilentAgent = {
-  ...{ site: 'plant', agent: 'plant-1', tier: 'edge', workers: 2, version: '1' },
-  ...{ silent: 12_000, left: false },
+  site: 'plant',
+  agent: 'plant-1',
+  tier: 'edge',
+  workers: 2,
+  version: '1',
+  silent: 12_000,
+  left: false,
 };
 
 function agent(site: string, coordinator = false): AgentStatus {
   return {
-    ...{ format: 1, oldest: 1, site, agent: `${site}-1`, incarnation: 'i', serial: 1, started: 0, version: '1' },
-    ...{ tier: 'cloud', labels: [], devices: ['cpu'], workers: 1, domain: '', hub: '', jetstream: true },
-    ...{ nats: '', coordinator, leaving: false, fragments: [], regions: [] },
+    format: 1,
+    oldest: 1,
+    site,
+    agent: `${site}-1`,
+    incarnation: 'i',
+    serial: 1,
+    started: 0,
+    version: '1',
+    tier: 'cloud',
+    labels: [],
+    devices: ['cpu'],
+    workers: 1,
+    domain: '',
+    hub: '',
+    jetstream: true,
+    nats: '',
+    coordinator,
+    leaving: false,
+    fragments: [],
+    regions: [],
   } as unknown as AgentStatus;
 }
 
 function region(figures: Partial<RegionFigures> = {}): RegionFigures {
   return {
-    ...{ ...name, region: 'main', deployed: 1, revision: 1, epoch: 1, phase: 'running', restarts: 0, checkpoint: 7 },
+    ...name,
+    region: 'main',
+    deployed: 1,
+    revision: 1,
+    epoch: 1,
+    phase: 'running',
+    restarts: 0,
+    checkpoint: 7,
     ...figures,
   };
 }
 
 function fragment(site: string, figures: Partial<FragmentFigures> = {}): AppOverview['fragments'][number] {
   return {
-    ...{ ...name, fragment: site, region: 'main', worker: 0, revision: 1, epoch: 1, phase: 'running', waiting: [] },
-    ...{ channels: [], rowsIn: 0, rowsOut: 0, rowsPerSecond: 0, late: 0, errors: 0, memory: 0 },
-    ...{ site, agent: `${site}-1` },
+    ...name,
+    fragment: site,
+    region: 'main',
+    worker: 0,
+    revision: 1,
+    epoch: 1,
+    phase: 'running',
+    waiting: [],
+    channels: [],
+    rowsIn: 0,
+    rowsOut: 0,
+    rowsPerSecond: 0,
+    late: 0,
+    errors: 0,
+    memory: 0,
+    site,
+    agent: `${site}-1`,
     ...figures,
   };
 }
@@ -55,7 +98,11 @@ function overviewOf({ wanted = 'running', regions, fragments, overview = {} }: C
   const app = {
     document: { ...name, revision: 1, deployed: 1, wanted },
     assignment: {
-      ...{ ...name, revision: 1, deployed: 1, troubles: [], checkpoint: { every: 10_000, keep: 3 } },
+      ...name,
+      revision: 1,
+      deployed: 1,
+      troubles: [],
+      checkpoint: { every: 10_000, keep: 3 },
       regions: { main: { leader: { site: 'hub', agent: 'hub-1' }, epoch: 1 } },
       fragments: { hub: host('hub'), plant: host('plant') },
     },
@@ -63,7 +110,12 @@ function overviewOf({ wanted = 'running', regions, fragments, overview = {} }: C
     fragments: fragments ?? [fragment('hub'), fragment('plant')],
   } as unknown as AppOverview;
   return {
-    ...{ at: NOW, agents: [agent('hub', true), agent('plant')], silent: [], lease: undefined, sites: [], apps: [app] },
+    at: NOW,
+    agents: [agent('hub', true), agent('plant')],
+    silent: [],
+    lease: undefined,
+    sites: [],
+    apps: [app],
     ...overview,
   };
 }
@@ -131,6 +183,8 @@ describe('the health of an app', () => {
       'degraded',
       'connector.retrying sink out of fragment hub at hub/hub-1: postgres db:5432: connection refused; tried again 4 times, for 9 s',
     ]);
+    const once = [fragment('hub', { retries: [{ ...retry, lasts: 400, attempts: 1 }] }), fragment('plant')];
+    expect(told({ fragments: once })).toEqual(['running']);
   });
 
   it('tells once what a region and its fragment both tell', () => {
@@ -145,7 +199,11 @@ describe('the health of an app', () => {
   it('tells since when nobody coordinates, unless the last one may be slow to answer only', () => {
     const agents = [agent('hub'), agent('plant')];
     const lease = (age: number) => ({
-      ...{ format: 1, oldest: 1, holder: { site: 'hub', agent: 'hub-1' }, incarnation: 'i', renewed: NOW - age },
+      format: 1,
+      oldest: 1,
+      holder: { site: 'hub', agent: 'hub-1' },
+      incarnation: 'i',
+      renewed: NOW - age,
     });
     expect(told({ overview: { agents, lease: lease(4_000) } })).toEqual(['running']);
     const [state, line] = told({ overview: { agents, lease: lease(40_000) } });

@@ -31,6 +31,8 @@ export interface Health {
 /** A checkpoint is overdue after so many intervals, and after so many milliseconds at least. */
 const OVERDUE_INTERVALS = 3;
 const OVERDUE = 5_000;
+/** Milliseconds for which a connector has tried again before it is worth a word: a request that is refused once is nothing. */
+const RETRYING = 1_000;
 /** Milliseconds since a coordinator renewed its lease, which it does each second, after which it is not just slow to answer. */
 const LEASE_OLD = 5_000;
 
@@ -160,11 +162,12 @@ function overdueOf(region: RegionFigures, every: number | undefined, app: string
 function fragmentTroubles({ fragments, regions }: AppOverview): HealthTrouble[] {
   return fragments.flatMap(({ fragment, site, agent, trouble, retries = [] }) => {
     const where = `fragment ${fragment} at ${site}/${agent}`;
+    const lasting = retries.filter(({ lasts }) => lasts >= RETRYING);
     // Its region tells the same of it.
     const isTold = regions.some((one) => one.trouble?.message === `${fragment}: ${trouble?.message}`);
     return [
       ...(trouble === undefined || isTold ? [] : [{ ...trouble, where }]),
-      ...retries.map(({ node, server, reason, lasts, attempts }) => ({
+      ...lasting.map(({ node, server, reason, lasts, attempts }) => ({
         code: 'connector.retrying',
         where: `${node} of ${where}`,
         message: `${server}: ${reason}; tried again ${plural(attempts, 'time')}`,

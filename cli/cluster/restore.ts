@@ -48,7 +48,9 @@ export async function restoreApp(
       for (const place of places) await mustBeThere(place, checkpoint);
       await changeAndTell(app, flags, terminal, {
         change: (client, name) => client.restore(name, checkpoint),
-        ...{ done: isRunning, doing: 'restoring', is: `runs from checkpoint ${checkpoint}` },
+        done: isRunning,
+        doing: 'restoring',
+        is: `runs from checkpoint ${checkpoint}`,
       });
     } finally {
       for (const place of places) await unpin(place, terminal);

@@ -20,7 +20,11 @@ export function appJson({ app, state, troubles }: AppHealth, plan: DistributedPl
   const { document, assignment, fragments, regions } = app;
   const { namespace, app: name, revision, wanted } = document;
   return {
-    ...{ namespace, app: name, revision, wanted, state },
+    namespace,
+    app: name,
+    revision,
+    wanted,
+    state,
     troubles,
     regions: Object.entries(assignment?.regions ?? {}).map(([region, { leader, epoch }]) => {
       const found = regions.find((one) => one.region === region);
@@ -37,14 +41,12 @@ export function appJson({ app, state, troubles }: AppHealth, plan: DistributedPl
     streams: (plan?.fragments ?? []).flatMap((fragment) =>
       fragment.outlets.flatMap(({ stream, channels }) =>
         channels.map(({ id, from, to, transport, why }) => ({
-          ...{
-            stream: stream.port === '' ? stream.node : `${stream.node}.${stream.port}`,
-            channel: id,
-            from,
-            to,
-            transport,
-            why,
-          },
+          stream: stream.port === '' ? stream.node : `${stream.node}.${stream.port}`,
+          channel: id,
+          from,
+          to,
+          transport,
+          why,
           ...fragments.find((one) => one.fragment === from)?.channels.find(({ channel }) => channel === id),
         })),
       ),

@@ -64,7 +64,9 @@ function defineTake(group: Command, terminal: Terminal): void {
       ]);
       await changeAndTell(app, flags, terminal, {
         change: (client, name) => client.checkpoint(name),
-        ...{ done: isTaken, doing: 'asking for a checkpoint of', is: checkpointsOf },
+        done: isTaken,
+        doing: 'asking for a checkpoint of',
+        is: checkpointsOf,
       });
     });
 }

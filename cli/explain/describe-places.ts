@@ -56,7 +56,9 @@ function describeFragment({ name, host, region, sources, cells, sinks, shares }:
   const partition = share?.site === undefined ? numbered : `site ${share.site}`;
   return {
     name,
-    ...{ site: host.site, agent: host.agent, worker: host.worker },
+    site: host.site,
+    agent: host.agent,
+    worker: host.worker,
     region,
     sources: sources.map((source) => source.name),
     cells: cells.map((cell) => cell.name),
@@ -73,7 +75,11 @@ function describeOutlet({ stream, channels, exchange }: Outlet): ChannelDescript
         ? `hash by ${exchange.keys.map((key) => (key.node === 'column' ? key.name : 'an expression')).join(', ')}`
         : exchange.kind;
     return {
-      ...{ id, from, to, transport, why },
+      id,
+      from,
+      to,
+      transport,
+      why,
       stream: streamName(stream),
       exchange: dealt,
       bound: `${formatSize(maxBytes)}${policy}`,

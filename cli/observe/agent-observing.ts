@@ -23,7 +23,8 @@ export async function observeAgent(
 ): Promise<AgentObserving> {
   const place = { site, agent };
   const observing = await observe(flags, {
-    ...{ instance: `${site}/${agent}`, version },
+    instance: `${site}/${agent}`,
+    version,
     info: (message) => log('info', message),
     warn: (message) => log('warn', message),
   });

@@ -39,8 +39,13 @@ export function readableSpan(span: Span, resource: Resource): ReadableSpan {
     ended: true,
     status: span.error === undefined ? { code: UNSET } : { code: FAILED, message: span.error },
     attributes: { ...span.attributes },
-    ...{ links: [], events: [], resource, instrumentationScope: { name: 'cloudskin' } },
-    ...{ droppedAttributesCount: 0, droppedEventsCount: 0, droppedLinksCount: 0 },
+    links: [],
+    events: [],
+    resource,
+    instrumentationScope: { name: 'cloudskin' },
+    droppedAttributesCount: 0,
+    droppedEventsCount: 0,
+    droppedLinksCount: 0,
   };
 }
 

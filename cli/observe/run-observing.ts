@@ -18,13 +18,15 @@ export async function observeRun(
   say: (text: string) => void,
 ): Promise<RunObserving> {
   const { traces, close, samples } = await observe(flags, {
-    ...{ instance: `run ${process.pid}`, version },
+    instance: `run ${process.pid}`,
+    version,
     info: (message) => say(`${message}\n`),
     warn: (message) => say(`warning: ${message}\n`),
   });
   const labels = { namespace: name.namespace, app: name.app };
   return {
-    ...{ traces, close },
+    traces,
+    close,
     watch: (metrics, restored) => samples(() => [...nodeSamples(metrics(), labels, restored()), ...processSamples({})]),
   };
 }

@@ -119,7 +119,9 @@ export class FilePartition implements SourcePartition {
     if (this.#input.head !== undefined) this.position ??= () => this.#last ?? null;
     const request = {
       schema: this.#schema,
-      ...{ paths, attach, signal },
+      paths,
+      attach,
+      signal,
       reject: (row: BadRow) => void this.#held.push(row),
       rejected: () => this.#held.length,
       ...(from === undefined || from.at === null ? {} : { from: from.at }),

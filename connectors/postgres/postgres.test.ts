@@ -46,8 +46,17 @@ describe.skipIf(!available)(`postgres${available ? '' : ' (skipped: PostgreSQL i
 
   it('writes every type and reads it back, null and hostile values included', async () => {
     const schema = schemaOf({
-      ...{ a: 'bool', b: 'int16', c: 'int64', d: 'float64', e: 'float32', f: 'utf8', g: 'binary', h: 'date32' },
-      ...{ i: 'timestamp[us]', j: 'timestamp[ms, UTC]', k: 'duration[ms]' },
+      a: 'bool',
+      b: 'int16',
+      c: 'int64',
+      d: 'float64',
+      e: 'float32',
+      f: 'utf8',
+      g: 'binary',
+      h: 'date32',
+      i: 'timestamp[us]',
+      j: 'timestamp[ms, UTC]',
+      k: 'duration[ms]',
     });
     const values: Value[][] = [
       [

@@ -84,7 +84,12 @@ class CompiledCell implements Cell {
     this.#words = new Int32Array(this.#buffer);
     this.#setWatermark(INT64_MIN);
     this.state = new CompiledState({
-      ...{ plan, code: this.#code, input: this.#input, failures: this.#failures, host: this.#host, limit },
+      plan,
+      code: this.#code,
+      input: this.#input,
+      failures: this.#failures,
+      host: this.#host,
+      limit,
       guard: (run) => this.#guard(run),
       getWatermark: () => this.#reached(),
       setWatermark: (time) => {

@@ -142,7 +142,10 @@ export class Agent {
     this.#leading = this.#makeLeading();
     this.#hosting = this.#makeHosting(plans);
     this.#assignments = new Assignments({
-      ...{ ports, name: this.name, disk, log: this.#log },
+      ports,
+      name: this.name,
+      disk,
+      log: this.#log,
       documents: () => this.#control.documents(),
       ...(options.apps === undefined || tier === 'cloud' ? {} : { apps: options.apps }),
       follow: (assignment) => this.#follow(assignment),
@@ -174,24 +177,20 @@ export class Agent {
     const silent = this.#neighbours.silent();
     return {
       ...versioned,
-      ...{
-        site,
-        agent,
-        incarnation: this.incarnation,
-        serial: ++this.#serial,
-        tier,
-        labels,
-        devices,
-        workers,
-        version,
-      },
+      site,
+      agent,
+      incarnation: this.incarnation,
+      serial: ++this.#serial,
+      tier,
+      labels,
+      devices,
+      workers,
+      version,
       ...(domain === undefined ? {} : { domain }),
-      ...{
-        jetstream,
-        epoch: this.#disk.highest,
-        coordinator: this.#coordinator?.leads ?? false,
-        leaving: this.#leaving,
-      },
+      jetstream,
+      epoch: this.#disk.highest,
+      coordinator: this.#coordinator?.leads ?? false,
+      leaving: this.#leaving,
       fragments: this.#hosting.figures(nodes),
       regions: this.#leading.figures(),
       ...(silent.length === 0 ? {} : { silent }),
@@ -303,7 +302,8 @@ export class Agent {
   #makeControl(known: string | undefined): ControlBuckets {
     const { nats, tier, replicas } = this.#options;
     return new ControlBuckets({
-      ...{ nats, home: tier === 'cloud' },
+      nats,
+      home: tier === 'cloud',
       ...(known === undefined ? {} : { known }),
       ...(replicas === undefined ? {} : { replicas }),
       found: (domain) => {
@@ -320,16 +320,14 @@ export class Agent {
     return new LedRegions(
       nats,
       {
-        ...{
-          ports,
-          name,
-          incarnation,
-          disk: this.#disk,
-          records: this.#records,
-          log: this.#log,
-          checkpoints,
-          dropState,
-        },
+        ports,
+        name,
+        incarnation,
+        disk: this.#disk,
+        records: this.#records,
+        log: this.#log,
+        checkpoints,
+        dropState,
         putBack: async (region, domain, keep) => void (await copies?.tidy(region, domain, keep)),
         send: (wish) => this.#send(wish),
         // Who was never heard of may be out of earshot.
@@ -342,17 +340,15 @@ export class Agent {
   #makeHosting(plans: Plans): HostedFragments {
     const { nats, ports, host } = this.#options;
     return new HostedFragments({
-      ...{
-        nats,
-        ports,
-        name: this.name,
-        tier: this.#options.tier,
-        incarnation: this.incarnation,
-        disk: this.#disk,
-        plans,
-        host,
-        log: this.#log,
-      },
+      nats,
+      ports,
+      name: this.name,
+      tier: this.#options.tier,
+      incarnation: this.incarnation,
+      disk: this.#disk,
+      plans,
+      host,
+      log: this.#log,
       ...(this.#options.trusted === undefined ? {} : { trusted: this.#options.trusted }),
       tierOf: (app, site) => this.#assignments.tierOf(app, site),
       deliver: (wish, report) => this.#leading.deliver(wish, report),
@@ -364,7 +360,13 @@ export class Agent {
     const { ports } = this.#options;
     const { name, incarnation } = this;
     return new Coordinator({
-      ...{ ports, name, incarnation, log: this.#log, plans, place, neighbours: this.#neighbours },
+      ports,
+      name,
+      incarnation,
+      log: this.#log,
+      plans,
+      place,
+      neighbours: this.#neighbours,
       documents: () => this.#control.documents(),
       domain: () => this.#control.domain(),
       prepare: (app) => this.#control.prepare(app),

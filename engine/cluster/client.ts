@@ -152,8 +152,13 @@ export class ClusterClient {
     const name = { namespace: plan.namespace, app: plan.name };
     return this.#change(name, (before) => ({
       ...withoutRestore(before),
-      ...{ ...name, plan: digest, parameters, wanted: 'running' },
-      ...{ drain: false, fresh: fresh ?? before?.wanted === 'undeployed', changed: this.#ports.now() },
+      ...name,
+      plan: digest,
+      parameters,
+      wanted: 'running',
+      drain: false,
+      fresh: fresh ?? before?.wanted === 'undeployed',
+      changed: this.#ports.now(),
       ...this.#deployed(before),
     }));
   }
@@ -169,7 +174,11 @@ export class ClusterClient {
   restore(name: AppName, checkpoint: number): Promise<AppDocument> {
     return this.#change(name, (before) => ({
       ...this.#known(name, before),
-      ...{ restore: checkpoint, fresh: false, drain: false, wanted: 'running', changed: this.#ports.now() },
+      restore: checkpoint,
+      fresh: false,
+      drain: false,
+      wanted: 'running',
+      changed: this.#ports.now(),
       ...this.#deployed(before),
     }));
   }

@@ -16,12 +16,20 @@ function fragment(name: string, sources: readonly string[], from: readonly strin
     ],
   }));
   return {
-    ...{ namespace: 'default', app: 'test', revision: 1, name, region: 'all' },
+    namespace: 'default',
+    app: 'test',
+    revision: 1,
+    name,
+    region: 'all',
     host: { site: 'local', agent: 'local', worker: 0 },
     sources: logical.sources
       .filter((source) => sources.includes(source.name))
       .map(({ bounded: _, ...source }) => (source.name === 'short' ? { ...source, bounded: true as const } : source)),
-    ...{ cells: [], sinks: [], shares: new Map(), inlets, outlets: [] },
+    cells: [],
+    sinks: [],
+    shares: new Map(),
+    inlets,
+    outlets: [],
   };
 }
 

@@ -95,7 +95,13 @@ export class Tracer {
     const end = this.#time();
     const span = this.#digits(16);
     this.#options.emit({
-      ...{ trace, span, parent, name, kind: 'consumer', start: Math.min(Number(sent), end), end },
+      trace,
+      span,
+      parent,
+      name,
+      kind: 'consumer',
+      start: Math.min(Number(sent), end),
+      end,
       attributes: { ...this.#attributes, ...attributes },
     });
     const context = { trace, span };
@@ -110,7 +116,11 @@ export class Tracer {
     const end = (error?: unknown): void => {
       leave();
       this.#options.emit({
-        ...{ ...context, name, kind: 'internal', start, end: this.#time() },
+        ...context,
+        name,
+        kind: 'internal',
+        start,
+        end: this.#time(),
         ...(parent.span === '' ? {} : { parent: parent.span }),
         attributes: { ...this.#attributes, 'cloudskin.rows': rows },
         ...(error === undefined ? {} : { error: messageOf(error) }),

@@ -35,10 +35,22 @@ async function shoutAt(nats: Nats): Promise<string[]> {
   const refused: string[] = [];
   const errors = nats.onError(({ message }) => refused.push(message));
   const stop = encodeDocument({
-    ...{ format: 1, oldest: 1, namespace: 'default', app: 'numbers', region: 'main', fragment: 'rows' },
-    ...{ leader: { site: 'plant', agent: 'plant-1' }, host: { site: 'plant', agent: 'plant-1' } },
-    ...{ epoch: 2 ** 40, serial: 2 ** 40, distributed: '', goal: 'stopped', checkpointed: true, peers: {} },
-    ...{ barrier: 0, commit: 0 },
+    format: 1,
+    oldest: 1,
+    namespace: 'default',
+    app: 'numbers',
+    region: 'main',
+    fragment: 'rows',
+    leader: { site: 'plant', agent: 'plant-1' },
+    host: { site: 'plant', agent: 'plant-1' },
+    epoch: 2 ** 40,
+    serial: 2 ** 40,
+    distributed: '',
+    goal: 'stopped',
+    checkpointed: true,
+    peers: {},
+    barrier: 0,
+    commit: 0,
   });
   const subjects = [`${CHANNEL}.data`, `${CHANNEL}.ack`, 'cs.default.numbers.ctl.rows', 'cs.default.numbers.lead.main'];
   for (const subject of subjects) nats.publish(subject, stop);

@@ -57,8 +57,18 @@ export const twoFragments: Placement = {
 
 function fragmentOf(plan: LogicalPlan, name: string, host: Host, revision: number): FragmentPlan {
   return {
-    ...{ namespace: plan.namespace, app: plan.name, revision, name, host, region: 'main' },
-    ...{ sources: [], cells: [], sinks: [], shares: new Map(), inlets: [], outlets: [] },
+    namespace: plan.namespace,
+    app: plan.name,
+    revision,
+    name,
+    host,
+    region: 'main',
+    sources: [],
+    cells: [],
+    sinks: [],
+    shares: new Map(),
+    inlets: [],
+    outlets: [],
   };
 }
 
@@ -78,13 +88,16 @@ export class Cluster {
     const host = new ScriptedHost();
     const disk = draft.disk ?? new MemoryBlobs();
     const agent = await Agent.start({
-      ...{ nats, ports: realPorts, site: draft.site, tier: draft.tier, disk, host },
-      ...{
-        agent: draft.agent ?? `a${++this.#counted}`,
-        workers: 1,
-        version: '0.0.0',
-        place: draft.place ?? twoFragments,
-      },
+      nats,
+      ports: realPorts,
+      site: draft.site,
+      tier: draft.tier,
+      disk,
+      host,
+      agent: draft.agent ?? `a${++this.#counted}`,
+      workers: 1,
+      version: '0.0.0',
+      place: draft.place ?? twoFragments,
       checkpoints: (region) => {
         const label = `${region.namespace}/${region.app}/${region.region}`;
         const known = this.checkpoints.get(label) ?? new MemoryCheckpoints(region);
@@ -133,7 +146,13 @@ export class Cluster {
 
   plan(name: string, checkpointEvery = 60_000, namespace = 'default'): LogicalPlan {
     return {
-      ...{ name, namespace, file: '<test>', sources: [], operators: [], sinks: [], warnings: [] },
+      name,
+      namespace,
+      file: '<test>',
+      sources: [],
+      operators: [],
+      sinks: [],
+      warnings: [],
       checkpoint: { every: BigInt(checkpointEvery) * 1_000n },
     };
   }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { simulateControl } from './control-simulation.ts';
 
-const SEEDS = 24;
+const SEEDS = 12;
 
 describe('the control plane, simulated', () => {
   it('keeps one owner of everything under faults, and comes right afterwards', async () => {

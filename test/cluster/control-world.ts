@@ -109,8 +109,16 @@ export class ControlWorld {
     const host = new SimulatedHost(node, `${process.site}/${process.name}`, this.ledger, (what) => this.say(what));
     process.host = host;
     process.agent = await Agent.start({
-      ...{ nats, ports: node.ports, site: process.site, agent: process.name, tier: process.tier, workers: 1 },
-      ...{ version: '0', disk: onNode(node, process.disk), host, place: twoFragments },
+      nats,
+      ports: node.ports,
+      site: process.site,
+      agent: process.name,
+      tier: process.tier,
+      workers: 1,
+      version: '0',
+      disk: onNode(node, process.disk),
+      host,
+      place: twoFragments,
       checkpoints: (region) => Promise.resolve(this.#checkpointsOf(node, region)),
       dropState: ({ namespace, app, region }) => {
         this.#checkpoints.delete(`${namespace}/${app}/${region}`);
@@ -129,16 +137,14 @@ export class ControlWorld {
 
   plan(): LogicalPlan {
     return {
-      ...{
-        planVersion: 1,
-        name: APP.app,
-        namespace: APP.namespace,
-        file: '<test>',
-        sources: [],
-        operators: [],
-        sinks: [],
-        warnings: [],
-      },
+      planVersion: 1,
+      name: APP.app,
+      namespace: APP.namespace,
+      file: '<test>',
+      sources: [],
+      operators: [],
+      sinks: [],
+      warnings: [],
       checkpoint: { every: 400_000n },
     };
   }

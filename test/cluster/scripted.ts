@@ -22,8 +22,20 @@ import type {
 import type { FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
 
 export const NO_METRICS: FragmentStatus['metrics'] = {
-  ...{ at: 0, state: 'running', elapsed: 0, rowsIn: 0, rowsOut: 0, rowsPerSecond: 0, late: 0, errors: 0, bad: 0 },
-  ...{ watermark: null, lag: null, memory: 0, troubles: [], nodes: [] },
+  at: 0,
+  state: 'running',
+  elapsed: 0,
+  rowsIn: 0,
+  rowsOut: 0,
+  rowsPerSecond: 0,
+  late: 0,
+  errors: 0,
+  bad: 0,
+  watermark: null,
+  lag: null,
+  memory: 0,
+  troubles: [],
+  nodes: [],
 };
 
 export class ScriptedFragment implements FragmentHandle {

@@ -67,7 +67,10 @@ spec:
     const undeployed = await run('undeploy', 'numbers', '--json');
     expect(undeployed.status).toBe(0);
     expect(JSON.parse(undeployed.stdout)).toMatchObject({
-      ...{ app: 'numbers', namespace: 'default', revision: 2, state: 'undeployed' },
+      app: 'numbers',
+      namespace: 'default',
+      revision: 2,
+      state: 'undeployed',
       regions: [{ region: 'main', phase: 'finished' }],
     });
     expect(readFileSync(join(home, 'out.csv'), 'utf8').trimEnd().split('\n')).toHaveLength(2_001);

@@ -62,8 +62,15 @@ describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.in
     const setup = { servers: [continuum.leaf.url], access: {}, name: 'plant', directory };
     const host = await openAgentHost({ nats, workers: 2, setup, log: () => undefined });
     const agent = await Agent.start({
-      ...{ nats, ports: realPorts, site: 'plant', agent: 'p', tier: 'edge', workers: 2, version: '0' },
-      ...{ disk: await openDirectory(join(directory, 'disk')), ...host },
+      nats,
+      ports: realPorts,
+      site: 'plant',
+      agent: 'p',
+      tier: 'edge',
+      workers: 2,
+      version: '0',
+      disk: await openDirectory(join(directory, 'disk')),
+      ...host,
     });
     await continuum.ready(2);
     await continuum.ok('deploy', continuum.graph('a.yaml', graph('shop', 'rows-a')));

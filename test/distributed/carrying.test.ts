@@ -23,7 +23,12 @@ async function planOf(name: string): Promise<LogicalPlan> {
 const everywhere = (sites: readonly string[]): readonly AgentInfo[] =>
   sites.flatMap((site) =>
     (['edge', 'cloud'] as const).map((tier) => ({
-      ...{ site, agent: tier, tier, workers: 4, labels: ['rack=7', 'greenhouse'], devices: ['gpu'] },
+      site,
+      agent: tier,
+      tier,
+      workers: 4,
+      labels: ['rack=7', 'greenhouse'],
+      devices: ['gpu'],
     })),
   );
 

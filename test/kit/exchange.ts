@@ -49,8 +49,14 @@ export function exchanging(
     return new Map([...logical.sources, ...logical.operators, ...logical.sinks].map(({ name }) => [name, share]));
   };
   const common = (name: string, worker: number) => ({
-    ...{ namespace: 'default', app: logical.name, revision: 1, region: 'all', cutSteps },
-    ...{ name: `${name}-${worker}`, host: { site: 'local', agent: 'local', worker }, shares: shares(worker) },
+    namespace: 'default',
+    app: logical.name,
+    revision: 1,
+    region: 'all',
+    cutSteps,
+    name: `${name}-${worker}`,
+    host: { site: 'local', agent: 'local', worker },
+    shares: shares(worker),
   });
   const reading = WORKERS.map((worker): FragmentPlan => {
     const channels = WORKERS.map((to) => channel(worker, to, maxBytes));

@@ -32,8 +32,12 @@ export function goldenSnapshot(id: number): FragmentSnapshot {
     [77, 1_700_000_060_000_000n, null, null],
   ];
   const logical = {
-    ...{ operator: 'minutes', kind: 'aggregate/1', schema: SCHEMA, batches: [build(SCHEMA, rows)] },
-    ...{ watermark: 1_700_000_050_000_000n, counters: { late: 4 } },
+    operator: 'minutes',
+    kind: 'aggregate/1',
+    schema: SCHEMA,
+    batches: [build(SCHEMA, rows)],
+    watermark: 1_700_000_050_000_000n,
+    counters: { late: 4 },
   };
   const ranges = [
     [0, 100_000],

@@ -165,6 +165,11 @@ function statsOf(pipe: Pipe): ChannelStats {
     get queued() {
       return pipe.queued;
     },
-    ...{ items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0, roundTrip: undefined },
+    items: 0,
+    bytes: 0,
+    rows: 0,
+    repeated: 0,
+    dropped: 0,
+    roundTrip: undefined,
   };
 }

@@ -8,11 +8,33 @@ import type { NodeMetrics } from '../../engine/metrics/snapshot.ts';
 import { METRICS } from '../../engine/metrics/table.ts';
 
 const node: NodeMetrics = {
-  ...{ name: 'a+b', kind: 'cell', rowsIn: 100, rowsOut: 50, batchesIn: 2, batchesOut: 1, bytesIn: 800, bytesOut: 400 },
-  ...{ late: 3, errors: 1, skipped: 0, diverted: 0, dropped: 0, rowsPerSecond: 9, watermark: 5_000, lag: 1_500 },
-  ...{ memory: 65_536, queued: 0, idle: false, ended: false, evicted: 0 },
-  ...{ busyTime: 1_250, blockedTime: 500, idleTime: 3_000, operators: [{ operator: 'b', keys: 7, bytes: 512 }] },
-  ...{ retries: 0, troubled: false },
+  name: 'a+b',
+  kind: 'cell',
+  rowsIn: 100,
+  rowsOut: 50,
+  batchesIn: 2,
+  batchesOut: 1,
+  bytesIn: 800,
+  bytesOut: 400,
+  late: 3,
+  errors: 1,
+  skipped: 0,
+  diverted: 0,
+  dropped: 0,
+  rowsPerSecond: 9,
+  watermark: 5_000,
+  lag: 1_500,
+  memory: 65_536,
+  queued: 0,
+  idle: false,
+  ended: false,
+  evicted: 0,
+  busyTime: 1_250,
+  blockedTime: 500,
+  idleTime: 3_000,
+  operators: [{ operator: 'b', keys: 7, bytes: 512 }],
+  retries: 0,
+  troubled: false,
 };
 
 const channel = {
@@ -30,13 +52,25 @@ const channel = {
 function observed(): Observed {
   const status = { metrics: { nodes: [node] }, channels: new Map([['ch-1', channel]]) };
   const fragment = {
-    ...{ epoch: 65_537, phase: 'running', handle: { status: () => status } },
+    epoch: 65_537,
+    phase: 'running',
+    handle: { status: () => status },
     wish: { namespace: 'default', app: 'shop', region: 'main', fragment: 'f0' },
     plan: { revision: 4, host: { worker: 1 }, outlets: [{ channels: [{ id: 'ch-1' }] }] },
   };
   const region = {
-    ...{ namespace: 'default', app: 'shop', region: 'main', deployed: 1, revision: 4, epoch: 65_537 },
-    ...{ phase: 'running', restarts: 2, checkpoint: 9, completed: 1_700_000_000_500, took: 250, bytes: 4_096 },
+    namespace: 'default',
+    app: 'shop',
+    region: 'main',
+    deployed: 1,
+    revision: 4,
+    epoch: 65_537,
+    phase: 'running',
+    restarts: 2,
+    checkpoint: 9,
+    completed: 1_700_000_000_500,
+    took: 250,
+    bytes: 4_096,
   };
   return {
     status: () => ({ site: 'plant', agent: 'x', workers: 2, coordinator: false, regions: [region] }),

@@ -36,12 +36,24 @@ export class ScriptedCluster implements Watched {
         [[], []],
       );
     const agent = (site: string, tier: string, fragments: object[], coordinator: boolean) => ({
-      ...{ site, tier, agent: `${site}-1`, workers: 2, labels: [], devices: ['cpu'], version: '0', coordinator },
-      ...{ leaving: false, fragments, regions: [] },
+      site,
+      tier,
+      agent: `${site}-1`,
+      workers: 2,
+      labels: [],
+      devices: ['cpu'],
+      version: '0',
+      coordinator,
+      leaving: false,
+      fragments,
+      regions: [],
     });
     const overview = {
       agents: [agent('hub', 'cloud', hub, true), agent('plant', 'edge', plant, false)],
-      ...{ at, silent: [], lease: undefined, sites: [] },
+      at,
+      silent: [],
+      lease: undefined,
+      sites: [],
       apps: this.apps.map((name, index) => this.#app(name, [plant[index] ?? {}, hub[index] ?? {}], at)),
     };
     return Promise.resolve({ at, overview, plan: app === undefined ? undefined : planOf() } as unknown as Look);
@@ -100,13 +112,26 @@ export class ScriptedCluster implements Watched {
   #app(app: string, fragments: readonly [object, object], at: number): object {
     const host = (site: string) => ({ region: 'main', host: { site, agent: `${site}-1`, worker: 0 } });
     const region = {
-      ...{ namespace: 'default', app, region: 'main', deployed: 1, revision: 1, epoch: 65_536, phase: 'running' },
-      ...{ restarts: 2, checkpoint: 7, completed: at - 3_000, took: 40, bytes: 5_000 },
+      namespace: 'default',
+      app,
+      region: 'main',
+      deployed: 1,
+      revision: 1,
+      epoch: 65_536,
+      phase: 'running',
+      restarts: 2,
+      checkpoint: 7,
+      completed: at - 3_000,
+      took: 40,
+      bytes: 5_000,
     };
     return {
       document: { namespace: 'default', app, revision: 1, wanted: 'running' },
       assignment: {
-        ...{ revision: 1, distributed: 'd', troubles: [], regions: { main: { leader: {}, epoch: 65_536 } } },
+        revision: 1,
+        distributed: 'd',
+        troubles: [],
+        regions: { main: { leader: {}, epoch: 65_536 } },
         checkpoint: { every: 10_000, keep: 3 },
         fragments: { rows: host('plant'), halves: host('hub') },
       },
@@ -125,12 +150,20 @@ function planOf(): object {
   return {
     fragments: [
       {
-        ...{ name: 'rows', sources: [{ name: 'rows' }], cells: [{ name: 'twice' }], sinks: [] },
-        ...{ inlets: [], outlets: [{ stream, channels: [channel] }] },
+        name: 'rows',
+        sources: [{ name: 'rows' }],
+        cells: [{ name: 'twice' }],
+        sinks: [],
+        inlets: [],
+        outlets: [{ stream, channels: [channel] }],
       },
       {
-        ...{ name: 'halves', sources: [], cells: [{ name: 'halves' }], sinks: [{ name: 'out' }] },
-        ...{ inlets: [{ stream, channels: [channel] }], outlets: [] },
+        name: 'halves',
+        sources: [],
+        cells: [{ name: 'halves' }],
+        sinks: [{ name: 'out' }],
+        inlets: [{ stream, channels: [channel] }],
+        outlets: [],
       },
     ],
   };

@@ -12,7 +12,13 @@ async function opened(options: Partial<TopOptions> = {}, tty = new FakeTty()) {
   const ports = new ManualPorts();
   const cluster = new ScriptedCluster(() => ports.now());
   const top = new Top({
-    ...{ tty, ports, watched: cluster, url: 'nats://hub', app: undefined, color: false, bars: BLOCKS },
+    tty,
+    ports,
+    watched: cluster,
+    url: 'nats://hub',
+    app: undefined,
+    color: false,
+    bars: BLOCKS,
     ...options,
   });
   const running = top.run();

@@ -106,7 +106,8 @@ describe('what traces are asked for', () => {
     expect(traceTarget({ traces: 'http://127.0.0.1:4318' }, {})).toEqual({ url, every: 1_000, demanded: true });
     expect(traceTarget({ traces: url, traceEvery: '5' }, {})).toEqual({ url, every: 5, demanded: true });
     expect(traceTarget({}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318/' })).toMatchObject({
-      ...{ url, demanded: false },
+      url,
+      demanded: false,
     });
   });
 
@@ -118,7 +119,8 @@ describe('what traces are asked for', () => {
   it('names what to install where it is missing: an error of the flag, a warning of the environment', async () => {
     const warnings: string[] = [];
     const options = {
-      ...{ instance: 'x', version: '0' },
+      instance: 'x',
+      version: '0',
       warn: (message: string) => void warnings.push(message),
       load: () => Promise.reject(Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })),
     };

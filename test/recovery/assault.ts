@@ -61,7 +61,12 @@ const PROGRESS_WITHIN = 90_000;
 const RESTARTS_WITHIN = 3_000;
 /** Milliseconds into a phase at which a kill falls, at most. */
 const INTO: Readonly<Record<Phase, number>> = {
-  ...{ opening: 700, flowing: 150, saving: 8, saved: 3, manifest: 0, committing: 3 },
+  opening: 700,
+  flowing: 150,
+  saving: 8,
+  saved: 3,
+  manifest: 0,
+  committing: 3,
 };
 
 export class Assault {

@@ -128,8 +128,11 @@ class Campaign {
     const graph = this.#continuum.graph(`${name}.yaml`, sensorGraph(name, this.#sink.connector(name), speed));
     await this.#deploy(graph);
     const field = {
-      ...{ continuum: this.#continuum, agents: this.#agents, phases },
-      ...{ sink: this.#sink, pending: this.#pending },
+      continuum: this.#continuum,
+      agents: this.#agents,
+      phases,
+      sink: this.#sink,
+      pending: this.#pending,
     };
     while (this.#kills.length < this.#options.kills) {
       const kill = await this.#assault.next(field).catch((error: unknown) => this.#stuck(error));

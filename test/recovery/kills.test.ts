@@ -27,7 +27,11 @@ describe('sensor data that flows across two sites while parts of them are killed
       async () => {
         const random = new SeededRandom(7);
         const { kills, rows, faults, logs } = await runCampaign({
-          ...{ kills: 2, sink, kinds: KINDS[sink], seconds: 4, random: () => random.next() },
+          kills: 2,
+          sink,
+          kinds: KINDS[sink],
+          seconds: 4,
+          random: () => random.next(),
         });
         expect(faults, faults.length === 0 ? '' : logs().slice(-20_000)).toEqual([]);
         expect(kills.length).toBe(2);

@@ -47,7 +47,11 @@ async function main(): Promise<void> {
     process.stdout.write(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}\n`);
   };
   const outcome = await runCampaign({
-    ...{ kills: Number(values.kills), sink, kinds, seconds: Number(values.seconds), say },
+    kills: Number(values.kills),
+    sink,
+    kinds,
+    seconds: Number(values.seconds),
+    say,
     random: () => random.next(),
   });
   say(`${outcome.kills.length} kills in ${outcome.rounds} rounds, ${outcome.rows} rows to the ${sink} sink`);

@@ -57,8 +57,18 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   try {
     const taken = Promise.withResolvers<never>();
     const agent = await Agent.start({
-      ...{ nats, ports: realPorts, site, agent: data.agent, tier: flags.tier, labels: flags.label, workers, version },
-      ...{ disk, log, ...host, nameTaken: taken.reject },
+      nats,
+      ports: realPorts,
+      site,
+      agent: data.agent,
+      tier: flags.tier,
+      labels: flags.label,
+      workers,
+      version,
+      disk,
+      log,
+      ...host,
+      nameTaken: taken.reject,
       ...replicas,
       ...(await permittedApps(flags)),
       ...(trusted.length === 0 ? {} : { trusted }),

@@ -126,7 +126,8 @@ class ThreadFragments implements FragmentHost {
     if (known !== undefined) return known;
     const { nats } = this.#options;
     const made = new DurableTransport({
-      ...{ nats, ports: realPorts },
+      nats,
+      ports: realPorts,
       openLog: (address, limits, safe) => this.#stores.channelLog(address, limits, safe),
       domain: () => (near === nats.info.domain ? undefined : near),
     });

@@ -19,7 +19,11 @@ async function open(given: unknown, { stdout, log: say }: WorkerOutlets): Promis
   const { port } = workerData as WorkerData;
   const local = new LocalTransport(port);
   const fragments = await openThreadFragments({
-    ...{ nats, local, directory, stdout, say },
+    nats,
+    local,
+    directory,
+    stdout,
+    say,
     ...(traceEvery === undefined ? {} : { traceEvery }),
     ...(keyFile === undefined ? {} : { keyFile }),
   });

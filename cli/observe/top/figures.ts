@@ -64,16 +64,19 @@ export function bar(
 }
 
 const INKS: Readonly<Record<string, Ink>> = {
-  ...{ running: 'green', finished: 'green', ended: 'green', ready: 'green' },
-  ...{ failed: 'red', unreachable: 'red', 'not placed': 'red' },
-  ...{
-    restarting: 'yellow',
-    degraded: 'yellow',
-    starting: 'yellow',
-    opening: 'yellow',
-    paused: 'yellow',
-    waiting: 'yellow',
-  },
+  running: 'green',
+  finished: 'green',
+  ended: 'green',
+  ready: 'green',
+  failed: 'red',
+  unreachable: 'red',
+  'not placed': 'red',
+  restarting: 'yellow',
+  degraded: 'yellow',
+  starting: 'yellow',
+  opening: 'yellow',
+  paused: 'yellow',
+  waiting: 'yellow',
 };
 
 export function state(text: string): Cell {

@@ -33,7 +33,12 @@ const SEQUENCES: Readonly<Record<string, Named>> = {
   '\f': 'redraw',
 };
 const LETTERS: Readonly<Record<string, Named>> = {
-  ...{ k: 'up', j: 'down', l: 'enter', h: 'back', g: 'home', G: 'end' },
+  k: 'up',
+  j: 'down',
+  l: 'enter',
+  h: 'back',
+  g: 'home',
+  G: 'end',
 };
 
 const ESCAPE = '\u001b';

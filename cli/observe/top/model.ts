@@ -165,9 +165,14 @@ export class Models {
       return { id: name, place, phase: 'unreachable', nodes, ...nothing, trouble: undefined };
     }
     return {
-      ...{ id: name, place, phase: figures.phase, nodes },
+      id: name,
+      place,
+      phase: figures.phase,
+      nodes,
       rate: this.#rowsTaken(figures, plan),
-      ...{ lag: figures.lag, queued: queuedOf(figures), memory: figures.memory },
+      lag: figures.lag,
+      queued: queuedOf(figures),
+      memory: figures.memory,
       ...this.#work(figures),
       trouble: figures.trouble === undefined ? undefined : `${figures.trouble.code}: ${figures.trouble.message}`,
     };
@@ -214,8 +219,15 @@ export class Models {
         (this.#deltas.rate(`${keyOf(figures)} ${kind} ${name} ${what}`, count, at) ?? 0) * 1_000;
       const keys = operators.flatMap((operator) => operator.keys ?? []);
       return {
-        ...{ id: name, kind, rateIn: rate('in', node.rowsIn), rateOut: rate('out', node.rowsOut) },
-        ...{ late, errors, lag, queued, memory },
+        id: name,
+        kind,
+        rateIn: rate('in', node.rowsIn),
+        rateOut: rate('out', node.rowsOut),
+        late,
+        errors,
+        lag,
+        queued,
+        memory,
         keys: keys.length === 0 ? undefined : keys.reduce((sum, count) => sum + count, 0),
         ...this.#workOf(node, keyOf(figures), at),
       };
@@ -230,9 +242,16 @@ export class Models {
         const rows = found?.rows ?? 0;
         const rate = this.#deltas.rate(`${app.document.namespace} ${app.document.app} ${id}`, rows, figures?.at ?? 0);
         return {
-          ...{ id, stream: stream.port === '' ? stream.node : `${stream.node}.${stream.port}`, from, to, transport },
-          ...{ connected: found?.connected, rows, rate: (rate ?? 0) * 1_000 },
-          ...{ queued: found?.queued ?? 0, roundTrip: found?.roundTrip },
+          id,
+          stream: stream.port === '' ? stream.node : `${stream.node}.${stream.port}`,
+          from,
+          to,
+          transport,
+          connected: found?.connected,
+          rows,
+          rate: (rate ?? 0) * 1_000,
+          queued: found?.queued ?? 0,
+          roundTrip: found?.roundTrip,
         };
       }),
     );
@@ -269,7 +288,12 @@ function agentRow(
   ];
   const running = fragments.filter(({ phase }) => !AT_REST.has(phase));
   return {
-    ...{ id: `${site}/${agent}`, site, tier, agent, workers, fragments: running.length },
+    id: `${site}/${agent}`,
+    site,
+    tier,
+    agent,
+    workers,
+    fragments: running.length,
     rate: sum(running, ({ rowsPerSecond }) => rowsPerSecond),
     memory: sum(running, ({ memory }) => memory),
     notes: notes.join(', '),
@@ -294,14 +318,20 @@ function appRow({ app, state }: AppHealth, at: number): AppRow {
   const ages = regions.flatMap(({ completed }) => (completed === undefined ? [] : [Math.max(0, at - completed)]));
   const lags = fragments.flatMap(({ lag }) => lag ?? []);
   return {
-    ...{ id: idOf(app), namespace: document.namespace, app: document.app, state },
-    ...{ paused: document.wanted === 'paused', revision: document.revision },
+    id: idOf(app),
+    namespace: document.namespace,
+    app: document.app,
+    state,
+    paused: document.wanted === 'paused',
+    revision: document.revision,
     sites: [...new Set(Object.values(assignment?.fragments ?? {}).map(({ host }) => host.site))].join(','),
     rate: sum(fragments, ({ rowsPerSecond }) => rowsPerSecond),
     lag: lags.length === 0 ? undefined : Math.max(...lags),
     queued: sum(fragments, queuedOf),
-    ...{ memory: sum(fragments, (one) => one.memory), late: sum(fragments, (one) => one.late) },
-    ...{ errors: sum(fragments, (one) => one.errors), restarts: sum(regions, (one) => one.restarts) },
+    memory: sum(fragments, (one) => one.memory),
+    late: sum(fragments, (one) => one.late),
+    errors: sum(fragments, (one) => one.errors),
+    restarts: sum(regions, (one) => one.restarts),
     age: ages.length === 0 ? undefined : Math.max(...ages),
   };
 }

@@ -26,10 +26,17 @@ function fragment(name: string, { region, sources = [], sinks = [], site, durabl
   };
   const outlet = { stream: { node: sources[0] ?? '', port: '' }, schema: ROWS, exchange: { kind: 'all' } as const };
   return {
-    ...{ namespace: 'default', app: 'shop', revision: 1, name, host: { ...leader, worker: 0 }, region, cells: [] },
+    namespace: 'default',
+    app: 'shop',
+    revision: 1,
+    name,
+    host: { ...leader, worker: 0 },
+    region,
+    cells: [],
     sources: logical.sources.filter((one) => sources.includes(one.name)),
     sinks: logical.sinks.filter((one) => sinks.includes(one.name)),
-    ...{ shares: new Map(shares), inlets: [] },
+    shares: new Map(shares),
+    inlets: [],
     outlets: durableTo === undefined ? [] : [{ ...outlet, channels: [channel(durableTo)] }],
   };
 }
@@ -42,8 +49,19 @@ function ancestry(
   const assigned = Object.entries(regions).map(([name, one]) => [name, { epoch: 1, leader, handover: true, ...one }]);
   const before: AssignmentDocument = {
     ...versioned,
-    ...{ namespace: 'default', app: 'shop', revision: 1, deployed: 1, wanted: 'running', term: 1, plan: 'p' },
-    ...{ distributed: 'd', checkpoint: { every: 1, keep: 3 }, fragments: {}, agents: [], nodes: {}, troubles: [] },
+    namespace: 'default',
+    app: 'shop',
+    revision: 1,
+    deployed: 1,
+    wanted: 'running',
+    term: 1,
+    plan: 'p',
+    distributed: 'd',
+    checkpoint: { every: 1, keep: 3 },
+    fragments: {},
+    agents: [],
+    nodes: {},
+    troubles: [],
     regions: Object.fromEntries(assigned) as AssignmentDocument['regions'],
   };
   const former: DistributedPlan = { logical, fragments };
@@ -88,7 +106,8 @@ describe('the lineage of a region', () => {
 
   it('is none where the state is to be dropped, and says which site was given up', () => {
     expect(lineageOf('main', undefined, [main], ancestry([main], { main: {} }, { fresh: true }))).toEqual({
-      ...{ since: 9, from: [] },
+      since: 9,
+      from: [],
     });
     const lost = ancestry([main], { main: { domain: 'plant' } }, { isForgotten: (site) => site === 'plant' });
     expect(lineageOf('main', 'hub', [main], lost).from?.[0]?.lost).toBe(true);

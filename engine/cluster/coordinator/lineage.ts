@@ -54,7 +54,10 @@ function originOf(region: string, { before, hasStarted, isForgotten }: Ancestry)
   const { domain, since = 0, from = [], leader } = known;
   return [
     {
-      ...{ region, since, lost: isForgotten(leader.site), from: hasStarted(region, since) ? [] : from },
+      region,
+      since,
+      lost: isForgotten(leader.site),
+      from: hasStarted(region, since) ? [] : from,
       ...(domain === undefined ? {} : { domain }),
     },
   ];

@@ -4,16 +4,14 @@ import { appDocument, decodeDocument, encodeDocument, FORMAT, versioned } from '
 
 const app = {
   ...versioned,
-  ...{
-    namespace: 'default',
-    app: 'shop',
-    revision: 1,
-    deployed: 1,
-    wanted: 'running',
-    plan: 'x',
-    parameters: [],
-    changed: 0,
-  },
+  namespace: 'default',
+  app: 'shop',
+  revision: 1,
+  deployed: 1,
+  wanted: 'running',
+  plan: 'x',
+  parameters: [],
+  changed: 0,
 } as const;
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(stringifyValue(value));
 

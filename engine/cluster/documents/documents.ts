@@ -185,7 +185,10 @@ const agentName = shape<AgentName>({ site: text, agent: text });
 const host = shape<Host>({ site: text, agent: text, worker: whole });
 const trouble = shape<Trouble>({ code: text, message: text, hint: optional(text) });
 const origin: Read<RegionOrigin> = shape<RegionOrigin>({
-  ...{ region: text, domain: optional(text), since: whole, lost: flag },
+  region: text,
+  domain: optional(text),
+  since: whole,
+  lost: flag,
   from: (value, path) => list(origin)(value, path),
 });
 const leftBehind = shape<LeftBehind>({ node: text, site: text, why: text });
@@ -229,15 +232,23 @@ export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocu
   checkpoint: shape<CheckpointPolicy>({ every: whole, keep: whole }),
   regions: record(
     shape<RegionAssignment>({
-      ...{ epoch: whole, leader: agentName, domain: optional(text), handover: flag },
-      ...{ since: optional(whole), from: optional(list(origin)) },
+      epoch: whole,
+      leader: agentName,
+      domain: optional(text),
+      handover: flag,
+      since: optional(whole),
+      from: optional(list(origin)),
     }),
   ),
   fragments: record(shape<FragmentAssignment>({ region: text, host })),
   agents: list(
     shape<AgentInfo>({
-      ...{ site: text, agent: text, tier: oneOfOr<AgentInfo['tier']>('edge', 'cloud') },
-      ...{ labels: list(text), devices: list(text), workers: whole },
+      site: text,
+      agent: text,
+      tier: oneOfOr<AgentInfo['tier']>('edge', 'cloud'),
+      labels: list(text),
+      devices: list(text),
+      workers: whole,
     }),
   ),
   nodes: record(list(host)),

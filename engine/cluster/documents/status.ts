@@ -258,8 +258,13 @@ const regionFigures = shape<RegionFigures>({
 });
 
 const silentAgent = shape<SilentAgent>({
-  ...{ site: text, agent: text, tier: oneOfOr<'edge' | 'cloud'>('edge', 'cloud') },
-  ...{ workers: whole, version: text, silent: figure, left: flag },
+  site: text,
+  agent: text,
+  tier: oneOfOr<'edge' | 'cloud'>('edge', 'cloud'),
+  workers: whole,
+  version: text,
+  silent: figure,
+  left: flag,
 });
 
 const agentStatus: Read<AgentStatus> = shape<AgentStatus>({

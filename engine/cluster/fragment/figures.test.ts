@@ -19,27 +19,48 @@ function figures({ phase = 'running', inlets = [], sources = [], troubles = [] }
   const inputs = [...inlets.map(({ from }) => stream(from)), ...sources.map(({ name }) => stream(name))];
   const zero = { late: 0, errors: 0, skipped: 0, diverted: 0, memory: 0, queued: 0, operators: [] };
   const node = (name: string, kind: string, rowsIn: number, rowsOut: number, rowsPerSecond: number) => ({
-    ...{ ...zero, name, kind, rowsIn, rowsOut, rowsPerSecond, watermark: NOW - 5_000, lag: 5_000 },
+    ...zero,
+    name,
+    kind,
+    rowsIn,
+    rowsOut,
+    rowsPerSecond,
+    watermark: NOW - 5_000,
+    lag: 5_000,
   });
   const hosted = {
     wish: { namespace: 'default', app: 'shop', region: 'main', fragment: 'sums' },
-    ...{ epoch: 1, phase },
+    epoch: 1,
+    phase,
     plan: {
-      ...{ host: { worker: 0 }, revision: 1, sources },
+      host: { worker: 0 },
+      revision: 1,
+      sources,
       cells: [{ name: 'valid+sums', operators: [{ name: 'valid' }, { name: 'sums' }], inputs }],
       sinks: [{ name: 'out', inputs: [stream('sums')] }],
       inlets: inlets.map(({ from, bounded }) => ({
         ...(bounded === true ? { bounded } : {}),
-        ...{ stream: stream(from), channels: [] },
+        stream: stream(from),
+        channels: [],
       })),
       outlets: [{ stream: stream('sums'), channels: [] }],
     },
     handle: {
       status: () => ({
-        ...{ waiting: [], channels: [] },
+        waiting: [],
+        channels: [],
         metrics: {
-          ...{ at: NOW, rowsIn: sources.length * 100, rowsOut: 10, rowsPerSecond: sources.length * 7, late: 0 },
-          ...{ errors: 0, bad: 0, watermark: NOW - 5_000, lag: 5_000, memory: 0, troubles },
+          at: NOW,
+          rowsIn: sources.length * 100,
+          rowsOut: 10,
+          rowsPerSecond: sources.length * 7,
+          late: 0,
+          errors: 0,
+          bad: 0,
+          watermark: NOW - 5_000,
+          lag: 5_000,
+          memory: 0,
+          troubles,
           nodes: [
             ...sources.map(({ name }) => node(name, 'source', 100, 100, 7)),
             node('valid+sums', 'cell', 900, 20, 30),

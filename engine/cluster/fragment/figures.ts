@@ -14,7 +14,12 @@ export function fragmentFigures(hosted: HostedFragment, nodes = false): Fragment
   const isOver = hosted.phase === 'finished' || hosted.phase === 'stopped';
   const isHistory = hosted.plan !== undefined && readsHistory(hosted.plan);
   return {
-    ...{ namespace, app, fragment, region, epoch: hosted.epoch, phase: hosted.phase },
+    namespace,
+    app,
+    fragment,
+    region,
+    epoch: hosted.epoch,
+    phase: hosted.phase,
     worker: hosted.plan?.host.worker ?? 0,
     revision: hosted.plan?.revision ?? 0,
     waiting: status?.waiting ?? [],
@@ -95,15 +100,29 @@ function nodeFigures(node: NodeMetrics, isHistory: boolean): NodeFigures {
     keys === null ? { operator, bytes } : { operator, keys, bytes },
   );
   return {
-    ...{ name, kind, rowsIn, rowsOut, late, errors: errors + skipped + diverted, memory, queued },
-    ...{ busyTime, blockedTime, idleTime, operators },
+    name,
+    kind,
+    rowsIn,
+    rowsOut,
+    late,
+    errors: errors + skipped + diverted,
+    memory,
+    queued,
+    busyTime,
+    blockedTime,
+    idleTime,
+    operators,
     ...timeOf(node, isHistory),
   };
 }
 
 function channelFigures({ channels }: FragmentStatus): readonly ChannelFigures[] {
   return [...channels].map(([channel, { connected, rows, bytes, queued, roundTrip, lost = 0 }]) => ({
-    ...{ channel, connected, rows, bytes, queued },
+    channel,
+    connected,
+    rows,
+    bytes,
+    queued,
     ...(lost > 0 ? { lost } : {}),
     ...(roundTrip === undefined ? {} : { roundTrip }),
   }));

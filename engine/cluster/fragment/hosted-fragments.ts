@@ -119,8 +119,15 @@ export class HostedFragments {
     const { name, incarnation, nats, disk } = this.#context;
     const epoch = disk.epochOf(app, region);
     const report: FragmentReport = {
-      ...{ fragment, host: name, incarnation, memory: disk.memory, epoch },
-      ...{ wish: 0, serial: 0, phase: 'absent', committed: 0 },
+      fragment,
+      host: name,
+      incarnation,
+      memory: disk.memory,
+      epoch,
+      wish: 0,
+      serial: 0,
+      phase: 'absent',
+      committed: 0,
     };
     nats.publish(reportSubject(app, region), encodeDocument(report));
   }
@@ -159,8 +166,15 @@ export class HostedFragments {
     const { name, incarnation, disk } = this.#context;
     const { fragment, epoch, serial } = wish;
     return {
-      ...{ fragment, host: name, incarnation, memory: disk.memory, epoch },
-      ...{ wish: serial, serial, phase: 'stopped', committed: 0 },
+      fragment,
+      host: name,
+      incarnation,
+      memory: disk.memory,
+      epoch,
+      wish: serial,
+      serial,
+      phase: 'stopped',
+      committed: 0,
     };
   }
 }

@@ -29,7 +29,10 @@ interface EpochsDocument extends Versioned {
 }
 
 const epochsDocument = shape<EpochsDocument>({
-  ...{ format: whole, oldest: whole, highest: whole, regions: record(whole) },
+  format: whole,
+  oldest: whole,
+  highest: whole,
+  regions: record(whole),
   memory: optional(text),
 });
 

@@ -150,7 +150,9 @@ export class Assignments {
     this.#options.follow(assignment);
     this.#keep(assignment, before).catch((error: unknown) => {
       this.#options.log('error', `the assignment of ${label} cannot be kept on disk: ${messageOf(error)}`, {
-        ...{ namespace: assignment.namespace, app: assignment.app, revision: assignment.revision },
+        namespace: assignment.namespace,
+        app: assignment.app,
+        revision: assignment.revision,
         ...codeField(error),
       });
     });

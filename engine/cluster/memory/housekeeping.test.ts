@@ -9,9 +9,20 @@ function assignment(revision: number, wanted: Wanted): AssignmentDocument {
   const leader = { site: 'plant', agent: 'a' };
   return {
     ...versioned,
-    ...{ namespace: 'default', app: 'shop', revision, deployed: 1, wanted, term: 1, plan: 'p', distributed: 'd' },
-    ...{ checkpoint: { every: 1_000, keep: 4 }, regions: { main: { epoch: 65_536, leader, handover: false } } },
-    ...{ fragments: {}, agents: [], nodes: {}, troubles: [] },
+    namespace: 'default',
+    app: 'shop',
+    revision,
+    deployed: 1,
+    wanted,
+    term: 1,
+    plan: 'p',
+    distributed: 'd',
+    checkpoint: { every: 1_000, keep: 4 },
+    regions: { main: { epoch: 65_536, leader, handover: false } },
+    fragments: {},
+    agents: [],
+    nodes: {},
+    troubles: [],
   };
 }
 

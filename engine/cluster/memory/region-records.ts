@@ -112,6 +112,13 @@ function reconstructed(
   const reserved = Math.max(known?.reserved ?? 0, heard.checkpoint + UNHEARD);
   return {
     ...before,
-    ...{ namespace, app, region, ...heard, reserved, incarnation: '', released: false, finished: false },
+    namespace,
+    app,
+    region,
+    ...heard,
+    reserved,
+    incarnation: '',
+    released: false,
+    finished: false,
   };
 }

@@ -21,7 +21,13 @@ function bucket(): () => Promise<Objects> {
 }
 
 const plan: LogicalPlan = {
-  ...{ name: 'shop', namespace: 'default', file: '<test>', sources: [], operators: [], sinks: [], warnings: [] },
+  name: 'shop',
+  namespace: 'default',
+  file: '<test>',
+  sources: [],
+  operators: [],
+  sinks: [],
+  warnings: [],
   checkpoint: { every: 5n },
 };
 
@@ -58,9 +64,20 @@ it('what no assignment has named for a minute goes from the disk, with nothing e
 function assignmentOf(digest: string): AssignmentDocument {
   return {
     ...versioned,
-    ...{ namespace: 'default', app: 'shop', revision: 1, deployed: 1, wanted: 'running', term: 1, plan: digest },
-    ...{ distributed: '', checkpoint: { every: 1_000, keep: 4 }, regions: {} },
-    ...{ fragments: {}, agents: [], nodes: {}, troubles: [] },
+    namespace: 'default',
+    app: 'shop',
+    revision: 1,
+    deployed: 1,
+    wanted: 'running',
+    term: 1,
+    plan: digest,
+    distributed: '',
+    checkpoint: { every: 1_000, keep: 4 },
+    regions: {},
+    fragments: {},
+    agents: [],
+    nodes: {},
+    troubles: [],
   };
 }
 

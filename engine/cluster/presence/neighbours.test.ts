@@ -9,9 +9,22 @@ import { Neighbours } from './neighbours.ts';
 function status(agent: string, more: Partial<AgentStatus> = {}): AgentStatus {
   return {
     ...versioned,
-    ...{ site: 'plant', agent, incarnation: 'i', serial: 1, started: 0, version: '0', tier: 'edge' },
-    ...{ labels: [], devices: ['cpu'], workers: 2, domain: '', hub: '', jetstream: true, nats: '', epoch: 0 },
-    ...{ coordinator: false, leaving: false, fragments: [], regions: [] },
+    site: 'plant',
+    agent,
+    incarnation: 'i',
+    serial: 1,
+    version: '0',
+    tier: 'edge',
+    labels: [],
+    devices: ['cpu'],
+    workers: 2,
+    domain: '',
+    jetstream: true,
+    epoch: 0,
+    coordinator: false,
+    leaving: false,
+    fragments: [],
+    regions: [],
     ...more,
   };
 }

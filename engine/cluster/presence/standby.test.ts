@@ -9,8 +9,21 @@ function status(site: string, agent: string, busy: boolean): AgentStatus {
   const fragments = busy ? [{ phase: 'running' } as FragmentFigures] : [];
   return {
     ...versioned,
-    ...{ site, agent, incarnation: 'i', serial: 1, tier: 'edge', labels: [], devices: [], workers: 1, version: '0' },
-    ...{ jetstream: true, epoch: 0, coordinator: false, leaving: false, fragments, regions: [] },
+    site,
+    agent,
+    incarnation: 'i',
+    serial: 1,
+    tier: 'edge',
+    labels: [],
+    devices: [],
+    workers: 1,
+    version: '0',
+    jetstream: true,
+    epoch: 0,
+    coordinator: false,
+    leaving: false,
+    fragments,
+    regions: [],
   };
 }
 

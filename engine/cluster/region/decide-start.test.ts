@@ -7,29 +7,34 @@ const me = { site: 'plant', agent: 'a' };
 const region = { epoch: STEP, leader: me, handover: true };
 const assignment: AssignmentDocument = {
   ...versioned,
-  ...{
-    namespace: 'default',
-    app: 'shop',
-    revision: 3,
-    deployed: 3,
-    wanted: 'running',
-    term: 1,
-    plan: '',
-    distributed: '',
-  },
-  ...{
-    checkpoint: { every: 1_000, keep: 3 },
-    regions: { main: region },
-    fragments: {},
-    agents: [],
-    nodes: {},
-    troubles: [],
-  },
+  namespace: 'default',
+  app: 'shop',
+  revision: 3,
+  deployed: 3,
+  wanted: 'running',
+  term: 1,
+  plan: '',
+  distributed: '',
+  checkpoint: { every: 1_000, keep: 3 },
+  regions: { main: region },
+  fragments: {},
+  agents: [],
+  nodes: {},
+  troubles: [],
 };
 const record: RegionRecord = {
   ...versioned,
-  ...{ namespace: 'default', app: 'shop', region: 'main', deployed: 3, epoch: STEP + 4, holder: me, incarnation: 'x' },
-  ...{ released: false, finished: false, checkpoint: 7, reserved: 23 },
+  namespace: 'default',
+  app: 'shop',
+  region: 'main',
+  deployed: 3,
+  epoch: STEP + 4,
+  holder: me,
+  incarnation: 'x',
+  released: false,
+  finished: false,
+  checkpoint: 7,
+  reserved: 23,
 };
 
 function start(changes: Partial<Situation> = {}): ReturnType<typeof decideStart> {
@@ -54,18 +59,19 @@ describe('epochs', () => {
 describe('starting a region', () => {
   it('begins at the beginning where nothing is known', () => {
     expect(start({ record: undefined })).toEqual({
-      ...{ kind: 'go', epoch: STEP, from: { kind: 'beginning' }, firstCheckpoint: 1 },
+      kind: 'go',
+      epoch: STEP,
+      from: { kind: 'beginning' },
+      firstCheckpoint: 1,
     });
   });
 
   it('goes on from the last complete checkpoint, with ids that nobody can have used', () => {
     expect(start()).toEqual({
-      ...{
-        kind: 'go',
-        epoch: STEP + 5,
-        from: { kind: 'checkpoint', limit: 7, exactly: false, epoch: STEP + 4 },
-        firstCheckpoint: 24,
-      },
+      kind: 'go',
+      epoch: STEP + 5,
+      from: { kind: 'checkpoint', limit: 7, exactly: false, epoch: STEP + 4 },
+      firstCheckpoint: 24,
     });
   });
 

@@ -20,13 +20,23 @@ function assignment(revision: number, wanted: Wanted = 'running'): AssignmentDoc
   const app = { ...versioned, namespace: 'default', app: 'shop', revision, deployed: 1, wanted, plan: 'p' };
   return {
     ...emptyAssignment({ ...app, parameters: [], changed: 0 }),
-    ...{ revision, deployed: 1, wanted, regions: { main: { epoch, leader: me, handover: false } } },
+    revision,
+    deployed: 1,
+    wanted,
+    regions: { main: { epoch, leader: me, handover: false } },
     fragments: { all: { region: 'main', host: { ...me, worker: 0 } } },
   };
 }
 
 const mistaken: FragmentReport = {
-  ...{ fragment: 'all', host: me, incarnation: 'x', epoch, wish: 1, serial: 1, phase: 'failed', committed: 0 },
+  fragment: 'all',
+  host: me,
+  incarnation: 'x',
+  epoch,
+  wish: 1,
+  serial: 1,
+  phase: 'failed',
+  committed: 0,
   trouble: { code: 'test.mistake', message: 'this cannot run', domain: 'user' },
 };
 
@@ -39,10 +49,17 @@ interface Led {
 function lead(load: RegionRecords['load']): Led {
   const records = { load, save: () => Promise.resolve(1) } as Partial<RegionRecords> as RegionRecords;
   const context: RegionContext = {
-    ...{ ports: realPorts, name: me, incarnation: 'x', disk: new AgentDisk(new MemoryBlobs()), records },
-    ...{ log: () => undefined, checkpoints: () => Promise.resolve(new MemoryCheckpoints(name)) },
-    ...{ putBack: () => Promise.resolve(), dropState: () => Promise.resolve() },
-    ...{ send: () => undefined, isAlive: () => true },
+    ports: realPorts,
+    name: me,
+    incarnation: 'x',
+    disk: new AgentDisk(new MemoryBlobs()),
+    records,
+    log: () => undefined,
+    checkpoints: () => Promise.resolve(new MemoryCheckpoints(name)),
+    putBack: () => Promise.resolve(),
+    dropState: () => Promise.resolve(),
+    send: () => undefined,
+    isAlive: () => true,
   };
   const waiting = new Set<() => void>();
   const leader = new RegionLeader(name, assignment(1), context, () => {

@@ -125,8 +125,15 @@ export class RegionLeader {
     const known = this.#checkpoints?.figures ?? { checkpoint: 0 };
     const trouble = this.#trouble ?? this.#run?.stumbling();
     return {
-      ...{ namespace, app, region, deployed: assignment.deployed, revision: this.#target.assignment.revision },
-      ...{ epoch: this.#run?.epoch ?? 0, phase: this.#phase, restarts: this.#policy.restarts, ...known },
+      namespace,
+      app,
+      region,
+      deployed: assignment.deployed,
+      revision: this.#target.assignment.revision,
+      epoch: this.#run?.epoch ?? 0,
+      phase: this.#phase,
+      restarts: this.#policy.restarts,
+      ...known,
       ...(trouble === undefined ? {} : { trouble }),
     };
   }

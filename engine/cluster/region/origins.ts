@@ -103,7 +103,10 @@ async function load(context: RegionContext, { name }: Heir, { region, domain, lo
   } catch (error) {
     if (!lost || !(error instanceof CloudskinError) || error.domain !== 'external') throw error;
     context.log('warn', `what region ${region} came to is out of reach, and its site was forgotten: it is left`, {
-      ...{ namespace: name.namespace, app: name.app, region: name.region, code: 'cluster.state-lost' },
+      namespace: name.namespace,
+      app: name.app,
+      region: name.region,
+      code: 'cluster.state-lost',
     });
     return undefined;
   }

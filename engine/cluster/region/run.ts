@@ -150,8 +150,17 @@ export class RegionRun {
     const host = assignment.fragments[fragment]?.host;
     if (host === undefined) return undefined;
     return {
-      ...{ namespace, app, region, fragment, leader: this.record.holder, epoch: this.epoch, serial, distributed },
-      ...{ host: { site: host.site, agent: host.agent }, memory: this.memoryOf(fragment), goal: this.goal },
+      namespace,
+      app,
+      region,
+      fragment,
+      leader: this.record.holder,
+      epoch: this.epoch,
+      serial,
+      distributed,
+      host: { site: host.site, agent: host.agent },
+      memory: this.memoryOf(fragment),
+      goal: this.goal,
       ...(this.forget ? { forget: true } : {}),
       ...(checkpoint === undefined ? {} : { checkpoint }),
       ...(origins === undefined ? {} : { origins }),

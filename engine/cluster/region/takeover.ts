@@ -58,14 +58,27 @@ export async function takeOver(
   const next: RegionRecord = {
     ...before,
     ...versionOf(origins !== undefined || region.since !== undefined),
-    ...{ namespace: name.namespace, app: name.app, region: name.region, deployed: assignment.deployed },
-    ...{ epoch: start.epoch, holder: context.name, incarnation: context.incarnation, released: false, finished: false },
-    ...{ checkpoint: checkpoint ?? 0, reserved: firstCheckpoint - 1 + RESERVE },
+    namespace: name.namespace,
+    app: name.app,
+    region: name.region,
+    deployed: assignment.deployed,
+    epoch: start.epoch,
+    holder: context.name,
+    incarnation: context.incarnation,
+    released: false,
+    finished: false,
+    checkpoint: checkpoint ?? 0,
+    reserved: firstCheckpoint - 1 + RESERVE,
     ...(origins === undefined ? {} : { from: origins }),
   };
   const saved = await context.records.save(next, region.domain, revision);
   const run = new RegionRun({
-    ...{ assignment, region: name.region, assigned: region, record: next, revision: saved, memories },
+    assignment,
+    region: name.region,
+    assigned: region,
+    record: next,
+    revision: saved,
+    memories,
     ...(checkpoint === undefined ? {} : { checkpoint }),
     ...(origins === undefined ? {} : { origins }),
   });

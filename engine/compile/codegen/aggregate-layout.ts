@@ -91,8 +91,16 @@ export function layOutAggregate({ step, operator }: PlannedAggregate): Aggregate
     return { name, fn, type: field.type, nullable: field.nullable, argument };
   });
   return {
-    ...{ step, operator, timeUnits, size: sizeOf(step, timeUnits), ...rangeOf(timeUnits), keys, nullWords },
-    ...{ arguments: [...slots.values()], results, recordSize: end },
+    step,
+    operator,
+    timeUnits,
+    size: sizeOf(step, timeUnits),
+    ...rangeOf(timeUnits),
+    keys,
+    nullWords,
+    arguments: [...slots.values()],
+    results,
+    recordSize: end,
   };
 }
 

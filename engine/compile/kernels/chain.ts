@@ -266,7 +266,9 @@ export class KernelCell {
     const windows = this.#stages.find((stage) => stage.windows !== undefined)?.windows;
     const watermark = this.#evicted === 0 ? this.#watermark : windows?.watermark;
     const counts = {
-      ...{ rows: this.#rows, watermark, late: this.#late },
+      rows: this.#rows,
+      watermark,
+      late: this.#late,
       evicted: this.#evicted,
       errors: this.#errors,
     };

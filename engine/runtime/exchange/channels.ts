@@ -172,7 +172,8 @@ export class Channels {
     const ends = durable?.(channel);
     if (ends === undefined) return;
     const options = {
-      ...{ epoch, maxBytes },
+      epoch,
+      maxBytes,
       ...(onFull === undefined ? {} : { onFull }),
       ...(past === undefined ? {} : { restored: past.sent }),
     };

@@ -15,8 +15,18 @@ const host = { site: 'hub', agent: 'a', worker: 0 };
 const channel: Channel = { id: 'c', from: 'far', to: 'near', transport: 'durable', why: '', maxBytes: 1000 };
 const inlet: Inlet = { stream: { node: 'rows', port: '' }, schema: SCHEMA, channels: [channel] };
 const plan: FragmentPlan = {
-  ...{ namespace: 'default', app: 'shop', revision: 1, name: 'near', host, region: 'after_rows', sources: [] },
-  ...{ cells: [], sinks: [], shares: new Map(), inlets: [inlet], outlets: [] },
+  namespace: 'default',
+  app: 'shop',
+  revision: 1,
+  name: 'near',
+  host,
+  region: 'after_rows',
+  sources: [],
+  cells: [],
+  sinks: [],
+  shares: new Map(),
+  inlets: [inlet],
+  outlets: [],
 };
 
 /** A receiver that a test feeds, and whose link it cuts. */
@@ -29,7 +39,7 @@ class Scripted implements DurableReceiver {
   #wake: (() => void) | undefined;
 
   get stats(): DurableReceiver['stats'] {
-    return { ...{ connected: true, items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0, queued: 0 }, roundTrip: 0 };
+    return { connected: true, items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0, queued: 0, roundTrip: 0 };
   }
 
   put(item: Item): void {

@@ -59,7 +59,9 @@ export class ThreadHost implements FragmentHost {
     const fragment: Fragment = new Fragment(plan, {
       runtime,
       channels: {
-        ...{ epoch, peers, transport },
+        epoch,
+        peers,
+        transport,
         ...(durable === undefined ? {} : { durable: (channel: Channel) => durable(channel, start) }),
       },
       ...(checkpointed === true && store !== undefined ? { saver: store.saver } : {}),

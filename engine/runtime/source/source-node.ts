@@ -309,7 +309,9 @@ export class SourceNode implements PartitionTarget {
     for (const inner of own) {
       const log = await journal(inner.name);
       const options = {
-        ...{ log, schema, from: restored.get(inner.name) },
+        log,
+        schema,
+        from: restored.get(inner.name),
         handOn: (row: BadRow) => this.#take(row, inner.name),
         bad: () => this.#badCountOf(inner.name).read,
       };

@@ -12,8 +12,20 @@ export interface FragmentLine {
 }
 
 const NOTHING: MetricsSnapshot = {
-  ...{ at: 0, state: 'opening', elapsed: 0, rowsIn: 0, rowsOut: 0, rowsPerSecond: 0, late: 0, errors: 0, bad: 0 },
-  ...{ watermark: null, lag: null, memory: 0, troubles: [], nodes: [] },
+  at: 0,
+  state: 'opening',
+  elapsed: 0,
+  rowsIn: 0,
+  rowsOut: 0,
+  rowsPerSecond: 0,
+  late: 0,
+  errors: 0,
+  bad: 0,
+  watermark: null,
+  lag: null,
+  memory: 0,
+  troubles: [],
+  nodes: [],
 };
 
 export class RemoteFragment implements FragmentHandle {

@@ -38,7 +38,8 @@ async function stores(): Promise<{
     await checkpoints.settled();
   }
   return {
-    ...{ store, near },
+    store,
+    near,
     leave: () => {
       away = true;
     },

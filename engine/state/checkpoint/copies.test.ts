@@ -6,6 +6,7 @@ import type { BlobStore } from '../blobs/blobs.ts';
 import { teeStore } from '../blobs/tee.ts';
 import { type CheckpointStore, openCheckpoints } from './checkpoint-store.ts';
 import { forgetIn, replenish } from './copies.ts';
+import { isManifest } from './layout.ts';
 import { PAGE } from './pages.ts';
 import { createSaver } from './saver.ts';
 import type { FragmentSnapshot } from './state.ts';
@@ -62,6 +63,18 @@ describe('an agent that leads nothing', () => {
     // what is left is what the shared store has of it, too
     for (const name of pair.disks[1].blobs.keys()) expect(pair.shared.blobs.has(name)).toBe(true);
     expect((await pair.checkpoints.newest()).refused).toEqual([]);
+  });
+
+  it('forgets nothing while the shared store has lost the manifest that needs it', async () => {
+    const pair = new Pair();
+    for (let id = 1; id <= 8; id++) await pair.checkpoint(id);
+    const [lost] = [...pair.shared.blobs.keys()].filter(isManifest).sort();
+    pair.shared.blobs.delete(lost ?? '');
+    const copies = { ...NAME, own: pair.disks[1], shared: pair.shared, keep: 2 };
+    expect(await forgetIn(copies)).toBe(0);
+    await replenish({ ...copies, own: pair.disks[0] });
+    expect(pair.shared.blobs.has(lost ?? '')).toBe(true);
+    expect(await forgetIn(copies)).toBeGreaterThan(0);
   });
 });
 

@@ -9,6 +9,8 @@ import { openCheckpoints } from './checkpoint-store.ts';
 import { isManifest, type RegionName, regionPath } from './layout.ts';
 import { blobsOf, newestOf, unneeded } from './retention.ts';
 
+const DEFAULT_KEEP = 3;
+
 export interface Copies extends RegionName {
   readonly own: BlobStore;
   readonly shared: BlobStore;
@@ -31,12 +33,16 @@ export async function tidyCopies(
   return replenish(copies);
 }
 
-/** Deletes from the agent's own disk what no checkpoint needs that is kept in either place; resolves to how many blobs that were. */
-export async function forgetIn({ own, shared, keep, ...region }: Copies): Promise<number> {
+/**
+ * Deletes from the agent's own disk what no checkpoint needs that is kept in either place; resolves to how many blobs that were. Nothing while fewer manifests
+ * than are kept can be read: a shared store that was put back may get the others again.
+ */
+export async function forgetIn({ own, shared, keep = DEFAULT_KEEP, ...region }: Copies): Promise<number> {
   const all = await openCheckpoints({ ...region, store: teeStore([own, shared]) }).list();
   const newest = newestOf(all);
-  if (newest === undefined) return 0;
-  const old = unneeded(await own.list(`${regionPath(region)}/`), all, newest, keep ?? 3);
+  const readable = all.filter(({ manifest }) => manifest !== undefined).length;
+  if (newest === undefined || readable < keep) return 0;
+  const old = unneeded(await own.list(`${regionPath(region)}/`), all, newest, keep);
   for (const name of old) await own.delete(name);
   return old.length;
 }

@@ -9,8 +9,15 @@ const digits = (id: number): string => String(id).padStart(10, '0');
 function manifest(id: number): Manifest {
   const blobs = [id, 1].map((of) => ({ name: `${REGION}/pages/${digits(of)}-a.0`, bytes: 1, digest: '' }));
   return {
-    ...{ id, epoch: 1, revision: 1, started: 0, completed: 0, format: 1 },
-    ...{ namespace: 'default', app: 'shop', region: 'main' },
+    id,
+    epoch: 1,
+    revision: 1,
+    started: 0,
+    completed: 0,
+    format: 1,
+    namespace: 'default',
+    app: 'shop',
+    region: 'main',
     fragments: [{ fragment: 'a', blobs, paused: 0, took: 0, bytes: 1, detail: null }],
   };
 }

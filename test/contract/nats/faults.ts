@@ -168,7 +168,8 @@ function killedServers(world: () => NatsWorld): void {
     nats.publish(subject, bytes('again'));
     await got.atLeast(1);
     expect(await surely(world(), () => js.publish(name, bytes('1'), { messageId: 'one' }))).toEqual({
-      ...{ sequence: 1, duplicate: true },
+      sequence: 1,
+      duplicate: true,
     });
     expect((await js.publish(name, bytes('2'))).sequence).toBe(2);
     expect(await js.streamState(name)).toMatchObject({ created: made.created, messages: 2 });

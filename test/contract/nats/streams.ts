@@ -131,7 +131,8 @@ function ids(world: () => NatsWorld): void {
     expect(await js.publish(name, bytes('2'), { messageId: 'b' })).toEqual({ sequence: 2, duplicate: false });
     expect(await js.publish(name, bytes('1'), { messageId: 'a' })).toEqual({ sequence: 1, duplicate: true });
     expect(await js.publish(name, bytes('2'), { messageId: 'b', expectLastSequence: 2 })).toEqual({
-      ...{ sequence: 2, duplicate: true },
+      sequence: 2,
+      duplicate: true,
     });
     await world().pass(700);
     expect(await js.publish(name, bytes('1'), { messageId: 'a' })).toEqual({ sequence: 3, duplicate: false });

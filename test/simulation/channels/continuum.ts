@@ -46,7 +46,8 @@ export class Continuum {
         items: random.integer(40, 70),
         maxBytes: random.pick([6_000, 20_000, 100_000]),
         largest: random.pick([50, 1_500, 5_000]),
-        ...{ from, to },
+        from,
+        to,
         process: (at) => this.process(at),
       });
       this.lanes.push(lane);

@@ -42,7 +42,9 @@ export class ClusterContinuum {
     const say = (what: string): void => stage.say(what);
     this.overseer = new Overseer(violate, say);
     this.outside = new Outside({
-      ...{ violate, say, batches: batchesOf },
+      violate,
+      say,
+      batches: batchesOf,
       handedOut: () => {
         stage.batches += 1;
       },

@@ -99,7 +99,15 @@ export class Machine {
     const host = new WatchedHost(planted.host(new SimulatedFragments(options)), overseer, node.name);
     const own = this.#fragmentsOptions(node, nats);
     this.agent = await Agent.start({
-      ...{ nats, ports: node.ports, site, agent, tier, workers: 1, version: '0.0.0', place: placement, host },
+      nats,
+      ports: node.ports,
+      site,
+      agent,
+      tier,
+      workers: 1,
+      version: '0.0.0',
+      place: placement,
+      host,
       disk: planted.disk(this.disk.open(node, 'agent')),
       log: (level, message) => {
         if (level !== 'debug') stage.say(`${node.name}: ${level}: ${message}`);
@@ -120,7 +128,10 @@ export class Machine {
   #fragmentsOptions(node: SimulatedNode, nats: Nats): FragmentsOptions {
     const { outside, planted } = this.options;
     return {
-      ...{ nats, ports: node.ports, disk: this.disk.open(node, 'checkpoints'), seams: planted },
+      nats,
+      ports: node.ports,
+      disk: this.disk.open(node, 'checkpoints'),
+      seams: planted,
       connector: outsideConnector({ outside, node }),
     };
   }

@@ -31,7 +31,13 @@ export interface Planted extends Seams {
 
 const same = <T>(value: T): T => value;
 const NOTHING: Planted = {
-  ...{ nats: same, disk: same, host: same, store: same, saver: same, checkpoints: same, transport: same },
+  nats: same,
+  disk: same,
+  host: same,
+  store: same,
+  saver: same,
+  checkpoints: same,
+  transport: same,
 };
 
 interface Bug extends Plant {
