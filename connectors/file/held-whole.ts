@@ -79,13 +79,10 @@ export class HeldWholeSink implements Sink {
   }
 
   async prepare(_checkpoint: number, last: boolean): Promise<Prepared> {
-    if (this.#done === undefined) {
-      const state = await this.#take(last);
-      this.#kept = true;
-      if (!last) return { state: { ...state, pieces: state.pieces.map((piece) => ({ ...piece })) } };
-      this.#done = state;
-    }
-    return { state: { ...this.#done, pieces: this.#done.pieces.map((piece) => ({ ...piece })) } };
+    const state = this.#done ?? (await this.#take(last));
+    this.#kept = true;
+    if (state.last) this.#done = state;
+    return { state: { ...state, pieces: state.pieces.map((piece) => ({ ...piece })) } };
   }
 
   async commit(_checkpoint: number, prepared: Prepared): Promise<void> {
