@@ -1,6 +1,8 @@
 /** What a graph has to say to read a data file: the options of its `file` source, its columns, its likely time column. */
+
 import { resolve } from 'node:path';
 import type { Schema } from '../engine/batch/types.ts';
+import { defined } from '../engine/defined.ts';
 import { realPorts } from '../engine/ports.ts';
 import { fileSourceOptions } from './file/options.ts';
 import { inferFrom } from './file/source.ts';
@@ -62,7 +64,7 @@ export async function inferFile(path: string, more: InferOptions = {}): Promise<
     options: { ...given, ...found.options },
     schema: found.schema,
     paths: found.paths,
-    ...(time === undefined ? {} : { time }),
+    ...defined({ time }),
   };
 }
 

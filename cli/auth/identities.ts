@@ -1,7 +1,9 @@
 /** Keys and what they sign: operator, accounts and users as NATS has them (nkeys, JWT of version 2). */
+
 import { type Account, encodeAccount, encodeOperator, encodeUser, fmtCreds, type User } from '@nats-io/jwt';
 import { fromSeed, type KeyPair } from '@nats-io/nkeys';
 import type { Permissions } from '../../engine/cluster/security/permissions.ts';
+import { defined } from '../../engine/defined.ts';
 
 export function seedOf(key: KeyPair): string {
   return new TextDecoder().decode(key.getSeed());
@@ -70,7 +72,7 @@ export async function credentialsOf(user: KeyPair, account: KeyPair, draft: User
     ...(answers === true ? { resp: { max: 1, ttl: ANSWER_WITHIN } } : {}),
     ...(tags.length === 0 ? {} : { tags: [...tags] }),
   };
-  const jwt = await encodeUser(name, user, account, claims, expires === undefined ? {} : { exp: expires });
+  const jwt = await encodeUser(name, user, account, claims, defined({ exp: expires }));
   return new TextDecoder().decode(fmtCreds(jwt, user));
 }
 

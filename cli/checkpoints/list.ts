@@ -1,4 +1,5 @@
 /** `checkpoint list` and `checkpoint verify`: what there is, and whether it can be used. */
+import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Manifest } from '../../engine/state/checkpoint/checkpoints.ts';
 import { paint } from '../output/paint.ts';
@@ -79,7 +80,7 @@ function entryOf(
   manifest: Manifest | undefined,
   problem: string | undefined,
 ): Entry {
-  const entry = { namespace, app, region, id, ...(problem === undefined ? {} : { problem }) };
+  const entry = { namespace, app, region, id, ...defined({ problem }) };
   if (manifest === undefined) return entry;
   const { epoch, revision, started, completed, fragments } = manifest;
   const blobs = new Map(fragments.flatMap((receipt) => receipt.blobs.map(({ name, bytes }) => [name, bytes])));

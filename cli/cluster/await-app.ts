@@ -1,8 +1,10 @@
 /** Waits until what an app document asks for is so, or says what is not, where and why. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument, AssignmentDocument } from '../../engine/cluster/documents/documents.ts';
 import type { AgentStatus, RegionFigures } from '../../engine/cluster/documents/status.ts';
+import { defined } from '../../engine/defined.ts';
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
 import type { Progress } from '../output/progress.ts';
 import { type AppOverview, appOverview } from './overview.ts';
@@ -106,7 +108,7 @@ function troubled({ troubles }: AssignmentDocument, { app }: AppDocument): Cloud
     severity: 'error' as const,
     code,
     message,
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
   }));
   return userError(first?.code ?? 'deploy.not-placed', first?.message ?? `${app} could not be placed`, {
     ...(troubles.length > 1 ? { problems } : {}),

@@ -1,4 +1,5 @@
 /** Changes an app, and tells what came of it: a line for people, or with `--json` one object that is the same for every such command. */
+import { defined } from '../../engine/defined.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { type Change, changeApp } from './change-app.ts';
 import type { ChangeFlags } from './change-command.ts';
@@ -34,7 +35,7 @@ export function changedJson(overview: AppOverview): object {
     regions: Object.keys(assignment?.regions ?? {}).map((name) => {
       const found = regions.find(({ region }) => region === name);
       const { phase = 'unreachable', checkpoint = 0, completed } = found ?? {};
-      return { region: name, phase, checkpoint, ...(completed === undefined ? {} : { completed }) };
+      return { region: name, phase, checkpoint, ...defined({ completed }) };
     }),
   };
 }

@@ -1,7 +1,9 @@
 /** How commands find the cluster: `--nats` and `--creds`, the environment, what `up` started, or a server on this machine. */
+
 import process from 'node:process';
 import type { Command } from 'commander';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
+import { defined } from '../../engine/defined.ts';
 import { CloudskinError, systemCode, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
@@ -48,7 +50,7 @@ export function credentials({ nats, creds, ca }: NatsOptions): NatsAccess {
   const file = creds ?? process.env.CLOUDSKIN_CREDS ?? up?.creds;
   const authority = ca ?? process.env.CLOUDSKIN_CA ?? up?.ca;
   return {
-    ...(file === undefined ? {} : { credentials: file }),
+    ...defined({ credentials: file }),
     ...(authority === undefined ? {} : { tls: { ca: authority } }),
   };
 }

@@ -2,9 +2,11 @@
  * How a cluster and its apps are, worked out of what documents and agents say: one word for each app, and what is wrong, where, for how
  * long, and what to do about it. `status`, `list` and `top` show it, and `--json` has it as data.
  */
+
 import type { Trouble } from '../../engine/cluster/documents/documents.ts';
 import { agentLabel } from '../../engine/cluster/documents/documents.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import { defined } from '../../engine/defined.ts';
 import { duration, plural } from '../output/figures.ts';
 import { type AppOverview, type MissingAgent, type Overview, stateOf } from './overview.ts';
 
@@ -66,7 +68,7 @@ function coordinatorTroubles({ agents, lease, at }: Overview): readonly HealthTr
       where: 'coordinator',
       message: 'there is none: what runs goes on, but nothing is placed, moved or changed',
       hint: 'an agent of the cloud coordinates: cloudskin agent --site NAME --tier cloud',
-      ...(age === undefined ? {} : { lasts: age }),
+      ...defined({ lasts: age }),
     },
   ];
 }
@@ -136,7 +138,7 @@ function regionTroubles({ document, assignment, regions }: AppOverview, { silent
         where,
         message: `nobody leads it: ${label} is to, and says nothing of it`,
         hint: `it takes no checkpoints and is not restarted until ${label} is back, or another agent takes over`,
-        ...(lasts === undefined ? {} : { lasts }),
+        ...defined({ lasts }),
       },
     ];
   });

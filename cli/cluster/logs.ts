@@ -1,6 +1,8 @@
 /** Gathers what agents keep of their logs, in the order of time. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '../../engine/cluster/process/log.ts';
+import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import { paint } from '../output/paint.ts';
 import type { Terminal } from '../output/terminal.ts';
@@ -31,7 +33,7 @@ export async function showLogs(app: string | undefined, flags: LogsFlags, termin
     if (app !== undefined) await mustHaveApp(client, flags.namespace, app);
     const wanted = {
       ...(app === undefined ? {} : { app, namespace: flags.namespace }),
-      ...(flags.fragment === undefined ? {} : { fragment: flags.fragment }),
+      ...defined({ fragment: flags.fragment }),
     };
     const seen = new Map<string, number>();
     const gather = async (): Promise<Line[]> => {

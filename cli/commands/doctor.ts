@@ -1,11 +1,13 @@
 /**
  * `cloudskin doctor`: what this machine offers and what is missing, with what each missing thing would be needed for.
  */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { defined } from '../../engine/defined.ts';
 import { type CommandModule, EXIT_FAILED, examples, type Invocation } from '../command.ts';
 import { type Finding, installedServer, runningServer } from '../doctor/nats.ts';
 import { paint } from '../output/paint.ts';
@@ -84,7 +86,7 @@ async function running(options: Options): Promise<Finding[]> {
   return await runningServer({
     nats,
     access: credentials(options),
-    ...(domain === undefined ? {} : { domain }),
+    ...defined({ domain }),
   });
 }
 

@@ -1,7 +1,9 @@
 /** `cloudskin infer FILE`: the source block that reads a data file, its schema guessed from a sample. */
+
 import { type Command, Option } from 'commander';
 import type { FormatName } from '../../connectors/formats/format.ts';
 import { formatType } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import { type CommandModule, examples, type Invocation } from '../command.ts';
 
 /** The names alone: the formats themselves are loaded when one is inferred. */
@@ -35,7 +37,7 @@ export const infer: CommandModule = {
           nullable: field.nullable,
           ...(inferred.paths.has(field.name) ? { path: inferred.paths.get(field.name) } : {}),
         }));
-        const time = inferred.time === undefined ? {} : { time: inferred.time };
+        const time = defined({ time: inferred.time });
         await terminal.out(`${JSON.stringify({ path: file, options: inferred.options, columns, ...time })}\n`);
       });
   },

@@ -3,8 +3,10 @@
  * closed, within five seconds. A second Ctrl-C gives up at once and leaves nothing half-written. With `--state` the run takes checkpoints, and Ctrl-C
  * leaves off at one: the next run goes on as if nothing had been.
  */
+
 import process from 'node:process';
 import { type Command, Option } from 'commander';
+import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Deployment, Summary } from '../../engine/runtime/run/deployment.ts';
 import { type CommandModule, examples, graphCommand, type Invocation, type Parameters } from '../command.ts';
@@ -81,7 +83,7 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal, 
     prepared,
     options,
     {
-      ...(observing.traces === undefined ? {} : { traces: observing.traces }),
+      ...defined({ traces: observing.traces }),
       execution: options.execution,
       stdout: (text) => {
         line?.clear();

@@ -1,6 +1,8 @@
 /** `cloudskin test GRAPH`: runs a graph on the fixtures in `tests/` beside it and compares what it yields. */
+
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { defined } from '../../engine/defined.ts';
 import { CloudskinError, userError } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
 import {
@@ -82,7 +84,7 @@ function chosen(directories: readonly string[], name: string | undefined): reado
   if (found.length > 0) return found;
   const names = directories.map((directory) => basename(directory));
   const hint = didYouMean(name, names);
-  throw userError('test.unknown-case', `there is no case '${name}'`, hint === undefined ? {} : { hint });
+  throw userError('test.unknown-case', `there is no case '${name}'`, defined({ hint }));
 }
 
 function resultsText(results: readonly (CaseResult | Failure)[], color: boolean): string {

@@ -1,5 +1,7 @@
 /** What `explain` tells of a graph on given sites: fragments, the channels between them, regions. */
+
 import type { DistributedPlan, FragmentPlan, Outlet } from '../../engine/compile/fragment-plan.ts';
+import { defined } from '../../engine/defined.ts';
 import { formatSize } from '../../engine/graph/units.ts';
 import { streamName } from './stream-name.ts';
 
@@ -63,7 +65,7 @@ function describeFragment({ name, host, region, sources, cells, sinks, shares }:
     sources: sources.map((source) => source.name),
     cells: cells.map((cell) => cell.name),
     sinks: sinks.map((sink) => sink.name),
-    ...(partition === undefined ? {} : { partition }),
+    ...defined({ partition }),
   };
 }
 

@@ -2,6 +2,7 @@
  * How errors are told: a user's mistakes with their places, everything else in one line with its code, never with a stack. With
  * `--json` the same as one object on standard output.
  */
+import { defined } from '../../engine/defined.ts';
 import { CloudskinError, messageOf, type Problem } from '../../engine/errors.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -20,7 +21,7 @@ export function describeError(error: unknown): ErrorReport {
       code,
       domain,
       message,
-      ...(hint === undefined ? {} : { hint }),
+      ...defined({ hint }),
       ...(problems.length === 0 ? {} : { problems }),
     };
   }

@@ -2,7 +2,9 @@
  * Where commands write and what it can show. Standard output carries results, standard error everything said about them; colours
  * and the live line appear on terminals only.
  */
+
 import process from 'node:process';
+import { defined } from '../../engine/defined.ts';
 import { externalError } from '../../engine/errors.ts';
 
 export interface Terminal {
@@ -66,7 +68,7 @@ export function processTerminal(): Terminal {
 function widthOf(stdout: { columns?: number }, env: NodeJS.ProcessEnv): Pick<Terminal, 'outWidth'> {
   const said = Number(env.COLUMNS ?? '');
   const outWidth = stdout.columns ?? (Number.isInteger(said) && said > 0 ? said : undefined);
-  return outWidth === undefined ? {} : { outWidth };
+  return defined({ outWidth });
 }
 
 function unwritable(cause: NodeJS.ErrnoException): Error {

@@ -1,7 +1,9 @@
 /** Graph text for a data file whose schema was inferred: the source block alone, or a whole working graph. */
+
 import { stringify } from 'yaml';
 import type { InferredFile } from '../../connectors/infer.ts';
 import { type Field, formatType } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import { formatDuration } from '../../engine/graph/units.ts';
 
 export interface DataFile {
@@ -38,7 +40,7 @@ export function graphForData(inferred: InferredFile, file: DataFile): string {
     metadata: { name: file.name },
     spec: {
       sources: { [file.name]: sourceEntry(inferred, file) },
-      ...(operators === undefined ? {} : { operators }),
+      ...defined({ operators }),
       sinks: { table: { from, console: {} } },
     },
   };

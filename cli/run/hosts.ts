@@ -1,7 +1,9 @@
 /** Where the fragments of `cloudskin run` run: in this thread, or in worker threads that exchange rows through shared memory. */
+
 import { connectors } from '../../connectors/registry.ts';
 import type { LogEntry } from '../../engine/cell/component.ts';
 import { openCell } from '../../engine/cell/open.ts';
+import { defined } from '../../engine/defined.ts';
 import type { Span } from '../../engine/metrics/trace.ts';
 import { realPorts } from '../../engine/ports.ts';
 import type { FragmentHost, FragmentStart } from '../../engine/runtime/fragment-handle.ts';
@@ -41,7 +43,7 @@ export function threadHost(options: HostOptions, store?: (start: FragmentStart) 
   return new ThreadHost({
     runtime: () => runtimeOf(runtime, execution ?? 'compiled', onLog),
     transport: () => transport,
-    ...(store === undefined ? {} : { store }),
+    ...defined({ store }),
   });
 }
 
@@ -57,7 +59,7 @@ export function workerHosts(count: number, options: HostOptions, store: StoreOpt
     return new WorkerHost(thread, {
       ports: realPorts,
       setup,
-      ...(stdout === undefined ? {} : { stdout }),
+      ...defined({ stdout }),
       onLog: (said: unknown) => {
         const entry = said as RunWorkerEntry;
         if ('span' in entry) traces?.emit(entry.span);
@@ -81,7 +83,7 @@ export function runtimeOf(
   onLog: ((entry: LogEntry) => void) | undefined,
 ): RuntimeOptions {
   const { directory } = options;
-  const logged = onLog === undefined ? {} : { onLog };
+  const logged = defined({ onLog });
   const heard = onLog === undefined ? {} : connectorsSaid(onLog);
   return { ...options, ...heard, connectors, openCell: (cell) => openCell(cell, { execution, directory, ...logged }) };
 }

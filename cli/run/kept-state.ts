@@ -1,7 +1,9 @@
 /** Asked before a graph takes the place of one that has state: nothing of it is dropped without the user's word. */
+
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { compareStates, type StateChange } from '../../engine/compile/compare-states.ts';
+import { defined } from '../../engine/defined.ts';
 import { externalError, messageOf, type Problem, userError } from '../../engine/errors.ts';
 import { isKnownVersion, plainPlan } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
@@ -36,12 +38,12 @@ export function mustKeepState(
     const place = places.get(change.node);
     const message = `${whatOf(change)} would be dropped: ${change.reason}`;
     const hint = `give it back its name and its meaning, or ${change.kind === 'sink' ? `${ways.complete}, or ` : ''}${ways.drop}`;
-    return { severity: 'error', code: 'state.would-drop', message, ...(place === undefined ? {} : { place }), hint };
+    return { severity: 'error', code: 'state.would-drop', message, ...defined({ place }), hint };
   });
   const hint = problems.findLast((_, index) => dropped[index]?.kind === 'sink')?.hint ?? problems[0]?.hint;
   throw userError('state.would-drop', problems.map(({ message }) => message).join('; '), {
     problems,
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
   });
 }
 

@@ -1,6 +1,7 @@
 /**
  * From a path on the command line to a physical plan, and from a plan to a run. What every command that takes a graph shares.
  */
+
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import process from 'node:process';
@@ -8,6 +9,7 @@ import { connectors } from '../../connectors/registry.ts';
 import type { LogEntry } from '../../engine/cell/component.ts';
 import type { PhysicalPlan } from '../../engine/compile/cell-plan.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
+import { defined } from '../../engine/defined.ts';
 import { type CloudskinError, externalError, userError } from '../../engine/errors.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
@@ -40,7 +42,7 @@ export async function loadGraph(
 ): Promise<LoadedGraph> {
   const file = graph === '-' ? '<stdin>' : graph;
   const text = graph === '-' ? await readStandardInput() : await readGraphFile(graph);
-  const reads = options.reads === undefined ? {} : { reads: options.reads };
+  const reads = defined({ reads: options.reads });
   const prepared = await prepareText(text, file, { connectors, parameters, ...reads });
   const logical = planOrThrow(prepared);
   if (options.warn) await printWarnings(prepared.problems, terminal);
@@ -67,7 +69,7 @@ export async function deploy({ plan, directory }: LoadedGraph, options: DeployOp
     ...rest,
     ...(onLog === undefined ? {} : connectorsSaid(onLog)),
     connectors,
-    openCell: (cell) => openCell(cell, { execution, directory, ...(onLog === undefined ? {} : { onLog }) }),
+    openCell: (cell) => openCell(cell, { execution, directory, ...defined({ onLog }) }),
   });
 }
 

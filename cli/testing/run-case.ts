@@ -2,10 +2,12 @@
  * Runs one test case: the graph's own plan, with sources reading fixtures and every sink replaced by files of what is expected of
  * it, in a directory that is removed afterwards.
  */
+
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileSinkOptions, fileSourceOptions } from '../../connectors/file/options.ts';
+import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import {
   ERRORS_SCHEMA,
@@ -98,11 +100,7 @@ function mustBeKnown(name: string, nodes: readonly { readonly name: string }[], 
   const names = nodes.map((node) => node.name);
   if (names.includes(name)) return;
   const hint = didYouMean(name, names);
-  throw userError(
-    'test.unknown-name',
-    `${testCase.directory}: the graph has no '${name}'`,
-    hint === undefined ? {} : { hint },
-  );
+  throw userError('test.unknown-name', `${testCase.directory}: the graph has no '${name}'`, defined({ hint }));
 }
 
 /** A sink's own inputs, or the stream of a source or operator that `output` names. */

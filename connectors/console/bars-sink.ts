@@ -6,9 +6,11 @@
  *     2018-02-01  ████████████████████▌           210
  *     2018-02-02  █████████████████████████████   301
  */
+
 import type { Batch } from '../../engine/batch/batch.ts';
 import { readValue } from '../../engine/batch/reader.ts';
 import { byteWidth, type Schema } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
@@ -108,7 +110,7 @@ function columnOf(schema: Schema, name: string, context: SinkContext): number {
   const names = schema.fields.map((field) => field.name);
   const hint = didYouMean(name, names);
   const message = `sink ${context.name}: there is no column ${name} to draw`;
-  throw userError('console.unknown-column', message, hint === undefined ? {} : { hint });
+  throw userError('console.unknown-column', message, defined({ hint }));
 }
 
 function lastNumber(schema: Schema): string | undefined {

@@ -1,9 +1,11 @@
 /** File sinks of runs with checkpoints: whatever is killed when, the output is there once. */
+
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Schema, Value } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import type { Prepared, RestoredSink, Sink } from '../../engine/graph/connector.ts';
 import {
   bench,
@@ -42,7 +44,7 @@ function open({ directory, options, bounded }: Run, restored: RestoredSink | und
     checkpointed: true,
     identity: 'shop/app/out/0',
     epoch,
-    ...(restored === undefined ? {} : { restored }),
+    ...defined({ restored }),
   };
   return openSink(file, options, SCHEMA, sinkContext(bench(directory), more));
 }

@@ -1,7 +1,9 @@
 /** The source of generated rows: column by column, in chunks, at a rate or as fast as it goes. */
+
 import { type Batch, LINGER_MS, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from '../../engine/batch/batch.ts';
 import { BatchBuilder } from '../../engine/batch/builder.ts';
 import type { Schema } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Source, SourceContext, SourcePartition } from '../../engine/graph/connector.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
@@ -152,9 +154,5 @@ function intervalOf(rate: number | undefined): number {
 function unknownColumn(name: string, schema: Schema): Error {
   const names = schema.fields.map((field) => field.name);
   const hint = didYouMean(name, names);
-  return userError(
-    'generate.unknown-column',
-    `\`columns\` has "${name}", which the schema has not`,
-    hint === undefined ? {} : { hint },
-  );
+  return userError('generate.unknown-column', `\`columns\` has "${name}", which the schema has not`, defined({ hint }));
 }

@@ -2,9 +2,11 @@
  * The jetstream sink. With checkpoints, output is held in them and published when they are complete, exactly once (`publisher.ts`). Without, it is
  * published as it comes and waited for, at least once.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import { externalError } from '../../engine/errors.ts';
 import type { Prepared, Sink, SinkContext, SinkReport } from '../../engine/graph/connector.ts';
 import type { JetStream, Nats, StreamState } from '../../engine/nats/nats.ts';
@@ -69,7 +71,7 @@ async function streamFor(js: JetStream, { create, subject }: JetStreamSinkOption
       subjects: subjects ?? [subject],
       storage,
       replicas,
-      ...(maxBytes === undefined ? {} : { maxBytes }),
+      ...defined({ maxBytes }),
       ...(maxAge === undefined ? {} : { maxAge: Number(maxAge / 1000n) }),
     });
   }

@@ -3,7 +3,9 @@
  * or was made again under the same name is not the one that was read, and is refused by name. Messages that are gone before they were
  * read are a hole, told by the sequences where all of the stream is read, and by its first sequence where only some subjects are.
  */
+
 import type { Schema } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
 import type { BadRow, Source, SourceContext } from '../../engine/graph/connector.ts';
 import type { Json } from '../../engine/json.ts';
@@ -130,7 +132,7 @@ class StreamFeed implements Feed {
     const from: ReadOptions = byTime ? { startTime: Date.parse(start.time) } : { startSequence: this.#last + 1 };
     this.#reader = await this.#js.read(this.#stream, {
       ...from,
-      ...(subject === undefined ? {} : { filter: subject }),
+      ...defined({ filter: subject }),
     });
   }
 

@@ -1,8 +1,10 @@
 /** A connection to a broker, which comes back by itself. */
+
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { defined } from '../../engine/defined.ts';
 import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { ConnectorContext } from '../../engine/graph/connector.ts';
 import type { Ports } from '../../engine/ports.ts';
@@ -72,8 +74,7 @@ async function clientOptions({ identity, options, context, more }: ConnectReques
     reconnectPeriod: RECONNECT,
     connectTimeout: CONNECT_TIMEOUT,
     reconnectOnConnackError: true,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    ...defined({ username, password }),
     ...(ca === undefined ? {} : { ca: await read(ca) }),
     ...(cert === undefined ? {} : { cert: await read(cert) }),
     ...(key === undefined ? {} : { key: await read(key) }),

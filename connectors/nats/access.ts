@@ -1,6 +1,8 @@
 /** How the nats and jetstream connectors reach a server: options, and the connection that they make. */
+
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
+import { defined } from '../../engine/defined.ts';
 import type { SinkContext, SourceContext } from '../../engine/graph/connector.ts';
 import { positiveDurationType } from '../../engine/graph/units.ts';
 import type { NatsOptions } from '../../engine/nats/client.ts';
@@ -73,9 +75,7 @@ function optionsOf(access: NatsAccess, name: string, directory: string): NatsOpt
     servers: url,
     name,
     ...paths({ credentials, nkey }),
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ...(token === undefined ? {} : { token }),
+    ...defined({ user, password, token }),
     ...(tls === undefined ? {} : { tls: paths(tls) }),
   };
 }

@@ -1,4 +1,5 @@
 /** Trying again while a NATS server cannot be reached or takes nothing, and giving up by name after a while. */
+import { defined } from '../../engine/defined.ts';
 import { CloudskinError, externalError } from '../../engine/errors.ts';
 import { isTlsRefusal, isUnknownHost, serverName } from '../outside.ts';
 import { type Outside, persist } from '../persist.ts';
@@ -41,7 +42,7 @@ export function persistFirst<T>(patience: NatsPatience, work: () => Promise<T>):
     work().catch((error: unknown) => {
       if (!isTlsRefusal(error) && !isUnknownHost(error)) throw error;
       const { code, message, hint } = error as CloudskinError;
-      throw externalError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+      throw externalError(code, message, { cause: error, ...defined({ hint }) });
     }),
   );
 }

@@ -1,5 +1,7 @@
 /** The nats source: a subscription, its messages in a queue with a bound in bytes. */
+
 import type { Schema } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import type { BadRow, Source, SourceContext } from '../../engine/graph/connector.ts';
 import type { Message } from '../../engine/nats/nats.ts';
 import { type FedPayload, type Feed, openMessagePartition } from '../payload/partition.ts';
@@ -26,7 +28,7 @@ export async function openNatsSource(
   };
   try {
     if (context.signal.aborted) feed.close();
-    nats.subscribe(subject, (message) => feed.take(message), queue === undefined ? {} : { queue });
+    nats.subscribe(subject, (message) => feed.take(message), defined({ queue }));
     // a subscription that is refused is said before anything waits for it
     await nats.flush();
     await nats.flush();

@@ -1,8 +1,10 @@
 /** One connection to a database, and trying again while it cannot be reached. */
+
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
+import { defined } from '../../engine/defined.ts';
 import { CloudskinError, externalError, systemCode, userError } from '../../engine/errors.ts';
 import type { ConnectorContext } from '../../engine/graph/connector.ts';
 import { isTlsRefusal, isUnknownHost, reasonOf, serverName } from '../outside.ts';
@@ -109,7 +111,7 @@ export class Database {
   async #newClient(): Promise<pg.Client> {
     const { url, tls, ca: path } = this.#options;
     const ca = path === undefined ? undefined : await readCertificates(resolve(this.#directory, path), path);
-    const ssl = tls === 'off' ? false : { rejectUnauthorized: tls === 'verify', ...(ca === undefined ? {} : { ca }) };
+    const ssl = tls === 'off' ? false : { rejectUnauthorized: tls === 'verify', ...defined({ ca }) };
     const settings = { application_name: 'cloudskin', connectionTimeoutMillis: CONNECT_TIMEOUT, keepAlive: true };
     try {
       return new pg.Client({ connectionString: url, ssl, ...settings });
@@ -149,7 +151,7 @@ function named(what: string, error: unknown): Error {
   const { detail, where, hint } = (typeof error === 'object' ? error : {}) as Record<string, string | undefined>;
   const more = [detail, where?.split('\n')[0]].filter((part) => part !== undefined && part !== '').join('; ');
   const message = `${what}: the database refuses (${systemCode(error)}): ${reasonOf(error)}${more === '' ? '' : ` (${more})`}`;
-  return externalError('postgres.refused', message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  return externalError('postgres.refused', message, { cause: error, ...defined({ hint }) });
 }
 
 function unreachable(what: string, server: string, error: unknown): Error {

@@ -4,9 +4,11 @@
  *
  *   component or .cell ──prepare──> prepared operator ──rewrite, compile──> modules ──instantiate──> guest ──lifter──> cell
  */
+
 import { decodeSchema } from '../batch/ipc.ts';
 import { formatType, type Schema } from '../batch/types.ts';
 import type { CellPlan } from '../compile/cell-plan.ts';
+import { defined } from '../defined.ts';
 import { CloudskinError, internalError, userError } from '../errors.ts';
 import type { ComponentStep, OperatorNode } from '../graph/plan.ts';
 import type { Cell } from './cell.ts';
@@ -63,7 +65,7 @@ function hashOf(name: string): bigint {
 async function setUp(target: Target, options: ComponentOptions): Promise<GuestSetup> {
   const { component, operator } = target;
   const path = locateComponent(component, options.directory ?? process.cwd());
-  const prepared = await prepare(path, options.cache === undefined ? {} : { cache: options.cache });
+  const prepared = await prepare(path, defined({ cache: options.cache }));
   const grants = new Grants({
     operator,
     now: options.now,

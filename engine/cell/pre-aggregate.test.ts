@@ -1,4 +1,5 @@
 /** An aggregate done in two halves gives what the whole gives: counts, groups and late rows, whichever kind of cell runs which half. */
+
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type ChainCase, chainCase } from '../../test/kit/chain-cases.ts';
@@ -11,6 +12,7 @@ import type { CellPlan } from '../compile/cell-plan.ts';
 import { openKernelCell } from '../compile/kernels/chain.ts';
 import { keyGroupsOf } from '../compile/key-groups.ts';
 import { preAggregate } from '../compile/pre-aggregate.ts';
+import { defined } from '../defined.ts';
 import { loadParser } from '../expression/check.ts';
 import type { OperatorNode } from '../graph/plan.ts';
 import type { Cell } from './cell.ts';
@@ -38,8 +40,7 @@ const operator: fc.Arbitrary<OperatorText> = fc
     window,
     groupBy: Object.fromEntries(keys.map((key, index) => [`k${index}`, key])),
     aggregate: { n: 'count(*)', ...Object.fromEntries(calls.map((text, index) => [`a${index}`, text])) },
-    ...(filter === undefined ? {} : { filter }),
-    ...(having === undefined ? {} : { having }),
+    ...defined({ filter, having }),
     onError: 'skip' as const,
   }));
 

@@ -3,6 +3,7 @@
  * handed in, so that a whole cluster of agents can run in one simulated process.
  */
 
+import { defined } from '../defined.ts';
 import type { CloudskinError } from '../errors.ts';
 import { messageOf } from '../errors.ts';
 import type { Nats, Subscription } from '../nats/nats.ts';
@@ -186,7 +187,7 @@ export class Agent {
       devices,
       workers,
       version,
-      ...(domain === undefined ? {} : { domain }),
+      ...defined({ domain }),
       jetstream,
       epoch: this.#disk.highest,
       coordinator: this.#coordinator?.leads ?? false,
@@ -304,8 +305,7 @@ export class Agent {
     return new ControlBuckets({
       nats,
       home: tier === 'cloud',
-      ...(known === undefined ? {} : { known }),
-      ...(replicas === undefined ? {} : { replicas }),
+      ...defined({ known, replicas }),
       found: (domain) => {
         this.#disk.keepArtifact(DOMAIN, new TextEncoder().encode(domain)).catch((error: unknown) => {
           this.#log('warn', `where the cloud is cannot be kept on disk: ${messageOf(error)}`, codeField(error));
@@ -349,7 +349,7 @@ export class Agent {
       plans,
       host,
       log: this.#log,
-      ...(this.#options.trusted === undefined ? {} : { trusted: this.#options.trusted }),
+      ...defined({ trusted: this.#options.trusted }),
       tierOf: (app, site) => this.#assignments.tierOf(app, site),
       deliver: (wish, report) => this.#leading.deliver(wish, report),
       changed: () => this.#announcer.touch(),

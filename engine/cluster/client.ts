@@ -1,5 +1,7 @@
 /** The user's side of the control plane: writes wishes into documents by compare-and-set, and asks agents how far they are. */
+
 import type { DistributedPlan } from '../compile/fragment-plan.ts';
+import { defined } from '../defined.ts';
 import { type CloudskinError, userError } from '../errors.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import type { KeyValue, Nats } from '../nats/nats.ts';
@@ -78,7 +80,7 @@ export class ClusterClient {
   constructor(nats: Nats, ports: Ports, domain?: string) {
     this.#nats = nats;
     this.#ports = ports;
-    this.#control = new ControlBuckets({ nats, home: false, ...(domain === undefined ? {} : { known: domain }) });
+    this.#control = new ControlBuckets({ nats, home: false, ...defined({ known: domain }) });
     this.#plans = new Plans(() => this.#control.artifacts());
   }
 

@@ -6,7 +6,9 @@
  * Nodes whose partitions run pairwise in the same threads, with nothing to be dealt anew between them, are one fragment a partition. Everything
  * else goes over channels. A graph on one worker is one fragment a region, with the cells that `fuse` gives it.
  */
+
 import { CELL_KINDS, formatType } from '../batch/types.ts';
+import { defined } from '../defined.ts';
 import { userError } from '../errors.ts';
 import { type LogicalPlan, type OperatorNode, PLAN_VERSION, type SinkNode, type StreamRef } from '../graph/plan.ts';
 import { type Bounds, stayBounds, stayProof } from '../graph/stays.ts';
@@ -133,7 +135,7 @@ function sharesOf(fragment: string, nodes: Nodes, { expanded, grouping }: Whole)
     const partitions = expanded.hosts.get(name)?.length ?? 1;
     const site = expanded.sites.get(name)?.[partition];
     const [firstGroup, lastGroup] = site === undefined ? groupRange(partition, partitions) : [0, KEY_GROUPS - 1];
-    shares.set(name, { partition, partitions, firstGroup, lastGroup, ...(site === undefined ? {} : { site }) });
+    shares.set(name, { partition, partitions, firstGroup, lastGroup, ...defined({ site }) });
   }
   return shares;
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { showExpr, showType } from '../../test/kit/expression-text.ts';
 import type { DataType } from '../batch/types.ts';
+import { defined } from '../defined.ts';
 import { checkAggregate, checkExpression, checkPredicate, loadParser, type Scope } from './check.ts';
 
 beforeAll(loadParser);
@@ -10,7 +11,7 @@ const column = (name: string, type: DataType, index: number, nullable = true, al
   type,
   index,
   nullable,
-  ...(alias === undefined ? {} : { alias }),
+  ...defined({ alias }),
 });
 
 const scope: Scope = {

@@ -2,8 +2,10 @@
  * Text to PostgreSQL's parse tree, with PostgreSQL's own parser (libpg-query, Wasm). `await loadParser()` once; parsing is
  * synchronous after it. Whatever is more than one scalar expression is refused here, at its place.
  */
+
 import { setFlagsFromString } from 'node:v8';
 import type { Node, ScanToken, SelectStmt } from 'libpg-query';
+import { defined } from '../defined.ts';
 import { internalError } from '../errors.ts';
 import type { ExpressionCode, ExpressionProblem } from './check/problem.ts';
 import { PREFIX, Source, spanOf } from './source.ts';
@@ -50,7 +52,7 @@ export function parseExpression(text: string): Parsed {
   const bare = new Source(text, []);
   const refuse = (code: ExpressionCode, message: string, span = bare.whole(), hint?: string): Parsed => ({
     source: bare,
-    problems: [{ code, message, span, ...(hint === undefined ? {} : { hint }) }],
+    problems: [{ code, message, span, ...defined({ hint }) }],
   });
   if (text.trim() === '') return refuse('expression.syntax', 'the expression is empty');
   if (text.length > MAX_LENGTH) {

@@ -1,5 +1,7 @@
 /** What zod finds, as problems with places: our words, our codes, the nearest right name. */
+
 import type { z } from 'zod';
+import { defined } from '../defined.ts';
 import type { Place, Problem } from '../errors.ts';
 import { laterKey, laterValue } from './later.ts';
 import { MAX_PROBLEMS } from './limits.ts';
@@ -234,7 +236,6 @@ export function problem(code: string, message: string, place: Place | undefined,
     severity: 'error',
     code,
     message,
-    ...(place === undefined ? {} : { place }),
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ place, hint }),
   };
 }

@@ -1,5 +1,7 @@
 /** The JSON Schema of graph files, the options of every connector merged in, so that editors complete and check them. */
+
 import { z } from 'zod';
+import { defined } from '../defined.ts';
 import type { Connector } from './connector.ts';
 import { graphSchema } from './schema.ts';
 
@@ -50,7 +52,7 @@ function allowParameters(schema: Json): void {
   if (!restricted) return;
   const wanted = { type, ...rest };
   for (const key of Object.keys(schema)) delete schema[key];
-  Object.assign(schema, description === undefined ? {} : { description }, { anyOf: [wanted, PARAMETER] });
+  Object.assign(schema, defined({ description }), { anyOf: [wanted, PARAMETER] });
 }
 
 const PARAMETER: Json = { type: 'string', pattern: '\\$\\{[^{}]*\\}' };

@@ -1,4 +1,5 @@
 /** Where parameters come from: `--param`, then the environment, then the defaults in `spec.parameters`. */
+import { defined } from '../defined.ts';
 import type { Place, Problem } from '../errors.ts';
 import { problem } from './issues.ts';
 import { MAX_PROBLEMS } from './limits.ts';
@@ -57,7 +58,7 @@ export function substituteParameters(
 function unused(name: string, defaults: ReadonlyMap<string, string>, used: ReadonlySet<string>): Problem {
   const message = `the graph does not use the parameter "${name}"`;
   const hint = didYouMean(name, new Set([...defaults.keys(), ...used]));
-  return { severity: 'warning', code: 'graph.unused-parameter', message, ...(hint === undefined ? {} : { hint }) };
+  return { severity: 'warning', code: 'graph.unused-parameter', message, ...defined({ hint }) };
 }
 
 function own<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {

@@ -2,7 +2,9 @@
  * YAML text as a located tree, through the `yaml` package. Stricter than YAML 1.2 where parsers differ: what YAML 1.1 would read
  * otherwise, merge keys, own tags and repeated keys are refused, and aliases are counted as if they were written out.
  */
+
 import { type Document, isAlias, isMap, isPair, isScalar, isSeq, parseDocument, type Scalar } from 'yaml';
+import { defined } from '../defined.ts';
 import type { Problem } from '../errors.ts';
 import { MAX_DEPTH, MAX_NODES, MAX_PROBLEMS } from './limits.ts';
 import type { SourceText } from './text.ts';
@@ -67,7 +69,7 @@ class TreeBuilder {
   #report(code: string, message: string, at: Range | undefined, hint?: string): void {
     if (this.problems.length >= MAX_PROBLEMS) return;
     const place = this.#source.place(at?.start ?? 0, at?.end);
-    this.problems.push({ severity: 'error', code, message, place, ...(hint === undefined ? {} : { hint }) });
+    this.problems.push({ severity: 'error', code, message, place, ...defined({ hint }) });
   }
 
   #node(node: unknown, depth: number, fallback: Range | undefined): { tree: Tree; extent: Extent } {

@@ -2,6 +2,7 @@
  * What all parts of one run share: its ports, whether it is to stop, and its first failure. Every wait of the runtime goes through
  * a latch, so that stopping or failing ends it at once; nothing polls.
  */
+import { defined } from '../defined.ts';
 import { CloudskinError, externalError, internalError, messageOf } from '../errors.ts';
 import type { NodeKind } from '../metrics/snapshot.ts';
 import type { Tracer } from '../metrics/trace.ts';
@@ -162,7 +163,7 @@ export function attributed(kind: NodeKind, name: string, error: unknown): Clouds
   if (error instanceof CloudskinError) {
     if (error.problems.length > 0 || names(error.message, name)) return error;
     const { code, domain, retry, hint } = error;
-    const options = { domain, retry, cause: error, ...(hint === undefined ? {} : { hint }) };
+    const options = { domain, retry, cause: error, ...defined({ hint }) };
     return new CloudskinError(code, `${kind} ${name}: ${error.message}`, options);
   }
   const reason = messageOf(error);

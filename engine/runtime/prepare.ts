@@ -2,9 +2,11 @@
  * From a graph to its logical plan: parse, ask connectors and components what only they know, check everything. Connectors are
  * handed in, because the engine knows none.
  */
+
 import { dirname } from 'node:path';
 import process from 'node:process';
 import type { Schema } from '../batch/types.ts';
+import { defined } from '../defined.ts';
 import { type Problem, throwProblems } from '../errors.ts';
 import { buildPlan } from '../graph/build/plan.ts';
 import type { Connector, ConnectorContext } from '../graph/connector.ts';
@@ -71,7 +73,7 @@ async function prepare(parsed: ParsedGraph, options: PrepareOptions): Promise<Pr
       const { describeComponent } = await import('../cell/component.ts');
       return await describeComponent(component, config, inputs, context.directory);
     },
-    ...(reads === undefined ? {} : { reads }),
+    ...defined({ reads }),
   });
   return plan === undefined ? { parsed, problems } : { parsed, plan, problems };
 }

@@ -2,6 +2,7 @@
  * A continuum as `cloudskin auth` makes it: real servers, hub and leaf nodes, that take JWT credentials over TLS, agents and commands with theirs;
  * and strangers, whom the servers let in.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +18,7 @@ import { serverFile } from '../../cli/auth/server-files.ts';
 import { ClusterClient } from '../../engine/cluster/client.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import type { Permissions } from '../../engine/cluster/security/permissions.ts';
+import { defined } from '../../engine/defined.ts';
 import { connectNats, type NatsOptions } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
@@ -157,7 +159,7 @@ export class Secured {
 
   /** In the account of the continuum. */
   member(name: string, permissions: Permissions, expires?: number): Promise<string> {
-    const draft = { name, permissions, ...(expires === undefined ? {} : { expires }) };
+    const draft = { name, permissions, ...defined({ expires }) };
     return credentialsOf(createUser(), this.auth.key('account'), draft);
   }
 

@@ -1,7 +1,9 @@
 /** `run` of a graph that asks for partitions: worker threads, the same output as one thread's, kept through kills. */
+
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defined } from '../../engine/defined.ts';
 import { checkpointIn } from './checkpoints.ts';
 import { cloudskin, scratch, start } from './command.ts';
 
@@ -18,7 +20,7 @@ function graph(parallelism: number, rate?: number): string {
         readings: {
           generate: {
             rows: 60_000,
-            ...(rate === undefined ? {} : { rate }),
+            ...defined({ rate }),
             start: '2024-01-01T00:00:00',
             interval: '1ms',
             columns: { id: { sequence: {} }, at: { time: {} }, machine: { keys: { count: 300, prefix: 'm' } } },

@@ -2,7 +2,9 @@
  * Stand-ins for what an agent is handed, for tests of the control plane alone: fragments that do what a test tells them, disks and checkpoints
  * in memory. The real ones are tested elsewhere; what is tested here is who is told what and when.
  */
+
 import type { FragmentPlan } from '../../engine/compile/fragment-plan.ts';
+import { defined } from '../../engine/defined.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import type {
   FragmentEvents,
@@ -185,7 +187,7 @@ export class MemoryCheckpoints implements Checkpoints {
 
   newest(id: number = Number.POSITIVE_INFINITY): ReturnType<Checkpoints['newest']> {
     const manifest = this.manifests.find((one) => one.id <= id);
-    return Promise.resolve({ ...(manifest === undefined ? {} : { manifest }), refused: [] });
+    return Promise.resolve({ ...defined({ manifest }), refused: [] });
   }
 
   load(): Promise<FragmentSnapshot> {

@@ -1,5 +1,7 @@
 /** What every source of a server promises, as tests against a real one. */
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { defined } from '../../engine/defined.ts';
 import type { SourceContext } from '../../engine/graph/connector.ts';
 import {
   type Exceptions,
@@ -144,7 +146,7 @@ function readsAll(subject: ServedSource<ServedWorld>, { place: fresh, open }: Si
     await place.publish(rowsFor(range(9, 12)));
     for (const { positions, seen } of places) {
       expect(positions).toBeDefined();
-      const again = await open(place, positions === undefined ? {} : { positions });
+      const again = await open(place, defined({ positions }));
       expect(await again.take(12 - seen)).toEqual(range(seen, 12));
       await again.close();
     }

@@ -2,6 +2,7 @@
  * Where a simulated run takes place: the network, a log of what happens, what was violated, and faults that come and go at moments
  * that the seed decides.
  */
+import { defined } from '../../engine/defined.ts';
 import { SimulatedNetwork } from './nats/network.ts';
 import type { Latency } from './nats/pipe.ts';
 import type { SeededRandom } from './nats/random.ts';
@@ -108,7 +109,7 @@ export class Stage {
     return {
       scenario,
       seed: this.#seed,
-      ...(this.#plant === undefined ? {} : { plant: this.#plant }),
+      ...defined({ plant: this.#plant }),
       violations: this.violations,
       faults: this.faults,
       batches: this.batches,

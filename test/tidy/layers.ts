@@ -18,7 +18,7 @@ const ENGINE = [...CELL, ...CARRY, 'progress', 'metrics', 'runtime', 'cluster'];
 
 export const rooms: readonly Room[] = [
   { name: 'native', prefix: /^native\//, mayImport: [] },
-  { name: 'errors', prefix: /^engine\/(errors|json|ports)\.ts$/, mayImport: [] },
+  { name: 'errors', prefix: /^engine\/(defined|errors|json|ports)\.ts$/, mayImport: [] },
   { name: 'batch', prefix: /^engine\/batch\//, mayImport: BASE },
   { name: 'expression', prefix: /^engine\/expression\//, mayImport: DATA },
   { name: 'graph', prefix: /^engine\/graph\//, mayImport: LANGUAGE },

@@ -1,8 +1,10 @@
 /** What an agent hands its fragments to, and what it leads regions with. */
+
 import { rm } from 'node:fs/promises';
 import type { AgentOptions } from '../../../engine/cluster/agent.ts';
 import type { AppName } from '../../../engine/cluster/documents/names.ts';
 import type { Log } from '../../../engine/cluster/process/log.ts';
+import { defined } from '../../../engine/defined.ts';
 import type { Span } from '../../../engine/metrics/trace.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { openCheckpoints } from '../../../engine/state/checkpoint/checkpoint-store.ts';
@@ -34,7 +36,7 @@ export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHo
         log('warn', `old checkpoints were not deleted: ${error.message}`, { ...region, code: 'state.forget' });
       };
       const store = await stores.of(region, domain);
-      return openCheckpoints({ ...region, keep, store, onProblem, ...(known === undefined ? {} : { known }) });
+      return openCheckpoints({ ...region, keep, store, onProblem, ...defined({ known }) });
     },
     dropState: async (region, domain) => {
       await deleteRegion(await stores.of(region, domain), region);

@@ -1,9 +1,11 @@
 /** The process behind `cloudskin agent`: connects, runs until it is told to stop, and is gone within five seconds then. */
+
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { Agent } from '../../../engine/cluster/agent.ts';
 import type { Log } from '../../../engine/cluster/process/log.ts';
 import { checkPublicKey } from '../../../engine/cluster/security/trust.ts';
+import { defined } from '../../../engine/defined.ts';
 import { CloudskinError } from '../../../engine/errors.ts';
 import { connectNats } from '../../../engine/nats/client.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
@@ -51,9 +53,9 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     directory: data.path,
     access,
     ...keyFile,
-    ...(traceEvery === undefined ? {} : { traceEvery }),
+    ...defined({ traceEvery }),
   };
-  const host = await openAgentHost({ nats, workers, setup, log, ...(emit === undefined ? {} : { emit }) });
+  const host = await openAgentHost({ nats, workers, setup, log, ...defined({ emit }) });
   try {
     const taken = Promise.withResolvers<never>();
     const agent = await Agent.start({

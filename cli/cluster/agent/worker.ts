@@ -1,5 +1,7 @@
 /** A worker thread of an agent: runs fragments, with a NATS connection of its own. */
+
 import { parentPort, workerData } from 'node:worker_threads';
+import { defined } from '../../../engine/defined.ts';
 import { CloudskinError } from '../../../engine/errors.ts';
 import { connectNats, type NatsOptions } from '../../../engine/nats/client.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
@@ -24,8 +26,7 @@ async function open(given: unknown, { stdout, log: say }: WorkerOutlets): Promis
     directory,
     stdout,
     say,
-    ...(traceEvery === undefined ? {} : { traceEvery }),
-    ...(keyFile === undefined ? {} : { keyFile }),
+    ...defined({ traceEvery, keyFile }),
   });
   return {
     start: (start, events) => fragments.start(start, events),

@@ -1,7 +1,9 @@
 /** Starts again what has ended of a continuum that is up. */
+
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defined } from '../../../engine/defined.ts';
 import { externalError } from '../../../engine/errors.ts';
 import type { Progress } from '../../output/progress.ts';
 import { withCluster } from '../connect.ts';
@@ -62,7 +64,7 @@ export function environmentOf(name: string): NodeJS.ProcessEnv {
 export async function agentsReady(state: UpState, progress: Progress): Promise<void> {
   const until = performance.now() + AGENTS_READY;
   const { hub, creds, ca } = state;
-  const access = { ...(creds === undefined ? {} : { creds }), ...(ca === undefined ? {} : { ca }) };
+  const access = { ...defined({ creds, ca }) };
   const problem = await withServer(until, () =>
     withCluster({ nats: hub, ...access }, async ({ client }) => {
       for (;;) {

@@ -1,4 +1,5 @@
 /** Where the user is, and what a key does: data in, data out. */
+import { defined } from '../../../engine/defined.ts';
 import type { Key } from './keys.ts';
 
 export interface AppName {
@@ -121,5 +122,5 @@ function moved({ place }: TopState, move: Move, { ids, marked, page }: Shown): T
   const at = Math.max(0, marked === undefined ? 0 : ids.indexOf(marked));
   const by = { up: -1, down: 1, 'page-up': -page, 'page-down': page, home: -ids.length, end: ids.length }[move];
   const id = ids[Math.min(ids.length - 1, Math.max(0, at + by))];
-  return id === undefined ? {} : { [place.kind]: id };
+  return defined({ [place.kind]: id });
 }

@@ -6,6 +6,7 @@
 
 import { FlatBuffer, type FlatTable } from '../../../engine/batch/flatbuffer.ts';
 import { readMessage, readPrefix } from '../../../engine/batch/ipc-message.ts';
+import { defined } from '../../../engine/defined.ts';
 import { userError } from '../../../engine/errors.ts';
 import type { Input, RandomAccess } from '../format.ts';
 import { MAX_BODY } from './body.ts';
@@ -34,7 +35,7 @@ export interface Messages {
 export function corrupt(name: string, why: string, cause?: unknown): Error {
   return userError('source.corrupt', `${name} is no complete Arrow file or stream: ${why}`, {
     hint: 'the file is truncated or damaged',
-    ...(cause === undefined ? {} : { cause }),
+    ...defined({ cause }),
   });
 }
 

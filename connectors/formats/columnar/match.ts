@@ -2,6 +2,7 @@
 
 import type { DataType, Field, Schema } from '../../../engine/batch/types.ts';
 import { formatType, sameType } from '../../../engine/batch/types.ts';
+import { defined } from '../../../engine/defined.ts';
 import { userError } from '../../../engine/errors.ts';
 import { didYouMean } from '../../../engine/graph/suggest.ts';
 import type { ReadRequest } from '../format.ts';
@@ -59,6 +60,6 @@ function missingColumns(file: string, missing: readonly string[], has: Schema): 
   return userError(
     'source.missing-column',
     `${file} has no column${missing.length > 1 ? 's' : ''} ${missing.map((name) => `"${name}"`).join(', ')}; it has ${shown}`,
-    hint === undefined ? {} : { hint },
+    defined({ hint }),
   );
 }

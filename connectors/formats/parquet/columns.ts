@@ -1,6 +1,8 @@
 /** A parquet file's columns as fields of ours: which type each becomes, and why some cannot be read. */
+
 import type { SchemaElement, SchemaTree } from 'hyparquet';
 import type { DataType, Field, Schema, TimeUnit } from '../../../engine/batch/types.ts';
+import { defined } from '../../../engine/defined.ts';
 
 export interface ParquetColumn {
   readonly field: Field;
@@ -49,9 +51,7 @@ function leavesOf(tree: SchemaTree): number {
 function physical({ type, type_length, repetition_type, name }: SchemaElement): SchemaElement {
   return {
     name,
-    ...(type === undefined ? {} : { type }),
-    ...(type_length === undefined ? {} : { type_length }),
-    ...(repetition_type === undefined ? {} : { repetition_type }),
+    ...defined({ type, type_length, repetition_type }),
   };
 }
 

@@ -2,6 +2,7 @@
  * Reads parquet files a row group at a time: each wanted column's chunk is checked, decoded by hyparquet to physical values, and put
  * into Arrow's layout before the next, so that no more than one column is ever held as JavaScript values.
  */
+
 import type { Compressors, FileMetaData } from 'hyparquet';
 import { type Batch, LAYOUT_WORDS } from '../../../engine/batch/batch.ts';
 import { BatchBuilder } from '../../../engine/batch/builder.ts';
@@ -9,6 +10,7 @@ import { decodeSchema } from '../../../engine/batch/ipc.ts';
 import { validateText } from '../../../engine/batch/ipc-columns.ts';
 import { assembleColumns } from '../../../engine/batch/reader.ts';
 import type { Schema } from '../../../engine/batch/types.ts';
+import { defined } from '../../../engine/defined.ts';
 import { CloudskinError, messageOf, userError } from '../../../engine/errors.ts';
 import { Cutter } from '../columnar/cutter.ts';
 import { type Match, matchColumns } from '../columnar/match.ts';
@@ -27,7 +29,7 @@ export const ARROW_SCHEMA_KEY = 'ARROW:schema';
 function corrupt(name: string, why: string, cause?: unknown): Error {
   return userError('source.corrupt', `${name} is no complete parquet file: ${why}`, {
     hint: 'the file is truncated or damaged',
-    ...(cause === undefined ? {} : { cause }),
+    ...defined({ cause }),
   });
 }
 

@@ -5,6 +5,7 @@
  *
  * Source: the component model's Binary.md, as of WASI 0.2.
  */
+import { defined } from '../../defined.ts';
 import { type ByteReader, sections } from './binary.ts';
 import { readExternName, type TypeEntry, TypeSpace } from './component-types.ts';
 
@@ -279,7 +280,7 @@ class ComponentReader {
     const { memory } = this.canonOptions(reader);
     if (!('host' in func)) reader.fail('unsupported lowering of a function of its own');
     const { interface: from, function: name } = func.host;
-    const host: HostRef = { interface: from, function: name, ...(memory === undefined ? {} : { memory }) };
+    const host: HostRef = { interface: from, function: name, ...defined({ memory }) };
     this.coreFunctions.push({ host });
   }
 

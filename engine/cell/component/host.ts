@@ -1,6 +1,7 @@
 /**
  * What a guest is given: the host's side of the world's imports, and its core functions in the canonical ABI.
  */
+import { defined } from '../../defined.ts';
 import type { HostRef } from './component-binary.ts';
 import { AbiViolation, type GuestMemory } from './guest-memory.ts';
 
@@ -60,7 +61,7 @@ function rejectFunction(host: OperatorHost, memory: Memory): CoreFunction {
     const text = guest.text(message, messageLength, 'the message of a rejected row', MAX_MESSAGE_BYTES);
     const name =
       hasColumn === 0 ? undefined : guest.text(column, columnLength, 'the column of a rejected row', MAX_NAME_BYTES);
-    host.reject({ row: row >>> 0, message: text, ...(name === undefined ? {} : { column: name }) });
+    host.reject({ row: row >>> 0, message: text, ...defined({ column: name }) });
   };
 }
 

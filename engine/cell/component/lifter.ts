@@ -9,7 +9,9 @@
  *
  * Source: the component model's CanonicalABI.md, as of WASI 0.2.
  */
+
 import type { Batch } from '../../batch/batch.ts';
+import { defined } from '../../defined.ts';
 import type { BatchFramer } from './framer.ts';
 import { AbiViolation, type GuestMemory } from './guest-memory.ts';
 import type { RowError } from './host.ts';
@@ -293,7 +295,7 @@ export class Lifter {
     if (kind !== 'invalid-row') return new GuestError(kind, text(at + 4));
     const message = text(at + 20);
     const column = memory.u8(at + 8) === 0 ? undefined : text(at + 12);
-    const row = { row: memory.u32(at + 4), message, ...(column === undefined ? {} : { column }) };
+    const row = { row: memory.u32(at + 4), message, ...defined({ column }) };
     return new GuestError(kind, message, row);
   }
 

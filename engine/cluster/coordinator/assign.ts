@@ -1,7 +1,9 @@
 /** What the coordinator makes of an app document, an assignment and the agents there are. Pure; writing it down is `coordinator.ts`'s. */
+
 import { wholeName } from '../../compile/distribute/names.ts';
 import type { AgentInfo } from '../../compile/distribute.ts';
 import type { DistributedPlan, FragmentPlan, Host } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { placementOf } from '../../graph/placement.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import {
@@ -51,8 +53,8 @@ export function emptyAssignment({ namespace, app }: AppDocument): AssignmentDocu
 /** The app document's wish, where only that has changed. */
 export function withWish(assignment: AssignmentDocument, app: AppDocument, term: number): AssignmentDocument {
   const { drain: _, ...rest } = assignment;
-  const drain = app.drain === undefined ? {} : { drain: app.drain };
-  const asked = app.asked === undefined ? {} : { asked: app.asked };
+  const drain = defined({ drain: app.drain });
+  const asked = defined({ asked: app.asked });
   return { ...rest, revision: app.revision, wanted: app.wanted, ...drain, ...asked, term };
 }
 
@@ -68,10 +70,7 @@ export function appOf(assignment: AssignmentDocument, known: AppDocument | undef
     wanted,
     plan,
     changed: now,
-    ...(drain === undefined ? {} : { drain }),
-    ...(restore === undefined ? {} : { restore }),
-    ...(fresh === undefined ? {} : { fresh }),
-    ...(asked === undefined ? {} : { asked }),
+    ...defined({ drain, restore, fresh, asked }),
   };
 }
 
@@ -113,10 +112,7 @@ export function assignmentOf(planned: Planned): AssignmentDocument {
     revision: app.revision,
     deployed: app.deployed,
     wanted: app.wanted,
-    ...(drain === undefined ? {} : { drain }),
-    ...(restore === undefined ? {} : { restore }),
-    ...(fresh === undefined ? {} : { fresh }),
-    ...(asked === undefined ? {} : { asked }),
+    ...defined({ drain, restore, fresh, asked }),
     term,
     plan: app.plan,
     distributed: digest,
@@ -156,7 +152,7 @@ function newRegion(name: string, members: readonly FragmentPlan[], planned: Plan
   );
   const runs = Object.values(before.fragments).map(({ host }) => host);
   const handover = formers.length > 0 && formers.every((one) => isAlive(one.leader)) && runs.every(isAlive);
-  return { epoch, leader, handover, ...(domain === undefined ? {} : { domain }), ...lineage };
+  return { epoch, leader, handover, ...defined({ domain }), ...lineage };
 }
 
 function mayBeRebuilt({ placement }: LogicalPlan): (fragment: FragmentPlan) => boolean {

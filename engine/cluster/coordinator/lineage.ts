@@ -3,9 +3,11 @@
  * fragments come from the graph and from places, and state belongs to nodes; so a region may go on from one that was called otherwise, was
  * somewhere else, or was more than it is.
  */
+
 import { wholeName } from '../../compile/distribute/names.ts';
 import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
 import { isStateful } from '../../compile/fuse.ts';
+import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
 import type { AssignmentDocument, RegionAssignment, RegionOrigin } from '../documents/documents.ts';
 
@@ -58,7 +60,7 @@ function originOf(region: string, { before, hasStarted, isForgotten }: Ancestry)
       since,
       lost: isForgotten(leader.site),
       from: hasStarted(region, since) ? [] : from,
-      ...(domain === undefined ? {} : { domain }),
+      ...defined({ domain }),
     },
   ];
 }

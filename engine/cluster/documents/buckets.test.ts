@@ -1,12 +1,14 @@
 /** Where the control documents are, in a simulated network of a hub and a leaf. */
+
 import { describe, expect, it } from 'vitest';
 import { SimulatedNetwork } from '../../../test/simulation/nats/network.ts';
+import { defined } from '../../defined.ts';
 import { ControlBuckets } from './buckets.ts';
 
 /** What an edge at a leaf finds, the domain of the hub being so; `known`: what is on its disk. */
 async function found(domain: string | undefined, known?: string): Promise<string> {
   const network = new SimulatedNetwork(5);
-  const hub = network.server({ name: 'hub', ...(domain === undefined ? {} : { domain }) });
+  const hub = network.server({ name: 'hub', ...defined({ domain }) });
   const leaf = network.server({ name: 'leaf', domain: 'plant' });
   network.link(leaf, hub);
   const outcome: { found?: string; settled: boolean } = { settled: false };
@@ -16,7 +18,7 @@ async function found(domain: string | undefined, known?: string): Promise<string
     await cloud.documents();
     const node = network.node('edge');
     const nats = await network.connect(node, [leaf]);
-    const edge = new ControlBuckets({ nats, home: false, ...(known === undefined ? {} : { known }) });
+    const edge = new ControlBuckets({ nats, home: false, ...defined({ known }) });
     // the link takes a while to know who listens at its other end
     do {
       await new Promise<void>((resolve) => node.after(200, resolve));

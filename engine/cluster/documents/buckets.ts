@@ -3,6 +3,7 @@
  * keeps it, so that it can start while the cloud is out of reach. Buckets are opened when first used and again after a failure, and made anew where
  * their server has lost them.
  */
+import { defined } from '../../defined.ts';
 import { CloudskinError, externalError } from '../../errors.ts';
 import type { JetStream, KeyValue, Nats, Objects, Subscription } from '../../nats/nats.ts';
 import { remade } from '../../nats/remade.ts';
@@ -127,7 +128,7 @@ export class ControlBuckets {
     const { nats, replicas } = this.#options;
     const jetstream = nats.jetstream();
     try {
-      await jetstream.keyValue(REGIONS_BUCKET, replicas === undefined ? {} : { replicas });
+      await jetstream.keyValue(REGIONS_BUCKET, defined({ replicas }));
       await jetstream.objects(stateBucket(app));
     } catch (cause) {
       if (!(cause instanceof CloudskinError) || cause.code !== 'nats.permission') throw cause;
@@ -148,9 +149,7 @@ export class ControlBuckets {
     if (known !== undefined) return known as Promise<T>;
     const { nats, replicas } = this.#options;
     const own = domain === '' || domain === nats.info.domain;
-    const opened = remade(() =>
-      open(own ? nats.jetstream() : nats.jetstream(domain), replicas === undefined ? {} : { replicas }),
-    );
+    const opened = remade(() => open(own ? nats.jetstream() : nats.jetstream(domain), defined({ replicas })));
     this.#opened.set(key, opened);
     opened.catch(() => this.#opened.delete(key));
     return opened;

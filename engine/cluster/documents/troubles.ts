@@ -1,4 +1,5 @@
 /** Errors as agents tell them: in reports, documents and logs. */
+import { defined } from '../../defined.ts';
 import { CloudskinError, messageOf } from '../../errors.ts';
 import type { Trouble } from './documents.ts';
 import type { FragmentTrouble } from './messages.ts';
@@ -11,7 +12,7 @@ export function codeField(error: unknown): { readonly code: string } {
 export function troubleOf(error: unknown): FragmentTrouble {
   if (error instanceof CloudskinError) {
     const { code, message, hint, domain } = error;
-    return { code, message, domain, ...(hint === undefined ? {} : { hint }) };
+    return { code, message, domain, ...defined({ hint }) };
   }
   return { code: 'internal.unexpected', message: messageOf(error), domain: 'internal' };
 }
@@ -22,10 +23,10 @@ export function troublesOf(error: unknown): readonly Trouble[] {
     return [{ code: 'internal.unexpected', message: messageOf(error) }];
   }
   const { code, message, hint, problems } = error;
-  if (problems.length === 0) return [{ code, message, ...(hint === undefined ? {} : { hint }) }];
+  if (problems.length === 0) return [{ code, message, ...defined({ hint }) }];
   return problems.map((problem) => ({
     code: problem.code,
     message: problem.message,
-    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+    ...defined({ hint: problem.hint }),
   }));
 }

@@ -1,5 +1,7 @@
 /** A fragment's status as heartbeats carry it, and as it is told to those who ask for more. */
+
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import type { StreamRef } from '../../graph/plan.ts';
 import type { MetricsSnapshot, NodeMetrics } from '../../metrics/snapshot.ts';
 import type { FragmentStatus } from '../../runtime/fragment-handle.ts';
@@ -33,7 +35,7 @@ export function fragmentFigures(hosted: HostedFragment, nodes = false): Fragment
     ...(isOver ? { takenPerSecond: 0 } : {}),
     ...(metrics === undefined ? {} : { ...timeOf(metrics, isHistory), ...retriesOf(metrics) }),
     memory: metrics?.memory ?? 0,
-    ...(hosted.trouble === undefined ? {} : { trouble: hosted.trouble }),
+    ...defined({ trouble: hosted.trouble }),
     ...(metrics === undefined ? {} : { at: metrics.at }),
     ...(metrics === undefined || !nodes ? {} : { nodes: metrics.nodes.map((node) => nodeFigures(node, isHistory)) }),
   };
@@ -124,6 +126,6 @@ function channelFigures({ channels }: FragmentStatus): readonly ChannelFigures[]
     bytes,
     queued,
     ...(lost > 0 ? { lost } : {}),
-    ...(roundTrip === undefined ? {} : { roundTrip }),
+    ...defined({ roundTrip }),
   }));
 }

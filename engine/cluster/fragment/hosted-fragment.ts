@@ -6,6 +6,7 @@
 
 import { dirname } from 'node:path';
 import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { CloudskinError, externalError, messageOf, userError } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { FragmentHandle, FragmentHost, FragmentStart } from '../../runtime/fragment-handle.ts';
@@ -139,9 +140,7 @@ export class HostedFragment {
       wish: this.#wish.serial,
       serial: ++this.#serial,
       phase: this.#epoch < this.#wish.epoch ? 'opening' : this.phase,
-      ...(this.#trouble === undefined ? {} : { trouble: this.#trouble }),
-      ...(this.#saved === undefined ? {} : { saved: this.#saved }),
-      ...(this.#notSaved === undefined ? {} : { notSaved: this.#notSaved }),
+      ...defined({ trouble: this.#trouble, saved: this.#saved, notSaved: this.#notSaved }),
       committed: this.#committed,
     };
   }
@@ -220,10 +219,9 @@ export class HostedFragment {
       plan,
       epoch,
       peers: new Map(Object.entries(wish.peers)),
-      ...(wish.checkpoint === undefined ? {} : { checkpoint: wish.checkpoint }),
-      ...(wish.origins === undefined ? {} : { origins: wish.origins }),
+      ...defined({ checkpoint: wish.checkpoint, origins: wish.origins }),
       ...(wish.checkpointed ? { checkpointed: true as const } : {}),
-      ...(wish.domain === undefined ? {} : { domain: wish.domain }),
+      ...defined({ domain: wish.domain }),
       ...(wish.domains === undefined ? {} : { domains: new Map(Object.entries(wish.domains)) }),
       ...(file.startsWith('<') ? {} : { directory: dirname(file) }),
     };

@@ -2,6 +2,7 @@
  * The checkpoints of one start of a region, one at a time: begun by the clock, when asked, and when all has ended; completed by the manifest
  * first and the region's record second, whose compare-and-set only the one true leader can do. Only then anything is committed.
  */
+import { defined } from '../../defined.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { FragmentReport } from '../documents/messages.ts';
 import type { RegionContext } from './context.ts';
@@ -66,7 +67,7 @@ export class RegionCheckpoints {
     return {
       ...this.#figures,
       unsaved: this.#context.ports.monotonic() - this.#savedAt,
-      ...(hindrance === undefined ? {} : { hindrance }),
+      ...defined({ hindrance }),
     };
   }
 

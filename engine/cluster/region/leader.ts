@@ -6,6 +6,7 @@
  *        ^             └───────────┴──> backoff ──> acquiring       a user's mistake: failed
  *        └── a new assignment, or a wish to stop: stopping (a last checkpoint) ──> stopped
  */
+import { defined } from '../../defined.ts';
 import { messageOf } from '../../errors.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/documents.ts';
 import { sameAgent } from '../documents/documents.ts';
@@ -134,7 +135,7 @@ export class RegionLeader {
       phase: this.#phase,
       restarts: this.#policy.restarts,
       ...known,
-      ...(trouble === undefined ? {} : { trouble }),
+      ...defined({ trouble }),
     };
   }
 

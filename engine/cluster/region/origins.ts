@@ -2,6 +2,7 @@
  * What a region takes over from regions that were: each is fenced by its record first, so that nothing more can become complete there, and
  * then its last complete checkpoint is what the new region goes on from.
  */
+import { defined } from '../../defined.ts';
 import { CloudskinError } from '../../errors.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import {
@@ -126,5 +127,5 @@ async function checkpointsOf(
   const { region, domain, since } = origin;
   const limits = { limit: restore ?? record.checkpoint, exactly: restore !== undefined, since };
   const checkpoint = await chooseCheckpoint(context, heir, { ...name, region, domain }, limits);
-  return [{ region, checkpoint, ...(domain === undefined ? {} : { domain }) }];
+  return [{ region, checkpoint, ...defined({ domain }) }];
 }

@@ -1,4 +1,5 @@
 /** One start of a region: its fragments at one epoch, what is wished of them and what they report. */
+import { defined } from '../../defined.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import {
   type AssignmentDocument,
@@ -162,9 +163,7 @@ export class RegionRun {
       memory: this.memoryOf(fragment),
       goal: this.goal,
       ...(this.forget ? { forget: true } : {}),
-      ...(checkpoint === undefined ? {} : { checkpoint }),
-      ...(origins === undefined ? {} : { origins }),
-      ...(assigned.domain === undefined ? {} : { domain: assigned.domain }),
+      ...defined({ checkpoint, origins, domain: assigned.domain }),
       checkpointed: true,
       peers: this.#peers(),
       domains: this.#domains(),

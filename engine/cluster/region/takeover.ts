@@ -1,4 +1,5 @@
 /** Takes a region over: reads its record, finds the checkpoint to start from, and writes the record anew at the next epoch. */
+import { defined } from '../../defined.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import {
@@ -69,7 +70,7 @@ export async function takeOver(
     finished: false,
     checkpoint: checkpoint ?? 0,
     reserved: firstCheckpoint - 1 + RESERVE,
-    ...(origins === undefined ? {} : { from: origins }),
+    ...defined({ from: origins }),
   };
   const saved = await context.records.save(next, region.domain, revision);
   const run = new RegionRun({
@@ -79,8 +80,7 @@ export async function takeOver(
     record: next,
     revision: saved,
     memories,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
-    ...(origins === undefined ? {} : { origins }),
+    ...defined({ checkpoint, origins }),
   });
   const store = await context.checkpoints(name, region.domain, assignment.checkpoint.keep);
   return { kind: 'taken', run, store, firstCheckpoint };

@@ -5,7 +5,9 @@
  * What a NATS permission can tell apart is a subject. So buckets are read through API subjects that hold the key (direct gets, consumers with
  * one filter), and whoever may not write a key cannot be made to by a stream of another's: only agents of the cloud make streams there.
  */
+
 import type { Channel, DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { durableStream, durableSubject } from '../../transport/durable/transport.ts';
 import {
   type AppName,
@@ -255,7 +257,7 @@ export function linkPermissions(
     // The link itself is watched for loops by subjects of its own.
     publish: [...users.publish.filter(passes), ...heard, '_INBOX.>', '$LDS.>', ...shared],
     subscribe: [...users.subscribe, ...inboxes, `$JS.${domain}.API.>`, '$LDS.>', ...shared],
-    ...(users.denied === undefined ? {} : { denied: users.denied }),
+    ...defined({ denied: users.denied }),
   };
 }
 

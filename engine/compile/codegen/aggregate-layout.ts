@@ -2,7 +2,9 @@
  * How the groups of an aggregate lie in memory: one record a group, keys then accumulators, eight bytes each. Aggregates of one argument share
  * accumulators: sum and avg their sum, and count, sum, avg, min and max the number of nulls (rows less nulls is the count).
  */
+
 import type { DataType } from '../../batch/types.ts';
+import { defined } from '../../defined.ts';
 import { internalError, userError } from '../../errors.ts';
 import type { Expr } from '../../expression/ir.ts';
 import type { AggregateFunction, AggregateStep, OperatorNode } from '../../graph/plan.ts';
@@ -146,7 +148,7 @@ function layOutArgument({ text, expr, functions, sumCall }: Asked, take: (bytes:
     expr,
     ...(expr.nullable ? { nulls: take(8) } : {}),
     ...(sums ? { sum: take(8) } : {}),
-    ...(sumCall === undefined ? {} : { sumCall }),
+    ...defined({ sumCall }),
     ...(sums && isInteger(expr) && !functions.has('sum') ? { high: take(8) } : {}),
     ...layOutExtremes(expr, functions, take),
   };

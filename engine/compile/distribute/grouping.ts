@@ -1,4 +1,5 @@
 /** Which partitions of which nodes are one fragment: those that direct links join. */
+import { defined } from '../../defined.ts';
 import { internalError } from '../../errors.ts';
 import type { Host } from '../fragment-plan.ts';
 import type { Expanded } from './expand.ts';
@@ -25,7 +26,7 @@ export function groupFragments({ plan, hosts, sites }: Expanded, links: readonly
   for (const [node, head] of heads) {
     for (const [partition, host] of (hosts.get(node) ?? []).entries()) {
       const own = sites.get(head)?.[partition];
-      const site = own === undefined ? {} : { site: own };
+      const site = defined({ site: own });
       const name = fragmentName(head, { partition, partitions: hosts.get(head)?.length ?? 1, ...site });
       names.set(`${node} ${partition}`, name);
       byFragment.set(name, host);

@@ -2,8 +2,10 @@
  * The logical state of a chain of declared operators, the same for compiled cells and kernel cells: what each operator keeps as rows and
  * counters, so that either kind, or a cell of other operators fused otherwise, takes it.
  */
+
 import type { Batch } from '../../batch/batch.ts';
 import type { Schema } from '../../batch/types.ts';
+import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
 import type { AggregateStep, OperatorNode } from '../../graph/plan.ts';
 import type { CellPlan } from '../cell-plan.ts';
@@ -46,7 +48,7 @@ export function exportChain(plan: CellPlan, counts: ChainCounts, groups: () => G
     const step = aggregateOf(operator);
     const errors = counts.errors.get(operator.name) ?? 0;
     const counters = { rows: counts.rows, errors };
-    const watermark = counts.watermark === undefined ? {} : { watermark: counts.watermark };
+    const watermark = defined({ watermark: counts.watermark });
     const state = { operator: operator.name, ...watermark };
     if (step !== undefined) {
       const batches = writeGroups(step, groups());

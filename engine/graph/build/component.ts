@@ -1,6 +1,8 @@
 /** A component of a user's own, or a standard one: its path, its inputs, and the outputs that it declares. */
+
 import { dirname } from 'node:path';
 import type { Schema } from '../../batch/types.ts';
+import { defined } from '../../defined.ts';
 import { CloudskinError } from '../../errors.ts';
 import type { ColumnExpr } from '../../expression/ir.ts';
 import { resolveComponent } from '../component-name.ts';
@@ -49,7 +51,7 @@ export async function describe(
     component,
     config,
     outputs: schemas,
-    ...(keys === undefined ? {} : { keys }),
+    ...defined({ keys }),
     place: build.place(at),
   };
   return { step, outputs };

@@ -1,5 +1,7 @@
 /** Checks the expressions of an entry against the columns in reach, and brings what is wrong to its place in the file. */
+
 import type { Schema } from '../../batch/types.ts';
+import { defined } from '../../defined.ts';
 import {
   type CheckedAggregate,
   checkAggregate,
@@ -20,7 +22,7 @@ export function scopeOf(schema: Schema, alias?: string): Scope {
   return {
     columns: schema.fields.map(({ name, type, nullable }, index) => ({
       name,
-      ...(alias === undefined ? {} : { alias }),
+      ...defined({ alias }),
       index,
       type,
       nullable,

@@ -1,5 +1,6 @@
 /** Durable streams that part the graph, and sinks that insist on a guarantee: whether it can be given along every path. */
 
+import { defined } from '../../defined.ts';
 import type { Checkpoint } from '../document.ts';
 import { guaranteeOf } from '../guarantee.ts';
 import { graphRegions } from '../regions.ts';
@@ -22,7 +23,7 @@ export function checkDurable(nodes: Nodes, build: Build): void {
 export function checkDelivery(nodes: Nodes, checkpoint: Checkpoint | undefined, build: Build): void {
   for (const sink of nodes.sinks) {
     if (sink.delivery !== 'exactly-once') continue;
-    const { limits } = guaranteeOf({ ...nodes, ...(checkpoint === undefined ? {} : { checkpoint }) }, sink);
+    const { limits } = guaranteeOf({ ...nodes, ...defined({ checkpoint }) }, sink);
     if (limits.length === 0) continue;
     const message = `"${sink.name}" cannot deliver exactly once: ${limits.map(({ why }) => why).join('; ')}`;
     const hint = limits.map(({ mend }) => mend).find((mend) => mend !== undefined);

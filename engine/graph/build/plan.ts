@@ -1,5 +1,7 @@
 /** From a parsed graph to its logical plan: names, order, schemas, expressions, time. Every problem of the graph at once. */
+
 import { resolve } from 'node:path';
+import { defined } from '../../defined.ts';
 import type { Problem } from '../../errors.ts';
 import { loadParser } from '../../expression/check.ts';
 import type { GraphDocument } from '../document.ts';
@@ -45,8 +47,6 @@ function toPlan(document: GraphDocument, file: string, nodes: Nodes, warnings: r
     file: file.startsWith('<') ? file : resolve(file),
     ...nodes,
     warnings,
-    ...(spec.placement === undefined ? {} : { placement: spec.placement }),
-    ...(spec.objectives === undefined ? {} : { objectives: spec.objectives }),
-    ...(spec.checkpoint === undefined ? {} : { checkpoint: spec.checkpoint }),
+    ...defined({ placement: spec.placement, objectives: spec.objectives, checkpoint: spec.checkpoint }),
   };
 }

@@ -1,4 +1,5 @@
 /** How a source or operator runs: partitions, memory, what its streams outlive, where its rows stay. As the plan has it, and what does not fit together. */
+import { defined } from '../../defined.ts';
 import type { OperatorEntry, RunEntry, SourceEntry } from '../document.ts';
 import { placementOf } from '../placement.ts';
 import type { Durable, MemoryLimit, NodePolicy, OperatorNode, Step } from '../plan.ts';
@@ -12,9 +13,7 @@ export function policyOf({ parallelism, durable, queue, stays }: RunEntry): Node
   const kept = durableOf(durable);
   return {
     ...(parallelism === undefined || parallelism === 1 ? {} : { parallelism }),
-    ...(kept === undefined ? {} : { durable: kept }),
-    ...(queue === undefined ? {} : { queue }),
-    ...(stays === undefined ? {} : { stays }),
+    ...defined({ durable: kept, queue, stays }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** A sink of the plan: what it reads, its connector and options. */
+import { defined } from '../../defined.ts';
 import type { SinkEntry } from '../document.ts';
 import type { Entry } from '../parse.ts';
 import type { SinkNode } from '../plan.ts';
@@ -28,8 +29,7 @@ export function buildSink(
     input: stream.schema,
     connector: chosen.connector.name,
     options: chosen.options,
-    ...(promises === undefined ? {} : { promises }),
-    ...(value.delivery === undefined ? {} : { delivery: value.delivery }),
+    ...defined({ promises, delivery: value.delivery }),
     ...(value.location === 'any' ? { location: 'any' as const } : {}),
     place: build.place(path),
   };

@@ -1,5 +1,7 @@
 /** The event time of a source: which column, and what windows over a source without one are told. */
+
 import { formatType, type Schema } from '../../batch/types.ts';
+import { defined } from '../../defined.ts';
 import type { SourceEntry, TimeEntry } from '../document.ts';
 import type { Entry } from '../parse.ts';
 import type { TimePolicy } from '../plan.ts';
@@ -29,8 +31,7 @@ export function timePolicy(path: Path, time: TimeEntry, schema: Schema, build: B
   return {
     column,
     maxDelay: time.maxDelay ?? 0n,
-    ...(time.idleAfter === undefined ? {} : { idleAfter: time.idleAfter }),
-    ...(time.maxDrift === undefined ? {} : { maxDrift: time.maxDrift }),
+    ...defined({ idleAfter: time.idleAfter, maxDrift: time.maxDrift }),
   };
 }
 

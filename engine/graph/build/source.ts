@@ -1,5 +1,7 @@
 /** A source of the plan: its connector, its schema with what is attached, its event time, its order and pace. */
+
 import { type Field, formatType, type Schema } from '../../batch/types.ts';
+import { defined } from '../../defined.ts';
 import { CloudskinError } from '../../errors.ts';
 import type { SourceEntry } from '../document.ts';
 import type { Entry } from '../parse.ts';
@@ -51,9 +53,9 @@ export async function buildSource(entry: Entry<SourceEntry>, build: Build): Prom
     schema,
     paths: pathsOf(value),
     attach: attached.map(({ name }) => name),
-    ...(time === undefined ? {} : { time }),
+    ...defined({ time }),
     onError: value.onError ?? 'fail',
-    ...(value.orderBy === undefined ? {} : { orderBy: value.orderBy }),
+    ...defined({ orderBy: value.orderBy }),
     ...(typeof value.speed === 'number' ? { speed: value.speed } : {}),
     ...replay(value, chosen, path, build),
     ...policyOf(value),

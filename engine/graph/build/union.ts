@@ -1,5 +1,7 @@
 /** Several streams read as one: they must have one schema. */
+
 import { type Field, formatType, type Schema, sameType } from '../../batch/types.ts';
+import { defined } from '../../defined.ts';
 import type { Build } from './context.ts';
 import type { Reference } from './reference.ts';
 import type { Stream } from './stream.ts';
@@ -35,7 +37,7 @@ function timeOf(inputs: readonly Input[], first: Stream): Omit<Stream, 'schema'>
   const refusing = inputs.find(({ stream }) => stream.noWindow !== undefined);
   if (refusing?.stream.noWindow !== undefined) return { noWindow: refusing.stream.noWindow };
   const grids = new Set(inputs.map(({ stream }) => stream.grid));
-  if (grids.size === 1) return first.grid === undefined ? {} : { grid: first.grid };
+  if (grids.size === 1) return defined({ grid: first.grid });
   return {
     noWindow: {
       code: 'graph.mixed-time',

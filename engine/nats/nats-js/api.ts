@@ -1,4 +1,5 @@
 /** The JetStream API of one domain as the reader, the buckets and the stores ask it: calls of nats.js with our errors. */
+
 import {
   type ConsumerConfig,
   type ConsumerInfo,
@@ -10,6 +11,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { errors, type MsgHdrs } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import { CloudskinError, userError } from '../../errors.ts';
 import { checkSubject, noJetStream, noStream, payloadTooLarge } from '../failures.ts';
 import type { Published } from '../nats.ts';
@@ -38,7 +40,7 @@ export class JetStreamCalls {
     this.connection = connection;
     this.domain = domain;
     this.prefix = domain === undefined ? '$JS.API' : `$JS.${domain}.API`;
-    this.#client = jetstream(connection.nc, { timeout: TIMEOUT, ...(domain === undefined ? {} : { domain }) });
+    this.#client = jetstream(connection.nc, { timeout: TIMEOUT, ...defined({ domain }) });
   }
 
   /** Where a bucket's subjects are published: those of another domain are reached through its API. */
@@ -85,7 +87,7 @@ export class JetStreamCalls {
     let made = this.#managers.get(timeout);
     if (made === undefined) {
       const { domain } = this;
-      const options = { timeout, ...(domain === undefined ? {} : { domain }) };
+      const options = { timeout, ...defined({ domain }) };
       made = jetstream(this.connection.nc, options).jetstreamManager(false);
       this.#managers.set(timeout, made);
     }
@@ -146,11 +148,9 @@ export class JetStreamCalls {
     return await connection.call(doing, async () => {
       const published = this.#client.publish(subject, connection.take(data), {
         timeout: options.timeout ?? TIMEOUT,
-        ...(options.headers === undefined ? {} : { headers: options.headers }),
-        ...(options.messageId === undefined ? {} : { msgID: options.messageId }),
+        ...defined({ headers: options.headers, msgID: options.messageId }),
         expect: {
-          ...(options.expectLastSequence === undefined ? {} : { lastSequence: options.expectLastSequence }),
-          ...(options.expectLastOfSubject === undefined ? {} : { lastSubjectSequence: options.expectLastOfSubject }),
+          ...defined({ lastSequence: options.expectLastSequence, lastSubjectSequence: options.expectLastOfSubject }),
         },
       });
       connection.given(data);

@@ -2,9 +2,11 @@
  * One connection to a NATS server or cluster, by nats.js. It reconnects for ever; calls that wait for an answer fail at once with
  * `nats.disconnected` when the connection is lost, and while it is: what became of them is not known.
  */
+
 import type { Socket } from 'node:net';
 import type { NatsConnectionImpl } from '@nats-io/nats-core/internal';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import { externalError } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import { checkSubject, closed, disconnected, payloadTooLarge } from '../failures.ts';
@@ -71,7 +73,7 @@ export class Connection implements Omit<Nats, 'jetstream'> {
     try {
       this.nc.publish(subject, this.take(data), {
         ...(options.headers === undefined ? {} : { headers: headersOf(options.headers) }),
-        ...(options.reply === undefined ? {} : { reply: options.reply }),
+        ...defined({ reply: options.reply }),
       });
     } catch (error) {
       throw natsError(error, `publishing ${data.length} bytes to ${subject}`);
@@ -114,7 +116,7 @@ export class Connection implements Omit<Nats, 'jetstream'> {
     if (this.#closed) throw closed(`subscribing to ${subject}`);
     let open = true;
     const subscription = this.nc.subscribe(subject, {
-      ...(options.queue === undefined ? {} : { queue: options.queue }),
+      ...defined({ queue: options.queue }),
       callback: (error, msg) => {
         if (!open) return;
         // a refused subscription also comes as an error of the connection
@@ -271,7 +273,6 @@ function serverInfo(nc: LiveConnection): ServerInfo {
     version: info.version,
     maxPayload: info.max_payload,
     jetstream: info.jetstream ?? false,
-    ...(domain === undefined ? {} : { domain }),
-    ...(info.cluster === undefined ? {} : { cluster: info.cluster }),
+    ...defined({ domain, cluster: info.cluster }),
   };
 }

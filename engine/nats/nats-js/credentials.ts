@@ -2,9 +2,11 @@
  * Credentials of a user (a JWT and the seed of its nkey) as `nsc` and `cloudskin auth` write them. Files are read again at every connection,
  * so that new credentials put in the place of old ones are used by the next. What the JWT says is only shown and gone by here; believing it is the server's.
  */
+
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Authenticator, credsAuthenticator } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
 
 /** What a user's JWT says. */
@@ -76,7 +78,7 @@ export function claimsOf(text: string): UserClaims | undefined {
       name,
       tags: nats?.tags ?? [],
       ...(exp === undefined ? {} : { expires: exp * 1_000 }),
-      ...(inbox === undefined ? {} : { inbox }),
+      ...defined({ inbox }),
     };
   } catch {
     return undefined;

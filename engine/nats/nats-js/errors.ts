@@ -2,8 +2,10 @@
  * Errors of nats.js and of the JetStream API as `CloudskinError`: one table, so that the same cause has the same code wherever it
  * comes up. `doing` says what was tried (`publishing to orders`), for messages.
  */
+
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import { CloudskinError, externalError, messageOf } from '../../errors.ts';
 import { disconnected, noResponders, payloadTooLarge, timedOut } from '../failures.ts';
 
@@ -49,8 +51,7 @@ export function natsError(error: unknown, doing: string): CloudskinError {
 function make(meaning: Meaning, doing: string, reason: string, cause: unknown): CloudskinError {
   const { code, retry, hint } = meaning;
   return externalError(code, `${doing}: ${reason}`, {
-    ...(retry === undefined ? {} : { retry }),
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ retry, hint }),
     cause,
   });
 }

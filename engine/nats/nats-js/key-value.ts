@@ -2,8 +2,10 @@
  * Key-value buckets in NATS's own layout (ADR-8: a stream `KV_<bucket>` with one message a subject `$KV.<bucket>.<key>`), so that the
  * `nats` command sees the same. Reads go to the stream's leader, never to a replica that may lag: compare-and-set is built on them.
  */
+
 import { DiscardPolicy, StorageType, type StoredMsg, type StreamInfo } from '@nats-io/jetstream';
 import { headers, type MsgHdrs, nanos } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import { CloudskinError, externalError } from '../../errors.ts';
 import { checkBucket, checkKey } from '../failures.ts';
 import type { Change, Entry, KeyValue, KeyValueOptions, StoredMessage, Subscription, WatchListener } from '../nats.ts';
@@ -115,8 +117,7 @@ class Bucket implements KeyValue {
     const subject = `${this.#calls.publishPrefix}${this.#subject}${checkKey(key)}`;
     try {
       const published = await this.#calls.publish(subject, value, {
-        ...(made === undefined ? {} : { headers: made }),
-        ...(revision === undefined ? {} : { expectLastOfSubject: revision }),
+        ...defined({ headers: made, expectLastOfSubject: revision }),
       });
       return published.sequence;
     } catch (error) {

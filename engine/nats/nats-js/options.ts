@@ -1,10 +1,12 @@
 /** How to reach and to convince a NATS server: our options as those of nats.js. Secrets are read here and kept nowhere else. */
+
 import {
   type Authenticator,
   type ConnectionOptions,
   nkeyAuthenticator,
   type TlsOptions,
 } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
 import { type Ports, realPorts } from '../../ports.ts';
 import { claimsOf, credentialsAuthenticator, readCredentials, secretFile } from './credentials.ts';
@@ -58,10 +60,9 @@ export async function connectionOptions(options: NatsOptions): Promise<Connectio
   const secure = options.tls !== undefined || addresses.some((address) => address.secure);
   return {
     servers: addresses.map((address) => address.host),
-    ...(options.name === undefined ? {} : { name: options.name }),
-    ...(authenticator === undefined ? {} : { authenticator }),
+    ...defined({ name: options.name, authenticator }),
     ...(secure ? { tls: await tlsOptions(options.tls ?? {}) } : {}),
-    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
+    ...defined({ inboxPrefix }),
     timeout: options.timeout ?? 5_000,
     waitOnFirstConnect: options.wait ?? false,
     maxReconnectAttempts: -1,
@@ -157,7 +158,7 @@ async function tlsOptions({ ca, cert, key, handshakeFirst }: NatsTls): Promise<T
     ...(ca === undefined ? {} : { ca: await pem(ca, 'ca') }),
     ...(cert === undefined ? {} : { cert: await pem(cert, 'cert') }),
     ...(key === undefined ? {} : { key: await pem(key, 'key') }),
-    ...(handshakeFirst === undefined ? {} : { handshakeFirst }),
+    ...defined({ handshakeFirst }),
   };
 }
 

@@ -10,8 +10,10 @@
  * Messages carry the consumer's own running number: one that is skipped was lost on the way (core NATS carries them), which a hole in
  * the stream's sequences would not tell from a deletion or another subject.
  */
+
 import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy, type StreamInfo } from '@nats-io/jetstream';
 import { type Msg, nanos, nuid, type Subscription as RawSubscription } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import type { CloudskinError } from '../../errors.ts';
 import type { Timer } from '../../ports.ts';
 import { wentBack } from '../failures.ts';
@@ -217,7 +219,7 @@ export class Reader implements StreamReader {
       num_replicas: 1,
       mem_storage: true,
       max_waiting: 4,
-      ...(this.#options.filter === undefined ? {} : { filter_subject: this.#options.filter }),
+      ...defined({ filter_subject: this.#options.filter }),
     };
   }
 

@@ -3,10 +3,12 @@
  * `done` or `start` is used, once the code that runs then has come to its next `await`; so every output asked for by then sees
  * every row.
  */
+
 import type { RecordBatch, TypeMap } from 'apache-arrow';
 import type { Observable } from 'rxjs';
 import type { PhysicalPlan } from '../../compile/cell-plan.ts';
 import { fuse } from '../../compile/fuse.ts';
+import { defined } from '../../defined.ts';
 import { CloudskinError, internalError, userError } from '../../errors.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import { didYouMean } from '../../graph/suggest.ts';
@@ -256,7 +258,7 @@ export class Dataflow<O extends Outputs = Outputs> implements AsyncDisposable {
     const names = this.outputNames;
     if (!names.includes(name)) {
       const hint = didYouMean(name, names);
-      const options = hint === undefined ? {} : { hint };
+      const options = defined({ hint });
       throw userError('api.unknown-output', `the graph ${this.#logical.name} has no output "${name}"`, options);
     }
     const [node = '', port = ''] = name.split('.');

@@ -3,9 +3,11 @@
  * runs in it; here it ends the one subscription, is reported as a warning of the process (`api.subscriber-failed`), and the flow goes on. Also behind operators (`pipe`).
  * An error of the flow that a subscriber does not take (it has no `error`) stays RxJS's to report: nobody would hear of it.
  */
+
 import { createRequire } from 'node:module';
 import process from 'node:process';
 import type { Observable, Observer, Operator, Subscriber, Subscription, TeardownLogic } from 'rxjs';
+import { defined } from '../../defined.ts';
 
 type Next<T> = (value: T) => void;
 
@@ -74,6 +76,6 @@ function warn(name: string, thrown: unknown): void {
   process.emitWarning(`a subscriber of ${name} threw and is told nothing more: ${message}`, {
     type: 'CloudskinWarning',
     code: 'api.subscriber-failed',
-    ...(stack === undefined ? {} : { detail: stack }),
+    ...defined({ detail: stack }),
   });
 }

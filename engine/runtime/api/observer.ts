@@ -3,8 +3,10 @@
  * at the next turn of the event loop. More than the bound between two turns is an error for that observer, unless it
  * said what to drop; then what was dropped is counted.
  */
+
 import type { Batch } from '../../batch/batch.ts';
 import { copyBatch } from '../../batch/reader.ts';
+import { defined } from '../../defined.ts';
 import { type CloudskinError, userError } from '../../errors.ts';
 import type { Sink, SinkReport } from '../../graph/connector.ts';
 import { usedBytes } from '../../metrics/counters.ts';
@@ -90,7 +92,7 @@ export class ObserverSink implements Sink {
   }
 
   #finish(error: CloudskinError | undefined): void {
-    this.#outcome = error === undefined ? {} : { error };
+    this.#outcome = defined({ error });
     for (const watching of this.#watching) finish(watching, error);
     this.#watching.clear();
   }

@@ -1,8 +1,10 @@
 /** Opens a graph for a program: reads and checks it, puts in the sources given in code, and hands out the dataflow. */
+
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCell } from '../../cell/open.ts';
+import { defined } from '../../defined.ts';
 import { externalError, userError } from '../../errors.ts';
 import type { Connector } from '../../graph/connector.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
@@ -55,8 +57,7 @@ export async function openGraph<const G extends GraphInput>(
   const prepared = await prepareInput(graph, {
     connectors: all,
     parameters: options.parameters ?? {},
-    ...(reads === undefined ? {} : { reads }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...defined({ reads, signal: options.signal }),
   });
   const plan = withSources(planOrThrow(prepared), options.sources ?? {});
   const { execution = 'compiled', sources: _given, parameters: _used, ...rest } = options;
@@ -91,7 +92,7 @@ function withSources(plan: LogicalPlan, given: Readonly<Record<string, SourceInp
   for (const name of Object.keys(given)) {
     if (names.includes(name)) continue;
     const hint = didYouMean(name, names);
-    const options = hint === undefined ? {} : { hint };
+    const options = defined({ hint });
     throw userError('api.unknown-source', `the graph ${plan.name} has no source "${name}"`, options);
   }
   const sources = plan.sources.map((source) => {

@@ -2,7 +2,9 @@
  * The ends of a fragment's channels: opened with it, watched for their connection, closed with it. Those of durable channels go on from what a
  * checkpoint has kept of them.
  */
+
 import type { Channel, FragmentPlan, Outlet } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { internalError } from '../../errors.ts';
 import type { InletState, OutletState } from '../../state/checkpoint/state.ts';
 import type { DurableEnds, DurableReceiver, DurableSender } from '../../transport/durable/durable.ts';
@@ -174,7 +176,7 @@ export class Channels {
     const options = {
       epoch,
       maxBytes,
-      ...(onFull === undefined ? {} : { onFull }),
+      ...defined({ onFull }),
       ...(past === undefined ? {} : { restored: past.sent }),
     };
     const opening = ends.openSender(addressOf(plan, id), options, this.#events(id, control));

@@ -1,4 +1,5 @@
 /** Fragments that exchange rows both ways: the output of one, alignment of slow channels, back-pressure, recovery of all together. */
+
 import { describe, expect, it } from 'vitest';
 import { exchanging } from '../../../test/kit/exchange.ts';
 import { Ledger } from '../../../test/kit/ledger.ts';
@@ -11,6 +12,7 @@ import type { Schema } from '../../batch/types.ts';
 import { openCell } from '../../cell/open.ts';
 import type { DistributedPlan } from '../../compile/fragment-plan.ts';
 import { fuse } from '../../compile/fuse.ts';
+import { defined } from '../../defined.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import { Fragment } from '../fragment/fragment.ts';
 import { planOrThrow, prepareText } from '../prepare.ts';
@@ -77,7 +79,7 @@ async function whole(): Promise<unknown> {
 }
 
 async function dealt(ledger: Ledger, maxBytes?: number): Promise<DistributedPlan> {
-  const options = maxBytes === undefined ? {} : { maxBytes };
+  const options = defined({ maxBytes });
   return exchanging(await logicalOf(ledger), { first: ['valid'], key: 0, ...options });
 }
 
@@ -88,7 +90,7 @@ interface Setup {
 
 function regionOf(plan: DistributedPlan, ledger: Ledger, store?: MemoryCheckpoints, ports?: ManualPorts): Setup {
   const transport = new MemoryTransport();
-  const shared = ports === undefined ? {} : { ports };
+  const shared = defined({ ports });
   const host = new ThreadHost({
     runtime: () => ({ connectors: [ledger.connector], openCell: (cell) => openCell(cell), ...shared }),
     transport: () => transport,

@@ -8,7 +8,9 @@
  * that is left is to wait for busy sinks and channels, then to close. With checkpoints the fragment waits for its leader between the two: the
  * last checkpoint has to make the output visible. On failure sinks are aborted, so that nothing half-written looks whole.
  */
+
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { type CloudskinError, externalError, internalError } from '../../errors.ts';
 import type { MetricsSnapshot, RunState } from '../../metrics/snapshot.ts';
 import { Tracer } from '../../metrics/trace.ts';
@@ -125,8 +127,8 @@ export class Fragment implements FragmentHandle {
       channels: this.#channels.stats,
       metrics: this.metrics(),
       busy: this.#busy,
-      ...(this.#reports === undefined ? {} : { sinks: this.#reports }),
-      ...(error === undefined ? {} : { error: { ...error, ...(hint === undefined ? {} : { hint }) } }),
+      ...defined({ sinks: this.#reports }),
+      ...(error === undefined ? {} : { error: { ...error, ...defined({ hint }) } }),
     };
   }
 

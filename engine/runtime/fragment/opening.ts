@@ -3,9 +3,11 @@
  * whether what feeds them ends. Failures go to the control; then what was opened so far is discarded, but for sources, which are closed at the
  * end like any other.
  */
+
 import type { Cell } from '../../cell/cell.ts';
 import type { CellPlan } from '../../compile/cell-plan.ts';
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { internalError, userError } from '../../errors.ts';
 import type { SinkContext } from '../../graph/connector.ts';
 import type { SinkNode as SinkPlan, SourceNode as SourcePlan, Step } from '../../graph/plan.ts';
@@ -265,7 +267,7 @@ export class Opening {
       identity: this.#identity(plan.name),
       epoch,
       ...(checkpointed ? { checkpointed } : {}),
-      ...(plan.delivery === undefined ? {} : { delivery: plan.delivery }),
+      ...defined({ delivery: plan.delivery }),
       ...(past === undefined
         ? {}
         : {

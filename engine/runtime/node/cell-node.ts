@@ -2,9 +2,11 @@
  * A cell in the running dataflow: joins the progress of its inputs, calls the cell, and passes on what it emits and how far it
  * has come.
  */
+
 import type { Batch } from '../../batch/batch.ts';
 import type { Cell, Emit } from '../../cell/cell.ts';
 import type { CellPlan } from '../../compile/cell-plan.ts';
+import { defined } from '../../defined.ts';
 import { type Moment, NodeCounters } from '../../metrics/counters.ts';
 import type { NodeMetrics } from '../../metrics/snapshot.ts';
 import { ProgressMinimum } from '../../progress/minimum.ts';
@@ -52,7 +54,7 @@ export class CellNode {
     const logical = image === undefined ? state?.exportLogical?.() : undefined;
     return {
       ...(image === undefined ? {} : { image, plan: this.plan }),
-      ...(logical === undefined ? {} : { logical }),
+      ...defined({ logical }),
       ...(this.#handed === TIME_MIN ? {} : { watermark: this.#handed }),
       ...(this.#flushed ? { ended: true } : {}),
     };

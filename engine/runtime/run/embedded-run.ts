@@ -7,7 +7,9 @@
  * With checkpoints `stop` does not drain: it takes one more checkpoint and leaves off there, so that the next run goes on as if
  * nothing had been.
  */
+
 import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { CloudskinError, externalError, internalError } from '../../errors.ts';
 import { mergeSnapshots } from '../../metrics/merge.ts';
 import type { MetricsSnapshot, RunState } from '../../metrics/snapshot.ts';
@@ -115,8 +117,7 @@ export class EmbeddedRun {
     if (this.#failure !== undefined) throw this.#failure;
     const { name } = this.plan.logical;
     const points = {
-      ...(this.#restored === undefined ? {} : { restoredFrom: this.#restored }),
-      ...(this.#leftOffAt === undefined ? {} : { leftOffAt: this.#leftOffAt }),
+      ...defined({ restoredFrom: this.#restored, leftOffAt: this.#leftOffAt }),
     };
     return { name, stopped: this.#stopped, ...points, metrics: this.metrics(), sinks: this.#reports() };
   }
@@ -142,7 +143,7 @@ export class EmbeddedRun {
       plan,
       epoch,
       peers: new Map<string, number>(),
-      ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...defined({ checkpoint }),
       ...(this.#options.checkpoints === undefined ? {} : { checkpointed: true as const }),
     };
     this.#handles.set(plan.name, await this.#options.host.start(start, this.#eventsOf(plan)));

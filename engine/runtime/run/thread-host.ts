@@ -1,5 +1,7 @@
 /** Runs fragments in the thread that asks for it: in a worker, in a process without workers, in the simulation. */
+
 import type { Channel } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { CloudskinError, internalError } from '../../errors.ts';
 import type { FragmentSaver } from '../../state/checkpoint/checkpoints.ts';
 import type { FragmentSnapshot } from '../../state/checkpoint/state.ts';
@@ -66,7 +68,7 @@ export class ThreadHost implements FragmentHost {
       },
       ...(checkpointed === true && store !== undefined ? { saver: store.saver } : {}),
       ...(store?.journal === undefined ? {} : { journal: (source, partition) => journalOf(store, source, partition) }),
-      ...(restored === undefined ? {} : { restored }),
+      ...defined({ restored }),
       events: {
         ...events,
         over: (error) => {

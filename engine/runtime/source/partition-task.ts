@@ -5,8 +5,10 @@
  * What is taken in at a time is taken in between two turns of the event loop, so at any cut it is either in hand, and read again after a
  * restart, or behind us. That is a batch, or, where partitions take turns, the part of it that is due.
  */
+
 import { type Batch, MAX_BATCH_ROWS } from '../../batch/batch.ts';
 import { type BatchMemory, sliceBatch } from '../../batch/reader.ts';
+import { defined } from '../../defined.ts';
 import type { Timer } from '../../ports.ts';
 import type { DriftMember } from '../../progress/drift.ts';
 import type { EventTimeScanner } from '../../progress/event-time.ts';
@@ -112,8 +114,7 @@ export class PartitionTask {
     return {
       rows,
       ended: this.#ended,
-      ...(position === undefined ? {} : { position }),
-      ...(greatest === undefined ? {} : { greatest }),
+      ...defined({ position, greatest }),
       ...(this.#taken === 0 || this.#turn === undefined || this.#time !== undefined ? {} : { taken: this.#taken }),
       ...(rejected === 0 ? {} : { rejected }),
     };

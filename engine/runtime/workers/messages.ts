@@ -2,6 +2,7 @@
  * What the main thread and a worker that runs fragments say to each other, carried by structured clone, so that maps, bigints and bytes go as
  * they are. A fragment is called by a number that the main thread gives it; a call that is answered, by another.
  */
+import { defined } from '../../defined.ts';
 import { CloudskinError, type Domain, type Problem } from '../../errors.ts';
 import type { FragmentReceipt } from '../../state/checkpoint/checkpoints.ts';
 import type { FragmentStart, FragmentStatus, StopHow } from '../fragment-handle.ts';
@@ -57,7 +58,7 @@ export function plainError(error: unknown): PlainError {
 }
 
 export function errorOf({ code, message, domain, retry, hint, problems }: PlainError): CloudskinError {
-  return new CloudskinError(code, message, { domain, retry, problems, ...(hint === undefined ? {} : { hint }) });
+  return new CloudskinError(code, message, { domain, retry, problems, ...defined({ hint }) });
 }
 
 /** One end of a port: worker_threads' `parentPort`, `Worker` and `MessagePort` all are. */

@@ -2,6 +2,7 @@
  * The main thread's side: a FragmentHost whose fragments run in one worker thread. A worker that dies takes all its fragments with it, and
  * their owners are told at once.
  */
+import { defined } from '../../defined.ts';
 import { type CloudskinError, externalError } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { FragmentEvents, FragmentHandle, FragmentHost, FragmentStart } from '../fragment-handle.ts';
@@ -154,7 +155,7 @@ function died(reason: Error | undefined): CloudskinError {
   const how = reason === undefined ? '' : `: ${reason.message}`;
   return externalError('worker.died', `a worker thread ended${how}`, {
     retry: true,
-    ...(reason === undefined ? {} : { cause: reason }),
+    ...defined({ cause: reason }),
   });
 }
 

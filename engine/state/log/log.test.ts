@@ -1,4 +1,5 @@
 /** Logs: the contract, and what a disk does to one: kills, torn ends, flipped bits, lost files, no space. */
+
 import { spawn } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOf, logContract, range, readAll } from '../../../test/contract/record-log.ts';
 import { temporaryDirectory } from '../../../test/kit/connectors.ts';
 import { canMountDisks, MOUNT_REASON, smallDisk } from '../../../test/kit/small-disk.ts';
+import { defined } from '../../defined.ts';
 import { type LogOptions, openLog } from './disk.ts';
 import type { RecordLog } from './log.ts';
 import { MemoryLog } from './memory.ts';
@@ -86,7 +88,7 @@ async function outcome(options: LogOptions): Promise<{ code?: string; message?: 
     return { read: await readAll(log, log.first) };
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
-    return { message, read: [], ...(code === undefined ? {} : { code }) };
+    return { message, read: [], ...defined({ code }) };
   } finally {
     await log?.close();
   }

@@ -3,6 +3,7 @@
  * with, so that after one that failed none is stored. Where the stream is not as it should be (it went back, was made anew, another wrote to
  * it, an answer was lost) it looks at the last message that is there and goes on behind it.
  */
+import { defined } from '../../defined.ts';
 import { CloudskinError, externalError } from '../../errors.ts';
 import type { JetStream, StreamState } from '../../nats/nats.ts';
 import type { Ports, Timer } from '../../ports.ts';
@@ -159,7 +160,7 @@ export class Publisher {
       subjects: [subject],
       maxBytes,
       discard: onFull === 'block' ? 'new' : 'old',
-      ...(replicas === undefined ? {} : { replicas }),
+      ...defined({ replicas }),
     });
     if (this.#refill) {
       await jetstream.purgeBefore(stream, state.lastSequence + 1);

@@ -3,6 +3,7 @@
 import { Agent } from '../../../engine/cluster/agent.ts';
 import { placement } from '../../../engine/cluster/coordinator/placement.ts';
 import type { RegionName } from '../../../engine/cluster/region/context.ts';
+import { defined } from '../../../engine/defined.ts';
 import { messageOf } from '../../../engine/errors.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import type { CheckpointStore } from '../../../engine/state/checkpoint/checkpoint-store.ts';
@@ -147,7 +148,5 @@ async function checkpointsOf(
   }: { readonly keep: number; readonly known: { readonly id: number; readonly epoch: number } | undefined },
 ): Promise<CheckpointStore> {
   const store = await stateStore(options, region, domain);
-  return options.seams.checkpoints(
-    openCheckpoints({ ...region, keep, store, ...(known === undefined ? {} : { known }) }),
-  );
+  return options.seams.checkpoints(openCheckpoints({ ...region, keep, store, ...defined({ known }) }));
 }

@@ -1,4 +1,5 @@
 /** A client's connection to simulated servers, its calls and its subscriptions. What it does and when it fails is as by nats.js (`../../../engine/nats/nats-js`). */
+import { defined } from '../../../engine/defined.ts';
 import { type CloudskinError, externalError } from '../../../engine/errors.ts';
 import {
   checkSubject,
@@ -288,7 +289,7 @@ export class SimulatedConnection implements Omit<Nats, 'jetstream'>, SessionClie
 function infoOf(session: Session | undefined): ServerInfo {
   const { options, id } = session?.server ?? { options: { name: '' }, id: '' };
   const { name, domain, version = '2.15.2', maxPayload = 2 ** 20, jetstream = true } = options;
-  return { id, name, version, maxPayload, jetstream, ...(domain === undefined ? {} : { domain }) };
+  return { id, name, version, maxPayload, jetstream, ...defined({ domain }) };
 }
 
 function messageOf({ subject, data, headers, reply }: Packet): Message {

@@ -1,4 +1,5 @@
 /** Key-value buckets of the simulation, in the layout that NATS has: a stream with one message a key. */
+import { defined } from '../../../engine/defined.ts';
 import { CloudskinError, externalError } from '../../../engine/errors.ts';
 import { checkBucket, checkKey } from '../../../engine/nats/failures.ts';
 import type {
@@ -26,8 +27,7 @@ export async function openKeyValue(js: JetStreamCalls, bucket: string, options: 
     storage: options.storage ?? 'file',
     lastOfSubject: true,
     discard: 'new',
-    ...(options.ttl === undefined ? {} : { maxAge: options.ttl }),
-    ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
+    ...defined({ maxAge: options.ttl, maxBytes: options.maxBytes }),
   });
   return new Bucket(js, bucket);
 }

@@ -1,4 +1,5 @@
 /** Object buckets of the simulation: chunks, then one message that names them, as `../../../engine/nats/nats-js/objects.ts` keeps them. */
+import { defined } from '../../../engine/defined.ts';
 import { externalError, userError } from '../../../engine/errors.ts';
 import { checkBucket } from '../../../engine/nats/failures.ts';
 import type { Objects, ObjectsOptions, StoredMessage } from '../../../engine/nats/nats.ts';
@@ -23,7 +24,7 @@ export async function openObjects(js: JetStreamCalls, bucket: string, options: O
     subjects: [`$OBJ.${bucket}.C.>`, `$OBJ.${bucket}.M.>`],
     storage: options.storage ?? 'file',
     discard: 'new',
-    ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
+    ...defined({ maxBytes: options.maxBytes }),
   });
   return new ObjectBucket(js, bucket);
 }

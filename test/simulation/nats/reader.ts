@@ -2,6 +2,7 @@
  * Reads a simulated stream in order, over any number of reconnections: a consumer at the server hands out messages as far as there is room here;
  * after a loss another one is made from where we stand, as `../../../engine/nats/nats-js/reader.ts` does.
  */
+import { defined } from '../../../engine/defined.ts';
 import { CloudskinError } from '../../../engine/errors.ts';
 import { closed as closedError, wentBack } from '../../../engine/nats/failures.ts';
 import type { ReadOptions, StoredMessage, StreamReader, Subscription } from '../../../engine/nats/nats.ts';
@@ -152,10 +153,10 @@ class Reader implements StreamReader {
 
   #start(): ConsumerStart {
     const { startSequence = 1, startTime, filter, lastOfSubject, maxBytes = BOUND } = this.#options;
-    const common = { room: maxBytes, ...(filter === undefined ? {} : { filter }) };
+    const common = { room: maxBytes, ...defined({ filter }) };
     if (this.#begun) return { ...common, sequence: this.#last + 1 };
     if (lastOfSubject === true) return { ...common, sequence: 1, lastOfSubject };
-    return { ...common, sequence: startSequence, ...(startTime === undefined ? {} : { time: startTime }) };
+    return { ...common, sequence: startSequence, ...defined({ time: startTime }) };
   }
 
   #check({ created, lastSequence }: Made): void {
