@@ -1,6 +1,4 @@
 /** The stores of `run --state`: checkpoints, encrypted where there is a key, and journals. Each thread opens its own. */
-import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { externalError } from '../../engine/errors.ts';
 import { realPorts } from '../../engine/ports.ts';
@@ -13,7 +11,7 @@ import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.
 import type { Checkpoints } from '../../engine/state/checkpoint/checkpoints.ts';
 import type { RegionName } from '../../engine/state/checkpoint/layout.ts';
 import { createSaver } from '../../engine/state/checkpoint/saver.ts';
-import { openLog } from '../../engine/state/log/disk.ts';
+import { openJournal, removeJournals } from '../../engine/state/log/journals.ts';
 
 export interface StoreOptions {
   /** Absolute. */
@@ -29,9 +27,6 @@ export interface Stores {
   readonly storeOf: (start: FragmentStart) => FragmentStore;
 }
 
-/** Bytes that a journal may hold; then its source waits for a checkpoint. */
-const JOURNAL_BYTES = 256 * 1_048_576;
-
 /** Makes the directory where it is missing. */
 export async function openStores({ directory, key, region, keep }: StoreOptions): Promise<Stores> {
   const plain = await openDirectory(join(directory, 'checkpoints'));
@@ -39,11 +34,7 @@ export async function openStores({ directory, key, region, keep }: StoreOptions)
   const checkpoints = openCheckpoints({ ...region, store, keep });
   const storeOf = (start: FragmentStart): FragmentStore => ({
     saver: createSaver({ ...region, store, ports: realPorts }),
-    journal: (source, partition) => {
-      // A partition may be called anything.
-      const name = createHash('sha256').update(partition).digest('hex').slice(0, 16);
-      return openLog({ directory: join(journalsOf(directory, region), source, name), maxBytes: JOURNAL_BYTES });
-    },
+    journal: (source, partition) => openJournal(directory, { ...region, source, partition }),
     load: async (id) => {
       const { manifest } = await checkpoints.newest(id);
       if (manifest?.id !== id) throw externalError('state.no-checkpoint', `there is no sound checkpoint ${id}`);
@@ -58,9 +49,5 @@ export async function openStores({ directory, key, region, keep }: StoreOptions)
 export async function forgetAll({ directory, region }: StoreOptions): Promise<void> {
   const plain = await openDirectory(join(directory, 'checkpoints'));
   for (const name of await plain.list(`${region.namespace}/${region.app}/`)) await plain.delete(name);
-  await rm(journalsOf(directory, region), { recursive: true, force: true });
-}
-
-function journalsOf(directory: string, { namespace, app }: RegionName): string {
-  return join(directory, 'journals', namespace, app);
+  await removeJournals(directory, region);
 }

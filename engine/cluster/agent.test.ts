@@ -153,6 +153,22 @@ describe.skipIf(!has)(has ? 'agents' : `agents: ${NO_NATS.installed}`, () => {
     expect(hub.host.started).toHaveLength(1);
   });
 
+  it('are told when an app began anew, so that it does not go on with what an earlier one of its name wrote down', async () => {
+    const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
+    await cluster.agent({ site: 'plant', tier: 'edge' });
+    const deployed = async (): Promise<{ readonly revision: number; readonly begun: number | undefined }> => {
+      const { revision } = await cluster.client.deploy({ plan: cluster.plan('shop'), parameters: [] });
+      await cluster.until(([region]) => region?.phase === 'running' && region.revision === revision);
+      return { revision, begun: hub.host.last.start.begun };
+    };
+    expect((await deployed()).begun).toBeUndefined();
+    expect((await deployed()).begun).toBeUndefined();
+    await cluster.client.want({ namespace: 'default', app: 'shop' }, 'undeployed');
+    const { begun, revision } = await deployed();
+    expect(begun).toBe(revision);
+    expect((await deployed()).begun).toBe(begun);
+  });
+
   it('finish what has ended, after a last checkpoint, and do not start it again', async () => {
     const hub = await cluster.agent({ site: 'hub', tier: 'cloud', agent: 'c' });
     const edge = await cluster.agent({ site: 'plant', tier: 'edge' });

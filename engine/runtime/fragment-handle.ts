@@ -36,6 +36,8 @@ export interface FragmentStart {
   readonly checkpointed?: true;
   /** The JetStream domain where the region keeps its checkpoints, on its own side of a link; absent: that of the agent's own server. */
   readonly domain?: string;
+  /** When the app began without any state, the last time, as a revision: journals of before are another's. Absent: at first. */
+  readonly begun?: number;
   /** The domains of other regions by their fragments: durable channels are kept in that of their near side. Absent: as this agent's own server. */
   readonly domains?: ReadonlyMap<string, string>;
   /** Where relative paths of connectors and components count from; absent: the host's own. */

@@ -2,7 +2,6 @@
  * Where an agent keeps state: checkpoints on its own disk and in the object store on the region's side of NATS, encrypted where there is a key;
  * journals of sources on its own disk. Each thread opens its own.
  */
-import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateBucket } from '../../../engine/cluster/documents/names.ts';
@@ -15,6 +14,7 @@ import { encryptedStore, parseKey } from '../../../engine/state/blobs/encrypted.
 import { objectsStore } from '../../../engine/state/blobs/objects.ts';
 import { teeStore } from '../../../engine/state/blobs/tee.ts';
 import { openLog } from '../../../engine/state/log/disk.ts';
+import { type JournalName, openJournal, removeJournals } from '../../../engine/state/log/journals.ts';
 import type { LogLimits, RecordLog } from '../../../engine/state/log/log.ts';
 import type { ChannelAddress } from '../../../engine/transport/transport.ts';
 
@@ -22,9 +22,6 @@ interface App {
   readonly namespace: string;
   readonly app: string;
 }
-
-/** Bytes that a journal may hold; then its source waits for a checkpoint. */
-const JOURNAL_BYTES = 256 * 1_048_576;
 
 export class Stores {
   readonly #nats: Nats;
@@ -92,9 +89,8 @@ export class Stores {
 
   /** Logs of durable channels and journals, all of an app's. */
   async dropApp({ namespace, app }: App): Promise<void> {
-    for (const kind of ['durable', 'journals']) {
-      await rm(join(this.#directory, kind, namespace, app), { recursive: true, force: true });
-    }
+    await rm(join(this.#directory, 'durable', namespace, app), { recursive: true, force: true });
+    await removeJournals(this.#directory, { namespace, app });
   }
 
   #channelDirectory({ namespace, app, channel }: ChannelAddress): string {
@@ -102,11 +98,8 @@ export class Stores {
   }
 
   /** Of one partition of a source that cannot replay. */
-  journal({ namespace, app }: App, source: string, partition: string): Promise<RecordLog> {
-    // A partition may be called anything.
-    const name = createHash('sha256').update(partition).digest('hex').slice(0, 16);
-    const directory = join(this.#directory, 'journals', namespace, app, source, name);
-    return openLog({ directory, maxBytes: JOURNAL_BYTES });
+  journal(name: JournalName): Promise<RecordLog> {
+    return openJournal(this.#directory, name);
   }
 }
 

@@ -4,6 +4,7 @@ import { connectors } from '../../../connectors/registry.ts';
 import { openCell } from '../../../engine/cell/open.ts';
 import { withFiles } from '../../../engine/cluster/plans/components.ts';
 import type { Channel } from '../../../engine/compile/fragment-plan.ts';
+import { defined } from '../../../engine/defined.ts';
 import { externalError, internalError } from '../../../engine/errors.ts';
 import type { Span } from '../../../engine/metrics/trace.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
@@ -148,7 +149,8 @@ class ThreadFragments implements FragmentHost {
     };
     return {
       saver: createSaver({ namespace, app, region, store, ports: realPorts }),
-      journal: (source, partition) => this.#stores.journal({ namespace, app }, source, partition),
+      journal: (source, partition) =>
+        this.#stores.journal({ namespace, app, source, partition, ...defined({ begun: start.begun }) }),
       load: (id) => load(region, store, id),
       loadFrom: async (origin) =>
         load(origin.region, await this.#stores.of({ namespace, app }, origin.domain), origin.checkpoint),

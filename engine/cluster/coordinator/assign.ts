@@ -113,6 +113,7 @@ export function assignmentOf(planned: Planned): AssignmentDocument {
     deployed: app.deployed,
     wanted: app.wanted,
     ...defined({ drain, restore, fresh, asked }),
+    ...(planned.ancestry.fresh ? { begun: app.deployed } : {}),
     term,
     plan: app.plan,
     distributed: digest,

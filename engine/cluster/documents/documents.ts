@@ -115,6 +115,8 @@ export interface AssignmentDocument extends Versioned {
   readonly restore?: number;
   readonly fresh?: boolean;
   readonly asked?: number;
+  /** The revision at which it began without any state, the last time; absent: its first. */
+  readonly begun?: number;
   /** Of the coordinator's lease. */
   readonly term: number;
   /** Digest of the logical plan that `distributed` was made of. */
@@ -226,6 +228,7 @@ export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocu
   restore: optional(whole),
   fresh: optional(flag),
   asked: optional(whole),
+  begun: optional(whole),
   term: whole,
   plan: text,
   distributed: text,

@@ -39,6 +39,8 @@ export interface Wish {
   /** To start from instead: what regions that were have left. */
   readonly origins?: readonly CheckpointOrigin[];
   readonly domain?: string;
+  /** As in the assignment. */
+  readonly begun?: number;
   /** Checkpoints are taken: the fragment waits at its end. */
   readonly checkpointed: boolean;
   /** Least epochs of fragments in other regions. */
@@ -102,6 +104,7 @@ const wish: Read<Wish> = shape<Wish>({
   checkpoint: optional(whole),
   origins: optional(list(checkpointOrigin)),
   domain: optional(text),
+  begun: optional(whole),
   checkpointed: flag,
   peers: record(whole),
   domains: optional(record(text)),

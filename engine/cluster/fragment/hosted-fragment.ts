@@ -221,7 +221,7 @@ export class HostedFragment {
       peers: new Map(Object.entries(wish.peers)),
       ...defined({ checkpoint: wish.checkpoint, origins: wish.origins }),
       ...(wish.checkpointed ? { checkpointed: true as const } : {}),
-      ...defined({ domain: wish.domain }),
+      ...defined({ domain: wish.domain, begun: wish.begun }),
       ...(wish.domains === undefined ? {} : { domains: new Map(Object.entries(wish.domains)) }),
       ...(file.startsWith('<') ? {} : { directory: dirname(file) }),
     };

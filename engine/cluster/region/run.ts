@@ -163,7 +163,7 @@ export class RegionRun {
       memory: this.memoryOf(fragment),
       goal: this.goal,
       ...(this.forget ? { forget: true } : {}),
-      ...defined({ checkpoint, origins, domain: assigned.domain }),
+      ...defined({ checkpoint, origins, domain: assigned.domain, begun: assignment.begun }),
       checkpointed: true,
       peers: this.#peers(),
       domains: this.#domains(),
