@@ -2,12 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ManualPorts } from '../../test/kit/manual-ports.ts';
-import { rowsOf } from '../../test/kit/memory-connector.ts';
 import { EVENTS, events, prepare } from '../../test/kit/runs.ts';
 import type { Batch } from '../batch/batch.ts';
 import { BatchBuilder } from '../batch/builder.ts';
 import type { DataType, Schema, Value } from '../batch/types.ts';
-import { takeRows } from './source/take-rows.ts';
 
 function column(type: DataType, values: readonly Value[]): Batch {
   const schema: Schema = {
@@ -100,23 +98,6 @@ describe('orderBy', () => {
     await expect(small.deployment.run()).rejects.toMatchObject({ code: 'source.order-memory' });
     const endless = prepare(draft, { sources: { a: { ...large, bounded: false } } });
     await expect(endless.deployment.run()).rejects.toMatchObject({ code: 'source.order-unbounded' });
-  });
-});
-
-describe('takeRows', () => {
-  it('gives the rows asked for, of every type, nulls included', () => {
-    const cases: readonly [DataType, readonly Value[]][] = [
-      [{ kind: 'utf8' }, ['a', null, 'ccc', '', 'é']],
-      [{ kind: 'bool' }, [true, false, null, true, true]],
-      [{ kind: 'int16' }, [1, -2, null, 4, 5]],
-      [{ kind: 'float64' }, [1.5, null, Number.NaN, 4, -0]],
-      [{ kind: 'null' }, [null, null, null, null, null]],
-    ];
-    for (const [type, values] of cases) {
-      const picks = [4, 0, 0, 2, 1];
-      const taken = takeRows(column(type, values), Uint32Array.from(picks));
-      expect(rowsOf(taken)).toEqual(picks.map((row) => [row, values[row]]));
-    }
   });
 });
 

@@ -5,13 +5,13 @@
 import { type Batch, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from '../../batch/batch.ts';
 import { getBit } from '../../batch/bits.ts';
 import { type ColumnView, columnView, concatBatches, copyBatch } from '../../batch/reader.ts';
+import { takeRows } from '../../batch/take-rows.ts';
 import { formatType } from '../../batch/types.ts';
 import { internalError, userError } from '../../errors.ts';
 import type { SourceNode } from '../../graph/plan.ts';
 import { usedBytes } from '../../metrics/counters.ts';
 import type { Control } from '../control.ts';
 import type { PlacedPartition } from './position.ts';
-import { takeRows } from './take-rows.ts';
 
 /** Reading this long without a turn of the event loop would hold up timers and signals. */
 const TURN_AFTER = 10;

@@ -35,7 +35,7 @@ const LATE = 0;
 const OUT_OF_RANGE = 1;
 
 const SMALLEST_SLOTS: u32 = 16;
-const LARGEST_FIRST_SLOTS: u32 = 65536;
+const LARGEST_FIRST_SLOTS: u32 = 1 << 21;
 /** So many windows may be open for a new one to begin as large as the last one was. */
 const FEW_PANES: u32 = 4;
 
