@@ -4,6 +4,7 @@ import type { DistributedPlan } from '../compile/fragment-plan.ts';
 import { defined } from '../defined.ts';
 import { type CloudskinError, userError } from '../errors.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
+import { compareAndSet, isWrongRevision } from '../nats/compare-and-set.ts';
 import type { KeyValue, Nats } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import { emptyAssignment } from './coordinator/assign.ts';
@@ -37,7 +38,6 @@ import {
 } from './documents/names.ts';
 import type { Read } from './documents/read-json.ts';
 import { type AgentStatus, decodeStatus } from './documents/status.ts';
-import { isWrongRevision } from './memory/region-records.ts';
 import { Plans } from './plans/plans.ts';
 import { type LogsRequest, logsAnswer } from './presence/log-requests.ts';
 import type { LogRecord } from './process/log.ts';
@@ -268,8 +268,7 @@ export class ClusterClient {
       const before = entry === undefined ? undefined : decodeDocument(read, entry.value, key);
       const next = change(before);
       try {
-        if (entry === undefined) await bucket.create(key, encodeDocument(next));
-        else await bucket.update(key, encodeDocument(next), entry.revision);
+        await compareAndSet(bucket, key, encodeDocument(next), entry?.revision ?? 0);
         return next;
       } catch (error) {
         if (!isWrongRevision(error) || attempt === ATTEMPTS) throw error;

@@ -6,6 +6,7 @@
 import type { AgentInfo } from '../../compile/distribute.ts';
 import type { Host } from '../../compile/fragment-plan.ts';
 import { CloudskinError, messageOf } from '../../errors.ts';
+import { isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
 import {
@@ -24,7 +25,6 @@ import { DocumentsCache } from '../documents/documents-cache.ts';
 import { nextStep, stepOf } from '../documents/epochs.ts';
 import { type AppName, appKey, appLabel, assignmentKey, siteKey } from '../documents/names.ts';
 import { codeField, troublesOf } from '../documents/troubles.ts';
-import { isWrongRevision } from '../memory/region-records.ts';
 import type { Plans } from '../plans/plans.ts';
 import { LOST_AFTER, type Neighbours } from '../presence/neighbours.ts';
 import type { Log } from '../process/log.ts';

@@ -3,11 +3,11 @@
  * its own monotonic clock. A leader that was stopped knows by its clock that it leads no more; what it had sent before is fenced by the
  * revisions of what it would change, because a new leader writes every assignment anew first.
  */
+import { compareAndSet, isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
 import { type AgentName, encodeDocument, type LeaseDocument, versioned } from '../documents/documents.ts';
 import { LEASE_KEY } from '../documents/names.ts';
-import { isWrongRevision } from '../memory/region-records.ts';
 
 /** Milliseconds. A holder stops believing before anybody else may begin to. */
 const RENEW = 1_000;
@@ -70,8 +70,7 @@ export class Lease {
     const bytes = encodeDocument(document);
     const bucket = await this.#documents();
     try {
-      const next =
-        revision === 0 ? await bucket.create(LEASE_KEY, bytes) : await bucket.update(LEASE_KEY, bytes, revision);
+      const next = await compareAndSet(bucket, LEASE_KEY, bytes, revision);
       this.#revision = next;
       if (!this.#holding) this.#term = next;
       this.#holding = true;

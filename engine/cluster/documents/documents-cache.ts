@@ -1,4 +1,5 @@
 /** The documents under a prefix of keys, as KV last said, each with its revision for compare-and-set. */
+import { compareAndSet } from '../../nats/compare-and-set.ts';
 import type { KeyValue, Subscription } from '../../nats/nats.ts';
 import { decodeDocument, encodeDocument, type Versioned } from './documents.ts';
 import type { Read } from './read-json.ts';
@@ -53,7 +54,7 @@ export class DocumentsCache<T extends Versioned> {
     if (bucket === undefined) throw new TypeError('documents are written after they have been opened');
     const bytes = encodeDocument(document);
     const revision = this.#kept.get(key)?.revision ?? 0;
-    const next = revision === 0 ? await bucket.create(key, bytes) : await bucket.update(key, bytes, revision);
+    const next = await compareAndSet(bucket, key, bytes, revision);
     if ((this.#kept.get(key)?.revision ?? 0) < next) this.#kept.set(key, { document, revision: next });
   }
 

@@ -4,6 +4,7 @@
  * lost is given back to it.
  */
 import { messageOf } from '../../errors.ts';
+import { compareAndSet, isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue, Subscription } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
 import {
@@ -19,7 +20,6 @@ import { codeField } from '../documents/troubles.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import type { AgentDisk } from './agent-disk.ts';
-import { isWrongRevision } from './region-records.ts';
 
 /** Milliseconds between two looks at what the watches should have told: one that slept while its server went back and on again has not seen it. */
 const LOOK_AGAIN = 10_000;
@@ -192,9 +192,8 @@ export class Assignments {
     const entry = await bucket.get(key);
     const there = entry === undefined ? undefined : decodeDocument(assignmentDocument, entry.value, key);
     if (there !== undefined && !isOlder(there, assignment)) return;
-    const bytes = encodeDocument(assignment);
     try {
-      await (entry === undefined ? bucket.create(key, bytes) : bucket.update(key, bytes, entry.revision));
+      await compareAndSet(bucket, key, encodeDocument(assignment), entry?.revision ?? 0);
     } catch (error) {
       // Another agent was first; its change comes by the watch.
       if (!isWrongRevision(error)) throw error;

@@ -3,13 +3,16 @@
  * by compare-and-set, so of two that believe to lead only one completes a checkpoint; and on the leader's disk, so that a server that was
  * restored from an older disk is noticed and not believed. Who takes over from another has not its disk, but has heard how far it had come.
  */
-import { CloudskinError } from '../../errors.ts';
+import { compareAndSet, isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue } from '../../nats/nats.ts';
 import { decodeDocument, encodeDocument, type RegionRecord, regionRecord, versioned } from '../documents/documents.ts';
 import { type AppName, regionKey } from '../documents/names.ts';
 import { type Heard, isFurther, type Progress } from '../presence/heard.ts';
 import type { Log } from '../process/log.ts';
 import type { AgentDisk } from './agent-disk.ts';
+
+/** More ids than a leader can have used since it was heard of last. */
+export const UNHEARD = 1_000;
 
 export interface Recorded {
   /** The newest of what the server and the disk say, and of what was heard. */
@@ -73,34 +76,22 @@ export class RegionRecords {
 
   /** Rejects with `nats.wrong-revision` where somebody else was first. Resolves to the new revision when both have it. */
   async save(record: RegionRecord, domain: string | undefined, revision: number): Promise<number> {
-    const bucket = await this.#bucket(domain);
-    const key = regionKey(record, record.region);
-    const bytes = encodeDocument(record);
-    const next = revision === 0 ? await bucket.create(key, bytes) : await bucket.update(key, bytes, revision);
+    const next = await this.fence(record, domain, revision);
     await this.#disk.keepRegion(record);
     return next;
   }
 
   /** Ends what is led under a record elsewhere: on the server alone, since the disk's is that of the region here. */
-  async fence(record: RegionRecord, domain: string | undefined, revision: number): Promise<void> {
+  async fence(record: RegionRecord, domain: string | undefined, revision: number): Promise<number> {
     const bucket = await this.#bucket(domain);
-    const key = regionKey(record, record.region);
-    const bytes = encodeDocument(record);
-    await (revision === 0 ? bucket.create(key, bytes) : bucket.update(key, bytes, revision));
+    return await compareAndSet(bucket, regionKey(record, record.region), encodeDocument(record), revision);
   }
-}
-
-export function isWrongRevision(error: unknown): boolean {
-  return error instanceof CloudskinError && error.code === 'nats.wrong-revision';
 }
 
 function isNewer(one: RegionRecord, other: RegionRecord | undefined): boolean {
   if (other === undefined || one.epoch !== other.epoch) return one.epoch > (other?.epoch ?? -1);
   return one.reserved > other.reserved;
 }
-
-/** More ids than a leader can have used since it was heard of last. */
-export const UNHEARD = 1_000;
 
 function reconstructed(
   { namespace, app }: AppName,

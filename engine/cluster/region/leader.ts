@@ -8,12 +8,12 @@
  */
 import { defined } from '../../defined.ts';
 import { messageOf } from '../../errors.ts';
+import { isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/documents.ts';
 import { sameAgent } from '../documents/documents.ts';
 import type { FragmentReport, FragmentTrouble, Goal } from '../documents/messages.ts';
 import type { RegionFigures, RegionPhase } from '../documents/status.ts';
 import { troubleOf } from '../documents/troubles.ts';
-import { isWrongRevision } from '../memory/region-records.ts';
 import type { LogFields, LogLevel } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import { RegionCheckpoints } from './checkpoints.ts';

@@ -7,6 +7,7 @@ import { DiscardPolicy, StorageType, type StoredMsg, type StreamInfo } from '@na
 import { headers, type MsgHdrs, nanos } from '@nats-io/transport-node';
 import { defined } from '../../defined.ts';
 import { CloudskinError, externalError } from '../../errors.ts';
+import { isWrongRevision } from '../compare-and-set.ts';
 import { checkBucket, checkKey } from '../failures.ts';
 import type { Change, Entry, KeyValue, KeyValueOptions, StoredMessage, Subscription, WatchListener } from '../nats.ts';
 import type { JetStreamCalls } from './api.ts';
@@ -131,8 +132,4 @@ class Bucket implements KeyValue {
 function isDeletion(headers: Readonly<Record<string, string>>): boolean {
   // Nats-Marker-Reason: the server's own mark of a key that has expired
   return headers[OPERATION] === 'DEL' || headers[OPERATION] === 'PURGE' || headers['Nats-Marker-Reason'] !== undefined;
-}
-
-function isWrongRevision(error: unknown): boolean {
-  return error instanceof CloudskinError && error.code === 'nats.wrong-revision';
 }

@@ -1,6 +1,7 @@
 /** Key-value buckets of the simulation, in the layout that NATS has: a stream with one message a key. */
 import { defined } from '../../../engine/defined.ts';
 import { CloudskinError, externalError } from '../../../engine/errors.ts';
+import { isWrongRevision } from '../../../engine/nats/compare-and-set.ts';
 import { checkBucket, checkKey } from '../../../engine/nats/failures.ts';
 import type {
   Change,
@@ -59,7 +60,7 @@ class Bucket implements KeyValue {
     try {
       return await this.#publish(key, value, 0);
     } catch (error) {
-      if (!(error instanceof CloudskinError) || error.code !== 'nats.wrong-revision') throw error;
+      if (!isWrongRevision(error)) throw error;
       const last = await this.#last(key);
       if (last === undefined || !isDeletion(last)) throw error;
       return await this.#publish(key, value, last.sequence);
