@@ -39,6 +39,7 @@ import { Standby } from './presence/standby.ts';
 import { type Log, LogMemory } from './process/log.ts';
 import { pause, settledWithin } from './process/patience.ts';
 import { randomId } from './process/random-id.ts';
+import { LEAVING_CHECKPOINTS, LEAVING_LETS_GO } from './process/timing.ts';
 import type { RegionContext } from './region/context.ts';
 import { LedRegions } from './region/led-regions.ts';
 
@@ -71,9 +72,6 @@ export interface AgentOptions extends AgentName {
   readonly trusted?: readonly string[];
 }
 
-/** Milliseconds that `stop` gives to last checkpoints, and to letting go. */
-const LAST_CHECKPOINTS = 3_200;
-const LETTING_GO = 1_200;
 const LOOK = 50;
 /** Of the agent's disk: where the control documents were found. */
 const DOMAIN = 'control-domain';
@@ -212,12 +210,12 @@ export class Agent {
     await this.#assignments.stop();
     const leaders = this.#leading.leaders();
     for (const leader of leaders) leader.leave();
-    const until = ports.monotonic() + LAST_CHECKPOINTS;
+    const until = ports.monotonic() + LEAVING_CHECKPOINTS;
     const working = (): boolean => leaders.some(({ phase }) => phase === 'running' || phase === 'stopping');
     while (working() && ports.monotonic() < until) await pause(ports, LOOK);
     const parts = [this.#leading.close(), this.#hosting.close(), this.#coordinator?.stop(), this.#housekeeping?.stop()];
     const closing = Promise.all(parts);
-    if (!(await settledWithin(ports, LETTING_GO, closing))) this.#log('warn', 'not everything let go in time');
+    if (!(await settledWithin(ports, LEAVING_LETS_GO, closing))) this.#log('warn', 'not everything let go in time');
     this.#announcer.tell();
     this.#shut();
     await settledWithin(

@@ -41,13 +41,11 @@ import { type AgentStatus, decodeStatus } from './documents/status.ts';
 import { Plans } from './plans/plans.ts';
 import { type LogsRequest, logsAnswer } from './presence/log-requests.ts';
 import type { LogRecord } from './process/log.ts';
+import { UNPLACED } from './process/timing.ts';
 import { signPlan } from './security/trust.ts';
 
 /** Of compare-and-set against others who write the same document. */
 const ATTEMPTS = 20;
-
-/** Milliseconds that agents have to answer before a plan counts as impossible to place. */
-const UNPLACED = 1_500;
 
 export interface DeployRequest {
   readonly plan: LogicalPlan;

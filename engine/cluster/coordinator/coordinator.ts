@@ -26,13 +26,22 @@ import { nextStep, stepOf } from '../documents/epochs.ts';
 import { type AppName, appKey, appLabel, assignmentKey, siteKey } from '../documents/names.ts';
 import { codeField, troublesOf } from '../documents/troubles.ts';
 import type { Plans } from '../plans/plans.ts';
-import { LOST_AFTER, type Neighbours } from '../presence/neighbours.ts';
+import type { Neighbours } from '../presence/neighbours.ts';
 import type { Log } from '../process/log.ts';
 import { within } from '../process/patience.ts';
 import { Reconciler } from '../process/reconciler.ts';
+import {
+  DOCUMENTS_OPEN,
+  GIVE_BACK,
+  LEASE_TEND,
+  LISTEN,
+  PASSED_OVER,
+  REBUILT_AFTER,
+  UNPLACED,
+} from '../process/timing.ts';
 import { appOf, assignmentOf, emptyAssignment, replaceLost, troublesAt, withWish } from './assign.ts';
 import { avoidance, rebuildable } from './avoidance.ts';
-import { Lease, TEND } from './lease.ts';
+import { Lease } from './lease.ts';
 import { checkStreams } from './lineage.ts';
 import type { Placement } from './placement.ts';
 
@@ -52,18 +61,6 @@ export interface CoordinatorOptions {
   /** The agent has become, or ceased to be, the coordinator. */
   readonly changed: () => void;
 }
-
-/** Milliseconds that a new leader listens before it takes anybody's silence for a loss. */
-const LISTEN = LOST_AFTER + 500;
-/** Milliseconds that agents have to give back what a server has lost. */
-const GIVE_BACK = 3_000;
-const OPENS = 10_000;
-/** Milliseconds of silence after which an agent is given nothing new. */
-const PASSED_OVER = 5_000;
-/** Milliseconds of silence of a whole site after which what may be rebuilt goes on elsewhere. */
-const REBUILT_AFTER = 10_000;
-/** Milliseconds that agents have to be heard of before an app counts as impossible to place. */
-const UNPLACED = 1_500;
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
@@ -134,7 +131,7 @@ export class Coordinator {
     }
     if (!this.#lease.held && this.#leadsSince !== undefined) this.#becomeFollower();
     if (this.#lease.held && this.#leadsSince === undefined) this.#reconciler.kick();
-    return TEND;
+    return LEASE_TEND;
   }
 
   async #step(): Promise<number | undefined> {
@@ -143,7 +140,7 @@ export class Coordinator {
     for (const [, { document }] of [...this.#assignments.all]) await this.#recall(document);
     for (const [, { document }] of [...this.#apps.all]) await this.#apart(document);
     await this.#rejoin();
-    return Math.min(TEND, this.#options.neighbours.untilLost());
+    return Math.min(LEASE_TEND, this.#options.neighbours.untilLost());
   }
 
   /** What is wrong with one app must not keep others waiting. */
@@ -168,7 +165,7 @@ export class Coordinator {
     this.#domain = await domain();
     for (const cache of this.#caches) {
       cache.close();
-      await within(ports, OPENS, 'the control documents could not be read', cache.open(bucket));
+      await within(ports, DOCUMENTS_OPEN, 'the control documents could not be read', cache.open(bucket));
     }
     for (const [key, { document }] of [...this.#assignments.all]) {
       await this.#write(key, { ...document, term: this.#lease.term });

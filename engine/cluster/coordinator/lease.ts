@@ -8,12 +8,7 @@ import type { KeyValue } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
 import { type AgentName, encodeDocument, type LeaseDocument, versioned } from '../documents/documents.ts';
 import { LEASE_KEY } from '../documents/names.ts';
-
-/** Milliseconds. A holder stops believing before anybody else may begin to. */
-const RENEW = 1_000;
-const BELIEVED = 2_500;
-const EXPIRES = 3_000;
-export const TEND = 500;
+import { LEASE_BELIEVED, LEASE_EXPIRES, LEASE_RENEW } from '../process/timing.ts';
 
 export class Lease {
   readonly #ports: Ports;
@@ -33,7 +28,7 @@ export class Lease {
 
   /** True while nobody else can hold it; ask right before whatever only a leader may do. */
   get held(): boolean {
-    return this.#holding && this.#ports.monotonic() - this.#renewed < BELIEVED;
+    return this.#holding && this.#ports.monotonic() - this.#renewed < LEASE_BELIEVED;
   }
 
   /** Of the time that it was taken for: another one each time. */
@@ -41,10 +36,10 @@ export class Lease {
     return this.#term;
   }
 
-  /** Renews or takes the lease where that is due; to be called every `TEND` milliseconds. Rejects where the key cannot be read. */
+  /** Renews or takes the lease where that is due; to be called every `LEASE_TEND` milliseconds. Rejects where the key cannot be read. */
   async tend(): Promise<boolean> {
     if (this.#holding) {
-      if (this.#ports.monotonic() - this.#renewed >= RENEW) await this.#write(this.#revision);
+      if (this.#ports.monotonic() - this.#renewed >= LEASE_RENEW) await this.#write(this.#revision);
       if (!this.held) this.#holding = false;
       return this.held;
     }
@@ -52,7 +47,7 @@ export class Lease {
     const now = this.#ports.monotonic();
     if (entry === undefined) await this.#write(0);
     else if (this.#seen?.revision !== entry.revision) this.#seen = { revision: entry.revision, since: now };
-    else if (now - this.#seen.since >= EXPIRES) await this.#write(entry.revision);
+    else if (now - this.#seen.since >= LEASE_EXPIRES) await this.#write(entry.revision);
     return this.held;
   }
 

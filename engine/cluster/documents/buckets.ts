@@ -7,6 +7,7 @@ import { defined } from '../../defined.ts';
 import { CloudskinError, externalError } from '../../errors.ts';
 import type { JetStream, KeyValue, Nats, Objects, Subscription } from '../../nats/nats.ts';
 import { remade } from '../../nats/remade.ts';
+import { WHERE_ANSWERS } from '../process/timing.ts';
 import {
   type AppName,
   ARTIFACTS_BUCKET,
@@ -28,7 +29,6 @@ export interface ControlOptions {
   readonly replicas?: number;
 }
 
-const ASK_TIMEOUT = 1_000;
 const NO_DOMAIN = 'cluster.no-domain';
 
 export class ControlBuckets {
@@ -67,7 +67,7 @@ export class ControlBuckets {
     if (this.#domain !== undefined) return this.#reachable(this.#domain);
     const { nats, found } = this.#options;
     try {
-      const { data } = await nats.request(WHERE_SUBJECT, new Uint8Array(0), ASK_TIMEOUT);
+      const { data } = await nats.request(WHERE_SUBJECT, new Uint8Array(0), WHERE_ANSWERS);
       const { domain } = JSON.parse(new TextDecoder().decode(data)) as { readonly domain?: unknown };
       // one that is out of reach is asked for again: its server may be given a domain
       this.#domain = this.#reachable(typeof domain === 'string' ? domain : '');

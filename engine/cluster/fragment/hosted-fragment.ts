@@ -21,6 +21,7 @@ import type { Plans } from '../plans/plans.ts';
 import type { Log, LogFields } from '../process/log.ts';
 import { settledWithin } from '../process/patience.ts';
 import { Reconciler } from '../process/reconciler.ts';
+import { LETS_GO } from '../process/timing.ts';
 import { checkFragment } from '../security/check-plan.ts';
 import { checkTrust } from '../security/trust.ts';
 
@@ -47,9 +48,6 @@ export interface FragmentContext {
   /** Of a site that has something of an app, where an assignment says so. */
   readonly tierOf?: (app: AppName, site: string) => 'edge' | 'cloud' | undefined;
 }
-
-/** Milliseconds that letting go of a fragment may take before its worker is ended. */
-const STOP_PATIENCE = 5_000;
 
 export class HostedFragment {
   readonly fragment: string;
@@ -339,8 +337,8 @@ export class HostedFragment {
     const stopped = handle.stop(forget ? 'forget' : 'discard').catch((error: unknown) => {
       this.#log('warn', `did not stop cleanly: ${messageOf(error)}`, codeField(error));
     });
-    while (!(await settledWithin(this.#context.ports, STOP_PATIENCE, stopped))) {
-      this.#log('error', `has not let go for ${STOP_PATIENCE / 1000} s: its worker is ended`);
+    while (!(await settledWithin(this.#context.ports, LETS_GO, stopped))) {
+      this.#log('error', `has not let go for ${LETS_GO / 1000} s: its worker is ended`);
       this.#context.host.kill?.(handle.plan.host.worker);
     }
     this.#handle = undefined;

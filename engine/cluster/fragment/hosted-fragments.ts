@@ -9,11 +9,9 @@ import { stepOf } from '../documents/epochs.ts';
 import { decodeWish, type FragmentReport, type Wish } from '../documents/messages.ts';
 import { type AppName, appLabel, reportSubject, wishSubject } from '../documents/names.ts';
 import type { FragmentFigures } from '../documents/status.ts';
+import { ABANDONED } from '../process/timing.ts';
 import { fragmentFigures } from './figures.ts';
 import { type FragmentContext, HostedFragment } from './hosted-fragment.ts';
-
-/** Milliseconds that a former leader has to end a fragment that goes elsewhere. */
-const HANDOVER = 20_000;
 
 export interface HostingContext extends FragmentContext {
   readonly nats: Nats;
@@ -144,7 +142,7 @@ export class HostedFragments {
     listening.epoch = 0;
     const moved = region !== undefined && stepOf(fragment?.epoch ?? 0) < region.epoch;
     if (fragment === undefined || fragment.idle || (moved && !region.handover)) release();
-    else listening.patience = this.#context.ports.after(HANDOVER, release);
+    else listening.patience = this.#context.ports.after(ABANDONED, release);
   }
 
   #heard({ data }: Message): void {

@@ -19,12 +19,8 @@ import { type AppName, appLabel, assignmentKey } from '../documents/names.ts';
 import { codeField } from '../documents/troubles.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
+import { DISK_AFTER, LOOK_AGAIN } from '../process/timing.ts';
 import type { AgentDisk } from './agent-disk.ts';
-
-/** Milliseconds between two looks at what the watches should have told: one that slept while its server went back and on again has not seen it. */
-const LOOK_AGAIN = 10_000;
-/** Milliseconds to wait for the control documents before what is on disk is gone by. */
-const DISK_AFTER = 1_500;
 
 export interface AssignmentsOptions {
   readonly ports: Ports;

@@ -8,6 +8,7 @@ import type { AssignmentDocument } from '../documents/documents.ts';
 import { type AppName, appLabel } from '../documents/names.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
+import { HOUSEKEEPING } from '../process/timing.ts';
 import type { RegionName } from '../region/context.ts';
 
 export interface OwnCopies {
@@ -38,9 +39,6 @@ export interface Returning {
   record(region: RegionName, domain: string | undefined): Promise<void>;
 }
 
-/** Milliseconds between two rounds. */
-const EVERY = 5_000;
-
 export class Housekeeping {
   readonly #copies: OwnCopies;
   readonly #log: Log;
@@ -66,7 +64,7 @@ export class Housekeeping {
         for (const assignment of [...this.#assignments.values()]) await this.#tidy(assignment);
         if (this.#untidy) await this.#tidyPlans();
         this.#failed = false;
-        return EVERY;
+        return HOUSEKEEPING;
       },
       (error) => this.#stumble(error),
     );

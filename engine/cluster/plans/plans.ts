@@ -12,12 +12,11 @@ import type { Objects } from '../../nats/nats.ts';
 import type { AssignmentDocument } from '../documents/documents.ts';
 import { componentObject, planObject, signatureObject } from '../documents/names.ts';
 import type { AgentDisk } from '../memory/agent-disk.ts';
+import { UNNAMED } from '../process/timing.ts';
 import { shippedIn } from './components.ts';
 
 /** Plans kept in memory. */
 const KEPT = 16;
-/** Milliseconds for which nothing has named what is deleted from the disk: an assignment may be on its way. */
-const UNNAMED = 60_000;
 
 export function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');

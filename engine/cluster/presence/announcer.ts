@@ -8,13 +8,7 @@ import type { Ports, Timer } from '../../ports.ts';
 import { type AgentName, encodeDocument } from '../documents/documents.ts';
 import { ASK_SUBJECT, agentSubject } from '../documents/names.ts';
 import type { AgentStatus } from '../documents/status.ts';
-import { LOST_AFTER } from './neighbours.ts';
-
-/** Milliseconds. */
-export const BEAT = 250;
-const FRESH = 1_000;
-/** In which every beat is a whole status. */
-const FIRST = 5_000;
+import { BEAT, INTERRUPTED, LOST_AFTER, STATUS_EVERY, STATUSES_AT_FIRST } from '../process/timing.ts';
 
 export class Announcer {
   readonly #nats: Nats;
@@ -59,7 +53,7 @@ export class Announcer {
   /** Whether it was silent for so long, just now, that somebody else may have begun in its place. */
   get interrupted(): boolean {
     const now = this.#ports.monotonic();
-    return now - this.#spoke > LOST_AFTER || now - this.#interruptedAt < FIRST;
+    return now - this.#spoke > LOST_AFTER || now - this.#interruptedAt < INTERRUPTED;
   }
 
   /** Something has changed; it is told with the next beat. */
@@ -90,7 +84,7 @@ export class Announcer {
     const now = this.#ports.monotonic();
     if (now - this.#spoke > LOST_AFTER) this.#interruptedAt = now;
     this.#spoke = now;
-    if (this.#dirty || now - this.#told >= FRESH || now - this.#since < FIRST) this.tell();
+    if (this.#dirty || now - this.#told >= STATUS_EVERY || now - this.#since < STATUSES_AT_FIRST) this.tell();
     else this.#nats.publish(agentSubject(site, agent, 'beat'), this.#beat);
   }
 }

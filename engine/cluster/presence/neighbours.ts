@@ -5,12 +5,7 @@ import type { Ports } from '../../ports.ts';
 import { type AgentName, agentLabel } from '../documents/documents.ts';
 import { ASK_SUBJECT, agentSubject } from '../documents/names.ts';
 import { type AgentStatus, decodeStatus, type SilentAgent } from '../documents/status.ts';
-
-/** Milliseconds of silence after which an agent counts as lost: four beats. */
-export const LOST_AFTER = 1_000;
-
-/** Milliseconds after which nobody is told any more of an agent that is silent. */
-const REMEMBERED = 86_400_000;
+import { LOST_AFTER, REMEMBERED } from '../process/timing.ts';
 
 export interface Neighbour {
   readonly status: AgentStatus;

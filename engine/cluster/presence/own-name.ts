@@ -9,6 +9,7 @@ import { type AgentName, agentLabel, encodeDocument, parseBytes } from '../docum
 import { agentSubject } from '../documents/names.ts';
 import { flag, shape, text } from '../documents/read-json.ts';
 import type { AgentStatus } from '../documents/status.ts';
+import { NAME_ANSWERS } from '../process/timing.ts';
 
 export interface Identity extends AgentName {
   readonly incarnation: string;
@@ -22,9 +23,6 @@ interface Held {
 }
 
 const held = shape<Held>({ incarnation: text, interrupted: flag });
-
-/** Milliseconds that a holder has to answer; one that stands still has lost its name, as it has lost what it leads. */
-const ANSWERS = 600;
 
 /** Resolves when nobody else has the name. Rejects with `agent.name-taken`. */
 export async function mustBeFree(nats: Nats, identity: Identity): Promise<void> {
@@ -88,7 +86,7 @@ function isTheirs(other: Held, own: Held): boolean {
 async function holderOf(nats: Nats, { site, agent, incarnation }: Identity): Promise<Held | undefined> {
   try {
     const asked = new TextEncoder().encode(incarnation);
-    const { data } = await nats.request(agentSubject(site, agent, 'here'), asked, ANSWERS);
+    const { data } = await nats.request(agentSubject(site, agent, 'here'), asked, NAME_ANSWERS);
     return held(parseBytes(data, 'answer of an agent'), 'answer of an agent');
   } catch (error) {
     // nobody there, or nobody who answers: as far as anyone can tell from here

@@ -4,11 +4,8 @@
  */
 import type { Ports, Timer } from '../../ports.ts';
 import { type AgentName, sameAgent } from '../documents/documents.ts';
-import { BEAT } from './announcer.ts';
-import { LOST_AFTER, type Neighbours } from './neighbours.ts';
-
-/** Milliseconds of silence: more than a beat that is late. */
-const SILENT = LOST_AFTER / 2;
+import { BEAT, LOST_AFTER, READY_AFTER } from '../process/timing.ts';
+import type { Neighbours } from './neighbours.ts';
 
 export class Standby {
   readonly #ports: Ports;
@@ -45,7 +42,7 @@ export class Standby {
       const silence = now - heard;
       const busy = !status.leaving && status.fragments.some(({ phase }) => phase !== 'stopped' && phase !== 'finished');
       // whoever has been silent for long is nobody's news
-      silent ||= busy && silence >= SILENT && silence < 2 * LOST_AFTER;
+      silent ||= busy && silence >= READY_AFTER && silence < 2 * LOST_AFTER;
     }
     if (silent && !this.#isWarm) this.#warm();
     this.#isWarm = silent;

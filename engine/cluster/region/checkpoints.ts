@@ -5,6 +5,7 @@
 import { defined } from '../../defined.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { FragmentReport } from '../documents/messages.ts';
+import { CHECKPOINT_PATIENCE, CHECKPOINT_SOON } from '../process/timing.ts';
 import type { RegionContext } from './context.ts';
 import { RESERVE } from './decide-start.ts';
 import { Round } from './round.ts';
@@ -22,11 +23,8 @@ export interface CheckpointFigures {
   readonly hindrance?: string;
 }
 
-/** Milliseconds after which a checkpoint that does not come about is given up: these, or so many times the interval. */
-const PATIENCE = 30_000;
+/** Intervals for which a checkpoint that does not come about is waited, where they are longer than the patience. */
 const PATIENCE_INTERVALS = 3;
-/** Milliseconds before another attempt where something waits for it. */
-const SOON = 500;
 
 export class RegionCheckpoints {
   readonly #context: RegionContext;
@@ -75,7 +73,7 @@ export class RegionCheckpoints {
   get delay(): number {
     if (this.isLastDone) return Number.POSITIVE_INFINITY;
     const now = this.#context.ports.monotonic();
-    return Math.max(0, this.#round === undefined ? this.#due - now : SOON);
+    return Math.max(0, this.#round === undefined ? this.#due - now : CHECKPOINT_SOON);
   }
 
   /** Begins one as soon as the one under way, if any, is over; `revision`: of the app document that asks for it. */
@@ -104,7 +102,7 @@ export class RegionCheckpoints {
   }
 
   get #patience(): number {
-    return Math.max(PATIENCE, PATIENCE_INTERVALS * this.#every);
+    return Math.max(CHECKPOINT_PATIENCE, PATIENCE_INTERVALS * this.#every);
   }
 
   async #begin(): Promise<void> {
@@ -160,7 +158,7 @@ export class RegionCheckpoints {
     this.#refusal = round.reason;
     this.#round = undefined;
     this.#asked ||= round.last;
-    this.#due = this.#context.ports.monotonic() + (round.last ? SOON : this.#every);
+    this.#due = this.#context.ports.monotonic() + (round.last ? CHECKPOINT_SOON : this.#every);
   }
 
   #finish(round: Round): void {

@@ -16,23 +16,21 @@ import type { RegionFigures, RegionPhase } from '../documents/status.ts';
 import { troubleOf } from '../documents/troubles.ts';
 import type { LogFields, LogLevel } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
+import {
+  HANDOVER,
+  LAST_CHECKPOINT,
+  LEADER_LOOKS,
+  LEAVING_CHECKPOINT,
+  RETURN,
+  STABLE,
+  STOPPING,
+} from '../process/timing.ts';
 import { RegionCheckpoints } from './checkpoints.ts';
 import type { RegionContext, RegionName } from './context.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { Fault, RegionRun } from './run.ts';
 import { takeOver } from './takeover.ts';
 import { Wishes } from './wishes.ts';
-
-/** Milliseconds. */
-const AGAIN = 250;
-/** That a former leader has for its last checkpoint and for stopping. */
-const HANDOVER = 15_000;
-/** That agents have to come back with what a restored server has lost, before an earlier checkpoint is used. */
-const RETURN = 60_000;
-const LAST_CHECKPOINT = 8_000;
-const STOPPING = 5_000;
-/** A run that has come so far counts as a success. */
-const STABLE = 60_000;
 
 interface Target {
   readonly assignment: AssignmentDocument;
@@ -158,10 +156,10 @@ export class RegionLeader {
     if (run === undefined) return this.#rest();
     await this.#drive(run);
     if (this.#run !== run) return 0;
-    const resend = this.#wishes?.send() ?? AGAIN;
+    const resend = this.#wishes?.send() ?? LEADER_LOOKS;
     // elsewhere checkpoints that are due are not begun, and there is nothing to be done at once
     const due = this.#phase === 'running' ? this.#checkpoints?.delay : undefined;
-    return Math.min(resend, due ?? AGAIN);
+    return Math.min(resend, due ?? LEADER_LOOKS);
   }
 
   /** Nothing runs: starts it where that is wished. */
@@ -197,7 +195,7 @@ export class RegionLeader {
         message: `region ${this.name.region} waits: ${taken.why}`,
         domain: 'external',
       };
-      return AGAIN;
+      return LEADER_LOOKS;
     }
     const { run, store, firstCheckpoint } = taken;
     this.#run = run;
@@ -253,7 +251,7 @@ export class RegionLeader {
     const checkpoints = this.#checkpoints;
     if (this.#concluding === undefined) {
       const worthwhile = this.#phase === 'running' && !this.#isUrgent(run);
-      const checkpointUntil = worthwhile ? now + (this.#leaving ? LAST_CHECKPOINT / 3 : LAST_CHECKPOINT) : now;
+      const checkpointUntil = worthwhile ? now + (this.#leaving ? LEAVING_CHECKPOINT : LAST_CHECKPOINT) : now;
       this.#concluding = { checkpointUntil, until: checkpointUntil + STOPPING, done: checkpoints?.done ?? 0 };
       checkpoints?.ask();
       this.#enter('stopping');

@@ -3,9 +3,8 @@
  * time; a defect of ours may have been a matter of timing, some times.
  */
 import type { FragmentTrouble } from '../documents/messages.ts';
+import { RESTART_FIRST, RESTART_LONGEST } from '../process/timing.ts';
 
-const FIRST_DELAY = 200;
-const LONGEST_DELAY = 30_000;
 /** Failures of ours in a row, without a complete checkpoint between them, after which it is left alone. */
 const MOST_DEFECTS = 10;
 
@@ -25,7 +24,7 @@ export class RestartPolicy {
     if (trouble.domain === 'internal' && this.#failures >= MOST_DEFECTS) return undefined;
     this.#restarts += 1;
     if (this.#failures === 1) return 0;
-    const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (this.#failures - 2));
+    const delay = Math.min(RESTART_LONGEST, RESTART_FIRST * 2 ** (this.#failures - 2));
     return delay * (0.75 + 0.5 * random);
   }
 

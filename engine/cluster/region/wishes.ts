@@ -1,10 +1,7 @@
 /** Sends a leader's wishes: at once where something has changed, again while they are not fulfilled, and now and then to hear that all is well. */
+import { WISH_FULFILLED, WISH_UNFULFILLED } from '../process/timing.ts';
 import type { RegionContext } from './context.ts';
 import type { RegionRun } from './run.ts';
-
-/** Milliseconds. */
-const UNFULFILLED = 300;
-const FULFILLED = 1_000;
 
 export class Wishes {
   readonly #context: RegionContext;
@@ -21,11 +18,11 @@ export class Wishes {
   send(): number {
     const { goal, barrier, commit, fragments } = this.#run;
     const now = this.#context.ports.monotonic();
-    let next = FULFILLED;
+    let next = WISH_FULFILLED;
     for (const fragment of fragments) {
       const last = this.#sent.get(fragment);
       const content = `${goal}/${barrier}/${commit}/${this.#run.memoryOf(fragment)}`;
-      const pause = this.#run.satisfied(fragment) ? FULFILLED : UNFULFILLED;
+      const pause = this.#run.satisfied(fragment) ? WISH_FULFILLED : WISH_UNFULFILLED;
       if (last?.content === content && now - last.at < pause) {
         next = Math.min(next, pause - (now - last.at));
         continue;
