@@ -47,7 +47,8 @@ export async function chooseCheckpoint(
   const known = exactly ? undefined : { id: limit, epoch: since };
   const store = await context.checkpoints(name, domain, keep, known);
   let found = await store.newest(limit, epoch);
-  if (isBefore(found.manifest, limit)) {
+  // a later one may be on this agent's disk alone, where those that start from it cannot find it
+  if (found.manifest?.id !== limit) {
     await context.putBack(name, domain, keep);
     found = await store.newest(limit, epoch);
   }

@@ -38,7 +38,7 @@ const record: RegionRecord = {
 };
 
 function start(changes: Partial<Situation> = {}): ReturnType<typeof decideStart> {
-  return decideStart({ assignment, region, record, mayTake: true, seen: 0, ...changes });
+  return decideStart({ assignment, region, record, mayTake: true, mayReturn: false, seen: 0, ...changes });
 }
 
 describe('epochs', () => {
@@ -77,6 +77,18 @@ describe('starting a region', () => {
 
   it('is above what the own disk knows, though the record is older', () => {
     expect(start({ seen: STEP + 9 })).toMatchObject({ kind: 'go', epoch: STEP + 10 });
+  });
+
+  it('waits for whoever may give the record back, where what ran here is later than the record, or it is only hearsay', () => {
+    const waits = { kind: 'wait', phase: 'acquiring' };
+    const mayReturn = true;
+    expect(start({ mayReturn, record: undefined, seen: STEP })).toMatchObject(waits);
+    expect(start({ mayReturn, seen: STEP + 5 })).toMatchObject(waits);
+    expect(start({ mayReturn, record: { ...record, incarnation: '' } })).toMatchObject(waits);
+    expect(start({ mayReturn, seen: STEP + 4 })).toMatchObject({ kind: 'go' });
+    // it ran here, too, but before the region was elsewhere, or began anew
+    const later = { epoch: 3 * STEP, since: 2 * STEP, leader: me, handover: true };
+    expect(start({ mayReturn, region: later, record: undefined, seen: STEP })).toMatchObject({ kind: 'go' });
   });
 
   it('waits where a later assignment is in force', () => {

@@ -24,6 +24,8 @@ export interface Situation {
   readonly record: RegionRecord | undefined;
   /** The record's holder is this agent, or is not to be waited for any longer. */
   readonly mayTake: boolean;
+  /** What a server has lost of the record may yet be given back, by whoever led the region. */
+  readonly mayReturn: boolean;
   /** The highest epoch of the region that this agent's disk knows. */
   readonly seen: number;
 }
@@ -31,7 +33,7 @@ export interface Situation {
 /** Ids that a leader may use before it says so in the record again. */
 export const RESERVE = 16;
 
-export function decideStart({ assignment, region, record, mayTake, seen }: Situation): Start {
+export function decideStart({ assignment, region, record, mayTake, mayReturn, seen }: Situation): Start {
   const behind = Math.max(record?.epoch ?? 0, seen);
   const epoch = nextEpoch(region.epoch, behind);
   if (epoch === undefined) {
@@ -41,6 +43,10 @@ export function decideStart({ assignment, region, record, mayTake, seen }: Situa
   }
   // A record of an earlier time, when the region was here before: only its numbers count.
   const current = record !== undefined && record.epoch >= (region.since ?? 0) ? record : undefined;
+  if (mayReturn && hasGoneBack(current, region, seen)) {
+    const why = 'the server has lost what its last leader wrote, who may be back with it';
+    return { kind: 'wait', phase: 'acquiring', why };
+  }
   const sameRevision = current?.deployed === assignment.deployed;
   if (current !== undefined && sameRevision && current.finished) return { kind: 'finished' };
   if (current !== undefined && !current.released && !current.finished && region.handover && !mayTake) {
@@ -49,6 +55,11 @@ export function decideStart({ assignment, region, record, mayTake, seen }: Situa
   }
   const firstCheckpoint = (record?.reserved ?? 0) + 1;
   return { kind: 'go', epoch, from: startFrom(assignment, region, current), firstCheckpoint };
+}
+
+/** The record is of an earlier time than what ran on this agent, or only hearsay: what has been committed since is not known. */
+function hasGoneBack(current: RegionRecord | undefined, { since = 0 }: RegionAssignment, seen: number): boolean {
+  return current?.incarnation === '' || (seen >= since && seen > (current?.epoch ?? 0));
 }
 
 function startFrom(

@@ -44,6 +44,8 @@ const mistaken: FragmentReport = {
 interface Led {
   readonly leader: RegionLeader;
   readonly until: (phase: RegionPhase) => Promise<void>;
+  /** Until it says that this checkpoint is complete, of its own accord. */
+  readonly untilComplete: (checkpoint: number) => Promise<void>;
 }
 
 function lead(load: RegionRecords['load']): Led {
@@ -65,15 +67,19 @@ function lead(load: RegionRecords['load']): Led {
   const leader = new RegionLeader(name, assignment(1), context, () => {
     for (const look of waiting) look();
   });
-  const until = (phase: RegionPhase): Promise<void> =>
+  const untilIt = (has: () => boolean): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => {
-        if (leader.phase === phase) resolve();
+        if (has()) resolve();
       };
       waiting.add(look);
       look();
     });
-  return { leader, until };
+  return {
+    leader,
+    until: (phase) => untilIt(() => leader.phase === phase),
+    untilComplete: (checkpoint) => untilIt(() => leader.figures().checkpoint === checkpoint),
+  };
 }
 
 /** A leader whose only fragment has failed by a mistake of the user, and was not heard of since. */
@@ -84,6 +90,26 @@ async function failed(): Promise<Led> {
   await led.until('failed');
   return led;
 }
+
+describe('a leader whose region runs', () => {
+  it('says at once that a checkpoint is complete, which nobody who takes over must go behind', async () => {
+    const { leader, until, untilComplete } = lead(() => Promise.resolve({ record: undefined, revision: 0 }));
+    await until('starting');
+    const { trouble: _, ...running } = { ...mistaken, phase: 'running' as const };
+    leader.hear(running);
+    await until('running');
+    leader.follow({ ...assignment(1), asked: 2 });
+    const receipt = { fragment: 'all', blobs: [], paused: 0, took: 1, bytes: 1, detail: {} };
+    const saved = { checkpoint: 1, receipt };
+    const said = untilComplete(1);
+    for (let serial = 2; leader.figures().checkpoint === 0; serial += 1) {
+      leader.hear({ ...running, serial, saved });
+      await new Promise<void>((resolve) => realPorts.after(20, resolve));
+    }
+    await said;
+    await leader.close();
+  });
+});
 
 describe('a leader whose region has failed', () => {
   it('says why, of the revision that failed', async () => {

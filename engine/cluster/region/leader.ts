@@ -226,11 +226,18 @@ export class RegionLeader {
     run.goal = this.#goal();
     if (this.#phase !== 'running' && run.all('ready', 'running', 'paused', 'ended', 'finished')) this.#enter('running');
     if (this.#phase !== 'running') return;
-    await this.#checkpoints?.advance();
+    await this.#advance();
     // what held it up does not any more
     this.#trouble = undefined;
     this.#progress();
     if (run.goal === 'finished' && run.all('finished')) await this.#finish(run);
+  }
+
+  /** Whoever takes over must not go behind a complete checkpoint, though a server forget it: all hear of it at once. */
+  async #advance(): Promise<void> {
+    const before = this.#checkpoints?.figures.checkpoint;
+    await this.#checkpoints?.advance();
+    if (this.#checkpoints?.figures.checkpoint !== before) this.#changed();
   }
 
   #goal(): Goal {

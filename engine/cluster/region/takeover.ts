@@ -42,11 +42,14 @@ export async function takeOver(
 ): Promise<Takeover> {
   const { record, revision } = await context.records.load(name, name.region, region.domain);
   const mine = record === undefined || sameAgent(record.holder, context.name);
+  const isLed = record !== undefined && !mine && context.isAlive(record.holder);
   const start = decideStart({
     assignment,
     region,
     record,
-    mayTake: mine || !patient || !context.isAlive(record.holder),
+    mayTake: !patient || !isLed,
+    // whoever is there gives it back soon
+    mayReturn: isLed ? patient : hopeful,
     seen: context.disk.epochOf(name, name.region),
   });
   if (start.kind !== 'go') return start;

@@ -66,13 +66,12 @@ class ObjectBucket implements Objects {
   async put(name: string, data: Uint8Array): Promise<void> {
     const old = await this.#info(name);
     const id = nuid.next();
-    try {
-      const chunks = await this.#putChunks(id, data);
-      await this.#putInfo({ name, nuid: id, size: data.length, chunks, digest: digestOf(data) });
-    } catch (error) {
+    const chunks = await this.#putChunks(id, data).catch(async (error: unknown) => {
       await this.#purge(this.#chunks(id)).catch(() => undefined);
       throw error;
-    }
+    });
+    // once that is on its way the object may be there whatever is heard of it: its chunks stay
+    await this.#putInfo({ name, nuid: id, size: data.length, chunks, digest: digestOf(data) });
     // the new object is there; chunks left over cost room and nothing else, and go with the next put or delete
     if (old !== undefined && old.chunks > 0) await this.#purge(this.#chunks(old.nuid)).catch(() => undefined);
   }

@@ -1,4 +1,8 @@
-/** Blobs as objects of a NATS object store. What JetStream promises of a disk is all that this store can promise. */
+/**
+ * Blobs as objects of a NATS object store. What JetStream promises of a disk is all that this store can promise. An object that has lost some of its chunks is
+ * none: to ask again later would not make it whole.
+ */
+import { CloudskinError } from '../../errors.ts';
 import type { Objects } from '../../nats/nats.ts';
 import type { BlobStore } from './blobs.ts';
 import { checkName, readFailed, writeFailed } from './names.ts';
@@ -18,6 +22,7 @@ export function objectsStore(objects: Objects, bucket: string): BlobStore {
       try {
         return await objects.get(checkName(name));
       } catch (error) {
+        if (error instanceof CloudskinError && error.code === 'nats.object-damaged') return undefined;
         throw readFailed(description, name, error);
       }
     },

@@ -1,15 +1,26 @@
 /** A store that cannot be reached for a while says nothing of what is in it: no checkpoint is given up for that. */
 import { describe, expect, it } from 'vitest';
 import { MemoryBlobs } from '../../../test/cluster/scripted.ts';
+import { externalError } from '../../errors.ts';
+import type { Objects } from '../../nats/nats.ts';
 import { realPorts } from '../../ports.ts';
 import { openCheckpoints } from '../checkpoint/checkpoint-store.ts';
 import { createSaver } from '../checkpoint/saver.ts';
 import type { BlobStore } from './blobs.ts';
 import { readFailed } from './names.ts';
+import { objectsStore } from './objects.ts';
 import { teeStore } from './tee.ts';
 
 const REGION = { namespace: 'default', app: 'shop', region: 'main' };
 const NOTHING = { sources: new Map(), cells: new Map(), sinks: new Map(), counters: new Map(), partition: 0 };
+
+describe('an object store', () => {
+  it('says of an object that has lost chunks that there is none: asking again would not make it whole', async () => {
+    const damaged = externalError('nats.object-damaged', 'the object a is not whole');
+    const objects = { get: () => Promise.reject(damaged) } as Partial<Objects> as Objects;
+    expect(await objectsStore(objects, 'shop').get('a')).toBeUndefined();
+  });
+});
 
 /** The far store is asked in vain while `away`; the near one has what this agent alone has written. */
 async function stores(): Promise<{

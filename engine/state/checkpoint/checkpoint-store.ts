@@ -162,7 +162,8 @@ class Store implements CheckpointStore {
     try {
       const bytes = await getSoundOf(store, name, async (candidate) => (await parseManifest(candidate)) !== undefined);
       const manifest = bytes === undefined ? undefined : await parseManifest(bytes);
-      if (manifest === undefined) return { id, problem: `its manifest ${manifestProblem(bytes)}` };
+      if (manifest === undefined)
+        return { id, problem: `its manifest ${manifestProblem(bytes)}`, missing: bytes === undefined };
       if (manifest.format > CHECKPOINT_FORMAT)
         return { id, problem: `it is of format ${manifest.format}, which is newer than this version` };
       const own = manifest.namespace === namespace && manifest.app === app && manifest.region === region;

@@ -99,4 +99,18 @@ describe('a shared store that was put back to an older state', () => {
     }
     expect(await replenish({ ...NAME, own: pair.disks[1], shared: pair.shared })).toEqual([]);
   });
+
+  it('gets a manifest again that it lists and does not have', async () => {
+    const pair = new Pair();
+    await pair.checkpoint(1);
+    const manifest = [...pair.shared.blobs.keys()].find(isManifest) ?? '';
+    const whole = pair.shared.blobs.get(manifest);
+    const get = pair.shared.get.bind(pair.shared);
+    let damaged = true;
+    pair.shared.get = async (name) => (damaged && name === manifest ? undefined : get(name));
+    const put = await replenish({ ...NAME, own: pair.disks[0], shared: pair.shared });
+    damaged = false;
+    expect(put).toEqual([manifest]);
+    expect(pair.shared.blobs.get(manifest)).toEqual(whole);
+  });
 });

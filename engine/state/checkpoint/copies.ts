@@ -57,6 +57,10 @@ export async function replenish({ own, shared, ...region }: Copies): Promise<rea
   const all = await openCheckpoints({ ...region, store: teeStore([own, shared]) }).list();
   const needed = new Set(all.flatMap(({ manifest }) => (manifest === undefined ? [] : blobsOf(manifest))));
   const there = new Set(theirs);
+  // listed, and yet not to be had; of other blobs whoever needs them has a copy
+  for (const name of mine) {
+    if (isManifest(name) && there.has(name) && (await shared.get(name)) === undefined) there.delete(name);
+  }
   const missing = mine.filter((name) => !there.has(name) && (needed.has(name) || isManifest(name)));
   const put: string[] = [];
   for (const name of [...missing.filter((one) => !isManifest(one)), ...missing.filter(isManifest)]) {

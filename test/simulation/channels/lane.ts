@@ -4,10 +4,12 @@
  */
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { NatsTransport } from '../../../engine/transport/nats.ts';
+import { emptyFrame, KIND, readFrame } from '../../../engine/transport/protocol/frame.ts';
 import type { ChannelEvents, Receiver, Sender } from '../../../engine/transport/transport.ts';
 import type { SimulatedNode } from '../nats/node.ts';
 import type { SeededRandom } from '../nats/random.ts';
 import type { Stage } from '../stage.ts';
+import { onTheWay } from './datagrams.ts';
 import { Ledger } from './ledger.ts';
 
 /** A process with a connection. */
@@ -47,6 +49,8 @@ export class Lane {
   /** Rises with every replacement: loops of older ends stop. */
   #senderLife = 0;
   #receiverLife = 0;
+  /** Receivers that have been replaced, stand still, and go on when the sender hears of a successor. */
+  readonly #frozen: { readonly receiver: Receiver; readonly epoch: number }[] = [];
   #drained = false;
   #to: number;
 
@@ -89,6 +93,7 @@ export class Lane {
     this.#receiver = undefined;
     this.#receiverEpoch += 1;
     if (!zombie) void old?.close();
+    else if (old !== undefined) this.#frozen.push({ receiver: old, epoch: this.#receiverEpoch - 1 });
     void this.#openReceiver(this.#takenOfEpoch);
   }
 
@@ -135,7 +140,8 @@ export class Lane {
     const epoch = this.#senderEpoch;
     const base = this.#base;
     const address = { namespace: 'n', app: 'a', channel };
-    const transport = new NatsTransport({ nats: process.nats, ports });
+    const nats = onTheWay(process.nats, 'in', (_, data) => this.#heardBySender(data));
+    const transport = new NatsTransport({ nats, ports });
     const sender = await transport.openSender(
       address,
       { epoch, maxBytes },
@@ -155,6 +161,18 @@ export class Lane {
     if (this.#senderLife !== life) return;
     this.#drained = true;
     if (!this.ledger.complete) stage.violate(`${channel}: drained, though ${this.ledger.taken} of ${items} were taken`);
+  }
+
+  /** The worst moment for a zombie to go on: its word comes after that of its successor. What it takes is nobody's. */
+  #heardBySender(data: Uint8Array): Uint8Array {
+    const frame = emptyFrame();
+    if (this.#frozen.length === 0 || !readFrame(data, frame, true) || frame.kind !== KIND.acknowledgement) return data;
+    for (const one of [...this.#frozen]) {
+      if (one.epoch >= frame.receiverEpoch) continue;
+      this.#frozen.splice(this.#frozen.indexOf(one), 1);
+      while (one.receiver.take() !== undefined);
+    }
+    return data;
   }
 
   async #openReceiver(after: number): Promise<void> {

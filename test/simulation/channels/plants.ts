@@ -2,7 +2,7 @@
  * Bugs of the stream protocol, planted to see whether the simulation finds them. Each changes datagrams on their way through one process's
  * connection, as an end with that bug would have sent or understood them; nothing of it is in the protocol's own code.
  */
-import type { Message, Nats, PublishOptions, Subscription } from '../../../engine/nats/nats.ts';
+import type { Nats } from '../../../engine/nats/nats.ts';
 import {
   emptyFrame,
   FLAG,
@@ -13,6 +13,7 @@ import {
   writeFrame,
 } from '../../../engine/transport/protocol/frame.ts';
 import type { Plant } from '../scenario.ts';
+import { onTheWay } from './datagrams.ts';
 
 interface Bug extends Plant {
   readonly way: 'out' | 'in';
@@ -105,25 +106,7 @@ export function plantChannels(nats: Nats, plant: string | undefined): Nats {
     memories.set(subject, memory);
     return changed(bug, data, memory);
   };
-  return new Proxy(nats, {
-    get(target, property) {
-      if (property === 'publish' && bug.way === 'out') {
-        return (subject: string, data: Uint8Array, options?: PublishOptions): void => {
-          const made = change(subject, data);
-          if (made !== undefined) target.publish(subject, made, options);
-        };
-      }
-      if (property === 'subscribe' && bug.way === 'in') {
-        return (subject: string, handler: (message: Message) => void): Subscription =>
-          target.subscribe(subject, (message) => {
-            const made = change(subject, message.data);
-            if (made !== undefined) handler({ ...message, data: made });
-          });
-      }
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return onTheWay(nats, bug.way, change);
 }
 
 function changed(bug: Bug, data: Uint8Array, memory: Memory): Uint8Array | undefined {

@@ -46,20 +46,10 @@ class ObjectBucket implements Objects {
     const old = await this.#info(name);
     const { client } = this.#js;
     const id = `${client.name}-${Math.floor(client.node.random.next() * 2 ** 40).toString(36)}`;
-    const kept = data.slice();
-    try {
-      const chunks = Math.ceil(kept.length / CHUNK);
-      const puts = Array.from({ length: chunks }, (_, index) =>
-        this.#store(`C.${id}`, kept.subarray(index * CHUNK, (index + 1) * CHUNK)),
-      );
-      for (const outcome of await Promise.allSettled(puts)) if (outcome.status === 'rejected') throw outcome.reason;
-      const info: ObjectInfo = { name, id, size: kept.length, chunks };
-      const text = new TextEncoder().encode(JSON.stringify(info));
-      await this.#store(`M.${keyOf(name)}`, text, { 'Nats-Rollup': 'sub' });
-    } catch (error) {
-      await this.#purge(`C.${id}`).catch(() => undefined);
-      throw error;
-    }
+    const info: ObjectInfo = { name, id, size: data.length, chunks: Math.ceil(data.length / CHUNK) };
+    await this.#putChunks(info, data.slice());
+    const text = new TextEncoder().encode(JSON.stringify(info));
+    await this.#store(`M.${keyOf(name)}`, text, { 'Nats-Rollup': 'sub' });
     if (old !== undefined && old.chunks > 0) await this.#purge(`C.${old.id}`).catch(() => undefined);
   }
 
@@ -86,6 +76,16 @@ class ObjectBucket implements Objects {
     const messages = await lastOfEach(this.#js, this.#stream, `${this.#subject}.M.>`);
     const names = messages.map((message) => infoOf(message).name);
     return names.filter((name) => name.startsWith(prefix)).sort();
+  }
+
+  async #putChunks({ id, chunks }: ObjectInfo, data: Uint8Array): Promise<void> {
+    const puts = Array.from({ length: chunks }, (_, index) =>
+      this.#store(`C.${id}`, data.subarray(index * CHUNK, (index + 1) * CHUNK)),
+    );
+    const failed = (await Promise.allSettled(puts)).find((put) => put.status === 'rejected');
+    if (failed === undefined) return;
+    await this.#purge(`C.${id}`).catch(() => undefined);
+    throw failed.reason;
   }
 
   async #chunks({ id, size, chunks }: ObjectInfo): Promise<Uint8Array | undefined> {
