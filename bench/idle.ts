@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AgentProcess, Continuum } from '../test/cluster/continuum.ts';
+import { type AgentProcess, Continuum } from '../test/cluster/processes.ts';
 import { hasNats, NO_NATS } from '../test/kit/nats-server.ts';
 import { type Benchmark, type BenchOptions, plain, type Result, sized } from './harness.ts';
 import { published } from './published.ts';

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectNats } from '../engine/nats/client.ts';
-import { type AgentProcess, Continuum } from '../test/cluster/continuum.ts';
+import { type AgentProcess, Continuum } from '../test/cluster/processes.ts';
 import { hasNats, NO_NATS } from '../test/kit/nats-server.ts';
 import { published } from './published.ts';
 

@@ -23,7 +23,7 @@ import { connectNats, type NatsOptions } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
 import type { Ended } from '../cli/command.ts';
-import { AgentProcess } from '../cluster/continuum.ts';
+import { AgentProcess } from '../cluster/processes.ts';
 import { type NatsVersion, natsBinary } from '../kit/nats-binaries.ts';
 import { freePort } from '../kit/nats-server.ts';
 import { runCommand } from './commands.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectNats } from '../../engine/nats/client.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
-import { Continuum } from './continuum.ts';
+import { Continuum } from './processes.ts';
 
 const has = hasNats('installed');
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
-import { Continuum } from './continuum.ts';
+import { Continuum } from './processes.ts';
 
 const ROWS = 12_000;
 const RATE = 3_000;

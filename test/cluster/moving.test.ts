@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
-import { type AgentProcess, Continuum } from './continuum.ts';
+import { type AgentProcess, Continuum } from './processes.ts';
 
 /** More than any of these tests waits for. */
 const ROWS = 1_000_000;

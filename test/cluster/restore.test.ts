@@ -4,7 +4,7 @@ import { stateBucket } from '../../engine/cluster/documents/names.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
-import { type AgentProcess, Continuum } from './continuum.ts';
+import { type AgentProcess, Continuum } from './processes.ts';
 
 const has = hasNats('installed');
 const APP = { namespace: 'default', app: 'numbers' };

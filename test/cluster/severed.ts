@@ -5,7 +5,7 @@ import type { AgentStatus, ChannelFigures, FragmentFigures } from '../../engine/
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
-import { type AgentProcess, Continuum } from './continuum.ts';
+import { type AgentProcess, Continuum } from './processes.ts';
 
 /** The app that all graphs here are called. */
 const APP = 'numbers';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
-import { type AgentProcess, Continuum } from './continuum.ts';
+import { type AgentProcess, Continuum } from './processes.ts';
 
 const ROWS = 36_000;
 const has = hasNats('installed');

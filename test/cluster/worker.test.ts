@@ -9,7 +9,7 @@ import { connectNats } from '../../engine/nats/client.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { openDirectory } from '../../engine/state/blobs/directory.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
-import { Continuum } from './continuum.ts';
+import { Continuum } from './processes.ts';
 
 const has = hasNats('installed');
 

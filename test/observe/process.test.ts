@@ -8,7 +8,7 @@ import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findProgram } from '../../cli/doctor/find-program.ts';
 import { cliPath } from '../cli/command.ts';
-import { type AgentProcess, Continuum } from '../cluster/continuum.ts';
+import { type AgentProcess, Continuum } from '../cluster/processes.ts';
 import { guestComponent } from '../kit/guests.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 

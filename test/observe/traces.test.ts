@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openTraces, traceTarget } from '../../cli/observe/traces.ts';
 import { cloudskin, scratch } from '../cli/command.ts';
-import { Continuum } from '../cluster/continuum.ts';
+import { Continuum } from '../cluster/processes.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { type Collected, type Collector, startCollector } from './collector.ts';
 

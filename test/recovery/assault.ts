@@ -3,7 +3,7 @@
  * before. All choices come from a seed; what the processes make of the time is theirs.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AgentProcess, Continuum } from '../cluster/continuum.ts';
+import type { AgentProcess, Continuum } from '../cluster/processes.ts';
 import { PHASES, type Phase, type Phases } from './phases.ts';
 import type { OutputSink } from './sinks.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../engine/errors.ts';
 import { cloudskin } from '../cli/command.ts';
-import { type AgentProcess, Continuum } from '../cluster/continuum.ts';
+import { type AgentProcess, Continuum } from '../cluster/processes.ts';
 import { Assault, type Kill, type Kind } from './assault.ts';
 import { type Phase, Phases } from './phases.ts';
 import { mergedReadings, sensorGraph } from './sensors.ts';

@@ -1,13 +1,13 @@
 /** What can happen to channels: faults of connections, links, servers and processes, and replacements of ends. */
 import type { Latency } from '../nats/pipe.ts';
 import type { FaultKind } from '../stage.ts';
-import type { Continuum } from './continuum.ts';
+import type { SimulatedChannels } from './simulated-channels.ts';
 
 const NOTHING = (): void => undefined;
 
 /** Without a continuum only the names mean something. */
-export function faultKinds(continuum: Continuum | undefined): readonly FaultKind[] {
-  const on = (begin: (continuum: Continuum) => (() => void) | undefined) => () =>
+export function faultKinds(continuum: SimulatedChannels | undefined): readonly FaultKind[] {
+  const on = (begin: (continuum: SimulatedChannels) => (() => void) | undefined) => () =>
     continuum === undefined ? undefined : begin(continuum);
   return [
     { kind: 'connection reset', lasts: [0, 0], begin: on(resetConnection) },
@@ -26,13 +26,13 @@ export function faultKinds(continuum: Continuum | undefined): readonly FaultKind
   ];
 }
 
-function resetConnection({ stage, alive }: Continuum): (() => void) | undefined {
+function resetConnection({ stage, alive }: SimulatedChannels): (() => void) | undefined {
   if (alive.length === 0) return undefined;
   stage.network.reset(stage.random.pick(alive).connection);
   return NOTHING;
 }
 
-function cutConnection({ stage, alive }: Continuum): (() => void) | undefined {
+function cutConnection({ stage, alive }: SimulatedChannels): (() => void) | undefined {
   if (alive.length === 0) return undefined;
   const { connection: nats, node } = stage.random.pick(alive);
   stage.network.cut(nats);
@@ -41,7 +41,7 @@ function cutConnection({ stage, alive }: Continuum): (() => void) | undefined {
   };
 }
 
-function partition({ stage, alive }: Continuum): (() => void) | undefined {
+function partition({ stage, alive }: SimulatedChannels): (() => void) | undefined {
   if (alive.length === 0) return undefined;
   const { connection: nats, node } = stage.random.pick(alive);
   stage.network.partition(nats);
@@ -50,19 +50,19 @@ function partition({ stage, alive }: Continuum): (() => void) | undefined {
   };
 }
 
-function cutLink({ link }: Continuum): (() => void) | undefined {
+function cutLink({ link }: SimulatedChannels): (() => void) | undefined {
   if (!link.up) return undefined;
   link.cut();
   return () => link.heal();
 }
 
-function holdLink({ link }: Continuum): (() => void) | undefined {
+function holdLink({ link }: SimulatedChannels): (() => void) | undefined {
   if (!link.up) return undefined;
   link.hold();
   return () => link.release();
 }
 
-function slow({ stage, alive, link }: Continuum): () => void {
+function slow({ stage, alive, link }: SimulatedChannels): () => void {
   const [process] = alive;
   const latency: Latency =
     process === undefined || stage.random.chance(0.5)
@@ -71,14 +71,14 @@ function slow({ stage, alive, link }: Continuum): () => void {
   return stage.slowDown(latency, 50, 800);
 }
 
-function killServer({ stage, servers }: Continuum): (() => void) | undefined {
+function killServer({ stage, servers }: SimulatedChannels): (() => void) | undefined {
   const server = stage.random.pick(servers);
   if (!server.up) return undefined;
   server.crash();
   return () => server.start();
 }
 
-function freezeServer({ stage, servers }: Continuum): (() => void) | undefined {
+function freezeServer({ stage, servers }: SimulatedChannels): (() => void) | undefined {
   const server = stage.random.pick(servers);
   if (!server.up || server.frozen) return undefined;
   stage.network.freeze(server);
@@ -86,7 +86,7 @@ function freezeServer({ stage, servers }: Continuum): (() => void) | undefined {
 }
 
 /** Its senders and receivers die with it; others take their place when it is back. */
-function killProcess(continuum: Continuum): (() => void) | undefined {
+function killProcess(continuum: SimulatedChannels): (() => void) | undefined {
   const { stage, processes } = continuum;
   const index = stage.random.integer(0, processes.length - 1);
   const { node } = continuum.process(index);
@@ -95,7 +95,7 @@ function killProcess(continuum: Continuum): (() => void) | undefined {
   return () => void revive(continuum, index);
 }
 
-async function revive(continuum: Continuum, index: number): Promise<void> {
+async function revive(continuum: SimulatedChannels, index: number): Promise<void> {
   const { stage, processes } = continuum;
   const made = await continuum.makeProcess(index).catch(() => undefined);
   if (made === undefined) {
@@ -109,25 +109,25 @@ async function revive(continuum: Continuum, index: number): Promise<void> {
   for (const lane of receiving) if (!sending.includes(lane)) lane.replaceReceiver(false);
 }
 
-function freezeProcess({ stage, processes }: Continuum): (() => void) | undefined {
+function freezeProcess({ stage, processes }: SimulatedChannels): (() => void) | undefined {
   const { node } = stage.random.pick(processes);
   if (!node.alive || node.frozen) return undefined;
   node.freeze();
   return () => node.thaw();
 }
 
-function jump({ stage, processes }: Continuum): () => void {
+function jump({ stage, processes }: SimulatedChannels): () => void {
   stage.random.pick(processes).node.skew += stage.random.between(-60_000, 60_000);
   return NOTHING;
 }
 
-function moveReceiver({ stage, lanes, processes }: Continuum): () => void {
+function moveReceiver({ stage, lanes, processes }: SimulatedChannels): () => void {
   const to = stage.random.integer(0, processes.length - 1);
   stage.random.pick(lanes).replaceReceiver(stage.random.chance(0.5), to);
   return NOTHING;
 }
 
-function replaceBoth({ stage, lanes }: Continuum): () => void {
+function replaceBoth({ stage, lanes }: SimulatedChannels): () => void {
   stage.random.pick(lanes).replaceBoth(stage.random.chance(0.5));
   return NOTHING;
 }

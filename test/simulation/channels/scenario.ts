@@ -4,9 +4,9 @@
  */
 import type { Outcome, Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
-import { Continuum } from './continuum.ts';
 import { faultKinds } from './faults.ts';
 import { plants } from './plants.ts';
+import { SimulatedChannels } from './simulated-channels.ts';
 
 const PHASES = ['switching', 'connecting', 'idle', 'flowing', 'blocked', 'draining'];
 /** Milliseconds in which faults begin. */
@@ -26,7 +26,7 @@ export const channels: Scenario = {
 async function run(seed: number, plant?: string): Promise<Outcome> {
   const stage = new Stage(seed, plant);
   const { clock } = stage.network;
-  const continuum = new Continuum(stage, plant);
+  const continuum = new SimulatedChannels(stage, plant);
   let begun = false;
   void continuum.begin().then(() => {
     begun = true;

@@ -1,15 +1,15 @@
 /** What can happen to a cluster: to its agents, servers, link, connections, disks and clocks. */
 import type { Latency } from '../nats/pipe.ts';
 import type { FaultKind } from '../stage.ts';
-import type { ClusterContinuum } from './continuum.ts';
 import type { Machine } from './machine.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
 
-type Begin = (continuum: ClusterContinuum) => (() => void) | undefined;
+type Begin = (continuum: SimulatedCluster) => (() => void) | undefined;
 
 const NOTHING = (): void => undefined;
 
 /** Without a continuum only the names mean something. */
-export function clusterFaults(continuum: ClusterContinuum | undefined): readonly FaultKind[] {
+export function clusterFaults(continuum: SimulatedCluster | undefined): readonly FaultKind[] {
   const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
   return [
     { kind: 'agent killed', lasts: [50, 6_000], begin: on(killAgent) },
@@ -29,7 +29,7 @@ export function clusterFaults(continuum: ClusterContinuum | undefined): readonly
 }
 
 /** Copies of an agent are lost, with its disk or one by one, of which there must be others: servers keep theirs. */
-export function lostCopies(continuum: ClusterContinuum | undefined): readonly FaultKind[] {
+export function lostCopies(continuum: SimulatedCluster | undefined): readonly FaultKind[] {
   const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
   return [
     { kind: 'agent replaced', lasts: [50, 6_000], begin: on(replaceAgent) },
@@ -38,7 +38,7 @@ export function lostCopies(continuum: ClusterContinuum | undefined): readonly Fa
 }
 
 /** Of servers alone: they lose what they had acknowledged, while the disks of the agents stay. */
-export function forgetfulServers(continuum: ClusterContinuum | undefined): readonly FaultKind[] {
+export function forgetfulServers(continuum: SimulatedCluster | undefined): readonly FaultKind[] {
   const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
   return [
     { kind: 'power lost', lasts: [50, 3_000], begin: on(losePower) },
@@ -46,7 +46,7 @@ export function forgetfulServers(continuum: ClusterContinuum | undefined): reado
   ];
 }
 
-function someone({ stage, alive }: ClusterContinuum): Machine | undefined {
+function someone({ stage, alive }: SimulatedCluster): Machine | undefined {
   return alive.length === 0 ? undefined : stage.random.pick(alive);
 }
 
@@ -56,29 +56,29 @@ function kill(machine: Machine | undefined): (() => void) | undefined {
   return () => void machine.start();
 }
 
-function killAgent(continuum: ClusterContinuum): (() => void) | undefined {
+function killAgent(continuum: SimulatedCluster): (() => void) | undefined {
   return kill(someone(continuum));
 }
 
 /** The one that comes back has an empty disk. */
-function replaceAgent(continuum: ClusterContinuum): (() => void) | undefined {
+function replaceAgent(continuum: SimulatedCluster): (() => void) | undefined {
   const machine = someone(continuum);
   machine?.replace();
   return machine === undefined ? undefined : () => void machine.start();
 }
 
-function killCoordinator({ alive }: ClusterContinuum): (() => void) | undefined {
+function killCoordinator({ alive }: SimulatedCluster): (() => void) | undefined {
   return kill(alive.find(({ agent }) => agent?.status().coordinator === true));
 }
 
-function freezeAgent(continuum: ClusterContinuum): (() => void) | undefined {
+function freezeAgent(continuum: SimulatedCluster): (() => void) | undefined {
   const node = someone(continuum)?.node;
   if (node === undefined || node.frozen) return undefined;
   node.freeze();
   return () => node.thaw();
 }
 
-function killServer({ stage, servers }: ClusterContinuum): (() => void) | undefined {
+function killServer({ stage, servers }: SimulatedCluster): (() => void) | undefined {
   const server = stage.random.pick(servers);
   if (!server.up) return undefined;
   server.crash();
@@ -86,7 +86,7 @@ function killServer({ stage, servers }: ClusterContinuum): (() => void) | undefi
 }
 
 /** What was acknowledged and not yet synced is gone. */
-function losePower({ stage, servers }: ClusterContinuum): (() => void) | undefined {
+function losePower({ stage, servers }: SimulatedCluster): (() => void) | undefined {
   const server = stage.random.pick(servers);
   if (!server.up) return undefined;
   server.crash();
@@ -94,7 +94,7 @@ function losePower({ stage, servers }: ClusterContinuum): (() => void) | undefin
 }
 
 /** The server comes back with what its disk was some time ago. */
-function putBack(continuum: ClusterContinuum): (() => void) | undefined {
+function putBack(continuum: SimulatedCluster): (() => void) | undefined {
   const { stage, servers } = continuum;
   const server = stage.random.pick(servers);
   const backups = continuum.backups(server);
@@ -103,35 +103,35 @@ function putBack(continuum: ClusterContinuum): (() => void) | undefined {
   return () => server.start(stage.random.pick(backups));
 }
 
-function freezeServer({ stage, servers }: ClusterContinuum): (() => void) | undefined {
+function freezeServer({ stage, servers }: SimulatedCluster): (() => void) | undefined {
   const server = stage.random.pick(servers);
   if (!server.up || server.frozen) return undefined;
   stage.network.freeze(server);
   return () => stage.network.thaw(server);
 }
 
-function cutLink({ link }: ClusterContinuum): (() => void) | undefined {
+function cutLink({ link }: SimulatedCluster): (() => void) | undefined {
   if (!link.up) return undefined;
   link.cut();
   return () => link.heal();
 }
 
-function holdLink({ link }: ClusterContinuum): (() => void) | undefined {
+function holdLink({ link }: SimulatedCluster): (() => void) | undefined {
   if (!link.up) return undefined;
   link.hold();
   return () => link.release();
 }
 
-function cutConnection(continuum: ClusterContinuum): (() => void) | undefined {
+function cutConnection(continuum: SimulatedCluster): (() => void) | undefined {
   return onConnections(continuum, 'cut');
 }
 
-function partition(continuum: ClusterContinuum): (() => void) | undefined {
+function partition(continuum: SimulatedCluster): (() => void) | undefined {
   return onConnections(continuum, 'partition');
 }
 
 /** All of one process, or one of them. */
-function onConnections(continuum: ClusterContinuum, how: 'cut' | 'partition'): (() => void) | undefined {
+function onConnections(continuum: SimulatedCluster, how: 'cut' | 'partition'): (() => void) | undefined {
   const { stage } = continuum;
   const machine = someone(continuum);
   if (machine?.node === undefined) return undefined;
@@ -143,14 +143,14 @@ function onConnections(continuum: ClusterContinuum, how: 'cut' | 'partition'): (
   };
 }
 
-function slow(continuum: ClusterContinuum): (() => void) | undefined {
+function slow(continuum: SimulatedCluster): (() => void) | undefined {
   const { stage, link } = continuum;
   const [nats] = someone(continuum)?.connections ?? [];
   const latency: Latency = nats === undefined || stage.random.chance(0.5) ? link.latency : stage.network.latency(nats);
   return stage.slowDown(latency, 100, 1_500);
 }
 
-function fillDisk({ stage, machines }: ClusterContinuum): () => void {
+function fillDisk({ stage, machines }: SimulatedCluster): () => void {
   const { disk } = stage.random.pick(machines);
   disk.full = true;
   return () => {
@@ -158,7 +158,7 @@ function fillDisk({ stage, machines }: ClusterContinuum): () => void {
   };
 }
 
-function fillServer({ stage, servers }: ClusterContinuum): () => void {
+function fillServer({ stage, servers }: SimulatedCluster): () => void {
   const { streams } = stage.random.pick(servers);
   streams.diskFull = true;
   return () => {
@@ -167,13 +167,13 @@ function fillServer({ stage, servers }: ClusterContinuum): () => void {
 }
 
 /** One of two copies: the other one is to be used. */
-function damage({ stage, machines }: ClusterContinuum): (() => void) | undefined {
+function damage({ stage, machines }: SimulatedCluster): (() => void) | undefined {
   const { disk } = stage.random.pick(machines);
   const names = disk.names.filter((name) => name.startsWith('checkpoints/'));
   return names.length > 0 && disk.corrupt(stage.random.pick(names), stage.random) ? NOTHING : undefined;
 }
 
-function jump(continuum: ClusterContinuum): (() => void) | undefined {
+function jump(continuum: SimulatedCluster): (() => void) | undefined {
   const node = someone(continuum)?.node;
   if (node === undefined) return undefined;
   node.skew += continuum.stage.random.between(-120_000, 120_000);

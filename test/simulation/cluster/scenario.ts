@@ -5,9 +5,9 @@
 import type { Outcome, Scenario } from '../scenario.ts';
 import { type FaultKind, Stage } from '../stage.ts';
 import { appPlans } from './app.ts';
-import { ClusterContinuum } from './continuum.ts';
 import { clusterFaults, forgetfulServers, lostCopies } from './faults.ts';
 import { plantCluster, plants } from './plants.ts';
+import { SimulatedCluster } from './simulated-cluster.ts';
 
 const PHASES = ['deploying', 'starting', 'running', 'cutting', 'committing', 'recovering', 'ending', 'finished'];
 /** Milliseconds in which faults begin, after the app has been deployed. */
@@ -42,13 +42,13 @@ async function run(
   name: string,
   seed: number,
   plant: string | undefined,
-  faults: (continuum: ClusterContinuum) => readonly FaultKind[],
+  faults: (continuum: SimulatedCluster) => readonly FaultKind[],
 ): Promise<Outcome> {
   // in the machine's own time, and so before the clock starts: the first seed of a process is to be like any other
   await appPlans();
   const stage = new Stage(seed, plant);
   const { clock } = stage.network;
-  const continuum = new ClusterContinuum(stage, plantCluster(plant));
+  const continuum = new SimulatedCluster(stage, plantCluster(plant));
   continuum.begin();
   await clock.run(() => stage.now > 400);
   stage.plan(faults(continuum), stage.random.integer(3, 7), TROUBLED, () => continuum.phase);

@@ -20,7 +20,7 @@ const LOOK_AGAIN = 5_000;
 /** Kept of each server's disk. */
 const BACKUPS = 3;
 
-export class ClusterContinuum {
+export class SimulatedCluster {
   readonly stage: Stage;
   readonly hub: SimulatedServer;
   readonly leaf: SimulatedServer;

@@ -5,7 +5,7 @@ import type { Stage } from '../stage.ts';
 import { Lane, type Process } from './lane.ts';
 import { plantChannels } from './plants.ts';
 
-export class Continuum {
+export class SimulatedChannels {
   readonly stage: Stage;
   readonly servers: readonly SimulatedServer[];
   readonly link: Link;
