@@ -99,7 +99,10 @@ async function jetStream(nats: Nats, domain: string | undefined): Promise<Findin
     return { name, status: 'missing', detail: explain(error) };
   }
   const own = domain ?? nats.info.domain;
-  const where = own === undefined ? 'answers, in no domain' : `answers, domain ${own}`;
+  const where =
+    own === undefined
+      ? 'answers, in no domain: agents behind leaf nodes that have one cannot reach a cloud here; jetstream { domain: hub } gives it one'
+      : `answers, domain ${own}`;
   const detail = `${where}; set sync_interval: always in its configuration, or a power failure may take what it has acknowledged`;
   return { name, status: 'ok', detail };
 }

@@ -26,6 +26,12 @@ describe.skipIf(!has)(has ? 'agents' : `agents: ${NO_NATS.installed}`, () => {
     expect(edge.host.last.start.checkpoint).toBeUndefined();
   });
 
+  it('are told where the server of the cloud has no JetStream domain, which those behind leaf nodes need', async () => {
+    const { agent } = await cluster.agent({ site: 'hub', tier: 'cloud' });
+    const said = agent.logs.after(0, 10, ({ level }) => level === 'warn');
+    expect(said).toMatchObject([{ code: 'cluster.no-domain', message: expect.stringContaining('domain: hub') }]);
+  });
+
   it('take checkpoints and start from the newest one after a failure, at a higher epoch', async () => {
     const hub = await cluster.agent({ site: 'hub', tier: 'cloud' });
     const edge = await cluster.agent({ site: 'plant', tier: 'edge' });

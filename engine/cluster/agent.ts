@@ -11,7 +11,7 @@ import type { Ports } from '../ports.ts';
 import type { BlobStore } from '../state/blobs/blobs.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { type Placement, placement } from './coordinator/placement.ts';
-import { ControlBuckets } from './documents/buckets.ts';
+import { ControlBuckets, GIVE_DOMAIN, NO_DOMAIN } from './documents/buckets.ts';
 import {
   type AgentName,
   type AssignmentDocument,
@@ -34,7 +34,9 @@ import { Announcer } from './presence/announcer.ts';
 import { Progress } from './presence/heard.ts';
 import { answerLogs } from './presence/log-requests.ts';
 import { Neighbours } from './presence/neighbours.ts';
+import { mustBeOneCloud, OneCloud } from './presence/one-cloud.ts';
 import { mustBeFree, OwnName } from './presence/own-name.ts';
+import { mustBeOfTier, tellTier } from './presence/site-tier.ts';
 import { Standby } from './presence/standby.ts';
 import { type Log, LogMemory } from './process/log.ts';
 import { pause, settledWithin } from './process/patience.ts';
@@ -66,8 +68,8 @@ export interface AgentOptions extends AgentName {
   readonly replicas?: number;
   /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
   readonly apps?: readonly string[];
-  /** Called when the agent has let go of everything because another process has its name: it is not to be used any more. */
-  readonly nameTaken?: (error: CloudskinError) => void;
+  /** Called when the agent has let go of everything because another process is what it was to be (its name, the cloud): it is not to be used any more. */
+  readonly displaced?: (error: CloudskinError) => void;
   /** Public keys: only plans that one of them signed are run; all unless given. */
   readonly trusted?: readonly string[];
 }
@@ -89,6 +91,7 @@ export class Agent {
   readonly #neighbours: Neighbours;
   readonly #announcer: Announcer;
   readonly #ownName: OwnName;
+  readonly #oneCloud: OneCloud | undefined;
   readonly #assignments: Assignments;
   readonly #coordinator: Coordinator | undefined;
   readonly #housekeeping: Housekeeping | undefined;
@@ -96,7 +99,7 @@ export class Agent {
   readonly #progress = new Progress();
   readonly #records: RegionRecords;
   #connection: Subscription | undefined;
-  #answering: Subscription | undefined;
+  #answering: readonly Subscription[] = [];
   #serial = 0;
   #leaving = false;
 
@@ -129,8 +132,15 @@ export class Agent {
     this.#announcer = new Announcer(nats, ports, identity, (nodes) => this.status(nodes));
     const interrupted = (): boolean => this.#announcer.interrupted;
     this.#ownName = new OwnName(nats, identity, interrupted, (error) => this.#letGo(error));
+    if (tier === 'cloud')
+      this.#oneCloud = new OneCloud(
+        nats,
+        () => this.#control.place,
+        (error) => this.#leave(error),
+      );
     const heard = (status: AgentStatus): void => {
       this.#ownName.hear(status);
+      this.#oneCloud?.hear(status);
       this.#progress.hear(status);
       this.#coordinator?.agentsChanged();
     };
@@ -146,6 +156,7 @@ export class Agent {
       disk,
       log: this.#log,
       documents: () => this.#control.documents(),
+      find: () => this.#control.findAgain(),
       ...(options.apps === undefined || tier === 'cloud' ? {} : { apps: options.apps }),
       follow: (assignment) => this.#follow(assignment),
       giveBack,
@@ -155,13 +166,19 @@ export class Agent {
 
   /**
    * Resolves when the agent is there for others; what it ran before is taken up in the background. Rejects with `agent.name-taken` where another
-   * process is there under its name.
+   * process is there under its name, with `agent.other-tier` where its site is of another tier, with `cluster.other-cloud` where it is to be of the cloud and
+   * that is elsewhere.
    */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { nats, site, agent: name, ports } = options;
+    const { nats, site, agent: name, ports, tier } = options;
     const disk = new AgentDisk(options.disk, options.log);
     const incarnation = randomId(ports.random);
-    await Promise.all([mustBeFree(nats, { site, agent: name, incarnation }), disk.open(ports)]);
+    await Promise.all([
+      mustBeFree(nats, { site, agent: name, incarnation }),
+      mustBeOfTier(nats, site, tier),
+      tier === 'cloud' ? mustBeOneCloud(nats) : undefined,
+      disk.open(ports),
+    ]);
     const known = await disk.artifact(DOMAIN);
     const domain = known === undefined ? undefined : new TextDecoder().decode(known);
     const agent = new Agent(options, incarnation, disk, domain);
@@ -185,7 +202,7 @@ export class Agent {
       devices,
       workers,
       version,
-      ...defined({ domain }),
+      ...defined({ domain, documentsSince: tier === 'cloud' ? this.#control.place.since : undefined }),
       jetstream,
       epoch: this.#disk.highest,
       coordinator: this.#coordinator?.leads ?? false,
@@ -239,7 +256,7 @@ export class Agent {
     const { nats, tier, version, workers } = this.#options;
     if (tier === 'cloud') this.#control.answer();
     this.#ownName.hold();
-    this.#answering = answerLogs(nats, this.name, this.logs);
+    this.#answering = [answerLogs(nats, this.name, this.logs), tellTier(nats, { ...this.name, tier })];
     this.#announcer.start();
     await this.#assignments.start();
     this.#coordinator?.start();
@@ -248,15 +265,28 @@ export class Agent {
     this.#connection = nats.onStatus((status) => {
       if (status === 'reconnected') this.#housekeeping?.kick();
     });
-    const { version: server, name } = nats.info;
+    const { version: server, name, domain } = nats.info;
     this.#log('info', `agent of site ${this.name.site} is here`, { tier, workers, version, server, serverName: name });
+    if (tier === 'cloud' && domain === undefined) {
+      const message = `the NATS server beside it has no JetStream domain, so that agents behind leaf nodes which have one cannot reach it; ${GIVE_DOMAIN}`;
+      this.#log('warn', message, { code: NO_DOMAIN });
+    }
   }
 
   /** What it leads and runs is the other's; nothing is told, since others would take it for said by that one. */
   #letGo(error: CloudskinError): void {
     this.#log('error', `${error.message}: this one ends`, { code: error.code });
     this.abandon();
-    this.#options.nameTaken?.(error);
+    this.#options.displaced?.(error);
+  }
+
+  /** As when it is told to stop: others are to know that it is gone. */
+  #leave(error: CloudskinError): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    this.#log('error', `${error.message}: this one ends`, { code: error.code });
+    this.#control.close();
+    void this.stop().finally(() => this.#options.displaced?.(error));
   }
 
   #shut(): void {
@@ -264,7 +294,7 @@ export class Agent {
     this.#standby.stop();
     this.#connection?.close();
     this.#announcer.stop();
-    this.#answering?.close();
+    for (const answering of this.#answering) answering.close();
     this.#neighbours.close();
     this.#control.close();
   }

@@ -27,6 +27,14 @@ describe.skipIf(!hasNats())('cloudskin doctor', () => {
     } finally {
       await server.stop();
     }
+    const homeless = await startNats();
+    try {
+      const { stdout } = await cloudskin(['doctor', '--json', '--nats', homeless.url]);
+      const { findings }: Findings = JSON.parse(stdout);
+      expect(findings.at(-1)).toMatchObject({ name: 'JetStream', detail: expect.stringContaining('domain: hub') });
+    } finally {
+      await homeless.stop();
+    }
     const absent = await cloudskin(['doctor', '--nats', server.url.replace('nats://', 'nats://ann:secret@')]);
     expect(absent.status).toBe(1);
     expect(absent.stdout).toMatch(/missing .*\*\*\*@127.0.0.1.*connection refused/);

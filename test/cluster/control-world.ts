@@ -124,7 +124,7 @@ export class ControlWorld {
         this.#checkpoints.delete(`${namespace}/${app}/${region}`);
         return Promise.resolve();
       },
-      nameTaken: (error) => {
+      displaced: (error) => {
         process.lost = error;
       },
       log: (level, message, fields) => {

@@ -57,7 +57,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   };
   const host = await openAgentHost({ nats, workers, setup, log, ...defined({ emit }) });
   try {
-    const taken = Promise.withResolvers<never>();
+    const displaced = Promise.withResolvers<never>();
     const agent = await Agent.start({
       nats,
       ports: realPorts,
@@ -70,14 +70,14 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
       disk,
       log,
       ...host,
-      nameTaken: taken.reject,
+      displaced: displaced.reject,
       ...replicas,
       ...(await permittedApps(flags)),
       ...(trusted.length === 0 ? {} : { trusted }),
     });
     observing.watch(agent, () => nats.connected);
     const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
-    await Promise.race([stopping.promise, closed, taken.promise]);
+    await Promise.race([stopping.promise, closed, displaced.promise]);
     await agent.stop();
     return 0;
   } finally {

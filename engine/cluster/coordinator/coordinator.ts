@@ -91,8 +91,9 @@ export class Coordinator {
     this.#reconciler = new Reconciler(
       ports,
       () => this.#step(),
-      (error) => {
-        if (!isWrongRevision(error)) log('warn', `the coordinator is held up: ${messageOf(error)}`, codeField(error));
+      (error, again) => {
+        if (!again && !isWrongRevision(error))
+          log('warn', `the coordinator is held up: ${messageOf(error)}`, codeField(error));
       },
     );
     this.#leading = new Reconciler(ports, () => this.#tend(), failed);

@@ -29,12 +29,32 @@ export interface ControlOptions {
   readonly replicas?: number;
 }
 
-const NO_DOMAIN = 'cluster.no-domain';
+/** Where the control documents lie. */
+export interface CloudPlace {
+  /** `''`: a server without domains. */
+  readonly domain: string;
+  /** When their bucket was made, milliseconds since the epoch; absent: not known, or there is none. */
+  readonly since?: number;
+}
+
+export const NO_DOMAIN = 'cluster.no-domain';
+/** What to do about it. */
+export const GIVE_DOMAIN =
+  'give the server of the cloud one: jetstream { domain: hub }, and start it and its agents again';
+
+/** As an agent of the cloud tells it; rejects where none answers in so many milliseconds. */
+export async function whereIsCloud(nats: Nats, timeout: number): Promise<CloudPlace> {
+  const { data } = await nats.request(WHERE_SUBJECT, new Uint8Array(0), timeout);
+  const told = JSON.parse(new TextDecoder().decode(data)) as { readonly domain?: unknown; readonly since?: unknown };
+  const { domain, since } = told;
+  return { domain: typeof domain === 'string' ? domain : '', ...(typeof since === 'number' ? { since } : {}) };
+}
 
 export class ControlBuckets {
   readonly #options: ControlOptions;
   readonly #opened = new Map<string, Promise<unknown>>();
   #domain: string | undefined;
+  #since: number | undefined;
   #answering: Subscription | undefined;
 
   constructor(options: ControlOptions) {
@@ -45,14 +65,18 @@ export class ControlBuckets {
   /** Tells others where the documents are, once the buckets are there: an edge may not make them. */
   answer(): void {
     const { nats } = this.#options;
-    const answer = new TextEncoder().encode(JSON.stringify({ domain: nats.info.domain ?? '' }));
     this.#answering = nats.subscribe(WHERE_SUBJECT, ({ reply }) => {
       if (reply === '') return;
       Promise.all([this.documents(), this.artifacts()]).then(
-        () => nats.publish(reply, answer),
+        () => nats.publish(reply, new TextEncoder().encode(JSON.stringify(this.place))),
         () => undefined, // who watches them here says why; whoever asked asks again
       );
     });
+  }
+
+  /** Of an agent of the cloud: beside its own server. */
+  get place(): CloudPlace {
+    return { domain: this.#options.nats.info.domain ?? '', ...defined({ since: this.#since }) };
   }
 
   close(): void {
@@ -67,10 +91,8 @@ export class ControlBuckets {
     if (this.#domain !== undefined) return this.#reachable(this.#domain);
     const { nats, found } = this.#options;
     try {
-      const { data } = await nats.request(WHERE_SUBJECT, new Uint8Array(0), WHERE_ANSWERS);
-      const { domain } = JSON.parse(new TextDecoder().decode(data)) as { readonly domain?: unknown };
       // one that is out of reach is asked for again: its server may be given a domain
-      this.#domain = this.#reachable(typeof domain === 'string' ? domain : '');
+      this.#domain = this.#reachable((await whereIsCloud(nats, WHERE_ANSWERS)).domain);
     } catch (cause) {
       if (cause instanceof CloudskinError && cause.code === NO_DOMAIN) throw cause;
       // Perhaps they are here, and every agent of the cloud is down.
@@ -100,14 +122,30 @@ export class ControlBuckets {
     const message = `the NATS server of the cloud has no JetStream domain, so that nothing reaches its JetStream through ${name || 'this server'}, whose domain is ${own}`;
     throw externalError(NO_DOMAIN, message, {
       retry: true,
-      hint: 'give the server of the cloud one, too: jetstream { domain: hub }, and start it and its agents again',
+      hint: GIVE_DOMAIN,
     });
   }
 
   async documents(): Promise<KeyValue> {
-    return this.#open(CONTROL_BUCKET, await this.domain(), (jetstream, options) =>
+    const { nats, home } = this.#options;
+    const bucket = await this.#open(CONTROL_BUCKET, await this.domain(), (jetstream, options) =>
       jetstream.keyValue(CONTROL_BUCKET, options),
     );
+    if (home) this.#since ??= (await nats.jetstream().streamState(`KV_${CONTROL_BUCKET}`))?.created;
+    return bucket;
+  }
+
+  /**
+   * Where the documents are may have changed, or whoever told it may have been none to tell: asks again, and takes the answer up. Silence changes nothing.
+   */
+  async findAgain(): Promise<KeyValue> {
+    const { nats, home, found } = this.#options;
+    const told = home ? undefined : await whereIsCloud(nats, WHERE_ANSWERS).catch(() => undefined);
+    if (told !== undefined && told.domain !== this.#domain) {
+      this.#domain = this.#reachable(told.domain);
+      found?.(this.#domain);
+    }
+    return this.documents();
   }
 
   async artifacts(): Promise<Objects> {

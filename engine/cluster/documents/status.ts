@@ -155,6 +155,8 @@ export interface AgentStatus extends Versioned, AgentName {
   /** JetStream domain of the server that the agent stands with; absent where that has none. */
   readonly domain?: string;
   readonly jetstream: boolean;
+  /** Of an agent of the cloud: when the bucket of the control documents was made, milliseconds since the epoch; absent: there is none yet. */
+  readonly documentsSince?: number;
   /** The highest epoch that it ever saw. */
   readonly epoch: number;
   readonly coordinator: boolean;
@@ -281,6 +283,7 @@ const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
   version: text,
   domain: optional(text),
   jetstream: flag,
+  documentsSince: optional(figure),
   epoch: whole,
   coordinator: flag,
   leaving: flag,

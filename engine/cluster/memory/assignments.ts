@@ -28,6 +28,8 @@ export interface AssignmentsOptions {
   readonly disk: AgentDisk;
   readonly log: Log;
   readonly documents: () => Promise<KeyValue>;
+  /** As `documents`, but asks anew where they are. */
+  readonly find: () => Promise<KeyValue>;
   /** Labels of the apps whose assignments may be read; all unless given. */
   readonly apps?: readonly string[];
   readonly follow: (assignment: AssignmentDocument) => void;
@@ -45,7 +47,8 @@ export class Assignments {
   readonly #served = new Set<string>();
   /** By key, as they were read last. */
   readonly #read = new Map<string, Uint8Array>();
-  #watches: readonly Subscription[] | undefined;
+  #watched: { readonly bucket: KeyValue; readonly watches: readonly Subscription[] } | undefined;
+  #failing = false;
   #stopped = false;
 
   constructor(options: AssignmentsOptions) {
@@ -53,7 +56,10 @@ export class Assignments {
     this.#reconciler = new Reconciler(
       options.ports,
       () => this.#open(),
-      (error) => options.log('warn', `control documents cannot be watched: ${messageOf(error)}`, codeField(error)),
+      (error, again) => {
+        this.#failing = true;
+        if (!again) options.log('warn', `control documents cannot be watched: ${messageOf(error)}`, codeField(error));
+      },
     );
   }
 
@@ -79,21 +85,32 @@ export class Assignments {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const watch of this.#watches ?? []) watch.close();
+    this.#unwatch();
     await this.#reconciler.stop();
   }
 
   async #open(): Promise<number> {
-    const bucket = await this.#options.documents();
+    const bucket = await this.#options.find();
     const patterns = this.#options.apps?.map((label) => `assignments.${label.replace('/', '.')}`) ?? ['assignments.>'];
-    if (this.#watches !== undefined) {
+    if (this.#watched?.bucket === bucket) {
       for (const pattern of patterns) await this.#lookAgain(bucket, pattern);
       return LOOK_AGAIN;
     }
+    this.#unwatch();
     const watches = await Promise.all(patterns.map((pattern) => this.#watchOne(bucket, pattern)));
-    if (this.#stopped) for (const watch of watches) watch.close();
-    else this.#watches = watches;
+    this.#watched = { bucket, watches };
+    if (this.#stopped) this.#unwatch();
+    if (this.#failing) this.#options.log('info', 'control documents are watched now');
+    this.#failing = false;
     return LOOK_AGAIN;
+  }
+
+  /** Also where the documents are elsewhere now: what was said of them before does not count. */
+  #unwatch(): void {
+    for (const watch of this.#watched?.watches ?? []) watch.close();
+    this.#watched = undefined;
+    this.#served.clear();
+    this.#read.clear();
   }
 
   async #lookAgain(bucket: KeyValue, pattern: string): Promise<void> {

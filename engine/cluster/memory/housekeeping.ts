@@ -6,6 +6,7 @@ import { messageOf } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { AssignmentDocument } from '../documents/documents.ts';
 import { type AppName, appLabel } from '../documents/names.ts';
+import { codeField } from '../documents/troubles.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import { HOUSEKEEPING } from '../process/timing.ts';
@@ -50,8 +51,6 @@ export class Housekeeping {
   readonly #unsure = new Set<string>();
   /** Plans may be here that nothing names any more. */
   #untidy = true;
-  /** Said once, until it goes well again. */
-  #failed = false;
 
   constructor(ports: Ports, copies: OwnCopies, returning: Returning, belongings: Belongings, log: Log) {
     this.#copies = copies;
@@ -63,10 +62,11 @@ export class Housekeeping {
       async () => {
         for (const assignment of [...this.#assignments.values()]) await this.#tidy(assignment);
         if (this.#untidy) await this.#tidyPlans();
-        this.#failed = false;
         return HOUSEKEEPING;
       },
-      (error) => this.#stumble(error),
+      (error, again) => {
+        if (!again) log('warn', `copies of checkpoints cannot be tidied: ${messageOf(error)}`, codeField(error));
+      },
     );
   }
 
@@ -130,10 +130,5 @@ export class Housekeeping {
     if (put.length === 0) return;
     const message = `${put.length} parts of checkpoints were put back into the shared store, which had lost them`;
     this.#log('warn', message, { ...region, code: 'cluster.server-went-back' });
-  }
-
-  #stumble(error: unknown): void {
-    if (!this.#failed) this.#log('warn', `copies of checkpoints cannot be tidied: ${messageOf(error)}`);
-    this.#failed = true;
   }
 }

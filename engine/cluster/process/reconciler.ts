@@ -2,6 +2,7 @@
  * A task in the background that makes something so, step by step: never two steps at once, asked for by events and by time, tried
  * again after a failure with growing pauses. Whoever makes it stops it.
  */
+import { CloudskinError, messageOf } from '../../errors.ts';
 import type { Ports, Timer } from '../../ports.ts';
 
 /** Milliseconds between attempts of a step that fails. */
@@ -11,15 +12,20 @@ const LONGEST_PAUSE = 5_000;
 export class Reconciler {
   readonly #ports: Ports;
   readonly #step: () => Promise<number | undefined>;
-  readonly #failed: (error: unknown) => void;
+  readonly #failed: (error: unknown, again: boolean) => void;
   #running: Promise<void> | undefined;
   #again = false;
   #timer: Timer | undefined;
   #pause = FIRST_PAUSE;
+  /** What the last attempt failed with; undefined: it did not. */
+  #failure: string | undefined;
   #stopped = false;
 
-  /** `step` says in how many milliseconds it wants to be called again, unless asked earlier; undefined: only when asked. */
-  constructor(ports: Ports, step: () => Promise<number | undefined>, failed: (error: unknown) => void) {
+  /**
+   * `step` says in how many milliseconds it wants to be called again, unless asked earlier; undefined: only when asked. `failed` is told whether the attempt
+   * before failed with the same (the same code), which need not be said twice.
+   */
+  constructor(ports: Ports, step: () => Promise<number | undefined>, failed: (error: unknown, again: boolean) => void) {
     this.#ports = ports;
     this.#step = step;
     this.#failed = failed;
@@ -59,11 +65,14 @@ export class Reconciler {
     try {
       const delay = await this.#step();
       this.#pause = FIRST_PAUSE;
+      this.#failure = undefined;
       return delay;
     } catch (error) {
       // An event that came meanwhile waits for the pause, too: it would meet the same failure.
       this.#again = false;
-      if (!this.#stopped) this.#failed(error);
+      const failure = error instanceof CloudskinError ? error.code : messageOf(error);
+      if (!this.#stopped) this.#failed(error, failure === this.#failure);
+      this.#failure = failure;
       const pause = this.#pause * (0.75 + 0.5 * this.#ports.random());
       this.#pause = Math.min(LONGEST_PAUSE, this.#pause * 2);
       return pause;

@@ -23,7 +23,7 @@ export const STATUS_EVERY = 1_000;
 export const STATUSES_AT_FIRST = 5_000;
 /** After an agent found that it had been taken for lost, in which it says so when it is asked for its name. */
 export const INTERRUPTED = 5_000;
-/** That the holder of a name has to answer; one that stands still has lost its name, as it has lost what it leads. */
+/** That the holder of a name, an agent of a site, or the cloud has to answer who begins; one that stands still has lost its name, as it has lost what it leads. */
 export const NAME_ANSWERS = 600;
 /** Of silence, after which nobody is told any more of an agent. */
 export const REMEMBERED = 86_400_000;
