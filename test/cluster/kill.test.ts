@@ -1,5 +1,6 @@
 /** Real processes, killed and frozen while rows flow: every row comes out, once, in order. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
@@ -52,16 +53,22 @@ describe.skipIf(!has)(has ? 'a continuum of processes' : `a continuum of process
     expect(numbers).toEqual(Array.from({ length: ROWS }, (_, index) => index + (numbers[0] ?? 0)));
   }
 
-  it('goes on after its agent is killed and started again', async () => {
+  it('goes on after its agent is killed and started again, and with an empty disk from the object store', async () => {
     continuum.agent({ site: 'hub', tier: 'cloud' });
     const edge = continuum.agent({ site: 'plant', tier: 'edge' });
     await continuum.ready(2);
     await deploy();
-    const { epoch } = await until(({ checkpoint }) => checkpoint > 1);
+    const { epoch, checkpoint } = await until((now) => now.checkpoint > 1);
     await edge.end('SIGKILL');
     edge.start();
-    const again = await until((now) => now.epoch > epoch);
+    const again = await until((now) => now.epoch > epoch && now.checkpoint > checkpoint);
     expect(again.epoch).toBe(epoch + 1);
+    await edge.end('SIGKILL');
+    rmSync(join(continuum.directory, 'agent-plant-1'), { recursive: true });
+    edge.start();
+    const anew = await until((now) => now.epoch > again.epoch && now.phase === 'running');
+    expect(anew.epoch).toBe(again.epoch + 1);
+    expect(anew.checkpoint).toBeGreaterThanOrEqual(again.checkpoint);
     await mustBeWhole();
   });
 
