@@ -1,5 +1,4 @@
 /** JetStream of one domain: streams, and what is built of them. */
-import type { StoredMsg } from '@nats-io/jetstream';
 import { CloudskinError } from '../../errors.ts';
 import type {
   JetStream,
@@ -18,9 +17,9 @@ import type {
 import { JetStreamCalls } from './api.ts';
 import type { Connection } from './connection.ts';
 import { openKeyValue } from './key-value.ts';
-import { headersOf, recordOf } from './messages.ts';
+import { headersOf, storedMessage } from './messages.ts';
 import { openObjects } from './objects.ts';
-import { openReader } from './reading.ts';
+import { openReader } from './reader.ts';
 import { stateOf, toServer } from './stream-config.ts';
 
 export class NatsJetStream implements JetStream {
@@ -66,11 +65,11 @@ export class NatsJetStream implements JetStream {
   }
 
   async message(stream: string, sequence: number): Promise<StoredMessage | undefined> {
-    return stored(await this.#calls.message(stream, { seq: sequence }));
+    return storedMessage(await this.#calls.message(stream, { seq: sequence }));
   }
 
   async lastMessage(stream: string, subject: string): Promise<StoredMessage | undefined> {
-    return stored(await this.#calls.message(stream, { last_by_subj: subject }));
+    return storedMessage(await this.#calls.message(stream, { last_by_subj: subject }));
   }
 
   async read(stream: string, options: ReadOptions = {}): Promise<StreamReader> {
@@ -90,15 +89,4 @@ export class NatsJetStream implements JetStream {
   objects(bucket: string, options: ObjectsOptions = {}): Promise<Objects> {
     return openObjects(this.#calls, bucket, options);
   }
-}
-
-function stored(message: StoredMsg | null): StoredMessage | undefined {
-  if (message === null) return undefined;
-  return {
-    subject: message.subject,
-    data: message.data,
-    headers: recordOf(message.header),
-    sequence: message.seq,
-    time: message.time.getTime(),
-  };
 }

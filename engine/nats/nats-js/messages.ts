@@ -1,7 +1,8 @@
 /** Messages and headers between nats.js and us. Headers are decoded when they are asked for: most are not. */
+import type { StoredMsg } from '@nats-io/jetstream';
 import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { userError } from '../../errors.ts';
-import type { Headers, Message } from '../nats.ts';
+import type { Headers, Message, StoredMessage } from '../nats.ts';
 
 const NONE: Headers = Object.freeze({});
 
@@ -49,4 +50,15 @@ export function headersOf(record: Headers): MsgHdrs {
     }
   }
   return made;
+}
+
+export function storedMessage(message: StoredMsg | null): StoredMessage | undefined {
+  if (message === null) return undefined;
+  return {
+    subject: message.subject,
+    data: message.data,
+    headers: recordOf(message.header),
+    sequence: message.seq,
+    time: message.time.getTime(),
+  };
 }

@@ -11,8 +11,9 @@ import { headers, nuid } from '@nats-io/transport-node';
 import { externalError, userError } from '../../errors.ts';
 import { checkBucket } from '../failures.ts';
 import type { Objects, ObjectsOptions } from '../nats.ts';
+import { lastOfEach } from '../reading.ts';
 import type { JetStreamCalls } from './api.ts';
-import { lastOfEach, openReader } from './reading.ts';
+import { openReader } from './reader.ts';
 import { duplicateWindow, type WantedConfig } from './stream-config.ts';
 
 const CHUNK = 512 * 1024;
@@ -99,7 +100,11 @@ class ObjectBucket implements Objects {
   }
 
   async list(prefix = ''): Promise<readonly string[]> {
-    const messages = await lastOfEach(this.#calls, this.#stream, `$OBJ.${this.#bucket}.M.>`);
+    const messages = await lastOfEach(
+      (options) => openReader(this.#calls, this.#stream, options),
+      this.#stream,
+      `$OBJ.${this.#bucket}.M.>`,
+    );
     return messages
       .flatMap(({ data }) => parseInfo(data)?.name ?? [])
       .filter((name) => name.startsWith(prefix))

@@ -17,7 +17,8 @@ import { defined } from '../../defined.ts';
 import type { CloudskinError } from '../../errors.ts';
 import type { Timer } from '../../ports.ts';
 import { wentBack } from '../failures.ts';
-import type { ReadOptions, StoredMessage, StreamReader, Subscription } from '../nats.ts';
+import type { StoredMessage, StreamReader, Subscription } from '../nats.ts';
+import type { ReaderOptions } from '../reading.ts';
 import type { JetStreamCalls } from './api.ts';
 import type { Connection } from './connection.ts';
 import { type Place, placeOf } from './delivery.ts';
@@ -43,17 +44,11 @@ const TRIES_WITHOUT_STREAM = 5;
 /** Of a message beside its payload, about: counted towards the bound, so that many small messages have one too. */
 const OVERHEAD = 64;
 
-export interface ReaderOptions extends ReadOptions {
-  /** Only the last message of every subject first, then all that follow. */
-  readonly lastPerSubject?: boolean;
-  /** Called once, when everything that was there at the beginning has been put in the queue, with whether it was nothing. */
-  readonly caughtUp?: () => void;
-  /** Called instead of queueing for `next`. */
-  readonly deliver?: (message: StoredMessage) => void;
-  /** Called once where reading cannot go on. */
-  readonly failed?: (error: CloudskinError) => void;
-  /** Called once when no more comes, whatever the reason. */
-  readonly closed?: () => void;
+/** Resolves when the first consumer is there; rejects where that is not possible. */
+export async function openReader(calls: JetStreamCalls, stream: string, options: ReaderOptions): Promise<StreamReader> {
+  const reader = new Reader(calls, stream, options);
+  await reader.open();
+  return reader;
 }
 
 interface Waiting {
@@ -61,7 +56,7 @@ interface Waiting {
   reject(error: CloudskinError): void;
 }
 
-export class Reader implements StreamReader {
+class Reader implements StreamReader {
   readonly #connection: Connection;
   readonly #calls: JetStreamCalls;
   readonly #stream: string;

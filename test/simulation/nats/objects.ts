@@ -3,8 +3,9 @@ import { defined } from '../../../engine/defined.ts';
 import { externalError, userError } from '../../../engine/errors.ts';
 import { checkBucket } from '../../../engine/nats/failures.ts';
 import type { Objects, ObjectsOptions, StoredMessage } from '../../../engine/nats/nats.ts';
+import { lastOfEach } from '../../../engine/nats/reading.ts';
 import type { JetStreamCalls } from './calls.ts';
-import { lastOfEach } from './reader.ts';
+import { openReader } from './reader.ts';
 
 const CHUNK = 512 * 1024;
 const ATTEMPTS = 3;
@@ -73,7 +74,11 @@ class ObjectBucket implements Objects {
   }
 
   async list(prefix = ''): Promise<readonly string[]> {
-    const messages = await lastOfEach(this.#js, this.#stream, `${this.#subject}.M.>`);
+    const messages = await lastOfEach(
+      (options) => openReader(this.#js, this.#stream, options),
+      this.#stream,
+      `${this.#subject}.M.>`,
+    );
     const names = messages.map((message) => infoOf(message).name);
     return names.filter((name) => name.startsWith(prefix)).sort();
   }

@@ -4,8 +4,9 @@
  */
 import { defined } from '../../../engine/defined.ts';
 import { CloudskinError } from '../../../engine/errors.ts';
-import { closed as closedError, wentBack } from '../../../engine/nats/failures.ts';
-import type { ReadOptions, StoredMessage, StreamReader, Subscription } from '../../../engine/nats/nats.ts';
+import { wentBack } from '../../../engine/nats/failures.ts';
+import type { StoredMessage, StreamReader, Subscription } from '../../../engine/nats/nats.ts';
+import type { ReaderOptions } from '../../../engine/nats/reading.ts';
 import type { Timer } from '../../../engine/ports.ts';
 import type { JetStreamCalls } from './calls.ts';
 import { Consumer, type ConsumerStart } from './consumer.ts';
@@ -18,16 +19,6 @@ const LONGEST_RETRY = 2_000;
 const TRIES_WITHOUT_STREAM = 5;
 /** After such a time without a word a reader makes another consumer. */
 const SILENCE = 3_000;
-
-export interface ReaderOptions extends ReadOptions {
-  /** Only the last message of every subject first, then all that follow. */
-  readonly lastOfSubject?: boolean;
-  readonly caughtUp?: () => void;
-  /** Called instead of queueing for `next`. */
-  readonly deliver?: (message: StoredMessage) => void;
-  readonly failed?: (error: CloudskinError) => void;
-  readonly closed?: () => void;
-}
 
 interface Waiting {
   resolve(message: StoredMessage | undefined): void;
@@ -152,10 +143,10 @@ class Reader implements StreamReader {
   }
 
   #start(): ConsumerStart {
-    const { startSequence = 1, startTime, filter, lastOfSubject, maxBytes = BOUND } = this.#options;
+    const { startSequence = 1, startTime, filter, lastPerSubject, maxBytes = BOUND } = this.#options;
     const common = { room: maxBytes, ...defined({ filter }) };
     if (this.#begun) return { ...common, sequence: this.#last + 1 };
-    if (lastOfSubject === true) return { ...common, sequence: 1, lastOfSubject };
+    if (lastPerSubject === true) return { ...common, sequence: 1, lastOfSubject: true };
     return { ...common, sequence: startSequence, ...defined({ time: startTime }) };
   }
 
@@ -254,30 +245,8 @@ class Reader implements StreamReader {
   }
 }
 
-export async function openReader(js: JetStreamCalls, stream: string, options: ReaderOptions): Promise<Reader> {
+export async function openReader(js: JetStreamCalls, stream: string, options: ReaderOptions): Promise<StreamReader> {
   const reader = new Reader(js, stream, options);
   await reader.open();
   return reader;
-}
-
-/** The last message of every subject that matches, as the stream is now. */
-export async function lastOfEach(js: JetStreamCalls, stream: string, filter: string): Promise<StoredMessage[]> {
-  const found: StoredMessage[] = [];
-  const done = Promise.withResolvers<void>();
-  // it may be settled before the reader is open, when nobody waits for it yet
-  done.promise.catch(() => undefined);
-  const reader = await openReader(js, stream, {
-    filter,
-    lastOfSubject: true,
-    deliver: (message) => found.push(message),
-    caughtUp: done.resolve,
-    failed: done.reject,
-    closed: () => done.reject(closedError(`reading ${stream}`)),
-  });
-  try {
-    await done.promise;
-  } finally {
-    reader.close();
-  }
-  return found;
 }

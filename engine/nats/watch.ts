@@ -2,61 +2,50 @@
  * Watches the keys of a bucket: every key as it is, then `current`, then every change. A bucket whose stream has gone back (a server
  * restored from an older disk) is read anew; keys that are no longer there are told as deleted.
  */
-import type { CloudskinError } from '../../errors.ts';
-import type { Timer } from '../../ports.ts';
-import type { Change, StoredMessage, StreamReader, Subscription, WatchListener } from '../nats.ts';
-import type { JetStreamCalls } from './api.ts';
-import { natsError } from './errors.ts';
-import { openReader } from './reading.ts';
+import { CloudskinError } from '../errors.ts';
+import type { Ports, Timer } from '../ports.ts';
+import type { Change, StoredMessage, StreamReader, Subscription, WatchListener } from './nats.ts';
+import type { OpenReader } from './reading.ts';
 
 const RETRY = 1_000;
 
-export async function watchBucket(
-  calls: JetStreamCalls,
-  stream: string,
-  filter: string,
-  toChange: (message: StoredMessage) => Change,
-  listener: WatchListener,
-): Promise<Subscription> {
-  const watch = new Watch(calls, stream, filter, toChange, listener);
+export interface Watched {
+  readonly ports: Pick<Ports, 'now' | 'after'>;
+  /** Reads what is watched; rejects with a `CloudskinError`. */
+  readonly read: OpenReader;
+  toChange(message: StoredMessage): Change;
+  /** Told where reading fails; it is tried again. */
+  report(error: CloudskinError): void;
+}
+
+/** Rejects where it cannot be read at all. */
+export async function watchKeys(watched: Watched, listener: WatchListener): Promise<Subscription> {
+  const watch = new Watch(watched, listener);
   await watch.begin();
   return watch;
 }
 
 class Watch implements Subscription {
-  readonly #calls: JetStreamCalls;
-  readonly #stream: string;
-  readonly #filter: string;
-  readonly #toChange: (message: StoredMessage) => Change;
+  readonly #watched: Watched;
   readonly #listener: WatchListener;
   #reader: StreamReader | undefined;
-  #known = new Set<string>();
+  readonly #known = new Set<string>();
   /** Keys seen since reading began anew; undefined once all are. */
   #fresh: Set<string> | undefined;
   #wasCurrent = false;
   #closed = false;
   #timer: Timer | undefined;
 
-  constructor(
-    calls: JetStreamCalls,
-    stream: string,
-    filter: string,
-    toChange: (message: StoredMessage) => Change,
-    listener: WatchListener,
-  ) {
-    this.#calls = calls;
-    this.#stream = stream;
-    this.#filter = filter;
-    this.#toChange = toChange;
+  constructor(watched: Watched, listener: WatchListener) {
+    this.#watched = watched;
     this.#listener = listener;
   }
 
   async begin(): Promise<void> {
     this.#fresh = new Set();
-    const reader = await openReader(this.#calls, this.#stream, {
-      filter: this.#filter,
+    const reader = await this.#watched.read({
       lastPerSubject: true,
-      deliver: (message) => this.#take(this.#toChange(message)),
+      deliver: (message) => this.#take(this.#watched.toChange(message)),
       caughtUp: () => this.#current(),
       failed: (error) => this.#again(error),
     });
@@ -82,8 +71,7 @@ class Watch implements Subscription {
     if (this.#closed) return;
     const gone = [...this.#known].filter((key) => this.#fresh?.has(key) === false);
     this.#fresh = undefined;
-    for (const key of gone)
-      this.#take({ key, value: undefined, revision: 0, time: this.#calls.connection.ports.now() });
+    for (const key of gone) this.#take({ key, value: undefined, revision: 0, time: this.#watched.ports.now() });
     if (this.#wasCurrent) return;
     this.#wasCurrent = true;
     this.#listener.current?.();
@@ -93,10 +81,12 @@ class Watch implements Subscription {
   #again(error: CloudskinError): void {
     this.#reader = undefined;
     if (this.#closed) return;
-    this.#calls.connection.report(error);
-    const wait = error.code === 'nats.stream-went-back' ? 0 : RETRY;
-    this.#timer = this.#calls.connection.ports.after(wait, () => {
-      this.begin().catch((failed: unknown) => this.#again(natsError(failed, `watching ${this.#stream}`)));
+    this.#watched.report(error);
+    this.#timer = this.#watched.ports.after(error.code === 'nats.stream-went-back' ? 0 : RETRY, () => {
+      this.begin().catch((failed: unknown) => {
+        if (!(failed instanceof CloudskinError)) throw failed;
+        this.#again(failed);
+      });
     });
   }
 }
