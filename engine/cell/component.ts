@@ -18,6 +18,7 @@ import { Guest, type GuestSetup } from './component/guest.ts';
 import { compileOperator } from './component/instance.ts';
 import type { OutputDescription } from './component/lifter.ts';
 import { locateComponent, prepare } from './component/prepare.ts';
+import { startOf } from './component/starts.ts';
 
 export type { LogEntry } from './component/granted.ts';
 export { type PrepareOptions, prepare, prepareComponent } from './component/prepare.ts';
@@ -72,14 +73,17 @@ async function setUp(target: Target, options: ComponentOptions): Promise<GuestSe
     seed: (options.seed ?? 0n) ^ hashOf(operator),
     onLog: options.onLog ?? (() => undefined),
   });
+  const { config, inputs } = target;
+  const memoryLimitBytes = Math.min(options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES, target.memoryBytes ?? Infinity);
   return {
     operator: await compileOperator(prepared, path),
+    start: startOf({ checksum: prepared.checksum, config, inputs, memoryLimitBytes }),
     who: operator === '' ? `component ${component}` : `operator ${operator} (component ${component})`,
     grants,
-    config: target.config,
-    inputs: target.inputs,
+    config,
+    inputs,
     callLimitMs: options.callLimitMs ?? CALL_LIMIT_MS,
-    memoryLimitBytes: Math.min(options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES, target.memoryBytes ?? Infinity),
+    memoryLimitBytes,
   };
 }
 

@@ -98,7 +98,13 @@ export function guestText(parts: GuestParts = {}): string {
 export async function guestModule(text: string): Promise<Uint8Array> {
   const { default: wabt } = await import('wabt');
   const { parseWat } = await wabt();
-  const module = parseWat('guest.wat', text, { bulk_memory: true, simd: true, tail_call: true, multi_value: true });
+  const module = parseWat('guest.wat', text, {
+    bulk_memory: true,
+    simd: true,
+    tail_call: true,
+    multi_value: true,
+    reference_types: true,
+  });
   const { buffer } = module.toBinary({});
   module.destroy();
   return buffer;
@@ -140,13 +146,7 @@ export function componentPlan(
 
 /** Checks and opens a component by its path or name. */
 export async function openOperator(component: string, input: Schema, options: OpenGuest = {}): Promise<Cell> {
-  const outputs = await describeComponent(
-    component,
-    options.config ?? {},
-    new Map([['readings', input]]),
-    '.',
-    options,
-  );
+  const outputs = await describeComponent(component, options.config ?? {}, new Map([['', input]]), '.', options);
   return openComponentCell(componentPlan(component, input, outputs, options), { now: () => 0, ...options });
 }
 

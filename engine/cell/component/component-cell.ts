@@ -133,6 +133,11 @@ export class ComponentCell implements Cell, ResultReceiver {
     this.#guest = undefined;
   }
 
+  #discard(): void {
+    this.#guest?.discard();
+    this.#guest = undefined;
+  }
+
   take(output: number, address: number, length: number): void {
     const target = this.#setup.outputs[output];
     const reader = this.#readers[output];
@@ -196,7 +201,7 @@ export class ComponentCell implements Cell, ResultReceiver {
     grants.rejected.length = 0;
     const guests = described instanceof CloudskinError && described.domain === 'user';
     if (!guests || onError === 'fail') {
-      if (!guests || isFatal(error)) this.close();
+      if (!guests || isFatal(error)) this.#discard();
       throw described;
     }
     if (isFatal(error)) this.#restart(described);
@@ -209,7 +214,7 @@ export class ComponentCell implements Cell, ResultReceiver {
 
   /** A fresh instance in place of one that trapped. */
   #restart(reason: CloudskinError): void {
-    this.close();
+    this.#discard();
     this.#trapsInARow += 1;
     if (this.#trapsInARow > MAX_TRAPS_IN_A_ROW) throw reason;
     this.#restarts += 1;

@@ -2,9 +2,7 @@
  * The state of a component cell. The image: memories and mutable globals of all its core modules, and what the engine keeps for it (timers,
  * figures, randomness). The logical form, where the component exports it: its own rows, and its timers.
  */
-import { createHash } from 'node:crypto';
 import { BatchBuilder } from '../../batch/builder.ts';
-import { encodeSchema } from '../../batch/ipc.ts';
 import { valueReader } from '../../batch/reader.ts';
 import type { Schema } from '../../batch/types.ts';
 import { internalError, userError } from '../../errors.ts';
@@ -54,7 +52,6 @@ export class ComponentState implements CellState {
   readonly #parts: ComponentParts;
   readonly exportLogical?: () => readonly LogicalState[];
   readonly importLogical?: (states: readonly LogicalState[], groups: KeyGroups) => void;
-  #module: string | undefined;
 
   private constructor(setup: StateSetup, parts: ComponentParts) {
     this.#setup = setup;
@@ -66,26 +63,29 @@ export class ComponentState implements CellState {
 
   /** The state, or why it cannot be taken. */
   static of(setup: StateSetup, parts: ComponentParts): ComponentState | string {
-    for (const global of parts.guest().globals().values()) {
-      if (readGlobal(global) === undefined) return 'the component keeps references or vectors in global variables';
-    }
-    return new ComponentState(setup, parts);
+    const hidden = parts.guest().stateHidden;
+    return hidden ?? new ComponentState(setup, parts);
   }
 
   image(): CellImage {
     const guest = this.#parts.guest();
     const globals = new Map<string, number | bigint>();
-    for (const [name, global] of guest.globals()) globals.set(name, readGlobal(global) ?? 0);
+    for (const [name, global] of guest.globals) globals.set(name, readGlobal(global));
     const host = {
       memories: guest.memories.map(({ buffer }) => buffer.byteLength),
       grants: this.#setup.grants.save(),
       counts: this.#parts.save(),
     } satisfies SavedHost;
-    return { module: this.#digest(), memory: bytesOf(guest.memories), globals, host: host as unknown as Json };
+    return {
+      module: this.#setup.start.digest,
+      memory: bytesOf(guest.memories),
+      globals,
+      host: host as unknown as Json,
+    };
   }
 
   restoreImage(image: CellImage): void {
-    if (image.module !== this.#digest()) throw foreignModule(this.#setup.name);
+    if (image.module !== this.#setup.start.digest) throw foreignModule(this.#setup.name);
     const guest = this.#parts.guest();
     const host = image.host as unknown as SavedHost;
     let from = 0;
@@ -95,7 +95,7 @@ export class ComponentState implements CellState {
       restoreMemory(memory, image.memory.subarray(from, from + bytes));
       from += bytes;
     }
-    for (const [name, global] of guest.globals()) {
+    for (const [name, global] of guest.globals) {
       const value = image.globals.get(name);
       if (value !== undefined) writeGlobal(global, value);
     }
@@ -177,17 +177,6 @@ export class ComponentState implements CellState {
       cause,
     });
   }
-
-  /** Of the code, and of what its memory holds of configuration and inputs. */
-  #digest(): string {
-    const { operator, config, inputs } = this.#setup;
-    if (this.#module === undefined) {
-      const hash = createHash('sha256').update(operator.prepared.checksum).update(JSON.stringify(config));
-      for (const { name, schema } of inputs) hash.update(JSON.stringify(name)).update(encodeSchema(schema));
-      this.#module = hash.digest('hex');
-    }
-    return this.#module;
-  }
 }
 
 /** One memory as it is; of several a copy, one behind the other. */
@@ -208,16 +197,10 @@ function restoreMemory(memory: WebAssembly.Memory, image: Uint8Array): void {
 const float = new Float64Array(1);
 const bits = new BigInt64Array(float.buffer);
 
-/** Whole numbers as they are, others as the bits of a float64, which JSON could not carry all; undefined for references and vectors. */
-function readGlobal(global: WebAssembly.Global): number | bigint | undefined {
-  let value: unknown;
-  try {
-    value = global.value;
-  } catch {
-    return undefined;
-  }
+/** Whole numbers as they are, others as the bits of a float64, which JSON could not carry all. */
+function readGlobal(global: WebAssembly.Global): number | bigint {
+  const value = global.value as number | bigint;
   if (typeof value === 'bigint') return value;
-  if (typeof value !== 'number') return undefined;
   if (Number.isInteger(value) && !Object.is(value, -0)) return value;
   float[0] = value;
   return bits[0] ?? 0n;

@@ -5,12 +5,17 @@ import { encodeSchema } from '../../batch/ipc.ts';
 import type { Schema } from '../../batch/types.ts';
 import type { Grants } from './granted.ts';
 import { describeGuestError } from './guest-errors.ts';
+import { GuestImage, Witness } from './guest-image.ts';
+import type { OperatorHost } from './host.ts';
 import { type CompiledOperator, OperatorInstance } from './instance.ts';
 import { Lifter, type OutputDescription } from './lifter.ts';
-import { acquireDeadline, type Deadline } from './watchdog.ts';
+import type { GuestParts, Start } from './starts.ts';
+import { acquireDeadline } from './watchdog.ts';
 
 export interface GuestSetup {
   readonly operator: CompiledOperator;
+  /** Of this operator, configuration, inputs and limit. */
+  readonly start: Start;
   /** Names it in errors. */
   readonly who: string;
   readonly grants: Grants;
@@ -22,66 +27,107 @@ export interface GuestSetup {
 
 export class Guest {
   readonly outputs: readonly OutputDescription[];
-  readonly lifter: Lifter;
-  readonly #instance: OperatorInstance;
-  readonly #deadline: Deadline;
+  readonly #parts: GuestParts;
+  readonly #start: Start;
 
-  private constructor(
-    instance: OperatorInstance,
-    deadline: Deadline,
-    lifter: Lifter,
-    outputs: readonly OutputDescription[],
-  ) {
-    this.#instance = instance;
-    this.#deadline = deadline;
-    this.lifter = lifter;
+  constructor(start: Start, parts: GuestParts, outputs: readonly OutputDescription[]) {
+    this.#start = start;
+    this.#parts = parts;
     this.outputs = outputs;
   }
 
-  /** Instantiates and initialises; throws the guest's errors as the user's. */
+  /** A guest as it is after `init`, by running it or from the image that an earlier run left; throws the guest's errors as the user's. */
   static start(setup: GuestSetup): Guest {
-    const deadline = acquireDeadline(setup.callLimitMs);
-    let instance: OperatorInstance | undefined;
     try {
-      instance = instantiate(setup, deadline);
-      const lifter = new Lifter(instance, deadline);
-      const inputs = setup.inputs.map(({ name, schema }) => ({ name, message: encodeSchema(schema) }));
-      const outputs = lifter.init(JSON.stringify(setup.config), inputs);
-      return new Guest(instance, deadline, lifter, outputs);
+      return waiting(setup) ?? begin(setup);
     } catch (error) {
-      instance?.release();
-      deadline.release();
       throw describeGuestError(error, setup.who, 'starting', setup.grants.lastError);
     }
   }
 
-  /** For images: its memories and mutable globals as they are. */
-  get memories(): readonly WebAssembly.Memory[] {
-    return this.#instance.memories;
+  get lifter(): Lifter {
+    return this.#parts.lifter;
   }
 
-  globals(): Map<string, WebAssembly.Global> {
-    return this.#instance.globals();
+  /** For images: its memories and mutable globals as they are. */
+  get memories(): readonly WebAssembly.Memory[] {
+    return this.#parts.instance.memories;
+  }
+
+  get globals(): ReadonlyMap<string, WebAssembly.Global> {
+    return this.#parts.instance.globals;
+  }
+
+  get stateHidden(): string | undefined {
+    return this.#parts.instance.stateHidden;
   }
 
   get size(): number {
-    return this.#instance.size;
+    return this.#parts.instance.size;
   }
 
+  /** It may serve again, for whoever needs the same operator; nothing of what it did is left by then. */
   release(): void {
-    this.#instance.release();
-    this.#deadline.release();
+    this.#parts.deadline.release();
+    if (!this.#start.give(this.#parts)) this.#parts.instance.release();
+  }
+
+  /** After a trap, which may have left anything anywhere. */
+  discard(): void {
+    this.#parts.deadline.release();
+    this.#parts.instance.release();
   }
 }
 
+/** One that has ended and waits at the image. */
+function waiting({ start, grants, callLimitMs }: GuestSetup): Guest | undefined {
+  const { image } = start;
+  const parts = image === undefined ? undefined : start.take();
+  if (image === undefined || parts === undefined) return undefined;
+  parts.deadline.take(callLimitMs);
+  parts.instance.host = grants;
+  image.introduce(grants);
+  return new Guest(start, parts, image.outputs);
+}
+
+function begin(setup: GuestSetup): Guest {
+  const { start, grants } = setup;
+  const { image } = start;
+  const witness = new Witness(grants);
+  const parts = instantiate(setup, image === undefined ? witness : grants);
+  try {
+    if (image === undefined) return initialise(setup, parts, witness);
+    start.copy(parts.instance);
+    image.introduce(grants);
+    return new Guest(start, parts, image.outputs);
+  } catch (error) {
+    parts.instance.release();
+    parts.deadline.release();
+    throw error;
+  }
+}
+
+function initialise({ start, grants, inputs, config }: GuestSetup, parts: GuestParts, witness: Witness): Guest {
+  const messages = inputs.map(({ name, schema }) => ({ name, message: encodeSchema(schema) }));
+  const outputs = parts.lifter.init(JSON.stringify(config), messages);
+  start.initialised(GuestImage.take(parts.instance, outputs, witness));
+  parts.instance.host = grants;
+  return new Guest(start, parts, outputs);
+}
+
 /** Start functions run here, under the deadline like any call. */
-function instantiate(setup: GuestSetup, deadline: Deadline): OperatorInstance {
+function instantiate({ operator, callLimitMs, memoryLimitBytes }: GuestSetup, host: OperatorHost): GuestParts {
+  const deadline = acquireDeadline(callLimitMs);
+  let instance: OperatorInstance | undefined;
   deadline.begin();
   try {
-    return new OperatorInstance(setup.operator, setup.grants, deadline, setup.memoryLimitBytes);
-  } catch (error) {
-    throw deadline.end() ? deadline.exceeded() : error;
-  } finally {
+    instance = new OperatorInstance(operator, host, deadline, memoryLimitBytes);
     deadline.end();
+    return { instance, lifter: new Lifter(instance, deadline), deadline };
+  } catch (error) {
+    const late = deadline.end();
+    instance?.release();
+    deadline.release();
+    throw late ? deadline.exceeded() : error;
   }
 }

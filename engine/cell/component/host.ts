@@ -35,12 +35,14 @@ const MAX_NAME_BYTES = 256;
 type CoreFunction = (...args: never[]) => unknown;
 /** The memory that a function's pointers count in; known once the guest's main module is instantiated. */
 type Memory = () => GuestMemory;
+/** Whom a call is for, which changes when a guest is taken into use again. */
+type Host = () => OperatorHost;
 
-function logFunction(host: OperatorHost, memory: Memory): CoreFunction {
+function logFunction(host: Host, memory: Memory): CoreFunction {
   return (level: number, text: number, length: number): void => {
     const name = LOG_LEVELS[level];
     if (name === undefined) throw new AbiViolation(`log level ${level} does not exist`);
-    host.log(name, memory().text(text, length, 'a log message', MAX_MESSAGE_BYTES));
+    host().log(name, memory().text(text, length, 'a log message', MAX_MESSAGE_BYTES));
   };
 }
 
@@ -48,7 +50,7 @@ function metricName(memory: Memory, text: number, length: number): string {
   return memory().name(text, length, 'the name of a metric', MAX_NAME_BYTES);
 }
 
-function rejectFunction(host: OperatorHost, memory: Memory): CoreFunction {
+function rejectFunction(host: Host, memory: Memory): CoreFunction {
   return (
     row: number,
     hasColumn: number,
@@ -61,28 +63,28 @@ function rejectFunction(host: OperatorHost, memory: Memory): CoreFunction {
     const text = guest.text(message, messageLength, 'the message of a rejected row', MAX_MESSAGE_BYTES);
     const name =
       hasColumn === 0 ? undefined : guest.text(column, columnLength, 'the column of a rejected row', MAX_NAME_BYTES);
-    host.reject({ row: row >>> 0, message: text, ...defined({ column: name }) });
+    host().reject({ row: row >>> 0, message: text, ...defined({ column: name }) });
   };
 }
 
 /** Makes the core function for a host function of the world. */
-export function coreFunction(ref: HostRef, host: OperatorHost, memory: Memory): CoreFunction {
+export function coreFunction(ref: HostRef, host: Host, memory: Memory): CoreFunction {
   switch (`${ref.interface}#${ref.function}`) {
     case 'cloudskin:operator/logging@0.1.0#log':
       return logFunction(host, memory);
     case 'cloudskin:operator/metrics@0.1.0#count':
       return (text: number, length: number, delta: bigint) =>
-        host.count(metricName(memory, text, length), BigInt.asUintN(64, delta));
+        host().count(metricName(memory, text, length), BigInt.asUintN(64, delta));
     case 'cloudskin:operator/metrics@0.1.0#gauge':
-      return (text: number, length: number, value: number) => host.gauge(metricName(memory, text, length), value);
+      return (text: number, length: number, value: number) => host().gauge(metricName(memory, text, length), value);
     case 'cloudskin:operator/clock@0.1.0#now':
-      return () => host.now();
+      return () => host().now();
     case 'cloudskin:operator/random@0.1.0#next':
-      return () => BigInt.asIntN(64, host.random());
+      return () => BigInt.asIntN(64, host().random());
     case 'cloudskin:operator/timers@0.1.0#set':
-      return (time: bigint) => (host.setTimer(time) ? 1 : 0);
+      return (time: bigint) => (host().setTimer(time) ? 1 : 0);
     case 'cloudskin:operator/timers@0.1.0#clear':
-      return (time: bigint) => host.clearTimer(time);
+      return (time: bigint) => host().clearTimer(time);
     case 'cloudskin:operator/rows@0.1.0#reject':
       return rejectFunction(host, memory);
     default:

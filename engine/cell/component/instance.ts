@@ -14,6 +14,8 @@ import type { Deadline } from './watchdog.ts';
 interface CompiledModule {
   readonly module: WebAssembly.Module;
   readonly memoryPages: number | undefined;
+  /** Memory and globals are not all of its state. */
+  readonly hidden: boolean;
 }
 
 export interface CompiledOperator {
@@ -29,7 +31,7 @@ async function compileModule(bytes: Uint8Array, where: string): Promise<Compiled
   try {
     const rewritten = rewriteModule(bytes);
     const module = await WebAssembly.compile(rewritten.bytes);
-    return { module, memoryPages: rewritten.memoryPages };
+    return { module, memoryPages: rewritten.memoryPages, hidden: rewritten.hidden };
   } catch (error) {
     if (error instanceof MalformedBinary) {
       const unsupported = /^(unsupported|unknown)/.test(error.message);
@@ -72,20 +74,22 @@ function bundle<T>(entries: readonly (readonly [string, T])[]): Record<string, T
   return Object.assign(Object.create(null), Object.fromEntries(entries));
 }
 
-/** The core instances of one cell. */
+/** The core instances of one guest. */
 export class OperatorInstance {
   readonly operator: CompiledOperator;
   readonly #exports: WebAssembly.Exports[] = [];
   readonly #memories: WebAssembly.Memory[] = [];
   readonly #guests = new Map<WebAssembly.Memory, GuestMemory>();
   readonly #maximum: number;
-  readonly #host: OperatorHost;
+  /** Whom the guest's calls of the host go to. */
+  host: OperatorHost;
   readonly #deadline: Deadline;
+  #globals: ReadonlyMap<string, WebAssembly.Global> | undefined;
 
   /** `maxBytes` bounds each memory. Start functions run here; throws what they throw. */
   constructor(operator: CompiledOperator, host: OperatorHost, deadline: Deadline, maxBytes: number) {
     this.operator = operator;
-    this.#host = host;
+    this.host = host;
     this.#deadline = deadline;
     this.#maximum = Math.max(1, Math.floor(maxBytes / PAGE_BYTES));
     try {
@@ -107,7 +111,26 @@ export class OperatorInstance {
   }
 
   /** The mutable globals that its modules define, by instance and index. */
-  globals(): Map<string, WebAssembly.Global> {
+  get globals(): ReadonlyMap<string, WebAssembly.Global> {
+    this.#globals ??= this.#findGlobals();
+    return this.#globals;
+  }
+
+  /** A copy of its memories and globals is all of its state. */
+  get copyable(): boolean {
+    return this.stateHidden === undefined;
+  }
+
+  /** What of its state a copy of memories and globals would not have, as the end of a sentence. */
+  get stateHidden(): string | undefined {
+    if (this.operator.modules.some(({ hidden }) => hidden)) return 'the component changes its tables';
+    for (const global of this.globals.values()) {
+      if (!isNumber(global)) return 'the component keeps references or vectors in global variables';
+    }
+    return undefined;
+  }
+
+  #findGlobals(): Map<string, WebAssembly.Global> {
     const found = new Map<string, WebAssembly.Global>();
     for (const [instance, exports] of this.#exports.entries()) {
       if (this.operator.prepared.steps[instance]?.kind !== 'instantiate') continue;
@@ -145,7 +168,7 @@ export class OperatorInstance {
     if ('core' in item) return this.#resolve(item.core);
     const { memory } = item.host;
     const guest = (): GuestMemory => this.memory(memory);
-    return coreFunction(item.host, this.#host, guest);
+    return coreFunction(item.host, () => this.host, guest);
   }
 
   #resolve(ref: CoreRef): Export {
@@ -170,5 +193,14 @@ export class OperatorInstance {
     const guest = new GuestMemory(value);
     this.#guests.set(value, guest);
     return guest;
+  }
+}
+
+/** False for a vector, which cannot be read, and for references. */
+function isNumber(global: WebAssembly.Global): boolean {
+  try {
+    return typeof global.value === 'bigint' || typeof global.value === 'number';
+  } catch {
+    return false;
   }
 }

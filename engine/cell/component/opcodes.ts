@@ -7,12 +7,12 @@
  */
 import type { ByteReader } from './binary.ts';
 
-/** What an instruction means to the walk. */
-export type Flow = 'plain' | 'open' | 'loop' | 'end' | 'call';
+/** What an instruction means to the walk. `hidden`: it changes a table, or takes a segment away, which no copy of memory and globals shows. */
+export type Flow = 'plain' | 'open' | 'loop' | 'end' | 'call' | 'hidden';
 
 const enumerate = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-const INDEX = new Set([0x0c, 0x0d, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x3f, 0x40, 0xd2]);
+const INDEX = new Set([0x0c, 0x0d, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x3f, 0x40, 0xd2]);
 const BARE = new Set([0x00, 0x01, 0x05, 0x0f, 0x1a, 0x1b, 0xd1, ...enumerate(0x45, 0xc4)]);
 
 const REFUSED: Readonly<Record<number, string>> = {
@@ -46,12 +46,15 @@ function skipMemarg(reader: ByteReader): void {
 
 /** Immediates of the instructions behind 0xfc, in 32-bit indices. */
 const MISC_INDICES = [0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1];
+/** data.drop, table.init, elem.drop, table.copy, table.grow, table.fill. */
+const MISC_HIDDEN = new Set([9, 12, 13, 14, 15, 17]);
 
-function skipMisc(reader: ByteReader): void {
+function readMisc(reader: ByteReader): Flow {
   const opcode = reader.u32();
   const indices = MISC_INDICES[opcode];
   if (indices === undefined) reader.fail(`unknown instruction 0xfc ${hex(opcode)}`);
   for (let i = 0; i < indices; i++) reader.u32();
+  return MISC_HIDDEN.has(opcode) ? 'hidden' : 'plain';
 }
 
 function skipSimd(reader: ByteReader): void {
@@ -92,7 +95,6 @@ function skipOther(opcode: number, reader: ByteReader): void {
   else if (opcode === 0x43) reader.skip(4);
   else if (opcode === 0x44) reader.skip(8);
   else if (opcode === 0xd0) reader.s33();
-  else if (opcode === 0xfc) skipMisc(reader);
   else if (opcode === 0xfd) skipSimd(reader);
   else if (opcode === 0xfe) skipAtomic(reader);
   else reader.fail(`unsupported instruction ${REFUSED[opcode] ?? hex(opcode)}`);
@@ -116,6 +118,11 @@ export function readInstruction(reader: ByteReader): Flow {
       return 'loop';
     case 0x0b:
       return 'end';
+    case 0x26:
+      reader.u32();
+      return 'hidden';
+    case 0xfc:
+      return readMisc(reader);
     case 0x10:
     case 0x12:
       reader.u32();

@@ -23,6 +23,8 @@ export interface RewrittenModule {
   readonly memoryPages: number | undefined;
   /** Indices of the mutable globals that it now exports. */
   readonly mutableGlobals: readonly number[];
+  /** Its code changes tables or takes segments away: memory and globals are not all of its state. */
+  readonly hidden: boolean;
 }
 
 const SECTION = { custom: 0, type: 1, import: 2, memory: 5, global: 6, export: 7, code: 10 } as const;
@@ -89,8 +91,17 @@ function deadlineCheck(memory: number): Uint8Array {
   return check.u32(memory).bytes([0x00, 0x41, 0x00, 0x48, 0x04, 0x40, 0x00, 0x0b]).finish();
 }
 
-/** One function body with the checks in it. `marks` is scratch for the offsets behind which a check goes. */
-function rewriteBody(body: ByteReader, check: Uint8Array, marks: number[]): Uint8Array {
+/** What the walk through the code uses and finds. */
+interface Walk {
+  readonly check: Uint8Array;
+  /** Scratch for the offsets behind which a check goes. */
+  readonly marks: number[];
+  hidden: boolean;
+}
+
+/** One function body with the checks in it. */
+function rewriteBody(body: ByteReader, walk: Walk): Uint8Array {
+  const { check, marks } = walk;
   const start = body.at;
   const groups = body.count();
   for (let i = 0; i < groups; i++) {
@@ -103,6 +114,7 @@ function rewriteBody(body: ByteReader, check: Uint8Array, marks: number[]): Uint
   for (let depth = 1; depth > 0; ) {
     const flow = readInstruction(body);
     if (flow === 'call') calls = true;
+    else if (flow === 'hidden') walk.hidden = true;
     else if (flow === 'end') depth -= 1;
     else if (flow !== 'plain') depth += 1;
     if (flow === 'loop') marks.push(body.at);
@@ -118,11 +130,10 @@ function rewriteBody(body: ByteReader, check: Uint8Array, marks: number[]): Uint
   return out.bytes(body.bytes.subarray(copied, body.end)).finish();
 }
 
-function rewriteCode(reader: ByteReader, check: Uint8Array): Uint8Array {
+function rewriteCode(reader: ByteReader, walk: Walk): Uint8Array {
   const count = reader.count();
   const out = new ByteWriter(reader.end - reader.at + 1024).u32(count);
-  const marks: number[] = [];
-  for (let i = 0; i < count; i++) out.sized(rewriteBody(reader.sub(reader.u32()), check, marks));
+  for (let i = 0; i < count; i++) out.sized(rewriteBody(reader.sub(reader.u32()), walk));
   return out.finish();
 }
 
@@ -184,7 +195,7 @@ function rank(id: number): number {
 export function rewriteModule(module: Uint8Array): RewrittenModule {
   const found = survey(module);
   const defined = found.memoryPages === undefined ? 0 : 1;
-  const check = deadlineCheck(found.imports.memories + defined);
+  const walk: Walk = { check: deadlineCheck(found.imports.memories + defined), marks: [], hidden: false };
   const out = new ByteWriter(module.length * 2).bytes(module.subarray(0, 8));
   const pending = new Map<number, readonly Uint8Array[]>([
     [SECTION.import, memoryImports(found)],
@@ -203,9 +214,10 @@ export function rewriteModule(module: Uint8Array): RewrittenModule {
     const added = pending.get(id);
     pending.delete(id);
     if (added !== undefined) out.u8(id).sized(extended(content, added));
-    else if (id === SECTION.code) out.u8(id).sized(rewriteCode(content, check));
+    else if (id === SECTION.code) out.u8(id).sized(rewriteCode(content, walk));
     else if (id !== SECTION.memory) out.u8(id).sized(content.bytes.subarray(content.at, content.end));
   }
   addPendingBefore(Number.POSITIVE_INFINITY);
-  return { bytes: out.finish(), memoryPages: found.memoryPages, mutableGlobals: found.mutableGlobals };
+  const { memoryPages, mutableGlobals } = found;
+  return { bytes: out.finish(), memoryPages, mutableGlobals, hidden: walk.hidden };
 }

@@ -19,13 +19,20 @@ export class DeadlineExceeded extends Error {
 
 /** A guest's deadline: `begin` and `end` around every call. Calls of one thread's guests are never within each other. */
 export class Deadline {
-  readonly limitMs: number;
   readonly #watchdog: Watchdog;
-  #released = false;
+  #limitMs = 0;
+  #taken = false;
 
-  constructor(watchdog: Watchdog, limitMs: number) {
-    this.limitMs = limitMs;
+  constructor(watchdog: Watchdog) {
     this.#watchdog = watchdog;
+  }
+
+  /** Calls follow, at most `limitMs` milliseconds each. */
+  take(limitMs: number): void {
+    this.#limitMs = limitMs;
+    if (this.#taken) return;
+    this.#taken = true;
+    this.#watchdog.take();
   }
 
   /** The memory that the guest's code imports. */
@@ -34,7 +41,7 @@ export class Deadline {
   }
 
   begin(): void {
-    this.#watchdog.begin(this.limitMs);
+    this.#watchdog.begin(this.#limitMs);
   }
 
   /** True when the call was cut off, the first time it is called after `begin`. */
@@ -43,13 +50,13 @@ export class Deadline {
   }
 
   exceeded(): DeadlineExceeded {
-    return new DeadlineExceeded(this.limitMs);
+    return new DeadlineExceeded(this.#limitMs);
   }
 
-  /** No call is running any more, and none will. */
+  /** No call is running any more, and none will before it is taken again. */
   release(): void {
-    if (this.#released) return;
-    this.#released = true;
+    if (!this.#taken) return;
+    this.#taken = false;
     this.#watchdog.release();
   }
 }
@@ -62,11 +69,10 @@ class Watchdog {
   #guests = 0;
   #number = 0;
 
-  acquire(limitMs: number): Deadline {
+  take(): void {
     clearTimeout(this.#stopping);
     this.#guests += 1;
     this.#worker ??= this.#start();
-    return new Deadline(this, limitMs);
   }
 
   release(): void {
@@ -113,5 +119,7 @@ const watchdog = new Watchdog();
 
 /** A deadline for the calls of one guest, at most `limitMs` milliseconds each; give it back with `release`. */
 export function acquireDeadline(limitMs: number): Deadline {
-  return watchdog.acquire(limitMs);
+  const deadline = new Deadline(watchdog);
+  deadline.take(limitMs);
+  return deadline;
 }
