@@ -6,7 +6,7 @@ import type { AppDocument } from '../../engine/cluster/documents/documents.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { encodePlan } from '../../engine/cluster/plans/plans.ts';
 import type { StateChange } from '../../engine/compile/compare-states.ts';
-import { throwProblems, userError } from '../../engine/errors.ts';
+import { messageOf, throwProblems, userError } from '../../engine/errors.ts';
 import { deployProblems } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Parameters } from '../command.ts';
@@ -14,11 +14,11 @@ import { milliseconds } from '../output/durations.ts';
 import { plural } from '../output/figures.ts';
 import { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { leftBehind, mustKeepState, type WaysOut } from '../run/kept-state.ts';
+import { leftBehind, leftSinks, mustKeepState, type WaysOut } from '../run/kept-state.ts';
 import { loadGraph } from '../run/load.ts';
 import { awaitApp } from './await-app.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
-import { type FlowOut, letFlowOut } from './flow-out.ts';
+import { letFlowOut } from './flow-out.ts';
 import type { AppOverview } from './overview.ts';
 import { shipComponents } from './ship-components.ts';
 
@@ -44,10 +44,15 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
     await withCluster(flags, async ({ client }) => {
       progress.step(`deploying ${logical.name}`);
       const shipped = await shipComponents(logical, directory, (bytes) => client.keepComponent(bytes));
-      const { changes, notes } = await settleFormer(client, shipped, flags, { progress, timeout });
+      const former = await formerOf(client, shipped, flags);
+      // what is not waited for is written down, and placed when its agents are there; but nothing is ended for it before it has a place
+      if (flags.wait !== 'none' || former.leaving !== undefined) await client.mustPlace(shipped, flags.dropState);
+      const { changes } = former;
+      const notes =
+        former.leaving === undefined
+          ? former.notes
+          : await letFlowOut(client, former.leaving, shipped, { progress, timeout });
       progress.step(`deploying ${logical.name}`);
-      // what is not waited for is written down, and placed when its agents are there
-      if (flags.wait !== 'none') await client.mustPlace(shipped, flags.dropState);
       const document = await client.deploy({
         plan: shipped,
         parameters: Object.keys(flags.param),
@@ -73,43 +78,34 @@ const WAYS: WaysOut = {
 
 interface Former {
   readonly changes: readonly StateChange[];
-  /** What became of output that nobody had seen, in lines for people. */
+  /** What becomes of output that nobody had seen, in lines for people. */
   readonly notes: string;
+  /** A graph with sinks that are to show what they have written before the new one begins. */
+  readonly leaving?: LogicalPlan;
 }
 
 const NOTHING: Former = { changes: [], notes: '' };
 
-/** What becomes of what was deployed before. State of an app that was undeployed is gone; that of any other is kept or the deployment refused. */
-async function settleFormer(
-  client: ClusterClient,
-  plan: LogicalPlan,
-  flags: DeployFlags,
-  flowOut: FlowOut,
-): Promise<Former> {
+/** What becomes of what was deployed before; nothing is changed yet. State of an app that was undeployed is gone; that of any other is kept or the deployment refused. */
+async function formerOf(client: ClusterClient, plan: LogicalPlan, flags: DeployFlags): Promise<Former> {
   const document = await client.app({ namespace: plan.namespace, app: plan.name });
   if (document === undefined || document.plan === '' || document.wanted === 'undeployed') return NOTHING;
   if (document.plan === encodePlan(plan).digest) return NOTHING;
-  if (flags.dropState === true) return { changes: [], notes: await notesOfFresh(client, document, plan, flowOut) };
+  if (flags.dropState === true) return formerOfFresh(client, document, plan);
   const before = await client.logical(document.plan);
   const changes = mustKeepState(before, plan, WAYS, new Set(flags.dropStateOf?.split(',')));
   return { changes, notes: changes.map(leftBehind).join('') };
 }
 
 /** A graph that cannot be read any more is no reason not to begin anew. */
-async function notesOfFresh(
-  client: ClusterClient,
-  document: AppDocument,
-  plan: LogicalPlan,
-  flowOut: FlowOut,
-): Promise<string> {
-  let before: LogicalPlan;
+async function formerOfFresh(client: ClusterClient, document: AppDocument, plan: LogicalPlan): Promise<Former> {
   try {
-    before = await client.logical(document.plan);
+    const before = await client.logical(document.plan);
+    return leftSinks(before, plan).length === 0 ? NOTHING : { ...NOTHING, leaving: before };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return `what sinks of the graph before had not shown stays hidden, because that graph cannot be read: ${reason}\n`;
+    const notes = `what sinks of the graph before had not shown stays hidden, because that graph cannot be read: ${messageOf(error)}\n`;
+    return { changes: [], notes };
   }
-  return letFlowOut(client, before, plan, flowOut);
 }
 
 async function readSeed(path: string): Promise<string> {
@@ -128,7 +124,7 @@ function hasRows(region: RegionFigures | undefined, { fragments }: AppOverview):
   return region?.phase === 'finished' || (runs(region) && fragments.some(({ rowsOut }) => rowsOut > 0));
 }
 
-interface Deployed extends Former {
+interface Deployed extends Pick<Former, 'changes' | 'notes'> {
   readonly document: AppDocument;
   readonly overview: AppOverview | undefined;
   readonly seconds: number;

@@ -148,6 +148,11 @@ describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.
       'out: { from: twice, file: { path: out.ndjson',
       'two: { from: twice, file: { path: two.ndjson',
     );
+    const before = await continuum.client.app({ namespace: 'default', app: 'numbers' });
+    const nowhere = renamed.replace('placement: {}', 'placement: { twice: { site: nowhere } }');
+    const refused = await continuum.run('deploy', continuum.graph('graph.yaml', nowhere), '--drop-state');
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('placement.') });
+    expect(await continuum.client.app({ namespace: 'default', app: 'numbers' })).toEqual(before);
     const anew = await continuum.run(
       'deploy',
       continuum.graph('graph.yaml', renamed),
