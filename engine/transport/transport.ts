@@ -54,6 +54,7 @@ export interface Sender {
   send(item: SentItem): void;
   /** A promise while the bound is reached, else undefined. */
   room(): Promise<void> | undefined;
+  /** As they are now. */
   readonly stats: ChannelStats;
   /** Resolves when the receiver has acknowledged everything sent so far, or the sender is closed. */
   drained(): Promise<void>;
@@ -79,6 +80,7 @@ export interface Receiver {
   ready(): Promise<void>;
   /** The number of the item that was taken last. */
   readonly position: number;
+  /** As they are now. */
   readonly stats: ChannelStats;
   close(): Promise<void>;
 }

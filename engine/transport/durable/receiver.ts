@@ -5,12 +5,12 @@
 import { CloudskinError, externalError, internalError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
 import type { JetStream, StreamReader } from '../../nats/nats.ts';
+import { Counts } from '../counts.ts';
 import { Assembly } from '../protocol/assembly.ts';
 import { channelName, type EndContext, fenced, otherVersion, Signal } from '../protocol/end.ts';
 import { emptyFrame, FLAG, type Frame, HEADER, KIND, readFrame, VERSION, writeFrame } from '../protocol/frame.ts';
 import { Heart } from '../protocol/heart.ts';
 import { Inbox } from '../protocol/inbox.ts';
-import { type Received, receiverStats } from '../protocol/received.ts';
 import { costOf, readRecord, recordEnd } from '../protocol/records.ts';
 import type { ChannelStats, Item } from '../transport.ts';
 import type { DurableReceiver, DurableReceiverOptions } from './durable.ts';
@@ -37,7 +37,6 @@ const LONGEST_PAUSE = 5_000;
 const FINAL = /^nats\.(permission|closed|unsupported)$/;
 
 export class DurableReceiverEnd implements DurableReceiver {
-  readonly stats: ChannelStats;
   readonly #context: EndContext;
   readonly #options: DurableReceiverOptions;
   readonly #jetstream: JetStream;
@@ -78,7 +77,7 @@ export class DurableReceiverEnd implements DurableReceiver {
   /** The same of items that were taken; what was passed over behind them, by the item behind the gap. */
   #settled: Told;
   #passed: { readonly item: number; readonly rows: number }[] = [];
-  readonly #count: Received = { items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0 };
+  readonly #count = new Counts();
 
   constructor(context: EndContext, options: DurableReceiverOptions, jetstream: JetStream, stream: string) {
     this.#context = context;
@@ -98,8 +97,11 @@ export class DurableReceiverEnd implements DurableReceiver {
       connected: () => context.events.connected(),
       disconnected: (reason) => context.events.disconnected(reason),
     });
-    const stats = receiverStats(this.#count, this.#heart, this.#inbox, this.#assembly);
-    this.stats = Object.defineProperty(stats, 'lost', { get: () => this.lost, enumerable: true });
+  }
+
+  get stats(): ChannelStats {
+    const queued = this.#inbox.cost + this.#assembly.bytes;
+    return { ...this.#count, connected: this.#heart.connected, lost: this.lost, queued, roundTrip: undefined };
   }
 
   open(): this {
@@ -306,11 +308,8 @@ export class DurableReceiverEnd implements DurableReceiver {
     this.#received += 1;
     this.#assembly.clear();
     this.#inbox.put(item, cost, this.#received);
-    this.#count.items += 1;
-    if (item.kind !== 'batch') return;
-    this.#count.bytes += item.payload.length;
-    this.#count.rows += item.rows;
-    this.#rows += item.rows;
+    this.#count.add(item);
+    if (item.kind === 'batch') this.#rows += item.rows;
   }
 
   #say(): void {

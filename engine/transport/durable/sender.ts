@@ -1,6 +1,7 @@
 /** The sending end of a durable channel: its log, its publisher, and its talk with the receiver. */
 import type { CloudskinError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
+import { Counts } from '../counts.ts';
 import { type EndContext, fenced, otherVersion, protocolError, Signal } from '../protocol/end.ts';
 import { emptyFrame, FLAG, HEADER, KIND, readFrame, VERSION, writeFrame } from '../protocol/frame.ts';
 import { Heart } from '../protocol/heart.ts';
@@ -18,7 +19,6 @@ const LOOK = 500;
 const UNSYNCED = 1 / 4;
 
 export class DurableSenderEnd implements DurableSender {
-  readonly stats: ChannelStats;
   readonly #context: EndContext;
   readonly #options: DurableSenderOptions;
   readonly #kept: KeptLog;
@@ -35,7 +35,7 @@ export class DurableSenderEnd implements DurableSender {
   readonly #view = new DataView(this.#bytes.buffer);
   #receiverEpoch = 0;
   #over = false;
-  readonly #count = { items: 0, bytes: 0, rows: 0 };
+  readonly #count = new Counts();
 
   /** `publisher` of the same log. */
   constructor(context: EndContext, options: DurableSenderOptions, kept: KeptLog, publisher: Publisher) {
@@ -48,7 +48,16 @@ export class DurableSenderEnd implements DurableSender {
       connected: () => context.events.connected(),
       disconnected: (reason) => context.events.disconnected(reason),
     });
-    this.stats = this.#makeStats();
+  }
+
+  get stats(): ChannelStats {
+    return {
+      ...this.#count,
+      connected: this.#heart.connected,
+      lost: this.#kept.lost,
+      queued: this.#kept.log.bytes,
+      roundTrip: this.#roundTrip.milliseconds,
+    };
   }
 
   open(): this {
@@ -76,10 +85,7 @@ export class DurableSenderEnd implements DurableSender {
       this.fail(error as CloudskinError);
       return;
     }
-    this.#count.items += 1;
-    if (item.kind !== 'batch') return;
-    this.#count.bytes += item.payload.length;
-    this.#count.rows += item.rows;
+    this.#count.add(item);
   }
 
   room(): Promise<void> | undefined {
@@ -219,34 +225,5 @@ export class DurableSenderEnd implements DurableSender {
       },
       (error: CloudskinError) => this.fail(error),
     );
-  }
-
-  #makeStats(): ChannelStats {
-    const [heart, count, kept, roundTrip] = [this.#heart, this.#count, this.#kept, this.#roundTrip];
-    return {
-      get connected() {
-        return heart.connected;
-      },
-      get items() {
-        return count.items;
-      },
-      get bytes() {
-        return count.bytes;
-      },
-      get rows() {
-        return count.rows;
-      },
-      repeated: 0,
-      dropped: 0,
-      get lost() {
-        return kept.lost;
-      },
-      get queued() {
-        return kept.log.bytes;
-      },
-      get roundTrip() {
-        return roundTrip.milliseconds;
-      },
-    };
   }
 }

@@ -6,6 +6,7 @@
  * everything that waits here.
  */
 import type { CloudskinError } from '../../errors.ts';
+import { Counts } from '../counts.ts';
 import type { ChannelStats, Item, Receiver, ReceiverOptions } from '../transport.ts';
 import { Assembly } from './assembly.ts';
 import { type EndContext, fenced, otherVersion, Signal } from './end.ts';
@@ -22,7 +23,6 @@ import {
 } from './frame.ts';
 import { Heart } from './heart.ts';
 import { Inbox } from './inbox.ts';
-import { type Received, receiverStats } from './received.ts';
 import { costOf, readRecord, recordEnd } from './records.ts';
 
 /** Acknowledged at the latest when so much of the window has been taken. */
@@ -30,7 +30,6 @@ const SHARE = 1 / 4;
 const LARGEST_WINDOW = 0xffff_ffff;
 
 export class ProtocolReceiver implements Receiver {
-  readonly stats: ChannelStats;
   readonly #context: EndContext;
   readonly #options: ReceiverOptions;
   readonly #heart: Heart;
@@ -54,7 +53,7 @@ export class ProtocolReceiver implements Receiver {
   #greetings = 0;
   #due: { cancel(): void } | undefined;
   #over = false;
-  readonly #count: Received = { items: 0, bytes: 0, rows: 0, repeated: 0, dropped: 0 };
+  readonly #count = new Counts();
 
   constructor(context: EndContext, options: ReceiverOptions) {
     this.#context = context;
@@ -67,7 +66,11 @@ export class ProtocolReceiver implements Receiver {
       connected: () => context.events.connected(),
       disconnected: (reason) => context.events.disconnected(reason),
     });
-    this.stats = receiverStats(this.#count, this.#heart, this.#inbox, this.#assembly);
+  }
+
+  get stats(): ChannelStats {
+    const queued = this.#inbox.cost + this.#assembly.bytes;
+    return { ...this.#count, connected: this.#heart.connected, queued, roundTrip: undefined };
   }
 
   /** To be called once the carrier is ready. */
@@ -228,11 +231,7 @@ export class ProtocolReceiver implements Receiver {
     this.#asked = undefined;
     this.#assembly.clear();
     this.#inbox.put(item, costOf(size), this.#received);
-    this.#count.items += 1;
-    if (item.kind === 'batch') {
-      this.#count.bytes += item.payload.length;
-      this.#count.rows += item.rows;
-    }
+    this.#count.add(item);
     return true;
   }
 

@@ -10,6 +10,7 @@
  * which are missing. Only an answer moves the cursor back.
  */
 import type { CloudskinError } from '../../errors.ts';
+import { Counts } from '../counts.ts';
 import type { ChannelStats, Sender, SenderOptions, SentItem } from '../transport.ts';
 import { type EndContext, fenced, otherVersion, protocolError, Signal } from './end.ts';
 import { emptyFrame, FLAG, type Frame, KIND, readFrame, VERSION } from './frame.ts';
@@ -22,7 +23,6 @@ import { RoundTrip } from './round-trip.ts';
 const PATIENT = 200;
 
 export class ProtocolSender implements Sender {
-  readonly stats: ChannelStats;
   readonly #context: EndContext;
   readonly #options: SenderOptions;
   readonly #kept: KeptItems;
@@ -43,7 +43,7 @@ export class ProtocolSender implements Sender {
   #asked = 0;
   #scheduled = false;
   #over = false;
-  readonly #count = { items: 0, bytes: 0, rows: 0 };
+  readonly #count = new Counts();
 
   constructor(context: EndContext, options: SenderOptions) {
     this.#context = context;
@@ -57,7 +57,16 @@ export class ProtocolSender implements Sender {
       connected: () => context.events.connected(),
       disconnected: (reason) => context.events.disconnected(reason),
     });
-    this.stats = this.#makeStats();
+  }
+
+  get stats(): ChannelStats {
+    return {
+      ...this.#count,
+      connected: this.#heart.connected,
+      repeated: this.#launcher.repeated,
+      queued: this.#kept.cost,
+      roundTrip: this.#roundTrip.milliseconds,
+    };
   }
 
   /** To be called once the carrier is ready. */
@@ -75,11 +84,7 @@ export class ProtocolSender implements Sender {
   send(item: SentItem): void {
     if (this.#over) return;
     this.#kept.add(item);
-    this.#count.items += 1;
-    if (item.kind === 'batch') {
-      this.#count.bytes += item.payload.length;
-      this.#count.rows += item.rows;
-    }
+    this.#count.add(item);
     this.#schedule();
   }
 
@@ -285,39 +290,5 @@ export class ProtocolSender implements Sender {
     this.#again = { sequence, offset, at: now };
     this.#asked = 0;
     this.#launcher.moveTo(sequence, offset);
-  }
-
-  #makeStats(): ChannelStats {
-    const [heart, count, kept, launcher, roundTrip] = [
-      this.#heart,
-      this.#count,
-      this.#kept,
-      this.#launcher,
-      this.#roundTrip,
-    ];
-    return {
-      get connected() {
-        return heart.connected;
-      },
-      get items() {
-        return count.items;
-      },
-      get bytes() {
-        return count.bytes;
-      },
-      get rows() {
-        return count.rows;
-      },
-      get repeated() {
-        return launcher.repeated;
-      },
-      dropped: 0,
-      get queued() {
-        return kept.cost;
-      },
-      get roundTrip() {
-        return roundTrip.milliseconds;
-      },
-    };
   }
 }

@@ -1,15 +1,16 @@
 /** The receiving end over a ring: batches are views of it until the next item is asked for. */
 import type { CloudskinError } from '../../errors.ts';
+import { Counts } from '../counts.ts';
 import { fenced, protocolError, Signal } from '../protocol/end.ts';
 import type { ChannelStats, Item, Receiver } from '../transport.ts';
 import type { RingReceiverContext, Word } from './ends.ts';
 import { RingReader } from './reader.ts';
 
 export class RingReceiver implements Receiver {
-  readonly stats: ChannelStats;
   readonly #context: RingReceiverContext;
   readonly #ready = new Signal();
-  readonly #count = { items: 0, bytes: 0, rows: 0, connected: false };
+  #connected = false;
+  readonly #count = new Counts();
   #reader: RingReader | undefined;
   #position: number;
   #watching = false;
@@ -18,7 +19,10 @@ export class RingReceiver implements Receiver {
   constructor(context: RingReceiverContext) {
     this.#context = context;
     this.#position = context.options.after ?? 0;
-    this.stats = this.#makeStats();
+  }
+
+  get stats(): ChannelStats {
+    return { ...this.#count, connected: this.#connected, queued: this.#reader?.used ?? 0, roundTrip: undefined };
   }
 
   get position(): number {
@@ -31,10 +35,7 @@ export class RingReceiver implements Receiver {
     const item = reader.take();
     if (item === undefined) return undefined;
     this.#position += 1;
-    this.#count.items += 1;
-    if (item.kind !== 'batch') return item;
-    this.#count.bytes += item.payload.length;
-    this.#count.rows += item.rows;
+    this.#count.add(item);
     return item;
   }
 
@@ -59,11 +60,11 @@ export class RingReceiver implements Receiver {
         this.#attach(word);
         return;
       case 'met':
-        this.#count.connected = true;
+        this.#connected = true;
         events.connected();
         return;
       case 'parted':
-        this.#count.connected = false;
+        this.#connected = false;
         events.disconnected(word.reason);
         return;
       case 'replaced':
@@ -106,42 +107,12 @@ export class RingReceiver implements Receiver {
   #end(): void {
     if (!this.#over) this.#reader?.done();
     this.#over = true;
-    this.#count.connected = false;
+    this.#connected = false;
     this.#reader?.wake();
   }
 
   #fail(error: CloudskinError): void {
     this.#end();
     this.#context.events.failed(error);
-  }
-
-  #makeStats(): ChannelStats {
-    const { connected, items, bytes, rows, queued } = {
-      connected: () => this.#count.connected,
-      items: () => this.#count.items,
-      bytes: () => this.#count.bytes,
-      rows: () => this.#count.rows,
-      queued: () => this.#reader?.used ?? 0,
-    };
-    return {
-      get connected() {
-        return connected();
-      },
-      get items() {
-        return items();
-      },
-      get bytes() {
-        return bytes();
-      },
-      get rows() {
-        return rows();
-      },
-      repeated: 0,
-      dropped: 0,
-      get queued() {
-        return queued();
-      },
-      roundTrip: undefined,
-    };
   }
 }

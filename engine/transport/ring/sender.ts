@@ -2,6 +2,8 @@
  * The sending end over a ring. The ring is the window: what has not been read is in it, and nothing can be lost. What does not fit in waits
  * here; it is at most one item more than the bound.
  */
+
+import { Counts } from '../counts.ts';
 import { fenced, Signal } from '../protocol/end.ts';
 import { KeptItems } from '../protocol/kept.ts';
 import type { ChannelStats, Sender, SentItem } from '../transport.ts';
@@ -9,7 +11,6 @@ import type { RingSenderContext, Word } from './ends.ts';
 import { RingWriter } from './writer.ts';
 
 export class RingSender implements Sender {
-  readonly stats: ChannelStats;
   readonly #context: RingSenderContext;
   readonly #writer: RingWriter;
   readonly #waiting: KeptItems;
@@ -19,13 +20,18 @@ export class RingSender implements Sender {
   readonly #drained = new Signal();
   #watching = false;
   #over = false;
-  readonly #count = { items: 0, bytes: 0, rows: 0, connected: false };
+  #connected = false;
+  readonly #count = new Counts();
 
   constructor(context: RingSenderContext) {
     this.#context = context;
     this.#writer = new RingWriter(context.memory);
     this.#waiting = new KeptItems(1, context.options.maxBytes);
-    this.stats = this.#makeStats();
+  }
+
+  get stats(): ChannelStats {
+    const queued = this.#writer.used + this.#waiting.cost;
+    return { ...this.#count, connected: this.#connected, queued, roundTrip: undefined };
   }
 
   send(item: SentItem): void {
@@ -34,10 +40,7 @@ export class RingSender implements Sender {
       this.#waiting.add(item);
       this.#watch();
     }
-    this.#count.items += 1;
-    if (item.kind !== 'batch') return;
-    this.#count.bytes += item.payload.length;
-    this.#count.rows += item.rows;
+    this.#count.add(item);
   }
 
   room(): Promise<void> | undefined {
@@ -63,10 +66,10 @@ export class RingSender implements Sender {
     if (this.#over) return;
     const { address, events } = this.#context;
     if (word.kind === 'met') {
-      this.#count.connected = true;
+      this.#connected = true;
       events.connected();
     } else if (word.kind === 'parted') {
-      this.#count.connected = false;
+      this.#connected = false;
       events.disconnected(word.reason);
     } else if (word.kind === 'replaced') {
       this.#end();
@@ -76,7 +79,7 @@ export class RingSender implements Sender {
 
   #end(): void {
     this.#over = true;
-    this.#count.connected = false;
+    this.#connected = false;
     this.#waiting.clear();
     this.#room.settle();
     this.#drained.settle();
@@ -126,29 +129,5 @@ export class RingSender implements Sender {
       this.#written = 0;
       this.#waiting.drop();
     }
-  }
-
-  #makeStats(): ChannelStats {
-    const [count, writer, waiting] = [this.#count, this.#writer, this.#waiting];
-    return {
-      get connected() {
-        return count.connected;
-      },
-      get items() {
-        return count.items;
-      },
-      get bytes() {
-        return count.bytes;
-      },
-      get rows() {
-        return count.rows;
-      },
-      repeated: 0,
-      dropped: 0,
-      get queued() {
-        return writer.used + waiting.cost;
-      },
-      roundTrip: undefined,
-    };
   }
 }
