@@ -63,6 +63,11 @@ describe.skipIf(!has)(has ? 'a server that is there' : `a server that is there: 
     expect(error.message).toContain("does not support 'tls'");
   });
 
+  it('is found where another of its cluster is away', async () => {
+    const nats = `nats://127.0.0.1:${await freePort()}, ${await start('')}`;
+    expect(await withCluster({ nats }, async ({ nats: { connected } }) => connected)).toBe(true);
+  });
+
   it('and wants a user says that it does', async () => {
     const error = await refusal(await start('authorization { users: [{ user: "ann", password: "pass" }] }'));
     expect(error).toMatchObject({ code: 'nats.permission', hint: expect.stringContaining('credentials') });

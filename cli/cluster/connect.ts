@@ -19,7 +19,10 @@ export interface NatsOptions {
 /** Options that every command which talks to a cluster has. */
 export function clusterCommand(command: Command): Command {
   return command
-    .option('--nats <url>', 'the NATS server; CLOUDSKIN_NATS, or what `cloudskin up` started')
+    .option(
+      '--nats <url>',
+      'the NATS server, or several, separated by commas; CLOUDSKIN_NATS, or what `cloudskin up` started',
+    )
     .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS')
     .option('--ca <file>', 'the authority behind its certificate; CLOUDSKIN_CA');
 }
@@ -35,8 +38,10 @@ export interface Connected {
   readonly url: string;
 }
 
-export function natsUrl({ nats }: NatsOptions): string {
-  return nats ?? process.env.CLOUDSKIN_NATS ?? readUpState()?.hub ?? 'nats://127.0.0.1:4222';
+/** Several are servers of one cluster. */
+export function natsUrls({ nats }: NatsOptions): readonly string[] {
+  const given = nats ?? process.env.CLOUDSKIN_NATS ?? readUpState()?.hub ?? 'nats://127.0.0.1:4222';
+  return given.split(',').map((url) => url.trim());
 }
 
 /** How the server is convinced, and believed. */
@@ -62,14 +67,14 @@ export async function withCluster<T>(options: NatsOptions, use: (connected: Conn
     import('../../engine/nats/client.ts'),
     import('../../engine/cluster/client.ts'),
   ]);
-  const url = natsUrl(options);
-  const nats = await connectNats({ servers: url, ...credentials(options), name: 'cloudskin command' }).catch(
+  const servers = natsUrls(options);
+  const nats = await connectNats({ servers, ...credentials(options), name: 'cloudskin command' }).catch(
     (error: unknown) => {
       throw unreachable(error);
     },
   );
   try {
-    return await use({ nats, client: new ClusterClient(nats, realPorts), url });
+    return await use({ nats, client: new ClusterClient(nats, realPorts), url: servers.join(',') });
   } finally {
     await nats.close();
   }

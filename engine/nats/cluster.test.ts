@@ -30,6 +30,24 @@ function serverNamed(cluster: NatsCluster, name: string): NatsCluster['servers']
 
 // 2.9 needs up to 20 s until it no longer gives consumers to the server that died
 describe.skipIf(!hasNats('newest'))('a cluster of three', () => {
+  it('keeps as many copies of a bucket as were asked for when somebody opens it without a wish', async () => {
+    const cluster = await startNatsCluster('newest');
+    const nats = await connectNats({ servers: cluster.urls });
+    try {
+      const js = nats.jetstream();
+      const replicas = async (stream: string): Promise<unknown> => (await js.streamState(stream))?.config.replicas;
+      await Promise.all([js.keyValue('k', { replicas: 3 }), js.objects('o', { replicas: 3 })]);
+      await js.ensureStream({ name: 'S', subjects: ['s'], replicas: 3 });
+      await Promise.all([js.keyValue('k'), js.objects('o'), js.ensureStream({ name: 'S', subjects: ['s', 't'] })]);
+      expect(await Promise.all(['KV_k', 'OBJ_o', 'S'].map(replicas))).toEqual([3, 3, 3]);
+      await js.keyValue('alone');
+      expect(await replicas('KV_alone')).toBe(1);
+    } finally {
+      await nats.close();
+      await cluster.stop();
+    }
+  }, 30_000);
+
   it('loses the server of a client and nothing of a stream, in order', async () => {
     const cluster = await startNatsCluster('newest');
     const nats = await connectNats({ servers: cluster.urls });

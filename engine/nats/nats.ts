@@ -81,6 +81,7 @@ export interface StreamConfig {
   readonly name: string;
   readonly subjects: readonly string[];
   readonly storage?: 'file' | 'memory';
+  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 1. */
   readonly replicas?: number;
   /** Bytes that the stream may hold. */
   readonly maxBytes?: number;
@@ -170,6 +171,7 @@ export interface ReadOptions {
 }
 
 export interface KeyValueOptions {
+  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 1. */
   readonly replicas?: number;
   readonly storage?: 'file' | 'memory';
   /** Milliseconds after which every key expires unless written again; never unless given. Watchers are not told of it. */
@@ -219,6 +221,7 @@ export interface WatchListener {
 }
 
 export interface ObjectsOptions {
+  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 1. */
   readonly replicas?: number;
   readonly storage?: 'file' | 'memory';
   readonly maxBytes?: number;

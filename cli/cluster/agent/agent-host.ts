@@ -28,7 +28,7 @@ export interface AgentHostOptions {
 export type AgentHost = Pick<AgentOptions, 'host' | 'checkpoints' | 'dropState' | 'copies'>;
 
 export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHostOptions): Promise<AgentHost> {
-  const stores = await Stores.open(nats, setup.directory, setup.keyFile);
+  const stores = await Stores.open(nats, setup);
   return {
     host: new WorkerPool(workers, setup, log, emit),
     checkpoints: async (region, domain, keep, known) => {

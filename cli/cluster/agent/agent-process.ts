@@ -14,7 +14,7 @@ import { realPorts } from '../../../engine/ports.ts';
 import { openDirectory } from '../../../engine/state/blobs/directory.ts';
 import { expiryOf, logTroubles } from '../../auth/troubles.ts';
 import { observeAgent } from '../../observe/agent-observing.ts';
-import { credentials, natsUrl } from '../connect.ts';
+import { credentials, natsUrls } from '../connect.ts';
 import { openAgentHost } from './agent-host.ts';
 import { agentLog } from './agent-log.ts';
 import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-options.ts';
@@ -46,13 +46,14 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const expiry = await expiryOf(access.credentials, realPorts.now());
   if (expiry !== undefined) log('warn', expiry, { code: 'nats.credentials' });
   const disk = await openDirectory(`${data.path}/disk`);
-  const servers = natsUrl(flags).split(',');
+  const servers = natsUrls(flags);
   const setup = {
     servers,
     name: `agent ${site}/${data.agent}`,
     directory: data.path,
     access,
     ...keyFile,
+    ...replicas,
     ...defined({ traceEvery }),
   };
   const host = await openAgentHost({ nats, workers, setup, log, ...defined({ emit }) });
@@ -120,7 +121,7 @@ async function permittedApps(flags: AgentFlags): Promise<{ readonly apps?: reado
 
 /** Waits for a server that is not there yet; undefined where the process is told to stop first. */
 async function connect(flags: AgentFlags, name: string, log: Log, signal: AbortSignal): Promise<Nats | undefined> {
-  const servers = natsUrl(flags).split(',');
+  const servers = natsUrls(flags);
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
       return await connectNats({ servers, name, ...credentials(flags) });

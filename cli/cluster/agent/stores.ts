@@ -5,6 +5,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateBucket } from '../../../engine/cluster/documents/names.ts';
+import { defined } from '../../../engine/defined.ts';
 import { CloudskinError, messageOf, userError } from '../../../engine/errors.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { remade } from '../../../engine/nats/remade.ts';
@@ -23,23 +24,34 @@ interface App {
   readonly app: string;
 }
 
+export interface StoresOptions {
+  /** The agent's own. */
+  readonly directory: string;
+  readonly keyFile?: string;
+  /** Servers of the agent's own domain that keep checkpoints; as many as do already unless given. */
+  readonly replicas?: number;
+}
+
 export class Stores {
   readonly #nats: Nats;
   readonly #directory: string;
   readonly #disk: BlobStore;
   readonly #key: Uint8Array | undefined;
+  readonly #replicas: number | undefined;
 
-  private constructor(nats: Nats, directory: string, disk: BlobStore, key: Uint8Array | undefined) {
+  private constructor(nats: Nats, options: StoresOptions, disk: BlobStore, key: Uint8Array | undefined) {
     this.#nats = nats;
-    this.#directory = directory;
+    this.#directory = options.directory;
+    this.#replicas = options.replicas;
     this.#disk = disk;
     this.#key = key;
   }
 
-  /** `directory`: the agent's own. Throws `state.key` where the key file cannot be used. */
-  static async open(nats: Nats, directory: string, keyFile: string | undefined): Promise<Stores> {
+  /** Throws `state.key` where the key file cannot be used. */
+  static async open(nats: Nats, options: StoresOptions): Promise<Stores> {
+    const { directory, keyFile } = options;
     const key = keyFile === undefined ? undefined : await readKey(keyFile);
-    return new Stores(nats, directory, await openDirectory(join(directory, 'checkpoints')), key);
+    return new Stores(nats, options, await openDirectory(join(directory, 'checkpoints')), key);
   }
 
   /** Of an app; `domain` is the JetStream domain, absent for that of the agent's own server. */
@@ -65,7 +77,8 @@ export class Stores {
     const own = domain === undefined || domain === this.#nats.info.domain;
     const jetstream = own ? this.#nats.jetstream() : this.#nats.jetstream(domain);
     const bucket = stateBucket(app);
-    return objectsStore(await remade(() => jetstream.objects(bucket)), bucket);
+    const replicas = own ? this.#replicas : undefined;
+    return objectsStore(await remade(() => jetstream.objects(bucket, defined({ replicas }))), bucket);
   }
 
   /** Of the near side of a durable channel; `known` as in engine/state/log/log.ts. */

@@ -34,6 +34,8 @@ export interface ThreadFragmentsOptions {
   readonly directory: string;
   /** Of the key that checkpoints are encrypted with. */
   readonly keyFile?: string;
+  /** Servers of the agent's own domain that keep checkpoints and durable streams. */
+  readonly replicas?: number;
   readonly stdout: (text: string) => Promise<void>;
   readonly say: (entry: WorkerEntry) => void;
   /** One source batch in so many is followed; absent: none. */
@@ -41,7 +43,7 @@ export interface ThreadFragmentsOptions {
 }
 
 export async function openThreadFragments(options: ThreadFragmentsOptions): Promise<FragmentHost> {
-  return new ThreadFragments(options, await Stores.open(options.nats, options.directory, options.keyFile));
+  return new ThreadFragments(options, await Stores.open(options.nats, options));
 }
 
 class ThreadFragments implements FragmentHost {
@@ -125,12 +127,14 @@ class ThreadFragments implements FragmentHost {
     const key = near ?? '';
     const known = this.#durable.get(key);
     if (known !== undefined) return known;
-    const { nats } = this.#options;
+    const { nats, replicas } = this.#options;
+    const own = near === undefined || near === nats.info.domain;
     const made = new DurableTransport({
       nats,
       ports: realPorts,
       openLog: (address, limits, safe) => this.#stores.channelLog(address, limits, safe),
-      domain: () => (near === nats.info.domain ? undefined : near),
+      domain: () => (own ? undefined : near),
+      ...(own ? defined({ replicas }) : {}),
     });
     this.#durable.set(key, made);
     return made;

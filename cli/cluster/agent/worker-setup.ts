@@ -13,6 +13,8 @@ export interface WorkerSetup {
   readonly directory: string;
   /** Of the key that checkpoints are encrypted with. */
   readonly keyFile?: string;
+  /** Servers that keep checkpoints and durable streams; as many as do already unless given. */
+  readonly replicas?: number;
   /** One source batch in so many is followed; absent: none. */
   readonly traceEvery?: number;
 }

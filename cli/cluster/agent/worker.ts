@@ -16,7 +16,7 @@ import type { WorkerData, WorkerSetup } from './worker-setup.ts';
 const RETRY = 250;
 
 async function open(given: unknown, { stdout, log: say }: WorkerOutlets): Promise<FragmentHost> {
-  const { servers, access, name, directory, keyFile, traceEvery } = given as WorkerSetup;
+  const { servers, access, name, directory, keyFile, replicas, traceEvery } = given as WorkerSetup;
   const nats = await connected({ servers, name, ...access });
   const { port } = workerData as WorkerData;
   const local = new LocalTransport(port);
@@ -26,7 +26,7 @@ async function open(given: unknown, { stdout, log: say }: WorkerOutlets): Promis
     directory,
     stdout,
     say,
-    ...defined({ traceEvery, keyFile }),
+    ...defined({ traceEvery, keyFile, replicas }),
   });
   return {
     start: (start, events) => fragments.start(start, events),

@@ -167,7 +167,7 @@ export class ControlBuckets {
     const jetstream = nats.jetstream();
     try {
       await jetstream.keyValue(REGIONS_BUCKET, defined({ replicas }));
-      await jetstream.objects(stateBucket(app));
+      await jetstream.objects(stateBucket(app), defined({ replicas }));
     } catch (cause) {
       if (!(cause instanceof CloudskinError) || cause.code !== 'nats.permission') throw cause;
       throw externalError('cluster.not-permitted', `the credentials of the sites do not permit ${appLabel(app)}`, {

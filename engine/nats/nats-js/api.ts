@@ -112,7 +112,7 @@ export class JetStreamCalls {
     );
   }
 
-  /** Makes a stream, or brings the one that is there to the configuration. */
+  /** Makes a stream, or brings the one that is there to the configuration: what that says nothing of (replicas) stays. */
   async ensure(config: WantedConfig): Promise<StreamInfo> {
     const doing = `making the stream ${config.name}`;
     const there = await this.findStream(config.name);

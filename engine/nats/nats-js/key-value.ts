@@ -35,7 +35,6 @@ function configOf(bucket: string, options: KeyValueOptions): WantedConfig {
     name: `KV_${bucket}`,
     subjects: [`$KV.${bucket}.>`],
     storage: options.storage === 'memory' ? StorageType.Memory : StorageType.File,
-    num_replicas: options.replicas ?? 1,
     max_msgs_per_subject: 1,
     max_bytes: options.maxBytes ?? -1,
     max_age: nanos(options.ttl ?? 0),
@@ -44,5 +43,6 @@ function configOf(bucket: string, options: KeyValueOptions): WantedConfig {
     deny_delete: true,
     allow_rollup_hdrs: true,
     allow_direct: true,
+    ...defined({ num_replicas: options.replicas }),
   };
 }

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { DiscardPolicy, StorageType, type StreamInfo } from '@nats-io/jetstream';
 import { headers, nuid } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import { externalError, userError } from '../../errors.ts';
 import { checkBucket } from '../failures.ts';
 import type { Objects, ObjectsOptions } from '../nats.ts';
@@ -42,12 +43,12 @@ function configOf(bucket: string, options: ObjectsOptions): WantedConfig {
     name: `OBJ_${bucket}`,
     subjects: [`$OBJ.${bucket}.C.>`, `$OBJ.${bucket}.M.>`],
     storage: options.storage === 'memory' ? StorageType.Memory : StorageType.File,
-    num_replicas: options.replicas ?? 1,
     max_bytes: options.maxBytes ?? -1,
     discard: DiscardPolicy.New,
     duplicate_window: duplicateWindow(),
     allow_rollup_hdrs: true,
     allow_direct: true,
+    ...defined({ num_replicas: options.replicas }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Streams between our words and those of the JetStream API: milliseconds here are nanoseconds there, "no bound" is -1 or 0. */
 import { DiscardPolicy, type StreamConfig as ServerConfig, StorageType, type StreamInfo } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
+import { defined } from '../../defined.ts';
 import type { StreamConfig, StreamState } from '../nats.ts';
 
 export type WantedConfig = Partial<ServerConfig> & { readonly name: string };
@@ -10,13 +11,13 @@ export function toServer(config: StreamConfig): WantedConfig {
     name: config.name,
     subjects: [...config.subjects],
     storage: config.storage === 'memory' ? StorageType.Memory : StorageType.File,
-    num_replicas: config.replicas ?? 1,
     max_bytes: config.maxBytes ?? -1,
     max_msgs: config.maxMessages ?? -1,
     max_age: nanos(config.maxAge ?? 0),
     discard: config.discard === 'new' ? DiscardPolicy.New : DiscardPolicy.Old,
     deny_delete: config.denyDelete ?? false,
     duplicate_window: duplicateWindow(config.duplicateWindow, config.maxAge),
+    ...defined({ num_replicas: config.replicas }),
   };
 }
 
