@@ -21,6 +21,7 @@ const benchmarks: readonly {
   { name: 'pipeline', load: () => import('./pipeline.ts') },
   { name: 'recovery', load: () => import('./recovery.ts') },
   { name: 'scale', load: () => import('./scale.ts') },
+  { name: 'start', load: () => import('./start.ts') },
   { name: 'startup', load: () => import('./startup.ts') },
 ];
 

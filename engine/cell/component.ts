@@ -12,7 +12,7 @@ import { defined } from '../defined.ts';
 import { CloudskinError, internalError, userError } from '../errors.ts';
 import type { ComponentStep, OperatorNode } from '../graph/plan.ts';
 import type { Cell } from './cell.ts';
-import { ComponentCell } from './component/component-cell.ts';
+import { ComponentCell, type ComponentCellSetup } from './component/component-cell.ts';
 import { Grants, type LogEntry } from './component/granted.ts';
 import { Guest, type GuestSetup } from './component/guest.ts';
 import { compileOperator } from './component/instance.ts';
@@ -63,23 +63,21 @@ function hashOf(name: string): bigint {
   return hash;
 }
 
-async function setUp(target: Target, options: ComponentOptions): Promise<GuestSetup> {
+function grantsOf({ operator }: Target, { now, seed = 0n, onLog = () => undefined }: ComponentOptions): Grants {
+  return new Grants({ operator, now, seed: seed ^ hashOf(operator), onLog });
+}
+
+/** What all guests of the target share. */
+async function setUp(target: Target, options: ComponentOptions): Promise<Omit<GuestSetup, 'grants'>> {
   const { component, operator } = target;
   const path = locateComponent(component, options.directory ?? process.cwd());
   const prepared = await prepare(path, defined({ cache: options.cache }));
-  const grants = new Grants({
-    operator,
-    now: options.now,
-    seed: (options.seed ?? 0n) ^ hashOf(operator),
-    onLog: options.onLog ?? (() => undefined),
-  });
   const { config, inputs } = target;
   const memoryLimitBytes = Math.min(options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES, target.memoryBytes ?? Infinity);
   return {
     operator: await compileOperator(prepared, path),
     start: startOf({ checksum: prepared.checksum, config, inputs, memoryLimitBytes }),
     who: operator === '' ? `component ${component}` : `operator ${operator} (component ${component})`,
-    grants,
     config,
     inputs,
     callLimitMs: options.callLimitMs ?? CALL_LIMIT_MS,
@@ -128,12 +126,10 @@ export async function describeComponent(
   directory: string,
   options: Omit<ComponentOptions, 'directory' | 'now'> = {},
 ): Promise<ReadonlyMap<string, Schema>> {
-  const named = [...inputs].map(([name, schema]) => ({ name, schema }));
-  const setup = await setUp(
-    { component, operator: '', config, inputs: named },
-    { ...options, directory, now: () => 0 },
-  );
-  const guest = Guest.start(setup);
+  const target = { component, operator: '', config, inputs: [...inputs].map(([name, schema]) => ({ name, schema })) };
+  const all = { ...options, directory, now: () => 0 };
+  const setup = await setUp(target, all);
+  const guest = Guest.start({ ...setup, grants: grantsOf(target, all) });
   try {
     return readOutputs(guest.outputs, setup.who);
   } finally {
@@ -171,6 +167,14 @@ function sameSchema(a: Schema, b: Schema): boolean {
 
 /** Opens the cell of an operator that is a component and has no other steps. Errors as in `describeComponent`. */
 export async function openComponentCell(plan: CellPlan, options: ComponentOptions): Promise<Cell> {
+  return (await prepareComponentCell(plan, options))();
+}
+
+/**
+ * As `openComponentCell`, for many cells of one plan: loads and compiles the component, and returns what opens a cell at once. From the
+ * second on that takes microseconds (`starts.ts`).
+ */
+export async function prepareComponentCell(plan: CellPlan, options: ComponentOptions): Promise<() => Cell> {
   const operator = plan.operators[0];
   if (operator === undefined) throw internalError('component.no-component', `cell ${plan.name} has no operator`);
   const step = componentStep(operator);
@@ -182,37 +186,47 @@ export async function openComponentCell(plan: CellPlan, options: ComponentOption
     ...(operator.memory === undefined ? {} : { memoryBytes: operator.memory.bytes }),
   };
   const setup = await setUp(target, options);
-  const guest = Guest.start(setup);
-  try {
-    const outputs = [...readOutputs(guest.outputs, setup.who)].map(([name, schema]) => {
-      const planned = operator.outputs.get(name);
-      if (planned === undefined || !sameSchema(planned, schema)) {
-        throw userError(
-          'component.changed-output',
-          `${setup.who} yields something else than when the graph was checked`,
-          {
-            hint: "a component's outputs may depend only on its configuration and its inputs",
-          },
-        );
-      }
-      return { schema: planned, port: plan.outputs.findIndex((output) => output.port === name) };
-    });
-    const errorsPort = plan.outputs.findIndex((output) => output.port === 'errors');
-    return new ComponentCell(
-      {
-        ...setup,
-        name: plan.name,
-        operatorName: graphName(operator),
-        onError: operator.onError,
-        ports: plan.outputs,
-        outputs,
-        errorsPort,
-        union: operator.aliases === undefined,
-      },
-      guest,
-    );
-  } catch (error) {
-    guest.release();
-    throw error;
-  }
+  const outputsOf = outputReader(plan, operator, setup.who);
+  const shared = {
+    ...setup,
+    name: plan.name,
+    operatorName: target.operator,
+    onError: operator.onError,
+    ports: plan.outputs,
+    errorsPort: plan.outputs.findIndex((output) => output.port === 'errors'),
+    union: operator.aliases === undefined,
+  };
+  return () => {
+    const grants = grantsOf(target, options);
+    const guest = Guest.start({ ...setup, grants });
+    try {
+      return new ComponentCell({ ...shared, grants, outputs: outputsOf(guest.outputs) }, guest);
+    } catch (error) {
+      guest.release();
+      throw error;
+    }
+  };
+}
+
+type Outputs = ComponentCellSetup['outputs'];
+
+/** Reads what guests of one operator yield; those that begin with one image yield the same. */
+function outputReader(plan: CellPlan, operator: OperatorNode, who: string): (from: Guest['outputs']) => Outputs {
+  let known: { readonly from: Guest['outputs']; readonly outputs: Outputs } | undefined;
+  return (from) => {
+    if (known?.from !== from) known = { from, outputs: plannedOutputs(plan, operator, who, from) };
+    return known.outputs;
+  };
+}
+
+function plannedOutputs(plan: CellPlan, operator: OperatorNode, who: string, from: Guest['outputs']): Outputs {
+  return [...readOutputs(from, who)].map(([name, schema]) => {
+    const planned = operator.outputs.get(name);
+    if (planned === undefined || !sameSchema(planned, schema)) {
+      throw userError('component.changed-output', `${who} yields something else than when the graph was checked`, {
+        hint: "a component's outputs may depend only on its configuration and its inputs",
+      });
+    }
+    return { schema: planned, port: plan.outputs.findIndex((output) => output.port === name) };
+  });
 }

@@ -46,7 +46,7 @@ export const ECHO = `
   (i32.const 1008)`;
 
 /** The first input's schema as that of the one output. */
-const INIT = `
+export const INIT = `
   (i32.store8 (i32.const 1008) (i32.const 0))
   (i32.store (i32.const 1012) (i32.const 1024))
   (i32.store (i32.const 1016) (i32.const 1))

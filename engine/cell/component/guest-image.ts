@@ -70,7 +70,7 @@ export class Witness implements OperatorHost {
 
 interface MemoryImage {
   readonly bytes: number;
-  /** What is not zero, in order. */
+  /** What is not zero or not left alone, in order. */
   readonly pieces: readonly { readonly at: number; readonly bytes: Uint8Array }[];
 }
 
@@ -82,30 +82,48 @@ export class GuestImage {
   readonly #globals: ReadonlyMap<string, WebAssembly.Global['value']>;
   readonly #said: Witness['said'];
 
-  private constructor(instance: OperatorInstance, outputs: readonly OutputDescription[], said: Witness['said']) {
+  private constructor(
+    instance: OperatorInstance,
+    before: Footprint,
+    outputs: readonly OutputDescription[],
+    said: Witness['said'],
+  ) {
     this.outputs = outputs;
     this.#said = said;
-    this.#memories = instance.memories.map(imageOf);
+    this.#memories = instance.memories.map((memory, index) => imageOf(memory, before[index]));
     this.#globals = new Map([...instance.globals].map(([name, global]) => [name, global.value]));
     const pieces = this.#memories.flatMap((memory) => memory.pieces);
     this.size = pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
-  /** The image of an instance right after its `init`; undefined where another guest could not begin with it. */
+  /** The image of an instance right after its `init`; undefined where another guest could not begin with it. `before`: in front of `init`. */
   static take(
     instance: OperatorInstance,
+    before: Footprint,
     outputs: readonly OutputDescription[],
     witness: Witness,
   ): GuestImage | undefined {
     if (!witness.repeatable || !instance.copyable) return undefined;
-    return new GuestImage(instance, outputs, witness.said);
+    return new GuestImage(instance, before, outputs, witness.said);
+  }
+
+  /** Brings an instance of the same operator to it that has done nothing: what neither it nor the image has touched stays so. */
+  copyTo(instance: OperatorInstance): void {
+    this.#restore(instance, copyPieces);
   }
 
   /** Brings an instance of the same operator to it, whatever the instance has done before: nothing of that is left. */
   restore(instance: OperatorInstance): void {
+    this.#restore(instance, restoreAll);
+  }
+
+  #restore(instance: OperatorInstance, copy: (image: MemoryImage, target: Uint8Array) => void): void {
     for (const [index, image] of this.#memories.entries()) {
       const memory = instance.memories[index];
-      if (memory !== undefined) restoreMemory(memory, image);
+      if (memory === undefined) continue;
+      const missing = image.bytes - memory.buffer.byteLength;
+      if (missing > 0) memory.grow(missing / PAGE_BYTES);
+      copy(image, new Uint8Array(memory.buffer));
     }
     for (const [name, global] of instance.globals) {
       const value = this.#globals.get(name);
@@ -119,30 +137,49 @@ export class GuestImage {
   }
 }
 
-function imageOf({ buffer }: WebAssembly.Memory): MemoryImage {
+/** By memory, the pieces that are not zero. */
+export type Footprint = readonly ReadonlySet<number>[];
+
+/** What instantiating has written. */
+export function footprintOf(instance: OperatorInstance): Footprint {
+  return instance.memories.map(({ buffer }) => {
+    const words = new BigUint64Array(buffer);
+    const count = buffer.byteLength / PIECE;
+    return new Set(Array.from({ length: count }, (_, piece) => piece).filter((piece) => isFull(words, piece)));
+  });
+}
+
+function isFull(words: BigUint64Array, piece: number): boolean {
+  return words.subarray((piece * PIECE) / 8, ((piece + 1) * PIECE) / 8).some((word) => word !== 0n);
+}
+
+/** Pieces that are zero belong to it, too, where instantiating makes them something else. */
+function imageOf({ buffer }: WebAssembly.Memory, before: ReadonlySet<number> | undefined): MemoryImage {
   const bytes = new Uint8Array(buffer);
   const words = new BigUint64Array(buffer);
+  const count = bytes.length / PIECE;
   const pieces: { at: number; bytes: Uint8Array }[] = [];
   let from = -1;
-  for (let at = 0; at <= bytes.length; at += PIECE) {
-    const full = at < bytes.length && words.subarray(at / 8, (at + PIECE) / 8).some((word) => word !== 0n);
-    if (full && from < 0) from = at;
-    if (full || from < 0) continue;
-    pieces.push({ at: from, bytes: bytes.slice(from, at) });
+  for (let piece = 0; piece <= count; piece++) {
+    const kept = piece < count && (before?.has(piece) || isFull(words, piece));
+    if (kept && from < 0) from = piece * PIECE;
+    if (kept || from < 0) continue;
+    pieces.push({ at: from, bytes: bytes.slice(from, piece * PIECE) });
     from = -1;
   }
   return { bytes: bytes.length, pieces };
 }
 
-function restoreMemory(memory: WebAssembly.Memory, image: MemoryImage): void {
-  const missing = image.bytes - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(missing / PAGE_BYTES);
-  const target = new Uint8Array(memory.buffer);
-  let at = 0;
-  for (const piece of image.pieces) {
-    if (piece.at > at) target.fill(0, at, piece.at);
-    target.set(piece.bytes, piece.at);
-    at = piece.at + piece.bytes.length;
+function copyPieces({ pieces }: MemoryImage, target: Uint8Array): void {
+  for (const { at, bytes } of pieces) target.set(bytes, at);
+}
+
+function restoreAll({ pieces }: MemoryImage, target: Uint8Array): void {
+  let end = 0;
+  for (const { at, bytes } of pieces) {
+    if (at > end) target.fill(0, end, at);
+    target.set(bytes, at);
+    end = at + bytes.length;
   }
-  target.fill(0, at);
+  target.fill(0, end);
 }

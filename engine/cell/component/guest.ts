@@ -5,7 +5,7 @@ import { encodeSchema } from '../../batch/ipc.ts';
 import type { Schema } from '../../batch/types.ts';
 import type { Grants } from './granted.ts';
 import { describeGuestError } from './guest-errors.ts';
-import { GuestImage, Witness } from './guest-image.ts';
+import { footprintOf, GuestImage, Witness } from './guest-image.ts';
 import type { OperatorHost } from './host.ts';
 import { type CompiledOperator, OperatorInstance } from './instance.ts';
 import { Lifter, type OutputDescription } from './lifter.ts';
@@ -108,9 +108,10 @@ function begin(setup: GuestSetup): Guest {
 }
 
 function initialise({ start, grants, inputs, config }: GuestSetup, parts: GuestParts, witness: Witness): Guest {
+  const before = footprintOf(parts.instance);
   const messages = inputs.map(({ name, schema }) => ({ name, message: encodeSchema(schema) }));
   const outputs = parts.lifter.init(JSON.stringify(config), messages);
-  start.initialised(GuestImage.take(parts.instance, outputs, witness));
+  start.initialised(GuestImage.take(parts.instance, before, outputs, witness));
   parts.instance.host = grants;
   return new Guest(start, parts, outputs);
 }

@@ -76,7 +76,7 @@ export class Start {
 
   /** Brings a fresh instance to the image. */
   copy(instance: OperatorInstance): void {
-    this.#image?.restore(instance);
+    this.#image?.copyTo(instance);
     counts.copied += 1;
   }
 
