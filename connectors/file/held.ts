@@ -25,9 +25,13 @@ export async function openHeldSink(writing: Writing, roll: Roll | undefined): Pr
   return roll === undefined ? HeldWholeSink.open(writing, place) : HeldRollingSink.open(writing, roll, place);
 }
 
-/** Removes the hidden files of a sink, of whatever epoch. */
+/** Removes the hidden files of a sink, of epochs up to the context's; of whatever epoch where it has none. */
 export async function forgetHeld(options: FileSinkOptions, context: SinkContext): Promise<void> {
-  const place = placeOf(await pathOf(options, context), context.identity ?? context.name, Number.POSITIVE_INFINITY);
+  const place = placeOf(
+    await pathOf(options, context),
+    context.identity ?? context.name,
+    context.epoch ?? Number.POSITIVE_INFINITY,
+  );
   await place.clean(new Set());
 }
 

@@ -3,6 +3,7 @@
  * handed in, so that a whole cluster of agents can run in one simulated process.
  */
 
+import { dirname } from 'node:path';
 import { defined } from '../defined.ts';
 import type { CloudskinError } from '../errors.ts';
 import { messageOf } from '../errors.ts';
@@ -158,7 +159,7 @@ export class Agent {
       documents: () => this.#control.documents(),
       find: () => this.#control.findAgain(),
       ...(options.apps === undefined || tier === 'cloud' ? {} : { apps: options.apps }),
-      follow: (assignment) => this.#follow(assignment),
+      follow: (assignment, before) => this.#follow(assignment, before),
       giveBack,
     });
     if (tier === 'cloud') this.#coordinator = this.#makeCoordinator(plans, options.place ?? placement);
@@ -299,10 +300,10 @@ export class Agent {
     this.#control.close();
   }
 
-  #follow(assignment: AssignmentDocument): void {
+  #follow(assignment: AssignmentDocument, before: AssignmentDocument | undefined): void {
     this.#hosting.follow(assignment);
     this.#leading.follow(assignment);
-    this.#housekeeping?.follow(assignment);
+    this.#housekeeping?.follow(assignment, before);
     this.#announcer.touch();
   }
 
@@ -323,6 +324,13 @@ export class Agent {
       domains: ({ fragments, regions }) => {
         const mine = Object.values(fragments).filter(({ host }) => sameAgent(host, this.name));
         return [...new Set(mine.map(({ region }) => regions[region]?.domain))];
+      },
+      left: async ({ distributed }) => {
+        const plan = await plans.own(distributed);
+        if (plan === undefined) return undefined;
+        const fragments = plan.fragments.filter(({ host }) => sameAgent(host, this.name));
+        const { file } = plan.logical;
+        return { fragments, ...(file.startsWith('<') ? {} : { directory: dirname(file) }) };
       },
       tidyPlans: (assignments) => plans.tidy(assignments, ports.monotonic()),
     };

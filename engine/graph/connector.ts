@@ -197,7 +197,7 @@ export interface SinkSpec<Options = unknown> {
   holds?(options: Options, bounded: boolean): string | undefined;
   /** What writing changes; `directory` as in the context. Never rejects. */
   claims?(options: Options, directory: string): Promise<readonly Claim[]>;
-  /** Removes what a sink of this identity holds back outside of checkpoints, where none is open. */
+  /** Removes what a sink of this identity holds back outside of checkpoints, at epochs up to the context's, where none is open. */
   forget?(options: Options, context: SinkContext): Promise<void>;
   open(options: Options, schema: Schema, context: SinkContext): Promise<Sink>;
 }

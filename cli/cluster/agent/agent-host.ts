@@ -13,6 +13,7 @@ import { deleteRegion } from '../../../engine/state/checkpoint/layout.ts';
 import { durableStream } from '../../../engine/transport/durable/transport.ts';
 import type { ChannelAddress } from '../../../engine/transport/transport.ts';
 import { componentFile } from './component-files.ts';
+import { dropHeld } from './held-output.ts';
 import { Stores } from './stores.ts';
 import { WorkerPool } from './worker-pool.ts';
 import type { WorkerSetup } from './worker-setup.ts';
@@ -49,6 +50,7 @@ export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHo
         for (const domain of domains) await dropStreams(nats, stores, app, domain);
         await stores.dropApp(app);
       },
+      dropHeld: (left, epoch) => dropHeld(left, epoch, setup.directory),
       dropComponents: async (digests) => {
         for (const digest of digests) await rm(componentFile(setup.directory, digest), { force: true });
       },

@@ -32,7 +32,8 @@ export interface AssignmentsOptions {
   readonly find: () => Promise<KeyValue>;
   /** Labels of the apps whose assignments may be read; all unless given. */
   readonly apps?: readonly string[];
-  readonly follow: (assignment: AssignmentDocument) => void;
+  /** `before`: the one of the same app that was followed last, also by an earlier process. */
+  readonly follow: (assignment: AssignmentDocument, before: AssignmentDocument | undefined) => void;
   /** Puts plans and components of an assignment back among the artifacts, where this agent has them. */
   readonly giveBack: (assignment: AssignmentDocument) => Promise<void>;
 }
@@ -160,7 +161,7 @@ export class Assignments {
     }
     this.#followed.set(label, assignment);
     for (const { epoch } of Object.values(assignment.regions)) this.#options.disk.heardOf(epoch);
-    this.#options.follow(assignment);
+    this.#options.follow(assignment, before === assignment ? undefined : before);
     this.#keep(assignment, before).catch((error: unknown) => {
       this.#options.log('error', `the assignment of ${label} cannot be kept on disk: ${messageOf(error)}`, {
         namespace: assignment.namespace,

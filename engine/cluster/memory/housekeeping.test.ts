@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualPorts } from '../../../test/kit/manual-ports.ts';
 import { externalError } from '../../errors.ts';
 import { type AssignmentDocument, versioned, type Wanted } from '../documents/documents.ts';
-import { type Belongings, Housekeeping } from './housekeeping.ts';
+import { type Belongings, Housekeeping, type Left } from './housekeeping.ts';
 
 function assignment(revision: number, wanted: Wanted): AssignmentDocument {
   const leader = { site: 'plant', agent: 'a' };
@@ -26,10 +26,15 @@ function assignment(revision: number, wanted: Wanted): AssignmentDocument {
   };
 }
 
-const logs = { dropLogs: async () => undefined, dropComponents: async () => undefined };
+const logs = {
+  dropLogs: async () => undefined,
+  dropHeld: async () => undefined,
+  dropComponents: async () => undefined,
+};
 const belongings: Belongings = {
   letGo: () => true,
   domains: () => [undefined],
+  left: async () => undefined,
   tidyPlans: async () => ({ components: [], more: false }),
 };
 const nothing = { plans: async () => undefined, record: async () => undefined };
@@ -97,6 +102,41 @@ describe('housekeeping of an agent', () => {
     housekeeping.follow(assignment(3, 'running'));
     await ports.advance(6_000);
     expect(did.slice(2)).toContain('tidy');
+    await housekeeping.stop();
+  });
+
+  it('removes what sinks here had not shown of an app that was thrown away, or began anew, while the agent was away', async () => {
+    const ports = new ManualPorts();
+    const did: string[] = [];
+    const copies = {
+      ...logs,
+      tidy: async () => [],
+      drop: async () => undefined,
+      dropHeld: async ({ directory = '' }: Left, epoch: number) => void did.push(`${directory} up to ${epoch}`),
+    };
+    const here: Belongings = {
+      ...belongings,
+      left: async ({ revision }) => ({ fragments: [], directory: `of ${revision}` }),
+    };
+    const housekeeping = new Housekeeping(ports, copies, nothing, here, () => undefined);
+    const before = assignment(1, 'running');
+    housekeeping.follow(assignment(2, 'undeployed'), before);
+    housekeeping.kick();
+    await ports.advance(100);
+    expect(did.splice(0)).toEqual(['of 2 up to 131071']);
+    // it is not of the same fragments as what the agent ran
+    housekeeping.follow({ ...assignment(3, 'undeployed'), distributed: 'e' }, before);
+    await ports.advance(6_000);
+    expect(did.splice(0)).toEqual(['of 3 up to 131071', 'of 1 up to 131071']);
+    // nobody who writes now has an epoch as low
+    housekeeping.follow({ ...assignment(4, 'running'), begun: 4 }, before);
+    await ports.advance(6_000);
+    expect(did.splice(0)).toEqual(['of 1 up to 65535']);
+    // what flows out is shown, not removed; and what only changes goes on
+    housekeeping.follow({ ...assignment(5, 'undeployed'), drain: true }, before);
+    housekeeping.follow({ ...assignment(6, 'running'), distributed: 'f' }, before);
+    await ports.advance(6_000);
+    expect(did).toEqual([]);
     await housekeeping.stop();
   });
 

@@ -110,10 +110,15 @@ export class Plans {
     return { components, more: since.size > 0 };
   }
 
+  /** Undefined where the agent's own disk does not have it. */
+  async own(digest: string): Promise<DistributedPlan | undefined> {
+    if (digest === '' || (await this.#disk?.artifact(planObject(digest))) === undefined) return undefined;
+    return this.distributed(digest);
+  }
+
   /** Of a plan that is on the agent's own disk: of others it has none. */
   async #componentsOf(digest: string): Promise<readonly string[]> {
-    if (digest === '' || (await this.#disk?.artifact(planObject(digest))) === undefined) return [];
-    return (await this.distributed(digest)).fragments.flatMap(shippedIn);
+    return (await this.own(digest))?.fragments.flatMap(shippedIn) ?? [];
   }
 
   async #has(digest: string): Promise<DistributedPlan | undefined> {

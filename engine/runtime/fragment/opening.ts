@@ -32,6 +32,7 @@ import {
 } from '../options.ts';
 import { SourceNode } from '../source/source-node.ts';
 import { Turns } from '../source/turns.ts';
+import { identityOf } from './identity.ts';
 import {
   type Downstream,
   downstreamOf,
@@ -143,18 +144,11 @@ export class Opening {
       turns,
       share: share === undefined || share.site !== undefined ? WHOLE : { index: share.partition, of: share.partitions },
       tracked: checkpointed,
-      identity: this.#identity(source.name),
+      identity: identityOf(this.#plan, source.name),
       listening: runtime.listening,
       restored: partitionsOf(restored, this.#plan, source.name),
       journal: journal && ((partition: string) => journal(source.name, partition)),
     };
-  }
-
-  #identity(node: string): string {
-    const { namespace, app, shares } = this.#plan;
-    const share = shares.get(node);
-    const part = share?.site ?? (share === undefined || share.partition === 0 ? undefined : share.partition);
-    return part === undefined ? `${namespace}/${app}/${node}` : `${namespace}/${app}/${node}/${part}`;
   }
 
   async #openSource(source: SourceNode): Promise<void> {
@@ -264,7 +258,7 @@ export class Opening {
       stdout: runtime.stdout ?? writeStdout,
       color: runtime.color ?? false,
       width: runtime.width ?? 120,
-      identity: this.#identity(plan.name),
+      identity: identityOf(this.#plan, plan.name),
       epoch,
       ...(checkpointed ? { checkpointed } : {}),
       ...defined({ delivery: plan.delivery }),

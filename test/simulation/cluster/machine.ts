@@ -118,8 +118,9 @@ export class Machine {
       copies: {
         tidy: (region, domain, keep) => tidyCopies(region, own.disk, () => sharedStore(own, region, domain), keep),
         drop: (region) => deleteRegion(own.disk, region),
-        // what runs here has neither
+        // what runs here has none of it
         dropLogs: async () => undefined,
+        dropHeld: async () => undefined,
         dropComponents: async () => undefined,
       },
     });
