@@ -23,7 +23,7 @@ export async function changeAndTell(
 }
 
 /** Times in milliseconds since the epoch. */
-export function changedJson(overview: AppOverview): object {
+function changedJson(overview: AppOverview): object {
   const { document, assignment, regions } = overview;
   const { app, namespace, revision, wanted } = document;
   return {

@@ -47,7 +47,7 @@ export class LiveLine {
 }
 
 /** `rss` in bytes. */
-export function liveText(metrics: MetricsSnapshot, rss: number): string {
+function liveText(metrics: MetricsSnapshot, rss: number): string {
   const parts = [
     `in ${count(metrics.rowsIn)}`,
     `out ${count(metrics.rowsOut)}`,

@@ -87,7 +87,7 @@ function onePartitionEach(units: readonly Unit[], path: string): Unit[][] {
 }
 
 /** Format, compression and the format's options for one file. */
-export function readingOf(file: FileRef, options: FileSourceOptions): Reading {
+function readingOf(file: FileRef, options: FileSourceOptions): Reading {
   const parts = partsOfName(file.path);
   const format = options.format === undefined ? parts.format : formatNamed(options.format);
   if (format === undefined) throw unknownFormat(file.name);

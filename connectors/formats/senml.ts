@@ -47,7 +47,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Column -> label, in the order in which records are written. */
-export const SENML_COLUMNS: ReadonlyMap<string, string> = new Map([
+const SENML_COLUMNS: ReadonlyMap<string, string> = new Map([
   ['name', 'n'],
   ['unit', 'u'],
   ['time', 't'],

@@ -9,7 +9,7 @@ import { records } from '../formats/text/options.ts';
 
 export type PayloadName = 'json' | 'ndjson' | 'csv' | 'arrow' | 'senml';
 
-export const payloadNames: readonly PayloadName[] = ['json', 'ndjson', 'csv', 'arrow', 'senml'];
+const payloadNames: readonly PayloadName[] = ['json', 'ndjson', 'csv', 'arrow', 'senml'];
 
 /** How messages are read; `given` are options of the form that were given, parsed. */
 export interface PayloadRead {

@@ -7,7 +7,7 @@ import { type DataType, parseType } from '../batch/types.ts';
 import type { GraphDocument, OperatorEntry, SinkEntry, SourceEntry } from './document.ts';
 import { durationType, positiveDurationType, rateType, sizeType, speedType } from './units.ts';
 
-export const NAME_PATTERN: RegExp = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const NAME_PATTERN: RegExp = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** The types that other systems call otherwise, for the hint. */
 const OTHER_TYPE_NAMES: Readonly<Record<string, string>> = {

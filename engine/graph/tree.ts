@@ -55,7 +55,7 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-export function childOf(tree: Tree | undefined, part: string | number): Tree | undefined {
+function childOf(tree: Tree | undefined, part: string | number): Tree | undefined {
   if (tree?.kind === 'map') return tree.entries.get(String(part))?.value;
   if (tree?.kind === 'list' && typeof part === 'number') return tree.items[part];
   return undefined;

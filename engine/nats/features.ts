@@ -7,7 +7,7 @@ export interface NatsFeature {
   readonly missing: string;
 }
 
-export const NATS_FEATURES: readonly NatsFeature[] = [
+const NATS_FEATURES: readonly NatsFeature[] = [
   {
     name: 'sync-always',
     since: '2.10.0',

@@ -159,7 +159,7 @@ export class Unwinding extends Error {
 }
 
 /** An error with the name of the node it came from; what is not a CloudskinError is wrapped, its cause kept. */
-export function attributed(kind: NodeKind, name: string, error: unknown): CloudskinError {
+function attributed(kind: NodeKind, name: string, error: unknown): CloudskinError {
   if (error instanceof CloudskinError) {
     if (error.problems.length > 0 || names(error.message, name)) return error;
     const { code, domain, retry, hint } = error;

@@ -11,10 +11,10 @@ const CR = 13;
 /** What `scan` returns instead of a position. */
 export const NEED_MORE = -1;
 export const BAD_QUOTE = -2;
-export const OPEN_QUOTE = -3;
+const OPEN_QUOTE = -3;
 
 export const PLAIN = 0;
-export const QUOTED = 1;
+const QUOTED = 1;
 /** Quoted, with doubled quotes inside. */
 export const ESCAPED = 2;
 

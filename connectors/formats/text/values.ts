@@ -107,7 +107,7 @@ function timestampText(view: ColumnView, type: DataType & { kind: 'timestamp' })
 }
 
 /** Formats seconds since the epoch and a fraction in units of `10^-digits`; undefined outside the years 0 to 9999. */
-export function instantText(digits: number, suffix: string): (seconds: number, fraction: number) => string | undefined {
+function instantText(digits: number, suffix: string): (seconds: number, fraction: number) => string | undefined {
   let lastDay = Number.NaN;
   let date = '';
   return (seconds, fraction) => {
@@ -131,7 +131,7 @@ function pad2(value: number): string {
 }
 
 /** Days since the epoch as YYYY-MM-DD; as an integer outside the years 0 to 9999. */
-export function dateText(days: number): string {
+function dateText(days: number): string {
   const seconds = days * SECONDS_PER_DAY;
   if (seconds < FIRST_SECOND || seconds >= BEYOND_SECOND) return String(days);
   return new Date(seconds * 1000).toISOString().slice(0, 10);

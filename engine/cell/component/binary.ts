@@ -178,11 +178,11 @@ export class ByteWriter {
   }
 }
 
-export const WASM_MAGIC = 0x6d736100;
+const WASM_MAGIC = 0x6d736100;
 /** Version field of a core module. */
-export const CORE_VERSION = 0x00000001;
+const CORE_VERSION = 0x00000001;
 /** Version and layer fields of a component. */
-export const COMPONENT_VERSION = 0x0001000d;
+const COMPONENT_VERSION = 0x0001000d;
 
 /** What the first eight bytes say. */
 export function binaryKind(bytes: Uint8Array): 'core' | 'component' | 'other' {

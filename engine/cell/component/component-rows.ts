@@ -12,7 +12,7 @@ import { keyGroupsOf } from '../../compile/key-groups.ts';
 import { AbiViolation } from './guest-memory.ts';
 
 /** Field metadata that marks a key column of a state: `true`. */
-export const KEY_MARK = 'cloudskin.key';
+const KEY_MARK = 'cloudskin.key';
 
 export const GROUP_FIELD: Schema['fields'][number] = { name: 'key_group', type: { kind: 'int32' }, nullable: false };
 

@@ -5,7 +5,7 @@ import { defined } from '../../defined.ts';
 import type { HostRef } from './component-binary.ts';
 import { AbiViolation, type GuestMemory } from './guest-memory.ts';
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface RowError {

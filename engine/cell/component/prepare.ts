@@ -15,7 +15,7 @@ import { loadToolchain } from './toolchain.ts';
 import { checkWorld } from './world.ts';
 
 /** Largest component or prepared file that is read, in bytes. */
-export const MAX_COMPONENT_BYTES: number = 64 * 1024 * 1024;
+const MAX_COMPONENT_BYTES: number = 64 * 1024 * 1024;
 const MAX_CACHED = 64;
 
 export interface PrepareOptions {

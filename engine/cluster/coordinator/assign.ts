@@ -24,7 +24,7 @@ import { type Ancestry, lineageOf } from './lineage.ts';
 /** Taken where the graph says nothing. */
 const CHECKPOINT: CheckpointPolicy = { every: 10_000, keep: 3 };
 
-export function checkpointPolicy({ checkpoint }: LogicalPlan): CheckpointPolicy {
+function checkpointPolicy({ checkpoint }: LogicalPlan): CheckpointPolicy {
   if (checkpoint === undefined) return CHECKPOINT;
   return { every: Math.max(1, Math.round(Number(checkpoint.every) / 1_000)), keep: checkpoint.keep ?? CHECKPOINT.keep };
 }

@@ -20,7 +20,7 @@ export interface SelectPlan {
 }
 
 /** Splits the filters in front of the aggregate into what SIMD decides and what is left for the rows' loop. */
-export function planSelect({ plan }: Generation, inputs: readonly InputColumn[]): SelectPlan {
+function planSelect({ plan }: Generation, inputs: readonly InputColumn[]): SelectPlan {
   const lanes: (Lanes | Prefilter)[] = [];
   const remaining = new Map<Stateless, Expr | null>();
   let columns: readonly (InputColumn | undefined)[] = inputs;

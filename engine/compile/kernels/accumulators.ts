@@ -130,7 +130,7 @@ class IntegerMean implements Accumulator {
 }
 
 /** A 128-bit integer as float64, by its halves: exact below 2^53, at most two roundings above 2^64. */
-export function wideToFloat(value: bigint): number {
+function wideToFloat(value: bigint): number {
   const size = value < 0n ? -value : value;
   const float = Number(size >> 64n) * 2 ** 64 + Number(size & (2n ** 64n - 1n));
   return value < 0n ? -float : float;

@@ -56,7 +56,7 @@ export function openKernelCell(plan: CellPlan): KernelCell {
 }
 
 /** A `Cell` (engine/cell/cell.ts) in all but name, since cells lie a layer above. */
-export class KernelCell {
+class KernelCell {
   readonly name: string;
   readonly outputs: readonly OutputPort[];
   readonly #stages: readonly Stage[];

@@ -73,7 +73,7 @@ export function callColumns(half: AggregateStep): { readonly first: number; read
 }
 
 /** The accumulators of one call, as fields. */
-export function callFields({ name, fn, arg }: Call): Field[] {
+function callFields({ name, fn, arg }: Call): Field[] {
   const metadata = meaning(`${fn} ${arg === undefined ? '*' : expressionText(arg)}`);
   const field = (suffix: string, type: DataType, nullable: boolean): Field => {
     return { name: `${name}${suffix}`, type, nullable, metadata };

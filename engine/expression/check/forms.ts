@@ -84,7 +84,7 @@ function asExpr(checked: Checked): Expr {
 }
 
 /** All in their common type; a problem that names two types where they have none. */
-export function unify(context: Context, items: readonly Checked[], role: string): Expr[] | undefined {
+function unify(context: Context, items: readonly Checked[], role: string): Expr[] | undefined {
   let common: DataType | undefined;
   for (const item of items) {
     if (item.node === 'untyped') continue;

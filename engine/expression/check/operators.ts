@@ -180,7 +180,7 @@ function finestUnit(args: readonly Checked[]): TimeUnit | undefined {
 }
 
 /** All timestamps and durations in the finest unit; a literal only counts where it cannot be said in a coarser one. */
-export function inOneUnit(args: readonly Expr[]): readonly Expr[] {
+function inOneUnit(args: readonly Expr[]): readonly Expr[] {
   const base = finestUnit(args);
   if (base === undefined) return args;
   const needed = args.map((arg) => (isTemporal(arg.type) && literalIn(arg, base) === undefined ? arg.type.unit : base));

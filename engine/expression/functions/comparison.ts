@@ -12,7 +12,7 @@ function compareNatural<T extends number | bigint | boolean>(a: T, b: T): number
 }
 
 /** PostgreSQL's order of floats. */
-export function compareFloats(a: number, b: number): number {
+function compareFloats(a: number, b: number): number {
   if (a < b) return -1;
   if (a > b) return 1;
   if (a === b) return 0;
@@ -20,7 +20,7 @@ export function compareFloats(a: number, b: number): number {
 }
 
 /** The order of code points. UTF-16 has it but for surrogates, which it puts before U+E000 to U+FFFF. */
-export function compareText(a: string, b: string): number {
+function compareText(a: string, b: string): number {
   const end = Math.min(a.length, b.length);
   for (let i = 0; i < end; i += 1) {
     const x = a.charCodeAt(i);

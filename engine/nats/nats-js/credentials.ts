@@ -21,7 +21,7 @@ export interface UserClaims {
 
 const MARK = 'BEGIN NATS USER JWT';
 
-export function isCredentials(text: string): boolean {
+function isCredentials(text: string): boolean {
   return text.includes(MARK);
 }
 

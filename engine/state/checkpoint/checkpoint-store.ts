@@ -16,7 +16,7 @@ import { decodeSnapshot, type StoredImage, type StoredSnapshot } from './snapsho
 import type { CellImage, CellSnapshot, FragmentSnapshot } from './state.ts';
 
 /** The format that is written; older ones are read. */
-export const CHECKPOINT_FORMAT = 1;
+const CHECKPOINT_FORMAT = 1;
 const MISSING = 'state.missing';
 /** Bytes that a piece of a state may unpack to. */
 const LARGEST_PIECE = 64 * 2 ** 20;
