@@ -86,6 +86,8 @@ function fragment(site: string, figures: Partial<FragmentFigures> = {}): AppOver
 }
 
 interface Case {
+  readonly document?: object;
+  readonly assignment?: object;
   readonly wanted?: 'running' | 'paused' | 'stopped';
   readonly regions?: readonly RegionFigures[];
   readonly fragments?: AppOverview['fragments'];
@@ -93,18 +95,21 @@ interface Case {
 }
 
 /** An app with fragment `hub` at hub/hub-1, which leads its region, and `plant` at plant/plant-1. */
-function overviewOf({ wanted = 'running', regions, fragments, overview = {} }: Case): Overview {
+function overviewOf({ wanted = 'running', regions, fragments, overview = {}, ...more }: Case): Overview {
   const host = (site: string) => ({ region: 'main', host: { site, agent: `${site}-1`, worker: 0 } });
   const app = {
-    document: { ...name, revision: 1, deployed: 1, wanted },
+    document: { ...name, revision: 1, deployed: 1, wanted, ...more.document },
     assignment: {
       ...name,
       revision: 1,
       deployed: 1,
+      wanted,
+      distributed: 'digest',
       troubles: [],
       checkpoint: { every: 10_000, keep: 3 },
       regions: { main: { leader: { site: 'hub', agent: 'hub-1' }, epoch: 1 } },
       fragments: { hub: host('hub'), plant: host('plant') },
+      ...more.assignment,
     },
     regions: regions ?? [region()],
     fragments: fragments ?? [fragment('hub'), fragment('plant')],
@@ -176,6 +181,41 @@ describe('the health of an app', () => {
     ]);
   });
 
+  it('says which revision runs where the latest cannot be placed, and is not placed where none runs', () => {
+    const troubles = [
+      { code: 'placement.nowhere', message: 'revision 1 stays, revision 2 cannot be placed: no agent' },
+    ];
+    const document = { revision: 2, deployed: 2 };
+    const stuck: Case = { document, assignment: { revision: 2, troubles } };
+    expect(told(stuck)).toEqual([
+      'degraded',
+      'placement.nowhere placement: revision 1 stays, revision 2 cannot be placed: no agent',
+    ]);
+    const text = overviewText(overviewOf(stuck), healthOfCase(stuck), { color: false });
+    expect(text).toMatch(/shop +degraded +1, 2 not placed /);
+    const none = { ...stuck, assignment: { revision: 2, deployed: 0, distributed: '', troubles } };
+    expect(told(none)[0]).toBe('not placed');
+  });
+
+  it('names what waits in a durable stream for a region that does not run, once what is above has ended', () => {
+    const host = (site: string, region: string) => ({ region, host: { site, agent: `${site}-1`, worker: 0 } });
+    const assignment = {
+      regions: { main: { leader: agent('plant') }, after_twice: { leader: agent('hub') } },
+      fragments: { plant: host('plant', 'main'), hub: host('hub', 'after_twice') },
+    };
+    const channel = { channel: 'twice_FROM_plant_TO_hub', connected: false, rows: 10, bytes: 10, queued: 2_048 };
+    const above = (phase: 'ended' | 'finished') => fragment('plant', { phase, channels: [channel] });
+    const below = region({ region: 'after_twice', phase: 'backoff' });
+    const main = region({ completed: NOW - 9_000 });
+    const line = 'region main has ended, and 2 KiB wait for region after_twice, which is restarting, for 9 s';
+    for (const phase of ['ended', 'finished'] as const) {
+      const [, ...lines] = told({ assignment, fragments: [above(phase), fragment('hub')], regions: [main, below] });
+      expect(lines).toEqual([`stream.undrained stream twice: ${line}`]);
+    }
+    const read = [main, { ...below, phase: 'running' as const }];
+    expect(told({ assignment, fragments: [above('ended'), fragment('hub')], regions: read })).toEqual(['running']);
+  });
+
   it('tells what a connector goes on trying', () => {
     const retry = { node: 'sink out', server: 'postgres db:5432', reason: 'connection refused', lasts: 9_000 };
     const fragments = [fragment('hub', { retries: [{ ...retry, attempts: 4 }] }), fragment('plant')];
@@ -210,6 +250,14 @@ describe('the health of an app', () => {
     expect(state).toBe('degraded');
     expect(line).toMatch(/^cluster\.no-coordinator coordinator: .*, for 40 s$/);
     expect(told({ overview: { agents } })[1]).toMatch(/^cluster\.no-coordinator/);
+  });
+});
+
+describe('a site whose agents are of two tiers', () => {
+  it('is a trouble of the cluster', () => {
+    const edge = { ...agent('hub'), agent: 'x', tier: 'edge' as const };
+    const { troubles } = healthOfCase({ overview: { agents: [agent('hub', true), edge, agent('plant')] } });
+    expect(troubles.map(({ code, where }) => `${code} ${where}`)).toEqual(['agent.other-tier site hub']);
   });
 });
 

@@ -6,9 +6,10 @@
 import type { Trouble } from '../../engine/cluster/documents/documents.ts';
 import { agentLabel } from '../../engine/cluster/documents/documents.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import { channelEnds } from '../../engine/compile/distribute/names.ts';
 import { defined } from '../../engine/defined.ts';
-import { duration, plural } from '../output/figures.ts';
-import { type AppOverview, type MissingAgent, type Overview, stateOf } from './overview.ts';
+import { count, duration, plural } from '../output/figures.ts';
+import { type AppOverview, type MissingAgent, type Overview, phaseWord, stateOf } from './overview.ts';
 
 export interface HealthTrouble extends Trouble {
   /** `region main`, `agent plant/plant-1`, `sink totals of totals at hub/hub-1`. */
@@ -30,7 +31,7 @@ export interface Health {
   readonly apps: readonly AppHealth[];
 }
 
-/** A checkpoint is overdue after so many intervals, and after so many milliseconds at least. */
+/** A checkpoint is overdue after so many intervals, and after so many milliseconds at least; so long may take what follows the last one, too. */
 const OVERDUE_INTERVALS = 3;
 const OVERDUE = 5_000;
 /** Milliseconds for which a connector has tried again before it is worth a word: a request that is refused once is nothing. */
@@ -40,8 +41,9 @@ const LEASE_OLD = 5_000;
 
 export function healthOf(overview: Overview): Health {
   const coordinator = coordinatorTroubles(overview);
+  const silent = overview.silent.map((agent) => silentTrouble(agent, agentLabel(agent), []));
   return {
-    troubles: [...coordinator, ...overview.silent.map((agent) => silentTrouble(agent, agentLabel(agent), []))],
+    troubles: [...coordinator, ...tierTroubles(overview), ...silent],
     apps: overview.apps.map((app) => {
       const troubles = [...appTroubles(app, overview), ...coordinator];
       const state = stateOf(app);
@@ -73,9 +75,26 @@ function coordinatorTroubles({ agents, lease, at }: Overview): readonly HealthTr
   ];
 }
 
+/** Agents that could not hear each other when they began. */
+function tierTroubles({ agents }: Overview): readonly HealthTrouble[] {
+  return [...Map.groupBy(agents, ({ site }) => site)].flatMap(([site, all]) => {
+    if (new Set(all.map(({ tier }) => tier)).size < 2) return [];
+    const each = all.map((agent) => `${agent.agent} is of tier ${agent.tier}`).join(', ');
+    return [
+      {
+        code: 'agent.other-tier',
+        where: `site ${site}`,
+        message: `a site is of one tier, and ${each}`,
+        hint: 'end those of the wrong tier; started again with it, they are refused',
+      },
+    ];
+  });
+}
+
 function appTroubles(app: AppOverview, overview: Overview): readonly HealthTrouble[] {
   const placing = (app.assignment?.troubles ?? []).map((trouble) => ({ ...trouble, where: 'placement' }));
-  return [...placing, ...absentees(app, overview), ...regionTroubles(app, overview), ...fragmentTroubles(app)];
+  const regions = [...regionTroubles(app, overview), ...undrained(app, overview.at)];
+  return [...placing, ...absentees(app, overview), ...regions, ...fragmentTroubles(app)];
 }
 
 /** Agents and fragments that should be there, and are not. */
@@ -159,6 +178,33 @@ function overdueOf(region: RegionFigures, every: number | undefined, app: string
       lasts: unsaved,
     },
   ];
+}
+
+/** What has ended above a durable stream is done only when the region below has read it. */
+function undrained({ document, assignment, fragments, regions }: AppOverview, at: number): HealthTrouble[] {
+  if (document.wanted !== 'running') return [];
+  const phaseOf = (name: string): string => regions.find(({ region }) => region === name)?.phase ?? 'unreachable';
+  return fragments.flatMap(({ phase, region, channels, site, agent }) =>
+    channels.flatMap(({ channel, connected, queued }): HealthTrouble[] => {
+      const below = assignment?.fragments[channelEnds(channel).to]?.region;
+      const isLeft = (phase === 'ended' || phase === 'finished') && !connected && queued > 0;
+      if (!isLeft || below === undefined || below === region) return [];
+      const belowPhase = phaseOf(below);
+      if (belowPhase === 'running' || belowPhase === 'finished') return [];
+      const completed = regions.find((one) => one.region === region)?.completed;
+      const lasts = completed === undefined ? undefined : Math.max(0, at - completed);
+      if (lasts !== undefined && lasts < OVERDUE) return [];
+      return [
+        {
+          code: 'stream.undrained',
+          where: `stream ${channelEnds(channel).stream}`,
+          message: `region ${region} has ended, and ${count(Math.ceil(queued / 1_024))} KiB wait for region ${below}, which is ${phaseWord(belowPhase)}`,
+          hint: `they are kept at ${site}/${agent}, and read as soon as region ${below} runs`,
+          ...defined({ lasts }),
+        },
+      ];
+    }),
+  );
 }
 
 function fragmentTroubles({ fragments, regions }: AppOverview): HealthTrouble[] {

@@ -120,16 +120,28 @@ function regionsOf(agents: readonly AgentStatus[], mine: (region: RegionFigures)
   return [...newest.values()];
 }
 
-/** One word for how an app is: what the user wants where all follows, else what stands in the way. */
-export function stateOf({ document, assignment, regions }: AppOverview): string {
+/** The revision that an older one runs in place of, because it cannot be placed; undefined where there is no such. */
+export function unplacedOf({ document, assignment }: AppOverview): number | undefined {
+  if (assignment === undefined || assignment.troubles.length === 0) return undefined;
+  return assignment.deployed < document.deployed ? document.deployed : undefined;
+}
+
+/** One word for how an app is, which runs at an older revision where the latest cannot be placed: what the user wants where all follows, else what stands in the way. */
+export function stateOf(app: AppOverview): string {
+  const { document, assignment, regions } = app;
   if (assignment === undefined || assignment.revision < document.revision) return 'waiting';
-  if (assignment.troubles.length > 0 && assignment.deployed < document.deployed) return 'not placed';
+  if (unplacedOf(app) !== undefined && assignment.distributed === '') return 'not placed';
   const names = Object.keys(assignment.regions);
   const phases = names.map((name) => regions.find(({ region }) => region === name)?.phase ?? 'unreachable');
   for (const phase of ['failed', 'unreachable', 'backoff', 'fenced', 'acquiring', 'starting', 'stopping'] as const) {
-    if (phases.includes(phase)) return phase === 'backoff' ? 'restarting' : phase === 'acquiring' ? 'starting' : phase;
+    if (phases.includes(phase)) return phaseWord(phase);
   }
   if (names.length > 0 && phases.every((phase) => phase === 'finished')) return 'finished';
   if (phases.every((phase) => phase === 'stopped')) return 'stopped';
-  return document.wanted === 'paused' ? 'paused' : 'running';
+  return assignment.wanted === 'paused' ? 'paused' : 'running';
+}
+
+/** Of a region, or `unreachable`. */
+export function phaseWord(phase: string): string {
+  return phase === 'backoff' ? 'restarting' : phase === 'acquiring' ? 'starting' : phase;
 }

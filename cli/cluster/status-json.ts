@@ -1,5 +1,6 @@
 /** `status --json`: what the text shows, as data. Times in milliseconds since the epoch, durations in milliseconds. */
 import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
+import { defined } from '../../engine/defined.ts';
 import type { AppHealth, Health } from './health.ts';
 import type { Overview } from './overview.ts';
 
@@ -23,6 +24,8 @@ export function appJson({ app, state, troubles }: AppHealth, plan: DistributedPl
     namespace,
     app: name,
     revision,
+    // the revision that is placed: an older one where the latest cannot be
+    ...defined({ deployed: assignment?.deployed }),
     wanted,
     state,
     troubles,

@@ -6,7 +6,7 @@ import { count, duration, mebibytes } from '../output/figures.ts';
 import { paint } from '../output/paint.ts';
 import { columns } from '../output/table.ts';
 import { type AppHealth, type Health, type HealthTrouble, troubleLine } from './health.ts';
-import type { AppOverview, MissingAgent, Overview } from './overview.ts';
+import { type AppOverview, type MissingAgent, type Overview, unplacedOf } from './overview.ts';
 
 const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
   running: 'green',
@@ -93,7 +93,7 @@ export function appsText(apps: readonly AppHealth[], { color, width }: TextOptio
     return [
       appLabelOf(app),
       state,
-      String(app.document.revision),
+      revisionOf(app),
       [...sites].join(','),
       AT_REST.has(state) ? '-' : `${count(Math.round(rate))} rows/s`,
     ];
@@ -106,6 +106,15 @@ export function appsText(apps: readonly AppHealth[], { color, width }: TextOptio
     : text;
 }
 
+/** The one that runs, and the one that should where it cannot. */
+function revisionOf(app: AppOverview): string {
+  const unplaced = unplacedOf(app);
+  const { document, assignment } = app;
+  if (unplaced === undefined || assignment === undefined || assignment.distributed === '')
+    return String(document.revision);
+  return `${assignment.deployed}, ${unplaced} not placed`;
+}
+
 /** One app: its regions, cells, streams and what stands in its way. `plan` is absent where it is not placed. */
 export function appText(
   { app, state, troubles }: AppHealth,
@@ -115,7 +124,7 @@ export function appText(
 ): string {
   const lines = troublesText(troubles, color);
   const parts = [
-    `${appLabelOf(app)}: ${paint(state, COLORS[state] ?? 'yellow', color)}, revision ${app.document.revision}\n`,
+    `${appLabelOf(app)}: ${paint(state, COLORS[state] ?? 'yellow', color)}, revision ${revisionOf(app)}\n`,
     regionsText(app, now, width),
     ...(plan === undefined ? [] : [fragmentsText(app, plan, width), streamsText(app, plan, width)]),
     lines.length === 0 ? '' : `${lines.join('\n')}\n`,
@@ -177,7 +186,9 @@ function streamsText({ fragments }: AppOverview, plan: DistributedPlan, width: n
         const name = stream.port === '' ? stream.node : `${stream.node}.${stream.port}`;
         const trip = found?.roundTrip === undefined ? '' : `${found.roundTrip.toFixed(1)} ms`;
         const connected = found === undefined ? '?' : found.connected ? 'yes' : 'no';
-        const queued = found === undefined ? '' : `${count(Math.ceil(found.queued / 1024))} KiB`;
+        // what a sender that has finished said last is not so any more
+        const isRead = fragments.some(({ fragment: one, phase }) => one === channel.to && phase === 'finished');
+        const queued = found === undefined ? '' : `${count(isRead ? 0 : Math.ceil(found.queued / 1024))} KiB`;
         return [
           name,
           `${channel.from} > ${channel.to}`,

@@ -124,7 +124,7 @@ export interface RegionFigures {
   readonly bytes?: number;
   /** The last checkpoint that was asked for at this revision of the app document, or before, is complete. */
   readonly answered?: number;
-  /** Milliseconds since the last complete checkpoint, or since it was started. */
+  /** Milliseconds since the last complete checkpoint, or since it was started; absent once there is nothing more to save. */
   readonly unsaved?: number;
   /** What the checkpoint under way waits for, or else why the last one was given up; absent: nothing stands in the way. */
   readonly hindrance?: string;

@@ -17,8 +17,8 @@ export interface CheckpointFigures {
   readonly took?: number;
   readonly bytes?: number;
   readonly answered?: number;
-  /** Milliseconds since the last complete one, or since the start. */
-  readonly unsaved: number;
+  /** Milliseconds since the last complete one, or since the start; absent once the last of all is done. */
+  readonly unsaved?: number;
   /** What the one under way waits for, or why the last one was given up. */
   readonly hindrance?: string;
 }
@@ -64,7 +64,7 @@ export class RegionCheckpoints {
     const hindrance = waiting.length === 0 ? this.#refusal : `it waits for ${waiting.join(', ')}`;
     return {
       ...this.#figures,
-      unsaved: this.#context.ports.monotonic() - this.#savedAt,
+      ...(this.isLastDone ? {} : { unsaved: this.#context.ports.monotonic() - this.#savedAt }),
       ...defined({ hindrance }),
     };
   }

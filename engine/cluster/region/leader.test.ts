@@ -111,6 +111,24 @@ describe('a leader whose region runs', () => {
   });
 });
 
+describe('a leader whose region has ended', () => {
+  it('does not count how long nothing was saved, while what it sent is waited for', async () => {
+    const { leader, until } = lead(() => Promise.resolve({ record: undefined, revision: 0 }));
+    await until('starting');
+    const { trouble: _, ...ended } = { ...mistaken, phase: 'ended' as const };
+    const receipt = { fragment: 'all', blobs: [], paused: 0, took: 1, bytes: 1, detail: {} };
+    leader.hear(ended);
+    await until('running');
+    expect(leader.figures().unsaved).toBeGreaterThanOrEqual(0);
+    for (let serial = 2; leader.figures().unsaved !== undefined; serial += 1) {
+      leader.hear({ ...ended, serial, saved: { checkpoint: 1, receipt }, committed: leader.figures().checkpoint });
+      await new Promise<void>((resolve) => realPorts.after(20, resolve));
+    }
+    expect(leader.figures()).toMatchObject({ phase: 'running', checkpoint: 1 });
+    await leader.close();
+  });
+});
+
 describe('a leader whose region has failed', () => {
   it('says why, of the revision that failed', async () => {
     const { leader } = await failed();

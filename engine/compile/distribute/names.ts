@@ -24,6 +24,13 @@ export function channelId(stream: StreamRef, from: string, to: string): string {
   return `${streamToken(stream)}_FROM_${from}_TO_${to}`;
 }
 
+/** The fragments at both ends of a channel, and its stream as people write it (`late`, `split.hot`), by its name alone. */
+export function channelEnds(id: string): { readonly stream: string; readonly from: string; readonly to: string } {
+  const [stream = '', ends = ''] = id.split('_FROM_');
+  const [from = '', to = ''] = ends.split('_TO_');
+  return { stream: stream.replace('_PORT_', '.'), from, to };
+}
+
 function streamToken({ node, port }: StreamRef): string {
   return port === '' ? token(node) : `${token(node)}_PORT_${token(port)}`;
 }
