@@ -2,7 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AppDocument, AssignmentDocument } from '../../engine/cluster/documents/documents.ts';
+import type { AppDocument } from '../../engine/cluster/documents/app.ts';
+import type { AssignmentDocument } from '../../engine/cluster/documents/assignment.ts';
 import type { AgentStatus, RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { defined } from '../../engine/defined.ts';
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';

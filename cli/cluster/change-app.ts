@@ -1,6 +1,6 @@
 /** Commands that change what is wanted of an app and wait until it is so. */
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AppDocument, Wanted } from '../../engine/cluster/documents/documents.ts';
+import type { AppDocument, Wanted } from '../../engine/cluster/documents/app.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { milliseconds } from '../output/durations.ts';
 import { Progress } from '../output/progress.ts';

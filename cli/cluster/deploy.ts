@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AppDocument } from '../../engine/cluster/documents/documents.ts';
+import type { AppDocument } from '../../engine/cluster/documents/app.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { encodePlan } from '../../engine/cluster/plans/plans.ts';
 import type { StateChange } from '../../engine/compile/compare-states.ts';

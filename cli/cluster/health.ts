@@ -3,9 +3,9 @@
  * long, and what to do about it. `status`, `list` and `top` show it, and `--json` has it as data.
  */
 
-import type { Trouble } from '../../engine/cluster/documents/documents.ts';
-import { agentLabel } from '../../engine/cluster/documents/documents.ts';
+import { agentLabel } from '../../engine/cluster/documents/names.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import type { Trouble } from '../../engine/cluster/documents/troubles.ts';
 import { channelEnds } from '../../engine/compile/distribute/names.ts';
 import { defined } from '../../engine/defined.ts';
 import { count, duration, plural } from '../output/figures.ts';

@@ -1,13 +1,10 @@
 /** Everything that documents and agents say of a cluster, or of one app, as `status` and `list` show it. */
 import type { ClusterClient } from '../../engine/cluster/client.ts';
-import {
-  type AppDocument,
-  type AssignmentDocument,
-  agentLabel,
-  type LeaseDocument,
-  type SiteDocument,
-} from '../../engine/cluster/documents/documents.ts';
-import type { AppName } from '../../engine/cluster/documents/names.ts';
+import type { AppDocument } from '../../engine/cluster/documents/app.ts';
+import type { AssignmentDocument } from '../../engine/cluster/documents/assignment.ts';
+import type { LeaseDocument } from '../../engine/cluster/documents/lease.ts';
+import { type AppName, agentLabel } from '../../engine/cluster/documents/names.ts';
+import type { SiteDocument } from '../../engine/cluster/documents/site.ts';
 import type {
   AgentStatus,
   FragmentFigures,

@@ -1,5 +1,5 @@
 /** What is asked to be observed of an agent: there before the agent is, so that one that waits for its NATS server can be seen waiting. */
-import type { AgentName } from '../../engine/cluster/documents/documents.ts';
+import type { AgentName } from '../../engine/cluster/documents/names.ts';
 import type { Log } from '../../engine/cluster/process/log.ts';
 import { samplesOf } from '../../engine/metrics/samples.ts';
 import { agentSamples, type Observed } from './agent-samples.ts';

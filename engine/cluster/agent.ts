@@ -5,23 +5,17 @@
 
 import { dirname } from 'node:path';
 import { defined } from '../defined.ts';
-import type { CloudskinError } from '../errors.ts';
-import { messageOf } from '../errors.ts';
+import { type CloudskinError, messageOf } from '../errors.ts';
 import type { Nats, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import type { BlobStore } from '../state/blobs/blobs.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { type Placement, placement } from './coordinator/placement.ts';
+import type { AssignmentDocument } from './documents/assignment.ts';
 import { ControlBuckets, GIVE_DOMAIN, NO_DOMAIN } from './documents/buckets.ts';
-import {
-  type AgentName,
-  type AssignmentDocument,
-  encodeDocument,
-  sameAgent,
-  versioned,
-} from './documents/documents.ts';
+import { encodeDocument, versioned } from './documents/document.ts';
 import type { Wish } from './documents/messages.ts';
-import { wishSubject } from './documents/names.ts';
+import { type AgentName, sameAgent, wishSubject } from './documents/names.ts';
 import type { AgentStatus } from './documents/status.ts';
 import { codeField } from './documents/troubles.ts';
 import type { AgentFragmentHost, HostedFragment } from './fragment/hosted-fragment.ts';

@@ -9,24 +9,13 @@ import type { KeyValue, Nats } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import { emptyAssignment } from './coordinator/assign.ts';
 import { refusalOf } from './coordinator/try-placing.ts';
+import { type AppDocument, appDocument, type Wanted } from './documents/app.ts';
+import { type AssignmentDocument, assignmentDocument } from './documents/assignment.ts';
 import { ControlBuckets } from './documents/buckets.ts';
+import { decodeDocument, encodeDocument, type Versioned, versioned } from './documents/document.ts';
+import { type LeaseDocument, leaseDocument } from './documents/lease.ts';
 import {
   type AgentName,
-  type AppDocument,
-  type AssignmentDocument,
-  appDocument,
-  assignmentDocument,
-  decodeDocument,
-  encodeDocument,
-  type LeaseDocument,
-  leaseDocument,
-  type SiteDocument,
-  siteDocument,
-  type Versioned,
-  versioned,
-  type Wanted,
-} from './documents/documents.ts';
-import {
   type AppName,
   ASK_SUBJECT,
   agentSubject,
@@ -37,6 +26,7 @@ import {
   siteKey,
 } from './documents/names.ts';
 import type { Read } from './documents/read-json.ts';
+import { type SiteDocument, siteDocument } from './documents/site.ts';
 import { type AgentStatus, decodeStatus } from './documents/status.ts';
 import { Plans } from './plans/plans.ts';
 import { type LogsRequest, logsAnswer } from './presence/log-requests.ts';

@@ -1,7 +1,7 @@
 /** Strangers whom the servers let in: what they cannot read, say and change. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { encodeDocument } from '../../engine/cluster/documents/documents.ts';
+import { encodeDocument } from '../../engine/cluster/documents/document.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { CHANNEL, overhears } from './overhear.ts';
 import type { Secured } from './secured.ts';

@@ -4,7 +4,7 @@
  */
 import { Agent } from '../../engine/cluster/agent.ts';
 import { ClusterClient } from '../../engine/cluster/client.ts';
-import type { Wanted } from '../../engine/cluster/documents/documents.ts';
+import type { Wanted } from '../../engine/cluster/documents/app.ts';
 import type { AgentStatus } from '../../engine/cluster/documents/status.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Nats } from '../../engine/nats/nats.ts';

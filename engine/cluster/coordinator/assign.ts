@@ -6,19 +6,11 @@ import type { DistributedPlan, FragmentPlan, Host } from '../../compile/fragment
 import { defined } from '../../defined.ts';
 import { placementOf } from '../../graph/placement.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
-import {
-  type AgentName,
-  type AppDocument,
-  type AssignmentDocument,
-  type CheckpointPolicy,
-  type LeftBehind,
-  type RegionAssignment,
-  sameAgent,
-  type Trouble,
-  versioned,
-  versionOf,
-} from '../documents/documents.ts';
-import { troublesOf } from '../documents/troubles.ts';
+import type { AppDocument } from '../documents/app.ts';
+import type { AssignmentDocument, CheckpointPolicy, LeftBehind, RegionAssignment } from '../documents/assignment.ts';
+import { versioned, versionOf } from '../documents/document.ts';
+import { type AgentName, sameAgent } from '../documents/names.ts';
+import { type Trouble, troublesOf } from '../documents/troubles.ts';
 import { type Ancestry, lineageOf } from './lineage.ts';
 
 /** Taken where the graph says nothing. */

@@ -4,7 +4,7 @@ import type { Avoid } from '../../compile/distribute.ts';
 import type { DistributedPlan } from '../../compile/fragment-plan.ts';
 import { placementOf } from '../../graph/placement.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
-import type { AssignmentDocument } from '../documents/documents.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
 
 export interface Leaving {
   readonly plan: LogicalPlan;

@@ -9,22 +9,21 @@ import { CloudskinError, messageOf } from '../../errors.ts';
 import { isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
-import {
-  type AgentName,
-  type AppDocument,
-  type AssignmentDocument,
-  agentLabel,
-  appDocument,
-  assignmentDocument,
-  type LeftBehind,
-  type SiteDocument,
-  siteDocument,
-  type Trouble,
-} from '../documents/documents.ts';
+import { type AppDocument, appDocument } from '../documents/app.ts';
+import { type AssignmentDocument, assignmentDocument, type LeftBehind } from '../documents/assignment.ts';
 import { DocumentsCache } from '../documents/documents-cache.ts';
 import { nextStep, stepOf } from '../documents/epochs.ts';
-import { type AppName, appKey, appLabel, assignmentKey, siteKey } from '../documents/names.ts';
-import { codeField, troublesOf } from '../documents/troubles.ts';
+import {
+  type AgentName,
+  type AppName,
+  agentLabel,
+  appKey,
+  appLabel,
+  assignmentKey,
+  siteKey,
+} from '../documents/names.ts';
+import { type SiteDocument, siteDocument } from '../documents/site.ts';
+import { codeField, type Trouble, troublesOf } from '../documents/troubles.ts';
 import type { Plans } from '../plans/plans.ts';
 import type { Neighbours } from '../presence/neighbours.ts';
 import type { Log } from '../process/log.ts';

@@ -6,8 +6,9 @@
 import { compareAndSet, isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
-import { type AgentName, encodeDocument, type LeaseDocument, versioned } from '../documents/documents.ts';
-import { LEASE_KEY } from '../documents/names.ts';
+import { encodeDocument, versioned } from '../documents/document.ts';
+import type { LeaseDocument } from '../documents/lease.ts';
+import { type AgentName, LEASE_KEY } from '../documents/names.ts';
 import { LEASE_BELIEVED, LEASE_EXPIRES, LEASE_RENEW } from '../process/timing.ts';
 
 export class Lease {

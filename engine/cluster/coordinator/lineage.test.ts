@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { planOf } from '../../../test/kit/plans.ts';
 import type { Channel, DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
-import { type AssignmentDocument, type RegionAssignment, versioned } from '../documents/documents.ts';
+import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
+import { versioned } from '../documents/document.ts';
 import { type Ancestry, checkStreams, lineageOf } from './lineage.ts';
 
 const ROWS = { fields: [{ name: 'id', type: { kind: 'int64' } as const, nullable: false }] };

@@ -9,7 +9,7 @@ import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.
 import { isStateful } from '../../compile/fuse.ts';
 import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
-import type { AssignmentDocument, RegionAssignment, RegionOrigin } from '../documents/documents.ts';
+import type { AssignmentDocument, RegionAssignment, RegionOrigin } from '../documents/assignment.ts';
 
 export type Lineage = Pick<RegionAssignment, 'since' | 'from'>;
 

@@ -3,7 +3,9 @@ import { type AgentInfo, assign, distribute } from '../../compile/distribute.ts'
 import type { DistributedPlan } from '../../compile/fragment-plan.ts';
 import { CloudskinError } from '../../errors.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
-import { type AssignmentDocument, agentLabel, type SiteDocument } from '../documents/documents.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
+import { agentLabel } from '../documents/names.ts';
+import type { SiteDocument } from '../documents/site.ts';
 import type { AgentStatus } from '../documents/status.ts';
 import { avoidance } from './avoidance.ts';
 import { checkStreams } from './lineage.ts';

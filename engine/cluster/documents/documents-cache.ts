@@ -1,7 +1,7 @@
 /** The documents under a prefix of keys, as KV last said, each with its revision for compare-and-set. */
 import { compareAndSet } from '../../nats/compare-and-set.ts';
 import type { KeyValue, Subscription } from '../../nats/nats.ts';
-import { decodeDocument, encodeDocument, type Versioned } from './documents.ts';
+import { decodeDocument, encodeDocument, type Versioned } from './document.ts';
 import type { Read } from './read-json.ts';
 
 export interface Kept<T> {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cluster, type TestAgent } from '../../../test/cluster/cluster.ts';
 import { hasNats, type NatsServer, NO_NATS, startNats } from '../../../test/kit/nats-server.ts';
 import { parseValue } from '../../json.ts';
-import { encodeDocument, FORMAT } from './documents.ts';
+import { encodeDocument, FORMAT } from './document.ts';
 import { appKey, assignmentKey } from './names.ts';
 
 const has = hasNats('installed');

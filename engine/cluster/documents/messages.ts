@@ -6,9 +6,12 @@
 import type { Json } from '../../json.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import type { FragmentReceipt } from '../../state/checkpoint/checkpoints.ts';
-import { type AgentName, checkpointOrigin, parseBytes, type Trouble } from './documents.ts';
+import { parseBytes } from './document.ts';
+import { type AgentName, agentName } from './names.ts';
 import { anything, figure, flag, list, oneOf, optional, type Read, record, shape, text, whole } from './read-json.ts';
-import type { FragmentPhase } from './status.ts';
+import { checkpointOrigin } from './region-record.ts';
+import { FRAGMENT_PHASES, type FragmentPhase } from './status.ts';
+import { type FragmentTrouble, fragmentTrouble } from './troubles.ts';
 
 /**
  * `drained`: its sources end and everything flows out; `finished`: its sinks close, once it has ended; `stopped`: it lets go of
@@ -73,12 +76,6 @@ export interface FragmentReport {
   readonly committed: number;
 }
 
-export interface FragmentTrouble extends Trouble {
-  readonly domain: 'user' | 'external' | 'internal';
-}
-
-const agentName = shape<AgentName>({ site: text, agent: text });
-
 const receipt = shape<FragmentReceipt>({
   fragment: text,
   blobs: list(shape<FragmentReceipt['blobs'][number]>({ name: text, bytes: figure, digest: text })),
@@ -120,25 +117,8 @@ const report: Read<FragmentReport> = shape<FragmentReport>({
   epoch: whole,
   wish: whole,
   serial: whole,
-  phase: oneOf<FragmentPhase>(
-    'absent',
-    'opening',
-    'ready',
-    'running',
-    'paused',
-    'ended',
-    'finished',
-    'failed',
-    'stopped',
-  ),
-  trouble: optional(
-    shape<FragmentTrouble>({
-      code: text,
-      message: text,
-      hint: optional(text),
-      domain: oneOf<FragmentTrouble['domain']>('user', 'external', 'internal'),
-    }),
-  ),
+  phase: oneOf(...FRAGMENT_PHASES),
+  trouble: optional(fragmentTrouble),
   saved: optional(shape<NonNullable<FragmentReport['saved']>>({ checkpoint: whole, receipt })),
   notSaved: optional(shape<NonNullable<FragmentReport['notSaved']>>({ checkpoint: whole, message: text })),
   committed: whole,

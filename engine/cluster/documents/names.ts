@@ -1,4 +1,30 @@
-/** The subjects, keys and buckets of the control plane, in one place, so that permissions can be derived of them. */
+/** Names of apps and agents, and the subjects, keys and buckets of the control plane, in one place, so that permissions can be derived of them. */
+import { type Read, shape, text } from './read-json.ts';
+
+export interface AgentName {
+  readonly site: string;
+  readonly agent: string;
+}
+
+export const agentName: Read<AgentName> = shape<AgentName>({ site: text, agent: text });
+
+export function sameAgent(one: AgentName, other: AgentName): boolean {
+  return one.site === other.site && one.agent === other.agent;
+}
+
+export function agentLabel({ site, agent }: AgentName): string {
+  return `${site}/${agent}`;
+}
+
+export interface AppName {
+  readonly namespace: string;
+  readonly app: string;
+}
+
+/** For maps and messages: `default/shop`. */
+export function appLabel({ namespace, app }: AppName): string {
+  return `${namespace}/${app}`;
+}
 
 /** KV bucket of all control documents, in the JetStream domain of the cloud. */
 export const CONTROL_BUCKET = 'cs-control';
@@ -16,16 +42,6 @@ export const WHERE_SUBJECT = 'cs-ctl.where';
 /** What one agent listens or speaks on: `status` where something has changed, `beat` all the time, `logs`. Site and agent are NATS tokens. */
 export function agentSubject(site: string, agent: string, what: string): string {
   return `cs-ctl.agent.${site}.${agent}.${what}`;
-}
-
-export interface AppName {
-  readonly namespace: string;
-  readonly app: string;
-}
-
-/** For maps and messages: `default/shop`. */
-export function appLabel({ namespace, app }: AppName): string {
-  return `${namespace}/${app}`;
 }
 
 /** What a region's leader wishes of a fragment. */

@@ -1,18 +1,22 @@
 /** What an agent says of itself in every heartbeat, and in answer to a question. */
-import { type AgentName, parseBytes, type Trouble, type Versioned } from './documents.ts';
+import { parseBytes, type Versioned, versions } from './document.ts';
+import type { AgentName } from './names.ts';
 import { figure, flag, list, oneOfOr, optional, type Read, shape, text, whole } from './read-json.ts';
+import { type Trouble, trouble } from './troubles.ts';
 
 /** `absent`: not run by this process, at the epoch that is wished; `ended`: nothing more will come; `finished`: sinks are closed, too. */
-export type FragmentPhase =
-  | 'absent'
-  | 'opening'
-  | 'ready'
-  | 'running'
-  | 'paused'
-  | 'ended'
-  | 'finished'
-  | 'failed'
-  | 'stopped';
+export type FragmentPhase = (typeof FRAGMENT_PHASES)[number];
+export const FRAGMENT_PHASES = [
+  'absent',
+  'opening',
+  'ready',
+  'running',
+  'paused',
+  'ended',
+  'finished',
+  'failed',
+  'stopped',
+] as const;
 
 export interface ChannelFigures {
   readonly channel: string;
@@ -93,16 +97,18 @@ export interface FragmentFigures {
   readonly nodes?: readonly NodeFigures[];
 }
 
-export type RegionPhase =
-  | 'acquiring'
-  | 'starting'
-  | 'running'
-  | 'backoff'
-  | 'failed'
-  | 'finished'
-  | 'stopping'
-  | 'stopped'
-  | 'fenced';
+export type RegionPhase = (typeof REGION_PHASES)[number];
+const REGION_PHASES = [
+  'acquiring',
+  'starting',
+  'running',
+  'backoff',
+  'failed',
+  'finished',
+  'stopping',
+  'stopped',
+  'fenced',
+] as const;
 
 /** Of one region that this agent leads. */
 export interface RegionFigures {
@@ -168,8 +174,6 @@ export interface AgentStatus extends Versioned, AgentName {
   readonly silent?: readonly SilentAgent[];
 }
 
-const trouble = shape<Trouble>({ code: text, message: text, hint: optional(text) });
-
 const nodeFigures = shape<NodeFigures>({
   name: text,
   kind: text,
@@ -197,17 +201,7 @@ const fragmentFigures = shape<FragmentFigures>({
   worker: whole,
   revision: whole,
   epoch: whole,
-  phase: oneOfOr<FragmentPhase>(
-    'absent',
-    'opening',
-    'ready',
-    'running',
-    'paused',
-    'ended',
-    'finished',
-    'failed',
-    'stopped',
-  ),
+  phase: oneOfOr<FragmentPhase>('absent', ...FRAGMENT_PHASES),
   waiting: list(shape<{ channel: string; reason: string }>({ channel: text, reason: text })),
   channels: list(
     shape<ChannelFigures>({
@@ -244,10 +238,7 @@ const regionFigures = shape<RegionFigures>({
   deployed: whole,
   revision: whole,
   epoch: whole,
-  phase: oneOfOr<RegionPhase>(
-    'acquiring',
-    ...(['starting', 'running', 'backoff', 'failed', 'finished', 'stopping', 'stopped', 'fenced'] as const),
-  ),
+  phase: oneOfOr<RegionPhase>('acquiring', ...REGION_PHASES),
   restarts: whole,
   checkpoint: whole,
   completed: optional(figure),
@@ -270,8 +261,7 @@ const silentAgent = shape<SilentAgent>({
 });
 
 const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
-  format: whole,
-  oldest: whole,
+  ...versions,
   site: text,
   agent: text,
   incarnation: text,

@@ -1,8 +1,26 @@
 /** Errors as agents tell them: in reports, documents and logs. */
 import { defined } from '../../defined.ts';
 import { CloudskinError, messageOf } from '../../errors.ts';
-import type { Trouble } from './documents.ts';
-import type { FragmentTrouble } from './messages.ts';
+import { oneOf, optional, type Read, shape, text } from './read-json.ts';
+
+export interface Trouble {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface FragmentTrouble extends Trouble {
+  readonly domain: 'user' | 'external' | 'internal';
+}
+
+export const trouble: Read<Trouble> = shape<Trouble>({ code: text, message: text, hint: optional(text) });
+
+export const fragmentTrouble: Read<FragmentTrouble> = shape<FragmentTrouble>({
+  code: text,
+  message: text,
+  hint: optional(text),
+  domain: oneOf<FragmentTrouble['domain']>('user', 'external', 'internal'),
+});
 
 /** For the log. */
 export function codeField(error: unknown): { readonly code: string } {

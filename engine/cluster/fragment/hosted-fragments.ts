@@ -4,10 +4,11 @@
  */
 import type { Message, Nats, Subscription } from '../../nats/nats.ts';
 import type { Timer } from '../../ports.ts';
-import { type AssignmentDocument, encodeDocument, sameAgent } from '../documents/documents.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
+import { encodeDocument } from '../documents/document.ts';
 import { stepOf } from '../documents/epochs.ts';
 import { decodeWish, type FragmentReport, type Wish } from '../documents/messages.ts';
-import { type AppName, appLabel, reportSubject, wishSubject } from '../documents/names.ts';
+import { type AppName, appLabel, reportSubject, sameAgent, wishSubject } from '../documents/names.ts';
 import type { FragmentFigures } from '../documents/status.ts';
 import { ABANDONED } from '../process/timing.ts';
 import { fragmentFigures } from './figures.ts';

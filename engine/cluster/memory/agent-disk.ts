@@ -5,18 +5,11 @@
 import { CloudskinError, messageOf } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { BlobStore } from '../../state/blobs/blobs.ts';
-import {
-  type AssignmentDocument,
-  assignmentDocument,
-  decodeDocument,
-  encodeDocument,
-  type RegionRecord,
-  regionRecord,
-  type Versioned,
-  versioned,
-} from '../documents/documents.ts';
+import { type AssignmentDocument, assignmentDocument } from '../documents/assignment.ts';
+import { decodeDocument, encodeDocument, type Versioned, versioned } from '../documents/document.ts';
 import { type AppName, appLabel } from '../documents/names.ts';
 import { optional, type Read, record, shape, text, whole } from '../documents/read-json.ts';
+import { type RegionRecord, regionRecord } from '../documents/region-record.ts';
 import type { Log } from '../process/log.ts';
 import { randomId } from '../process/random-id.ts';
 

@@ -7,15 +7,9 @@ import { messageOf } from '../../errors.ts';
 import { compareAndSet, isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue, Subscription } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
-import {
-  type AgentName,
-  type AssignmentDocument,
-  assignmentDocument,
-  decodeDocument,
-  encodeDocument,
-  sameAgent,
-} from '../documents/documents.ts';
-import { type AppName, appLabel, assignmentKey } from '../documents/names.ts';
+import { type AssignmentDocument, assignmentDocument } from '../documents/assignment.ts';
+import { decodeDocument, encodeDocument } from '../documents/document.ts';
+import { type AgentName, type AppName, appLabel, assignmentKey, sameAgent } from '../documents/names.ts';
 import { codeField } from '../documents/troubles.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';

@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { ManualPorts } from '../../../test/kit/manual-ports.ts';
 import { externalError } from '../../errors.ts';
-import { type AssignmentDocument, versioned, type Wanted } from '../documents/documents.ts';
+import type { Wanted } from '../documents/app.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
+import { versioned } from '../documents/document.ts';
 import { type Belongings, Housekeeping, type Left } from './housekeeping.ts';
 
 function assignment(revision: number, wanted: Wanted): AssignmentDocument {

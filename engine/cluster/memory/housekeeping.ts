@@ -5,7 +5,7 @@
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import { messageOf } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
-import type { AssignmentDocument } from '../documents/documents.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
 import { STEP, stepOf } from '../documents/epochs.ts';
 import { type AppName, appLabel } from '../documents/names.ts';
 import { codeField } from '../documents/troubles.ts';

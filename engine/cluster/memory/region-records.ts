@@ -5,8 +5,9 @@
  */
 import { compareAndSet, isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue } from '../../nats/nats.ts';
-import { decodeDocument, encodeDocument, type RegionRecord, regionRecord, versioned } from '../documents/documents.ts';
+import { decodeDocument, encodeDocument, versioned } from '../documents/document.ts';
 import { type AppName, regionKey } from '../documents/names.ts';
+import { type RegionRecord, regionRecord } from '../documents/region-record.ts';
 import { type Heard, isFurther, type Progress } from '../presence/heard.ts';
 import type { Log } from '../process/log.ts';
 import type { AgentDisk } from './agent-disk.ts';

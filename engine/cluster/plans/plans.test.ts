@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { MemoryBlobs } from '../../../test/cluster/scripted.ts';
-import type { LogicalPlan } from '../../graph/plan.ts';
-import { PLAN_VERSION } from '../../graph/plan.ts';
+import { type LogicalPlan, PLAN_VERSION } from '../../graph/plan.ts';
 import type { Objects } from '../../nats/nats.ts';
 import { realPorts } from '../../ports.ts';
-import { type AssignmentDocument, versioned } from '../documents/documents.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
+import { versioned } from '../documents/document.ts';
 import { planObject } from '../documents/names.ts';
 import { AgentDisk } from '../memory/agent-disk.ts';
 import { Plans } from './plans.ts';

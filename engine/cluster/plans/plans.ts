@@ -9,7 +9,7 @@ import { isKnownVersion } from '../../graph/deployable.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import { parseValue, stringifyValue } from '../../json.ts';
 import type { Objects } from '../../nats/nats.ts';
-import type { AssignmentDocument } from '../documents/documents.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
 import { componentObject, planObject, signatureObject } from '../documents/names.ts';
 import type { AgentDisk } from '../memory/agent-disk.ts';
 import { UNNAMED } from '../process/timing.ts';

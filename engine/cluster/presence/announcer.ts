@@ -5,8 +5,8 @@
 
 import type { Nats, Subscription } from '../../nats/nats.ts';
 import type { Ports, Timer } from '../../ports.ts';
-import { type AgentName, encodeDocument } from '../documents/documents.ts';
-import { ASK_SUBJECT, agentSubject } from '../documents/names.ts';
+import { encodeDocument } from '../documents/document.ts';
+import { type AgentName, ASK_SUBJECT, agentSubject } from '../documents/names.ts';
 import type { AgentStatus } from '../documents/status.ts';
 import { BEAT, INTERRUPTED, LOST_AFTER, STATUS_EVERY, STATUSES_AT_FIRST } from '../process/timing.ts';
 

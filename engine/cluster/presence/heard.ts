@@ -2,8 +2,7 @@
  * How far regions had come when their leaders were heard of last: what a server that was restored from an older disk does not know any more, and whoever takes a
  * region over must not go behind. In memory only.
  */
-import type { AgentName } from '../documents/documents.ts';
-import { type AppName, appLabel } from '../documents/names.ts';
+import { type AgentName, type AppName, appLabel } from '../documents/names.ts';
 import type { AgentStatus } from '../documents/status.ts';
 
 export interface Heard {

@@ -1,7 +1,7 @@
 /** Answers `cloudskin logs`: the last records of an agent, of all or of one app, from a sequence on. */
 import type { Nats, Subscription } from '../../nats/nats.ts';
-import { type AgentName, encodeDocument, parseBytes } from '../documents/documents.ts';
-import { agentSubject } from '../documents/names.ts';
+import { encodeDocument, parseBytes } from '../documents/document.ts';
+import { type AgentName, agentSubject } from '../documents/names.ts';
 import { figure, list, oneOfOr, optional, type Read, shape, text, whole } from '../documents/read-json.ts';
 import type { LogMemory, LogRecord } from '../process/log.ts';
 

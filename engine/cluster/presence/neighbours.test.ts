@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualPorts } from '../../../test/kit/manual-ports.ts';
 import type { Nats } from '../../nats/nats.ts';
-import { versioned } from '../documents/documents.ts';
+import { versioned } from '../documents/document.ts';
 import { type AgentStatus, decodeStatus } from '../documents/status.ts';
 import { Neighbours } from './neighbours.ts';
 

@@ -2,8 +2,7 @@
 
 import type { Message, Nats, Subscription } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
-import { type AgentName, agentLabel } from '../documents/documents.ts';
-import { ASK_SUBJECT, agentSubject } from '../documents/names.ts';
+import { type AgentName, ASK_SUBJECT, agentLabel, agentSubject } from '../documents/names.ts';
 import { type AgentStatus, decodeStatus, type SilentAgent } from '../documents/status.ts';
 import { LOST_AFTER, REMEMBERED } from '../process/timing.ts';
 

@@ -5,8 +5,8 @@
  */
 import { CloudskinError, userError } from '../../errors.ts';
 import type { Nats, Subscription } from '../../nats/nats.ts';
-import { type AgentName, agentLabel, encodeDocument, parseBytes } from '../documents/documents.ts';
-import { agentSubject } from '../documents/names.ts';
+import { encodeDocument, parseBytes } from '../documents/document.ts';
+import { type AgentName, agentLabel, agentSubject } from '../documents/names.ts';
 import { flag, shape, text } from '../documents/read-json.ts';
 import type { AgentStatus } from '../documents/status.ts';
 import { NAME_ANSWERS } from '../process/timing.ts';

@@ -1,7 +1,7 @@
 /** When an agent gets ready to take over from another of its site. */
 import { describe, expect, it } from 'vitest';
 import { ManualPorts } from '../../../test/kit/manual-ports.ts';
-import { versioned } from '../documents/documents.ts';
+import { versioned } from '../documents/document.ts';
 import type { AgentStatus, FragmentFigures } from '../documents/status.ts';
 import { Standby } from './standby.ts';
 

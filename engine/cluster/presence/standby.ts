@@ -3,7 +3,7 @@
  * whether the other is lost. Should it not be, nothing has happened.
  */
 import type { Ports, Timer } from '../../ports.ts';
-import { type AgentName, sameAgent } from '../documents/documents.ts';
+import { type AgentName, sameAgent } from '../documents/names.ts';
 import { BEAT, LOST_AFTER, READY_AFTER } from '../process/timing.ts';
 import type { Neighbours } from './neighbours.ts';
 

@@ -1,7 +1,8 @@
 /** The checkpoint that a region starts from, of those that there are in a store. */
 import { externalError, userError } from '../../errors.ts';
 import type { Manifest } from '../../state/checkpoint/checkpoints.ts';
-import { type AssignmentDocument, sameAgent } from '../documents/documents.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
+import { sameAgent } from '../documents/names.ts';
 import type { RegionContext, RegionName } from './context.ts';
 
 export interface Limits {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type AssignmentDocument, type RegionRecord, versioned } from '../documents/documents.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
+import { versioned } from '../documents/document.ts';
 import { nextEpoch, nextStep, STEP, stepOf } from '../documents/epochs.ts';
+import type { RegionRecord } from '../documents/region-record.ts';
 import { decideStart, type Situation } from './decide-start.ts';
 
 const me = { site: 'plant', agent: 'a' };

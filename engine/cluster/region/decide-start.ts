@@ -1,7 +1,8 @@
 /** Decides how a region is started for an assignment: at which epoch, from which checkpoint, or why not yet. Pure. */
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
-import type { AssignmentDocument, RegionAssignment, RegionOrigin, RegionRecord } from '../documents/documents.ts';
+import type { AssignmentDocument, RegionAssignment, RegionOrigin } from '../documents/assignment.ts';
 import { nextEpoch, stepOf } from '../documents/epochs.ts';
+import type { RegionRecord } from '../documents/region-record.ts';
 
 export type Start =
   | { readonly kind: 'go'; readonly epoch: number; readonly from: StartFrom; readonly firstCheckpoint: number }

@@ -4,7 +4,9 @@ import { MemoryBlobs, MemoryCheckpoints } from '../../../test/cluster/scripted.t
 import { userError } from '../../errors.ts';
 import { realPorts } from '../../ports.ts';
 import { emptyAssignment } from '../coordinator/assign.ts';
-import { type AssignmentDocument, versioned, type Wanted } from '../documents/documents.ts';
+import type { Wanted } from '../documents/app.ts';
+import type { AssignmentDocument } from '../documents/assignment.ts';
+import { versioned } from '../documents/document.ts';
 import type { FragmentReport } from '../documents/messages.ts';
 import type { RegionPhase } from '../documents/status.ts';
 import { AgentDisk } from '../memory/agent-disk.ts';

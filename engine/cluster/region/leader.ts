@@ -9,11 +9,11 @@
 import { defined } from '../../defined.ts';
 import { messageOf } from '../../errors.ts';
 import { isWrongRevision } from '../../nats/compare-and-set.ts';
-import type { AssignmentDocument, RegionAssignment } from '../documents/documents.ts';
-import { sameAgent } from '../documents/documents.ts';
-import type { FragmentReport, FragmentTrouble, Goal } from '../documents/messages.ts';
+import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
+import type { FragmentReport, Goal } from '../documents/messages.ts';
+import { sameAgent } from '../documents/names.ts';
 import type { RegionFigures, RegionPhase } from '../documents/status.ts';
-import { troubleOf } from '../documents/troubles.ts';
+import { type FragmentTrouble, troubleOf } from '../documents/troubles.ts';
 import type { LogFields, LogLevel } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import {

@@ -2,7 +2,7 @@
  * When a region that failed is started again. A user's mistake fails again however often it is tried; the world outside may mend itself at any
  * time; a defect of ours may have been a matter of timing, some times.
  */
-import type { FragmentTrouble } from '../documents/messages.ts';
+import type { FragmentTrouble } from '../documents/troubles.ts';
 import { RESTART_FIRST, RESTART_LONGEST } from '../process/timing.ts';
 
 /** Failures of ours in a row, without a complete checkpoint between them, after which it is left alone. */

@@ -1,13 +1,11 @@
 /** One start of a region: its fragments at one epoch, what is wished of them and what they report. */
 import { defined } from '../../defined.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
-import {
-  type AssignmentDocument,
-  agentLabel,
-  type RegionAssignment,
-  type RegionRecord,
-} from '../documents/documents.ts';
-import type { FragmentReport, FragmentTrouble, Goal, Wish } from '../documents/messages.ts';
+import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
+import type { FragmentReport, Goal, Wish } from '../documents/messages.ts';
+import { agentLabel } from '../documents/names.ts';
+import type { RegionRecord } from '../documents/region-record.ts';
+import type { FragmentTrouble } from '../documents/troubles.ts';
 
 export interface RunOptions {
   readonly assignment: AssignmentDocument;

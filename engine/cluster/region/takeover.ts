@@ -2,13 +2,10 @@
 import { defined } from '../../defined.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
-import {
-  type AssignmentDocument,
-  type RegionAssignment,
-  type RegionRecord,
-  sameAgent,
-  versionOf,
-} from '../documents/documents.ts';
+import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
+import { versionOf } from '../documents/document.ts';
+import { sameAgent } from '../documents/names.ts';
+import type { RegionRecord } from '../documents/region-record.ts';
 import { UNHEARD } from '../memory/region-records.ts';
 import { chooseCheckpoint } from './choose-checkpoint.ts';
 import type { RegionContext, RegionName } from './context.ts';

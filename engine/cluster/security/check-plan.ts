@@ -8,8 +8,7 @@ import type { Channel, DistributedPlan, FragmentPlan } from '../../compile/fragm
 import { type CloudskinError, userError } from '../../errors.ts';
 import type { LogicalPlan, StreamRef } from '../../graph/plan.ts';
 import { type Staying, stayBounds, stayProof, type Tier } from '../../graph/stays.ts';
-import { type AgentName, agentLabel, sameAgent } from '../documents/documents.ts';
-import { type AppName, appLabel } from '../documents/names.ts';
+import { type AgentName, type AppName, agentLabel, appLabel, sameAgent } from '../documents/names.ts';
 
 export interface Here {
   readonly app: AppName;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseValue, stringifyValue } from '../../json.ts';
-import { appDocument, decodeDocument, encodeDocument, FORMAT, versioned } from './documents.ts';
+import { appDocument } from './app.ts';
+import { decodeDocument, encodeDocument, FORMAT, versioned } from './document.ts';
 
 const app = {
   ...versioned,

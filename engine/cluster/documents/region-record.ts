@@ -1,0 +1,49 @@
+/** How far a region is, and who leads it. */
+import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
+import { type Versioned, versions } from './document.ts';
+import { type AgentName, agentName } from './names.ts';
+import { flag, list, optional, type Read, shape, text, whole } from './read-json.ts';
+
+/** `regions.<namespace>.<app>.<region>`: who leads a region, at which epoch, and how far it is. Changed by compare-and-set only. */
+export interface RegionRecord extends Versioned {
+  readonly namespace: string;
+  readonly app: string;
+  readonly region: string;
+  /** The `deployed` of the assignment that it was last started for. */
+  readonly deployed: number;
+  readonly epoch: number;
+  readonly holder: AgentName;
+  readonly incarnation: string;
+  /** The holder has stopped every fragment. */
+  readonly released: boolean;
+  /** All sources have ended and all sinks are closed. */
+  readonly finished: boolean;
+  /** The last complete checkpoint; 0: none. */
+  readonly checkpoint: number;
+  /** Ids up to this one may have been used. */
+  readonly reserved: number;
+  /** What it goes on from until a checkpoint of its own is complete. */
+  readonly from?: readonly CheckpointOrigin[];
+}
+
+export const checkpointOrigin: Read<CheckpointOrigin> = shape<CheckpointOrigin>({
+  region: text,
+  domain: optional(text),
+  checkpoint: whole,
+});
+
+export const regionRecord: Read<RegionRecord> = shape<RegionRecord>({
+  ...versions,
+  namespace: text,
+  app: text,
+  region: text,
+  deployed: whole,
+  epoch: whole,
+  holder: agentName,
+  incarnation: text,
+  released: flag,
+  finished: flag,
+  checkpoint: whole,
+  reserved: whole,
+  from: optional(list(checkpointOrigin)),
+});
