@@ -15,6 +15,7 @@ import type {
 import type { Inferred } from '../formats/format.ts';
 import { partsOfName } from '../formats/formats.ts';
 import { parsePath } from '../formats/json/path.ts';
+import { headerOf } from './header.ts';
 import { type FileSinkOptions, type FileSourceOptions, fileSinkOptions, fileSourceOptions } from './options.ts';
 
 const source: SourceSpec<FileSourceOptions> = {
@@ -63,6 +64,10 @@ const sink: SinkSpec<FileSinkOptions> = {
     const [as, by] = [format ?? named.format?.name, compression ?? named.compression];
     const form = as === named.format?.name && by === named.compression ? '' : ` as ${as} (${by})`;
     return `${path}${form}${roll === undefined && bounded ? '' : ', in numbered files'}`;
+  },
+  header({ path, format, roll }: FileSinkOptions, schema: Schema, bounded: boolean): string | undefined {
+    const as = format ?? partsOfName(path).format?.name;
+    return path === '-' || roll !== undefined || !bounded || as === undefined ? undefined : headerOf(as, schema);
   },
   async claims(options: FileSinkOptions, directory: string): Promise<readonly Claim[]> {
     const { claimsOf } = await import('./claims.ts');

@@ -6,9 +6,11 @@
 import { relative } from 'node:path';
 import type { Batch } from '../../engine/batch/batch.ts';
 import { copyBatch, sliceBatch } from '../../engine/batch/reader.ts';
+import { defined } from '../../engine/defined.ts';
 import type { Prepared, Sink, SinkReport } from '../../engine/graph/connector.ts';
 import type { FileEncoder } from './encoder.ts';
 import { Fitting } from './fitting.ts';
+import { headerOf } from './header.ts';
 import { type HeldPlace, joinPieces } from './held-place.ts';
 import type { Roll } from './options.ts';
 import { lastNumber, numbered, Written } from './rolling.ts';
@@ -23,6 +25,8 @@ interface OpenFile {
   readonly rows: number;
   /** When its first row came, in milliseconds since the epoch. */
   readonly since: number;
+  /** Its rows' (`headerOf`); absent where they need none, and in versions that did not say. */
+  readonly header?: string;
 }
 
 interface CompleteFile {
@@ -127,7 +131,8 @@ export class HeldRollingSink implements Sink {
       else {
         await current.held.sync();
         const { number, since, held } = current;
-        open = { number, epoch: this.#place.epoch, bytes: held.size, rows: rowsOf(current), since };
+        const header = defined({ header: this.#header });
+        open = { number, epoch: this.#place.epoch, bytes: held.size, rows: rowsOf(current), since, ...header };
       }
     }
     this.#kept = true;
@@ -194,7 +199,25 @@ export class HeldRollingSink implements Sink {
     const { open } = state;
     await this.#place.clean(new Set(open === null ? [] : [this.#hidden(open.number, open.epoch)]));
     if (open !== null && open.epoch !== this.#place.epoch) await this.#takeOver(open);
-    await this.#begin(open ?? undefined);
+    if (open !== null && this.#isOther(open)) {
+      await this.#completeFormer(open);
+      await this.#begin();
+    } else await this.#begin(open ?? undefined);
+  }
+
+  get #header(): string | undefined {
+    return headerOf(this.#writing.format.name, this.#writing.schema);
+  }
+
+  /** Rows of other columns begin a file of their own. */
+  #isOther({ header }: OpenFile): boolean {
+    return header !== undefined && this.#header !== undefined && header !== this.#header;
+  }
+
+  async #completeFormer({ number, bytes }: OpenFile): Promise<void> {
+    const held = await HeldFile.open(this.#hidden(number), this.#writing.options.path, bytes);
+    await held.commit();
+    this.#complete.push({ number, epoch: this.#place.epoch });
   }
 
   /** Who began the file may be frozen and not dead: it goes on in a copy. */

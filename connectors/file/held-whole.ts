@@ -9,13 +9,15 @@
 import { stat } from 'node:fs/promises';
 import type { Batch } from '../../engine/batch/batch.ts';
 import { formatType } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import type { Prepared, Sink, SinkReport } from '../../engine/graph/connector.ts';
 import { arrowStream } from '../formats/arrow/arrow.ts';
 import type { FileEncoder } from './encoder.ts';
+import { headerOf } from './header.ts';
 import { type HeldPlace, joinPieces } from './held-place.ts';
 import { openInput } from './input.ts';
-import { exists, HeldFile, outputLost, reveal } from './target.ts';
+import { exists, HeldFile, otherHeader, outputLost, reveal } from './target.ts';
 import { openEncoder, type Writing } from './writing.ts';
 
 interface EpochPiece {
@@ -29,6 +31,8 @@ interface WholeState {
   readonly rows: number;
   /** The file is complete. */
   readonly last: boolean;
+  /** Its rows' (`headerOf`); absent where they need none, and in versions that did not say. */
+  readonly header?: string;
 }
 
 export class HeldWholeSink implements Sink {
@@ -64,6 +68,7 @@ export class HeldWholeSink implements Sink {
       if (!options.overwrite && (await stat(place.path).catch(() => undefined))) throw exists(options.path);
       await place.clean(new Set());
     }
+    if (from !== undefined) mustGoOn(from, writing);
     if (!writing.format.resumable) refuseForeign(writing.format.name, schema);
     const sink = new HeldWholeSink(writing, place, from);
     await sink.#begin(from);
@@ -167,7 +172,8 @@ export class HeldWholeSink implements Sink {
       if (this.#earlier.length > 0) await joinPieces(parts, this.#whole, this.#writing.options.path);
       if (this.#spools) await this.#convert(pieces.some(({ bytes }) => bytes > 0));
     }
-    return { pieces, rows, last };
+    const { format, schema } = this.#writing;
+    return { pieces, rows, last, ...defined({ header: headerOf(format.name, schema) }) };
   }
 
   /** Writes the file out of its spool; again from the start where that was broken off. */
@@ -211,6 +217,13 @@ function readState(prepared: Prepared | undefined): WholeState | undefined {
   if (prepared === undefined) return undefined;
   const state = prepared.state as unknown as WholeState & { readonly bytes?: number };
   return state.bytes === undefined ? state : { ...state, pieces: [{ epoch: 0, bytes: state.bytes }] };
+}
+
+/** Rows of other columns would follow a header that is not theirs. */
+function mustGoOn({ header, last }: WholeState, { format, schema, options }: Writing): void {
+  const own = headerOf(format.name, schema);
+  if (last || header === undefined || own === undefined || header === own) return;
+  throw otherHeader(options.path, header, own);
 }
 
 function spooled(writing: Writing): Writing {

@@ -38,7 +38,12 @@ interface Run {
 
 const row = (id: number): Value[] => [BigInt(id), id % 10 === 0 ? null : `row "${id}"`];
 
-function open({ directory, options, bounded }: Run, restored: RestoredSink | undefined, epoch = 1): Promise<Sink> {
+function open(
+  { directory, options, bounded }: Run,
+  restored: RestoredSink | undefined,
+  epoch = 1,
+  schema = SCHEMA,
+): Promise<Sink> {
   const more = {
     bounded,
     checkpointed: true,
@@ -46,7 +51,7 @@ function open({ directory, options, bounded }: Run, restored: RestoredSink | und
     epoch,
     ...defined({ restored }),
   };
-  return openSink(file, options, SCHEMA, sinkContext(bench(directory), more));
+  return openSink(file, options, schema, sinkContext(bench(directory), more));
 }
 
 /** Runs to the end through all events as a source that replays would; how many rows were written in all. */
@@ -247,6 +252,57 @@ describe('a file sink of a run with checkpoints', () => {
     expect(report.wrote).toEqual(['out-00003.csv']);
     expect((await stat(join(place.path, 'out-00001.csv'))).size).toBe(8);
     await place.remove();
+  });
+
+  describe('goes on from a checkpoint of rows of other columns', () => {
+    const OTHER: Schema = { fields: [...SCHEMA.fields, { name: 'more', type: { kind: 'utf8' }, nullable: true }] };
+
+    async function goesOn(run: Run): Promise<Sink> {
+      const sink = await open(run, undefined);
+      await sink.write(build(SCHEMA, [row(1)]));
+      const prepared = (await sink.prepare?.(1, false)) ?? { state: null };
+      await sink.write(build(SCHEMA, [row(2)]));
+      await sink.abort();
+      return open(run, { checkpoint: 1, prepared }, 2, OTHER);
+    }
+
+    it.each(['out.csv', 'out.parquet', 'out.arrow', 'out.json'])(
+      'not in one file with a header: %s is refused, with both',
+      async (path) => {
+        const place = await temporaryDirectory();
+        const opening = goesOn({ directory: place.path, options: { path }, bounded: true });
+        const both = /with the columns id( int64)?, text.* of the columns id( int64)?, text.*, more/;
+        await expect(opening).rejects.toMatchObject({
+          code: 'sink.other-columns',
+          message: expect.stringMatching(both),
+        });
+        await place.remove();
+      },
+    );
+
+    it('where its records name their columns', async () => {
+      const place = await temporaryDirectory();
+      const sink = await goesOn({ directory: place.path, options: { path: 'out.ndjson' }, bounded: true });
+      await sink.write(build(OTHER, [[3n, 'c', 'd']]));
+      await sink.close();
+      const lines = (await readFile(join(place.path, 'out.ndjson'), 'utf8')).trimEnd().split('\n');
+      expect(lines.map((line) => Object.keys(JSON.parse(line) as object))).toEqual([
+        ['id', 'text'],
+        ['id', 'text', 'more'],
+      ]);
+      await place.remove();
+    });
+
+    it('in the next of its numbered files', async () => {
+      const place = await temporaryDirectory();
+      const sink = await goesOn({ directory: place.path, options: { path: 'out.csv' }, bounded: false });
+      await sink.write(build(OTHER, [[3n, 'c', 'd']]));
+      const report = await sink.close();
+      expect(report).toEqual({ rows: 2, wrote: ['out-00001.csv', 'out-00002.csv'] });
+      expect(await readFile(join(place.path, 'out-00001.csv'), 'utf8')).toMatch(/^id,text\n1,.*\n$/);
+      expect(await readFile(join(place.path, 'out-00002.csv'), 'utf8')).toBe('id,text,more\n3,c,d\n');
+      await place.remove();
+    });
   });
 
   it('says so when what it wrote before is gone', async () => {

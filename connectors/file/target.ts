@@ -191,6 +191,17 @@ export function outputLost(name: string, path: string): CloudskinError {
   );
 }
 
+/** `was`, `is`: as `headerOf` says. */
+export function otherHeader(name: string, was: string, is: string): CloudskinError {
+  return userError(
+    'sink.other-columns',
+    `${name} is under way with the columns ${was}, and rows of the columns ${is} are to follow`,
+    {
+      hint: 'give the sink another name and path, or the columns it had; or begin anew without the state of the run before',
+    },
+  );
+}
+
 /** Makes a complete hidden file visible as `path`; true where it is, now or since an earlier call. */
 export async function reveal(
   hidden: string,

@@ -126,6 +126,22 @@ describe('a changed graph', () => {
       expect(compareStates(before, after).dropped.map(({ node }) => node)).toEqual(['readings', 'out']);
     });
 
+    it('where one file of it has a header, and its columns are others', async () => {
+      const minutes = 'total: sum(value)';
+      const changed = async (was: string, more = 'm: max(value)') => {
+        const before = await planOf([CONSOLE, was]);
+        const after = await planOf([CONSOLE, was], [minutes, `${minutes}, ${more}`]);
+        return compareStates(before, after).dropped.flatMap(({ kind, reason }) => (kind === 'sink' ? [reason] : []));
+      };
+      const header = 'window_start, window_end, machine, total';
+      expect(await changed(file)).toEqual([
+        `its columns were ${header} and are ${header}, m now, and one file has one header`,
+      ]);
+      expect((await changed(file.replace('o.csv', 'o.parquet'))).join()).toContain('machine utf8, total');
+      expect(await changed(file.replace('o.csv', 'o.ndjson'))).toEqual([]);
+      expect(await changed(file.replace('path: o.csv', 'path: o.csv, roll: { size: 1MB }'))).toEqual([]);
+    });
+
     it('and nothing where only its ways are others, or it held nothing back', async () => {
       const roll = (more: string): string => `out: { from: minutes, file: { path: o.csv, ${more} } }`;
       expect(await dropped(file, roll('overwrite: false, mkdir: false, format: csv'))).toEqual([]);

@@ -87,13 +87,18 @@ function sourceDifference(before: SourceNode, after: SourceNode): string | undef
   return undefined;
 }
 
-/** One of the same name and target goes on with what was held, and needs no word. */
+/** One of the same name, target and header goes on with what was held, and needs no word. */
 function droppedSinks(before: readonly SinkNode[], after: readonly SinkNode[]): readonly StateChange[] {
   const targets = new Map(before.map((sink) => [sink.name, targetOf(sink)]));
-  const difference = (was: SinkNode, is: SinkNode): string | undefined =>
-    targetOf(was) === targetOf(is) ? undefined : `it writes ${targetOf(is)} now`;
-  const dropped = compareAll('sink', before, after, difference).filter(({ change }) => change === 'dropped');
+  const dropped = compareAll('sink', before, after, sinkDifference).filter(({ change }) => change === 'dropped');
   return dropped.map((change): StateChange => ({ ...change, target: targets.get(change.node) ?? '' }));
+}
+
+function sinkDifference(before: SinkNode, after: SinkNode): string | undefined {
+  if (targetOf(before) !== targetOf(after)) return `it writes ${targetOf(after)} now`;
+  const [was, is] = [before.header, after.header];
+  if (was === undefined || is === undefined || was === is) return undefined;
+  return `its columns were ${was} and are ${is} now, and one file has one header`;
 }
 
 function targetOf({ connector, holds }: SinkNode): string {

@@ -195,6 +195,11 @@ export interface SinkSpec<Options = unknown> {
    * completed at another. `bounded` as in the context. Undefined: it holds nothing back.
    */
   holds?(options: Options, bounded: boolean): string | undefined;
+  /**
+   * What rows must have in common with those that are held, for messages (`id, total`): output under way cannot get another header. `bounded` as in
+   * the context. Undefined: it takes rows of any columns.
+   */
+  header?(options: Options, schema: Schema, bounded: boolean): string | undefined;
   /** What writing changes; `directory` as in the context. Never rejects. */
   claims?(options: Options, directory: string): Promise<readonly Claim[]>;
   /** Removes what a sink of this identity holds back outside of checkpoints, at epochs up to the context's, where none is open. */

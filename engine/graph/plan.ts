@@ -200,6 +200,8 @@ export interface SinkNode {
   readonly delivery?: 'exactly-once' | 'at-least-once';
   /** Where output goes that it holds back until a checkpoint is complete, in the connector's words; absent: it holds none back. */
   readonly holds?: string;
+  /** What of its columns must stay as long as it holds output back, in words; absent: nothing. */
+  readonly header?: string;
   /** It may go to another site; otherwise it stays where it runs first. */
   readonly location?: 'any';
   readonly place: Place;
