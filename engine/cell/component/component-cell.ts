@@ -36,6 +36,9 @@ export interface ComponentCellSetup extends GuestSetup {
 /** Traps in a row after which a cell gives up even where errors are skipped. */
 const MAX_TRAPS_IN_A_ROW = 10;
 
+/** Which calls traps are counted of apart: one that never takes rows may take watermarks well, and the other way round. */
+type Kind = 'rows' | 'time';
+
 export class ComponentCell implements Cell, ResultReceiver {
   readonly name: string;
   readonly outputs: readonly OutputPort[];
@@ -48,7 +51,7 @@ export class ComponentCell implements Cell, ResultReceiver {
   #emit: Emit = () => undefined;
   #errorRows: BatchBuilder | undefined;
   #errors = 0;
-  #trapsInARow = 0;
+  readonly #trapsInARow: Record<Kind, number> = { rows: 0, time: 0 };
   #restarts = 0;
   /** What a receiver downstream threw; it is not the guest's. */
   #downstream: unknown;
@@ -65,7 +68,11 @@ export class ComponentCell implements Cell, ResultReceiver {
     this.#readers = setup.outputs.map(({ schema }) => new GuestBatchReader(schema));
     const state = ComponentState.of(setup, {
       guest: () => this.#open(),
-      save: () => ({ errors: this.#errors, traps: this.#trapsInARow, restarts: this.#restarts }),
+      save: () => ({
+        errors: this.#errors,
+        traps: Math.max(this.#trapsInARow.rows, this.#trapsInARow.time),
+        restarts: this.#restarts,
+      }),
       restore: (counts) => this.#restore(counts),
     });
     if (typeof state === 'string') this.noState = state;
@@ -83,9 +90,9 @@ export class ComponentCell implements Cell, ResultReceiver {
     grants.expectRows(batch.rows);
     try {
       guest.lifter.process(index, batch, framer, this);
-      this.#trapsInARow = 0;
+      this.#trapsInARow.rows = 0;
     } catch (error) {
-      this.#handle(error, 'processing a batch', batch.rows);
+      this.#handle(error, 'rows', 'processing a batch', batch.rows);
     } finally {
       grants.expectRows(-1);
     }
@@ -124,7 +131,7 @@ export class ComponentCell implements Cell, ResultReceiver {
 
   #restore({ errors, traps, restarts }: SavedCounts): void {
     this.#errors = errors;
-    this.#trapsInARow = traps;
+    this.#trapsInARow.rows = traps;
     this.#restarts = restarts;
   }
 
@@ -185,14 +192,14 @@ export class ComponentCell implements Cell, ResultReceiver {
   #call(doing: string, call: (guest: Guest) => void): void {
     try {
       call(this.#open());
-      this.#trapsInARow = 0;
+      this.#trapsInARow.time = 0;
     } catch (error) {
-      this.#handle(error, doing, 0);
+      this.#handle(error, 'time', doing, 0);
     }
   }
 
   /** What becomes of a failed call; `rows` were lost with it. Throws where the run is to fail. */
-  #handle(error: unknown, doing: string, rows: number): void {
+  #handle(error: unknown, kind: Kind, doing: string, rows: number): void {
     this.#clearPending();
     if (this.#downstream !== undefined) throw this.#downstream;
     const { who, grants, onError } = this.#setup;
@@ -204,7 +211,7 @@ export class ComponentCell implements Cell, ResultReceiver {
       if (!guests || isFatal(error)) this.#discard();
       throw described;
     }
-    if (isFatal(error)) this.#restart(described);
+    if (isFatal(error)) this.#restart(kind, described);
     this.#errors += rows;
     grants.log('warn', `${described.message}; ${rows} rows were left out`);
     this.#divert([
@@ -213,10 +220,10 @@ export class ComponentCell implements Cell, ResultReceiver {
   }
 
   /** A fresh instance in place of one that trapped. */
-  #restart(reason: CloudskinError): void {
+  #restart(kind: Kind, reason: CloudskinError): void {
     this.#discard();
-    this.#trapsInARow += 1;
-    if (this.#trapsInARow > MAX_TRAPS_IN_A_ROW) throw reason;
+    this.#trapsInARow[kind] += 1;
+    if (this.#trapsInARow[kind] > MAX_TRAPS_IN_A_ROW) throw reason;
     this.#restarts += 1;
     const { grants, who } = this.#setup;
     grants.timers.clearAll();

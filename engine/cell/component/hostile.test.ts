@@ -155,6 +155,21 @@ describe('a guest that misbehaves', () => {
     expect(error.code).toBe('component.trap');
   });
 
+  test.each([
+    ['rows, but takes watermarks', { process: 'unreachable' }],
+    ['watermarks, but takes rows', { onWatermark: 'unreachable' }],
+  ])('one that never takes %s, gives up as well', async (_what, parts) => {
+    const error = await errorOf(() =>
+      withGuest(parts, { onError: 'divert' }, (cell) => {
+        for (let i = 0; i < 20; i++) {
+          cell.process(0, batchOf(ROWS), NONE);
+          cell.onWatermark(BigInt(i), NONE);
+        }
+      }),
+    );
+    expect(error.code).toBe('component.trap');
+  });
+
   test('only the call that takes too long is cut off, not the next one', async () => {
     // Loops on the first batch only: the global is set by the guest before.
     const parts = {
