@@ -5,6 +5,7 @@
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import { messageOf } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
+import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
 import { STEP, stepOf } from '../documents/epochs.ts';
 import { type AppName, appLabel } from '../documents/names.ts';
@@ -12,7 +13,6 @@ import { codeField } from '../documents/troubles.ts';
 import type { Log } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import { HOUSEKEEPING } from '../process/timing.ts';
-import type { RegionName } from '../region/context.ts';
 
 export interface OwnCopies {
   /** Resolves to the names of what was put back into the shared store. */

@@ -1,9 +1,10 @@
 /** The checkpoint that a region starts from, of those that there are in a store. */
 import { externalError, userError } from '../../errors.ts';
 import type { Manifest } from '../../state/checkpoint/checkpoints.ts';
+import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
 import { sameAgent } from '../documents/names.ts';
-import type { RegionContext, RegionName } from './context.ts';
+import type { RegionContext } from './context.ts';
 
 export interface Limits {
   /** No later one, unless of `epoch`. */

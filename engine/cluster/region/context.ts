@@ -1,15 +1,12 @@
 /** What leading a region takes from the agent. */
 import type { Ports } from '../../ports.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
+import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { Wish } from '../documents/messages.ts';
-import type { AgentName, AppName } from '../documents/names.ts';
+import type { AgentName } from '../documents/names.ts';
 import type { AgentDisk } from '../memory/agent-disk.ts';
 import type { RegionRecords } from '../memory/region-records.ts';
 import type { Log } from '../process/log.ts';
-
-export interface RegionName extends AppName {
-  readonly region: string;
-}
 
 export interface RegionContext {
   readonly ports: Ports;

@@ -9,6 +9,7 @@
 import { defined } from '../../defined.ts';
 import { messageOf } from '../../errors.ts';
 import { isWrongRevision } from '../../nats/compare-and-set.ts';
+import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
 import type { FragmentReport, Goal } from '../documents/messages.ts';
 import { sameAgent } from '../documents/names.ts';
@@ -26,7 +27,7 @@ import {
   STOPPING,
 } from '../process/timing.ts';
 import { RegionCheckpoints } from './checkpoints.ts';
-import type { RegionContext, RegionName } from './context.ts';
+import type { RegionContext } from './context.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { Fault, RegionRun } from './run.ts';
 import { takeOver } from './takeover.ts';

@@ -1,10 +1,11 @@
 /** The regions that an agent leads: follows the assignments, hears reports, and lets go of a region once it has been ended here. */
 import type { Nats, Subscription } from '../../nats/nats.ts';
+import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
 import { decodeReport, type FragmentReport, type Wish } from '../documents/messages.ts';
 import { appLabel, reportSubject, sameAgent } from '../documents/names.ts';
 import type { RegionFigures } from '../documents/status.ts';
-import type { RegionContext, RegionName } from './context.ts';
+import type { RegionContext } from './context.ts';
 import { RegionLeader } from './leader.ts';
 
 interface Led {

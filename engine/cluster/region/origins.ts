@@ -5,12 +5,13 @@
 import { defined } from '../../defined.ts';
 import { CloudskinError } from '../../errors.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
+import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument, RegionOrigin } from '../documents/assignment.ts';
 import { stepOf } from '../documents/epochs.ts';
 import { agentLabel, sameAgent } from '../documents/names.ts';
 import type { RegionRecord } from '../documents/region-record.ts';
 import { chooseCheckpoint } from './choose-checkpoint.ts';
-import type { RegionContext, RegionName } from './context.ts';
+import type { RegionContext } from './context.ts';
 
 export interface Heir {
   readonly name: RegionName;

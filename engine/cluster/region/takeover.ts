@@ -2,13 +2,14 @@
 import { defined } from '../../defined.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
+import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
 import { versionOf } from '../documents/document.ts';
 import { sameAgent } from '../documents/names.ts';
 import type { RegionRecord } from '../documents/region-record.ts';
 import { UNHEARD } from '../memory/region-records.ts';
 import { chooseCheckpoint } from './choose-checkpoint.ts';
-import type { RegionContext, RegionName } from './context.ts';
+import type { RegionContext } from './context.ts';
 import { decideStart, RESERVE, type Start, type StartFrom } from './decide-start.ts';
 import { type Heir, inherit } from './origins.ts';
 import { RegionRun } from './run.ts';

@@ -17,6 +17,7 @@ import { defined } from '../../defined.ts';
 import type { CloudskinError } from '../../errors.ts';
 import type { Timer } from '../../ports.ts';
 import { wentBack } from '../failures.ts';
+import { MessageQueue } from '../message-queue.ts';
 import type { StoredMessage, StreamReader, Subscription } from '../nats.ts';
 import type { ReaderOptions } from '../reading.ts';
 import type { JetStreamCalls } from './api.ts';
@@ -51,11 +52,6 @@ export async function openReader(calls: JetStreamCalls, stream: string, options:
   return reader;
 }
 
-interface Waiting {
-  resolve(message: StoredMessage | undefined): void;
-  reject(error: CloudskinError): void;
-}
-
 class Reader implements StreamReader {
   readonly #connection: Connection;
   readonly #calls: JetStreamCalls;
@@ -63,8 +59,8 @@ class Reader implements StreamReader {
   readonly #options: ReaderOptions;
   readonly #bound: number;
   readonly #status: Subscription;
-  #queue: StoredMessage[] = [];
-  #head = 0;
+  readonly #queue: MessageQueue;
+  /** Bytes in the queue. */
   #queued = 0;
   #pending = 0;
   /** Of the message put in the queue last. */
@@ -86,8 +82,6 @@ class Reader implements StreamReader {
   #retries = 0;
   #timer: Timer | undefined;
   #heard = 0;
-  #waiting: Waiting[] = [];
-  #error: CloudskinError | undefined;
   #closed = false;
 
   constructor(calls: JetStreamCalls, stream: string, options: ReaderOptions) {
@@ -97,6 +91,10 @@ class Reader implements StreamReader {
     this.#stream = stream;
     this.#options = options;
     this.#bound = options.maxBytes ?? BOUND;
+    this.#queue = new MessageQueue((message) => {
+      this.#queued -= sizeOf(message);
+      this.#pull();
+    });
     this.#status = connection.onStatus((status) => {
       if (status === 'reconnected') this.#remake('at once');
       else if (status === 'closed') this.close();
@@ -120,23 +118,17 @@ class Reader implements StreamReader {
   }
 
   get pending(): number {
-    return this.#pending + this.#queue.length - this.#head;
+    return this.#pending + this.#queue.length;
   }
 
   next(): Promise<StoredMessage | undefined> {
-    const message = this.#shift();
-    if (message !== undefined) return Promise.resolve(message);
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#closed) return Promise.resolve(undefined);
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return this.#queue.next();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#stop();
-    this.#queue = [];
-    this.#head = 0;
-    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+    this.#queue.close();
     this.#options.closed?.();
   }
 
@@ -145,19 +137,6 @@ class Reader implements StreamReader {
     this.#status.close();
     this.#timer?.cancel();
     this.#forget();
-  }
-
-  #shift(): StoredMessage | undefined {
-    const message = this.#queue[this.#head];
-    if (message === undefined) return undefined;
-    this.#head += 1;
-    if (this.#head === this.#queue.length || this.#head >= 1024) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-    this.#queued -= sizeOf(message);
-    this.#pull();
-    return message;
   }
 
   /** A consumer from where we stand. */
@@ -299,18 +278,11 @@ class Reader implements StreamReader {
       time: place.time,
     };
     if (this.#options.deliver !== undefined) this.#options.deliver(message);
-    else this.#offer(message);
-    if (place.pending === 0) this.#reachEnd();
-  }
-
-  #offer(message: StoredMessage): void {
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) {
-      waiting.resolve(message);
-      return;
+    else {
+      this.#queued += sizeOf(message);
+      this.#queue.put(message);
     }
-    this.#queue.push(message);
-    this.#queued += sizeOf(message);
+    if (place.pending === 0) this.#reachEnd();
   }
 
   /** A word of the server about the pull. */
@@ -384,12 +356,10 @@ class Reader implements StreamReader {
     }
   }
 
-  /** What is queued is still handed out. */
   #fail(error: CloudskinError): void {
     if (this.#closed) return;
-    this.#error = error;
     this.#stop();
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#queue.fail(error);
     this.#options.failed?.(error);
     this.#options.closed?.();
   }

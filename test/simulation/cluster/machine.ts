@@ -2,14 +2,13 @@
 
 import { Agent } from '../../../engine/cluster/agent.ts';
 import { placement } from '../../../engine/cluster/coordinator/placement.ts';
-import type { RegionName } from '../../../engine/cluster/region/context.ts';
 import { defined } from '../../../engine/defined.ts';
 import { messageOf } from '../../../engine/errors.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import type { CheckpointStore } from '../../../engine/state/checkpoint/checkpoint-store.ts';
 import { openCheckpoints } from '../../../engine/state/checkpoint/checkpoint-store.ts';
 import { tidyCopies } from '../../../engine/state/checkpoint/copies.ts';
-import { deleteRegion } from '../../../engine/state/checkpoint/layout.ts';
+import { deleteRegion, type RegionName } from '../../../engine/state/checkpoint/layout.ts';
 import { SimulatedDisk } from '../disk/disk.ts';
 import type { SimulatedNode } from '../nats/node.ts';
 import type { SimulatedServer } from '../nats/server.ts';

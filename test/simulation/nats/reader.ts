@@ -5,6 +5,7 @@
 import { defined } from '../../../engine/defined.ts';
 import { CloudskinError } from '../../../engine/errors.ts';
 import { wentBack } from '../../../engine/nats/failures.ts';
+import { MessageQueue } from '../../../engine/nats/message-queue.ts';
 import type { StoredMessage, StreamReader, Subscription } from '../../../engine/nats/nats.ts';
 import type { ReaderOptions } from '../../../engine/nats/reading.ts';
 import type { Timer } from '../../../engine/ports.ts';
@@ -20,11 +21,6 @@ const TRIES_WITHOUT_STREAM = 5;
 /** After such a time without a word a reader makes another consumer. */
 const SILENCE = 3_000;
 
-interface Waiting {
-  resolve(message: StoredMessage | undefined): void;
-  reject(error: CloudskinError): void;
-}
-
 interface Made {
   readonly consumer: Consumer;
   readonly route: Route;
@@ -38,8 +34,7 @@ class Reader implements StreamReader {
   readonly #stream: string;
   readonly #options: ReaderOptions;
   readonly #status: Subscription;
-  #queue: StoredMessage[] = [];
-  #waiting: Waiting[] = [];
+  readonly #queue = new MessageQueue((message) => this.#taken(message));
   #last = 0;
   #begun = false;
   #created: number | undefined;
@@ -49,7 +44,6 @@ class Reader implements StreamReader {
   #consumer: Consumer | undefined;
   #retries = 0;
   #timer: Timer | undefined;
-  #error: CloudskinError | undefined;
   #closed = false;
 
   constructor(js: JetStreamCalls, stream: string, options: ReaderOptions) {
@@ -76,21 +70,13 @@ class Reader implements StreamReader {
   }
 
   next(): Promise<StoredMessage | undefined> {
-    const message = this.#queue.shift();
-    if (message !== undefined) {
-      this.#taken(message);
-      return Promise.resolve(message);
-    }
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#closed) return Promise.resolve(undefined);
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return this.#queue.next();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#stop();
-    this.#queue = [];
-    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+    this.#queue.close();
     this.#options.closed?.();
   }
 
@@ -161,15 +147,10 @@ class Reader implements StreamReader {
     this.#begun = true;
     this.#pending = pending;
     const own = { ...message, data: message.data.slice() };
-    const waiting = this.#waiting.shift();
     if (this.#options.deliver !== undefined) {
       this.#taken(own);
       this.#js.client.guard(() => this.#options.deliver?.(own));
-    } else if (waiting === undefined) this.#queue.push(own);
-    else {
-      this.#taken(own);
-      waiting.resolve(own);
-    }
+    } else this.#queue.put(own);
     if (pending === 0) this.#reachEnd();
   }
 
@@ -223,9 +204,8 @@ class Reader implements StreamReader {
   }
 
   #fail(error: CloudskinError): void {
-    this.#error = error;
     this.#stop();
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#queue.fail(error);
     this.#options.failed?.(error);
     this.#options.closed?.();
   }
