@@ -7,6 +7,11 @@ import { readFileSync } from 'node:fs';
 import module from 'node:module';
 
 const OLDEST_NODE = 24;
+/**
+ * Milliseconds that a command that has ended waits for what is still open. A client leaves the socket to a server open that takes connections
+ * and never says a word, and that would hold the process for ever.
+ */
+const STILL_OPEN = 250;
 const major = Number(process.versions.node.split('.')[0]);
 
 /** package.json lies one level above `cli/` in a checkout, two in what is published. */
@@ -30,4 +35,5 @@ if (major < OLDEST_NODE) {
   module.enableCompileCache?.();
   const { main } = await import('./main.ts');
   process.exitCode = await main(process.argv.slice(2), version());
+  setTimeout(() => process.exit(), STILL_OPEN).unref();
 }

@@ -4,7 +4,6 @@
  * leaves off at one: the next run goes on as if nothing had been.
  */
 
-import process from 'node:process';
 import { type Command, Option } from 'commander';
 import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
@@ -18,6 +17,7 @@ import { LiveLine } from '../run/live-line.ts';
 import type { LoadedGraph } from '../run/load.ts';
 import type { RegionOptions } from '../run/region.ts';
 import { summaryText } from '../run/summary.ts';
+import { onInterrupt } from '../signals.ts';
 
 interface RunOptions extends ObserveFlags {
   readonly param: Parameters;
@@ -171,28 +171,24 @@ async function runToEnd(
   terminal: Terminal,
   note: string,
 ): Promise<Summary> {
-  let asked = false;
-  const interrupt = (): void => {
+  const ask = (): void => {
     line?.clear();
-    if (asked) {
-      deployment.abort();
-      return;
-    }
-    asked = true;
     terminal.err(`${note}; Ctrl-C again to give up\n`);
     deployment.stop();
   };
+  const insist = (): void => {
+    line?.clear();
+    deployment.abort();
+  };
   const stop = (): void => deployment.stop();
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const off = onInterrupt(ask, insist);
   terminal.readerGone.addEventListener('abort', stop);
   try {
     line?.start();
     return await deployment.run();
   } finally {
     line?.stop();
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    off();
     terminal.readerGone.removeEventListener('abort', stop);
   }
 }

@@ -1,6 +1,8 @@
 /** The command line from outside: exit statuses, what goes to which stream, Ctrl-C, pipes. */
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -105,6 +107,27 @@ describe('the command line before a command is chosen', () => {
     const [heavy, all] = stdout.split(' ').map(Number);
     expect([heavy, stderr]).toEqual([0, '']);
     expect(all).toBeGreaterThan(10);
+  });
+});
+
+describe('a server that takes connections and never says a word', () => {
+  it('does not keep an agent from ending when it is told to stop', { timeout: 15_000 }, async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const data = join(directory, 'silent');
+      const nats = `nats://127.0.0.1:${port}`;
+      const agent = start(['agent', '--site', 'plant', '--tier', 'edge', '--data', data, '--nats', nats]);
+      await once(server, 'connection');
+      agent.child.kill('SIGTERM');
+      const late = new Promise<string>((resolve) => setTimeout(resolve, 4_000, 'still there').unref());
+      const ended = await Promise.race([agent.ended, late]);
+      agent.child.kill('SIGKILL');
+      expect(ended).toMatchObject({ status: 0 });
+    } finally {
+      server.close();
+    }
   });
 });
 

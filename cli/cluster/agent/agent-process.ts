@@ -14,6 +14,7 @@ import { realPorts } from '../../../engine/ports.ts';
 import { openDirectory } from '../../../engine/state/blobs/directory.ts';
 import { expiryOf, logTroubles } from '../../auth/troubles.ts';
 import { observeAgent } from '../../observe/agent-observing.ts';
+import { onInterrupt } from '../../signals.ts';
 import { credentials, natsUrls } from '../connect.ts';
 import { openAgentHost } from './agent-host.ts';
 import { agentLog } from './agent-log.ts';
@@ -36,7 +37,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const observing = await observeAgent(flags, { site, agent: data.agent }, version, log);
   const { every: traceEvery, emit } = observing.traces ?? {};
   const stopping = untilSignal(log);
-  const nats = await connect(flags, `agent ${site}/${data.agent}`, log, stopping.signal);
+  const nats = await connect(flags, `agent ${site}/${data.agent}`, log, stopping);
   if (nats === undefined) {
     await observing.close();
     return 0;
@@ -99,14 +100,12 @@ interface Stopping {
 function untilSignal(log: Log): Stopping {
   const abort = new AbortController();
   const promise = new Promise<void>((resolve) => {
-    const asked = (name: NodeJS.Signals): void => {
-      if (abort.signal.aborted) process.exit(1);
+    const ask = (name: NodeJS.Signals): void => {
       log('info', `${name}: stops`);
       abort.abort();
       resolve();
     };
-    process.on('SIGTERM', asked);
-    process.on('SIGINT', asked);
+    onInterrupt(ask, () => process.exit(1));
   });
   return { promise, signal: abort.signal };
 }
@@ -120,11 +119,13 @@ async function permittedApps(flags: AgentFlags): Promise<{ readonly apps?: reado
 }
 
 /** Waits for a server that is not there yet; undefined where the process is told to stop first. */
-async function connect(flags: AgentFlags, name: string, log: Log, signal: AbortSignal): Promise<Nats | undefined> {
+async function connect(flags: AgentFlags, name: string, log: Log, stopping: Stopping): Promise<Nats | undefined> {
+  const { promise, signal } = stopping;
+  const stopped = promise.then(() => undefined);
   const servers = natsUrls(flags);
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
-      return await connectNats({ servers, name, ...credentials(flags) });
+      return await Promise.race([connectNats({ servers, name, ...credentials(flags) }), stopped]);
     } catch (error) {
       if (!(error instanceof CloudskinError) || !error.retry) throw error;
       if (attempt === 1) log('warn', `waits for a NATS server: ${error.message}`, { code: error.code });
