@@ -1,31 +1,47 @@
 /**
- * `npm run simulate -- [--seeds N] [--seed S] [--from S] [--scenario NAME] [--plant NAME | --plants] [--jobs N] [--json]`: runs of whole systems on a virtual
- * clock, each from a seed. A failing seed prints what was violated and how to run it again; with `--seed` the whole log is printed.
+ * `npm run simulate -- --help` says what it does: runs of whole systems on a virtual clock, each from a seed. A failing seed prints what was violated and how to
+ * run it again.
  */
+import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { findPlants } from './plant-hunt.ts';
 import type { Outcome, Scenario } from './scenario.ts';
-import { scenarioNamed, scenarios } from './scenarios.ts';
+import { scenarioNamed, scenarioNames, scenarios } from './scenarios.ts';
 import { Tally } from './tally.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 const SHOWN = 5;
+/** Seeds, unless it is said how many. */
+const RUN = 100;
+const HUNTED = 1_000;
 
 const { values: flags } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '100' },
+    seeds: { type: 'string' },
     seed: { type: 'string' },
     from: { type: 'string', default: '1' },
     scenario: { type: 'string' },
     plant: { type: 'string' },
     plants: { type: 'boolean', default: false },
-    jobs: { type: 'string', default: '2' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+
+const HELP = `npm run simulate -- [flags]
+
+  --seeds N         runs so many seeds (${RUN}) of each scenario, and prints what was violated, and how often each fault came in each phase
+  --from S          begins with this seed (1)
+  --seed S          runs this one and prints its whole log
+  --scenario NAME   one of ${scenarioNames.join(', ')}; without it: ${scenarios.map(({ name }) => name).join(' and ')}
+  --plants          plants each known bug and looks for the first of up to --seeds N seeds (${HUNTED}) that finds it
+  --plant NAME      runs with that bug planted
+  --jobs N          threads (${availableParallelism()}, one a core)
+  --json            one JSON object a scenario, or a seed`;
 
 function write(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -72,7 +88,13 @@ async function runMany(scenario: Scenario, from: number, count: number): Promise
   return tally;
 }
 
-function report(tally: Tally, seconds: number): void {
+interface Took {
+  readonly seconds: number;
+  /** Of all threads. */
+  readonly processor: number;
+}
+
+function report(tally: Tally, { seconds, processor }: Took): void {
   const { scenario, seeds, failures } = tally;
   if (flags.json) {
     const { batches, faults, fewestBatches, fewestFaults } = tally;
@@ -82,6 +104,7 @@ function report(tally: Tally, seconds: number): void {
         scenario: scenario.name,
         seeds,
         seconds,
+        processor,
         batches,
         faults,
         fewestBatches,
@@ -92,7 +115,7 @@ function report(tally: Tally, seconds: number): void {
     return;
   }
   write(
-    `${scenario.name}: ${seeds} seeds in ${seconds.toFixed(1)} s (${((seconds * 1000) / seeds).toFixed(1)} ms a seed)`,
+    `${scenario.name}: ${seeds} seeds in ${seconds.toFixed(1)} s (${milliseconds(seconds / seeds)} a seed), ${processor.toFixed(1)} s of processor time (${milliseconds(processor / seeds)} a seed)`,
   );
   write(
     `  batches ${tally.batches} (fewest ${tally.fewestBatches}), faults ${tally.faults} (fewest ${tally.fewestFaults}), `,
@@ -107,19 +130,29 @@ function report(tally: Tally, seconds: number): void {
   write(failures.length === 0 ? 'no violation' : `${failures.length} of ${seeds} seeds failed`);
 }
 
+function milliseconds(seconds: number): string {
+  return `${(seconds * 1000).toFixed(1)} ms`;
+}
+
+async function runAndReport(scenario: Scenario): Promise<boolean> {
+  const [began, before] = [performance.now(), process.cpuUsage()];
+  const tally = await runMany(scenario, Number(flags.from), Number(flags.seeds ?? RUN));
+  const { user, system } = process.cpuUsage(before);
+  report(tally, { seconds: (performance.now() - began) / 1000, processor: (user + system) / 1e6 });
+  return tally.failures.length === 0;
+}
+
 async function main(): Promise<void> {
+  if (flags.help) return write(HELP);
   const chosen = flags.scenario === undefined ? scenarios : [scenarioNamed(flags.scenario)];
   let sound = true;
   for (const scenario of chosen) {
     if (flags.seed !== undefined) {
       sound = (await runOne(scenario, Number(flags.seed))) && sound;
     } else if (flags.plants) {
-      sound = (await findPlants(scenario, Number(flags.from), Number(flags.seeds), write)) && sound;
+      sound = (await findPlants(scenario, Number(flags.from), Number(flags.seeds ?? HUNTED), write)) && sound;
     } else {
-      const began = performance.now();
-      const tally = await runMany(scenario, Number(flags.from), Number(flags.seeds));
-      report(tally, (performance.now() - began) / 1000);
-      sound = tally.failures.length === 0 && sound;
+      sound = (await runAndReport(scenario)) && sound;
     }
   }
   process.exitCode = sound ? 0 : 1;

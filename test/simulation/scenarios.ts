@@ -9,9 +9,10 @@ export const scenarios: readonly Scenario[] = [channels, cluster];
 /** Only by name: they ask for more than is promised. */
 const further: readonly Scenario[] = [forgetful];
 
+export const scenarioNames: readonly string[] = [...scenarios, ...further].map(({ name }) => name);
+
 export function scenarioNamed(name: string): Scenario {
   const found = [...scenarios, ...further].find((scenario) => scenario.name === name);
-  if (found === undefined)
-    throw new Error(`no scenario ${name}; there are ${[...scenarios, ...further].map((one) => one.name).join(', ')}`);
+  if (found === undefined) throw new Error(`no scenario ${name}; there are ${scenarioNames.join(', ')}`);
   return found;
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { scenarios } from './scenarios.ts';
 
-const SEEDS = 40;
+const SEEDS = 25;
 
 for (const scenario of scenarios) {
   describe(`the simulation of ${scenario.name}`, () => {

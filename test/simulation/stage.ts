@@ -12,6 +12,8 @@ import type { FaultRecord, Outcome } from './scenario.ts';
 const LINES = 5_000;
 /** Kinds tried until one can be done. */
 const TRIES = 10;
+/** Milliseconds after a phase has begun in which a fault begins that was to come in it. */
+const WITHIN = 12;
 /** More than this many violations say nothing new. */
 const VIOLATIONS = 20;
 
@@ -33,6 +35,8 @@ export class Stage {
   readonly #seed: number;
   readonly #plant: string | undefined;
   #under = 0;
+  /** Faults that are to come in a phase, as soon as it is reached. */
+  #awaiting: { readonly phase: string; readonly end: number; readonly begin: () => void }[] = [];
   readonly #slowed = new Map<Latency, { readonly before: Latency; times: number }>();
 
   constructor(seed: number, plant: string | undefined) {
@@ -61,10 +65,44 @@ export class Stage {
     return this.#under;
   }
 
-  /** `count` faults of these kinds, each at some moment of the next `until` milliseconds. */
-  plan(kinds: readonly FaultKind[], count: number, until: number, phase: () => string): void {
+  /**
+   * `count` faults of these kinds, each at some moment of the next `until` milliseconds; half of them in the next phase of a kind among `aimed`, if it comes until
+   * then. */
+  plan(
+    kinds: readonly FaultKind[],
+    count: number,
+    until: number,
+    phase: () => string,
+    aimed: readonly string[] = [],
+  ): void {
+    const { clock } = this.network;
+    const begin = (): void => this.#begin(kinds, phase, TRIES);
+    const end = this.now + until;
     for (let index = 0; index < count; index += 1) {
-      this.network.clock.at(this.now + this.random.between(0, until), () => this.#begin(kinds, phase, TRIES));
+      const at = this.now + this.random.between(0, until);
+      const aim = aimed.length > 0 && this.random.chance(0.5) ? this.random.pick(aimed) : undefined;
+      if (aim === undefined) clock.at(at, begin);
+      else clock.at(at, () => this.#await(aim, begin, end));
+    }
+  }
+
+  #await(phase: string, begin: () => void, end: number): void {
+    const one = { phase, end, begin };
+    this.#awaiting.push(one);
+    this.network.clock.at(end, () => {
+      if (!this.#awaiting.includes(one)) return;
+      this.#awaiting = this.#awaiting.filter((other) => other !== one);
+      begin();
+    });
+  }
+
+  /** The system is in this phase now. */
+  reached(phase: string): void {
+    const due = this.#awaiting.filter((one) => one.phase === phase);
+    if (due.length === 0) return;
+    this.#awaiting = this.#awaiting.filter((one) => !due.includes(one));
+    for (const { end, begin } of due) {
+      this.network.clock.at(Math.min(end, this.now + WITHIN * this.random.next() ** 2), begin);
     }
   }
 

@@ -1,10 +1,13 @@
 /** What can happen to a cluster: to its agents, servers, link, connections, disks and clocks. */
+import type { RegionPhase } from '../../../engine/cluster/documents/status.ts';
 import type { Latency } from '../nats/pipe.ts';
 import type { FaultKind } from '../stage.ts';
 import type { Machine } from './machine.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 type Begin = (continuum: SimulatedCluster) => (() => void) | undefined;
+
+const LEADING = new Set<RegionPhase>(['acquiring', 'starting', 'running', 'backoff', 'stopping']);
 
 const NOTHING = (): void => undefined;
 
@@ -24,7 +27,10 @@ export function clusterFaults(continuum: SimulatedCluster | undefined): readonly
     { kind: 'disk full', lasts: [500, 6_000], begin: on(fillDisk) },
     { kind: 'server disk full', lasts: [500, 6_000], begin: on(fillServer) },
     { kind: 'clock jumps', lasts: [0, 0], begin: on(jump) },
-    { kind: 'coordinator killed', lasts: [500, 8_000], begin: on(killCoordinator) },
+    { kind: 'coordinator killed', lasts: [500, 8_000], begin: on((all) => kill(coordinatorOf(all))) },
+    { kind: 'coordinator frozen', lasts: [500, 20_000], begin: on((all) => freeze(coordinatorOf(all))) },
+    { kind: 'leader killed', lasts: [50, 8_000], begin: on((all) => kill(leaderOf(all))) },
+    { kind: 'leader frozen', lasts: [500, 20_000], begin: on((all) => freeze(leaderOf(all))) },
   ];
 }
 
@@ -67,12 +73,22 @@ function replaceAgent(continuum: SimulatedCluster): (() => void) | undefined {
   return machine === undefined ? undefined : () => void machine.start();
 }
 
-function killCoordinator({ alive }: SimulatedCluster): (() => void) | undefined {
-  return kill(alive.find(({ agent }) => agent?.status().coordinator === true));
+function coordinatorOf({ alive }: SimulatedCluster): Machine | undefined {
+  return alive.find(({ agent }) => agent?.status().coordinator === true);
+}
+
+/** Of one of the regions. */
+function leaderOf({ stage, alive }: SimulatedCluster): Machine | undefined {
+  const leaders = alive.filter(({ agent }) => agent?.status().regions.some(({ phase }) => LEADING.has(phase)));
+  return leaders.length === 0 ? undefined : stage.random.pick(leaders);
 }
 
 function freezeAgent(continuum: SimulatedCluster): (() => void) | undefined {
-  const node = someone(continuum)?.node;
+  return freeze(someone(continuum));
+}
+
+function freeze(machine: Machine | undefined): (() => void) | undefined {
+  const node = machine?.node;
   if (node === undefined || node.frozen) return undefined;
   node.freeze();
   return () => node.thaw();

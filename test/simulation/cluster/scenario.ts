@@ -9,7 +9,19 @@ import { clusterFaults, forgetfulServers, lostCopies } from './faults.ts';
 import { plantCluster, plants } from './plants.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
 
-const PHASES = ['deploying', 'starting', 'running', 'cutting', 'committing', 'recovering', 'ending', 'finished'];
+const PHASES = [
+  'deploying',
+  'starting',
+  'running',
+  'cutting',
+  'completing',
+  'committing',
+  'recovering',
+  'ending',
+  'finished',
+];
+/** Short ones, or those in which much is at stake: half of the faults wait for one of them. */
+const AIMED = ['starting', 'cutting', 'completing', 'committing', 'recovering', 'ending'];
 /** Milliseconds in which faults begin, after the app has been deployed. */
 const TROUBLED = 12_000;
 /** All must be well so long after the last fault. */
@@ -38,11 +50,14 @@ export const forgetful: Scenario = {
     }),
 };
 
+type FaultsOf = (continuum: SimulatedCluster) => readonly FaultKind[];
+
+/** `forgetful`: servers lose what they had acknowledged. */
 async function run(
-  name: string,
+  name: 'cluster' | 'forgetful',
   seed: number,
   plant: string | undefined,
-  faults: (continuum: SimulatedCluster) => readonly FaultKind[],
+  faults: FaultsOf,
 ): Promise<Outcome> {
   // in the machine's own time, and so before the clock starts: the first seed of a process is to be like any other
   await appPlans();
@@ -51,10 +66,12 @@ async function run(
   const continuum = new SimulatedCluster(stage, plantCluster(plant));
   continuum.begin();
   await clock.run(() => stage.now > 400);
-  stage.plan(faults(continuum), stage.random.integer(3, 7), TROUBLED, () => continuum.phase);
+  stage.plan(faults(continuum), stage.random.integer(3, 7), TROUBLED, () => continuum.phase, AIMED);
   let finished = false;
   const look = (): void => {
     finished = continuum.finished;
+    stage.reached(continuum.phase);
+    if (name !== 'forgetful') continuum.records.look();
     if (!finished) clock.after(LOOK, look);
   };
   look();

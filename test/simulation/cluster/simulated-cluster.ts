@@ -12,6 +12,7 @@ import { appPlan, batchesOf, expectedRows, textOf, type Variant } from './app.ts
 import { Machine } from './machine.ts';
 import { Outside } from './outside.ts';
 import type { Planted } from './plants.ts';
+import { RecordWatch } from './record-watch.ts';
 import { Overseer } from './watched-host.ts';
 
 /** Milliseconds between two attempts of the user to deploy. */
@@ -29,18 +30,20 @@ export class SimulatedCluster {
   readonly outside: Outside;
   readonly overseer: Overseer;
   readonly variant: Variant;
+  readonly records: RecordWatch;
   deployed = false;
   readonly #backups = new Map<SimulatedServer, readonly Disk[]>();
 
   constructor(stage: Stage, planted: Planted) {
     this.stage = stage;
-    this.variant = stage.random.pick(['across', 'across', 'cloud'] as const);
+    this.variant = stage.random.pick(['across', 'cloud'] as const);
     this.hub = stage.network.server({ name: 'hub', domain: 'hub' });
     this.leaf = stage.network.server({ name: 'leaf', domain: 'leaf' });
     this.link = stage.network.link(this.leaf, this.hub);
     const violate = (what: string): void => stage.violate(what);
+    this.records = new RecordWatch(this.servers, violate);
     const say = (what: string): void => stage.say(what);
-    this.overseer = new Overseer(violate, say);
+    this.overseer = new Overseer(violate, say, () => stage.reached(this.phase));
     this.outside = new Outside({
       violate,
       say,
@@ -121,6 +124,7 @@ export class SimulatedCluster {
     if (phases.includes('running')) {
       if (overseer.committing > 0) return 'committing';
       if (overseer.cutting > 0) return 'cutting';
+      if (overseer.completing) return 'completing';
       return overseer.ended > 0 ? 'ending' : 'running';
     }
     if (phases.includes('starting')) return 'starting';

@@ -13,13 +13,18 @@ export class Overseer {
   readonly #violate: (what: string) => void;
   readonly #say: (what: string) => void;
   cutting = 0;
+  /** Every fragment is saved, and none commits yet. */
+  completing = false;
   committing = 0;
   ended = 0;
   readonly #highest = new Map<string, number>();
+  readonly #moved: () => void;
 
-  constructor(violate: (what: string) => void, say: (what: string) => void) {
+  /** `moved` is called when the cluster comes to another phase. */
+  constructor(violate: (what: string) => void, say: (what: string) => void, moved: () => void) {
     this.#violate = violate;
     this.#say = say;
+    this.#moved = moved;
   }
 
   starts({ plan, epoch, checkpoint }: FragmentStart, who: string): void {
@@ -32,7 +37,36 @@ export class Overseer {
     this.#highest.set(plan.name, Math.max(epoch, this.#highest.get(plan.name) ?? 0));
     this.ended = 0;
     this.cutting = 0;
+    this.completing = false;
     this.committing = 0;
+    this.#moved();
+  }
+
+  cuts(): void {
+    this.cutting += 1;
+    this.#moved();
+  }
+
+  hasCut(well: boolean): void {
+    this.cutting = Math.max(0, this.cutting - 1);
+    this.completing = well && this.cutting === 0;
+    this.#moved();
+  }
+
+  commits(): void {
+    this.completing = false;
+    this.committing += 1;
+    this.#moved();
+  }
+
+  hasCommitted(): void {
+    this.committing = Math.max(0, this.committing - 1);
+    this.#moved();
+  }
+
+  hasEnded(): void {
+    this.ended += 1;
+    this.#moved();
   }
 
   say(what: string): void {
@@ -57,17 +91,17 @@ export class WatchedHost implements FragmentHost {
     const where = `${this.#who}: ${start.plan.name} at ${start.epoch}`;
     const handle = await this.#inner.start(start, {
       saved: (id, receipt) => {
-        overseer.cutting = Math.max(0, overseer.cutting - 1);
+        overseer.hasCut(true);
         events.saved(id, receipt);
       },
       notSaved: (id, error) => {
         overseer.say(`${where}: checkpoint ${id} not saved: ${error.message}`);
-        overseer.cutting = Math.max(0, overseer.cutting - 1);
+        overseer.hasCut(false);
         events.notSaved(id, error);
       },
       ready: () => events.ready(),
       ended: () => {
-        overseer.ended += 1;
+        overseer.hasEnded();
         events.ended();
       },
       over: (error) => {
@@ -88,15 +122,15 @@ function watched(handle: FragmentHandle, overseer: Overseer): FragmentHandle {
     plan: handle.plan,
     status: () => handle.status(),
     checkpoint: (id) => {
-      overseer.cutting += 1;
+      overseer.cuts();
       handle.checkpoint(id);
     },
     commit: async (id) => {
-      overseer.committing += 1;
+      overseer.commits();
       try {
         await handle.commit(id);
       } finally {
-        overseer.committing = Math.max(0, overseer.committing - 1);
+        overseer.hasCommitted();
       }
     },
     pause: () => handle.pause(),
