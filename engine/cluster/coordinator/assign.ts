@@ -1,4 +1,4 @@
-/** What the coordinator makes of an app document, an assignment and the agents there are. Pure; writing it down is `coordinator.ts`'s. */
+/** What the coordinator makes of an app document, an assignment and the agents there are. Pure; when, is `assigner.ts`'s. */
 
 import { wholeName } from '../../compile/distribute/names.ts';
 import type { AgentInfo } from '../../compile/distribute.ts';

@@ -1,10 +1,10 @@
 /** What of an app leaves the sites that are drained, or lost, and what has to stay there and why. Pure. */
 import { wholeName } from '../../compile/distribute/names.ts';
 import type { Avoid } from '../../compile/distribute.ts';
-import type { DistributedPlan } from '../../compile/fragment-plan.ts';
+import type { DistributedPlan, Host } from '../../compile/fragment-plan.ts';
 import { placementOf } from '../../graph/placement.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
-import type { AssignmentDocument } from '../documents/assignment.ts';
+import type { AssignmentDocument, LeftBehind } from '../documents/assignment.ts';
 
 export interface Leaving {
   readonly plan: LogicalPlan;
@@ -27,6 +27,19 @@ export function rebuildable({ plan, before, former, lost }: Leaving): ReadonlySe
   const nodes = Object.keys(before.nodes).filter(onLost);
   const stuck = new Set(nodes.filter((node) => !says(node, plan)).flatMap((node) => regionsOf(node, former)));
   return new Set(nodes.filter((node) => !regionsOf(node, former).some((region) => stuck.has(region))));
+}
+
+/** What placement left at sites to be left though it names no reason. */
+export function leftWithoutReason(
+  nodes: ReadonlyMap<string, readonly Host[]>,
+  left: readonly LeftBehind[],
+  draining: ReadonlySet<string>,
+): readonly LeftBehind[] {
+  return [...nodes].flatMap(([node, hosts]) => {
+    const there = hosts.find(({ site }) => draining.has(site));
+    if (there === undefined || left.some((one) => one.node === node)) return [];
+    return [{ node, site: there.site, why: 'placement gives it no other place' }];
+  });
 }
 
 function whyStays(node: string, leaving: Leaving): string | undefined {
