@@ -21,15 +21,15 @@ async function explained(...sites: readonly string[]): Promise<Explanation> {
   return describePlan(fuse(plan), distributedOn(plan, agents));
 }
 
-/** Of a file written from a broker's messages, which are journaled. */
-async function guaranteedOf(options: string): Promise<PathGuarantee> {
+/** Of a file written from a journaled source. */
+async function guaranteedOf(source: string): Promise<PathGuarantee> {
   const text = `
 apiVersion: cloudskin.dev/v1
 kind: Dataflow
 metadata: { name: readings }
 spec:
   sources:
-    readings: { mqtt: { url: "mqtt://127.0.0.1", topic: t, ${options} }, schema: { id: int64 }, journal: true }
+    readings: { ${source}, schema: { id: int64 }, journal: true }
   sinks:
     out: { from: readings, file: { path: out.ndjson } }
 `;
@@ -63,9 +63,29 @@ describe('explain', () => {
     expect(text).toContain('checkpoints are taken with mode: at-least-once; remove the mode of checkpoint');
   });
 
-  it('does not promise of a broker that sends again that each message is taken once, journal or not', async () => {
-    expect((await guaranteedOf('qos: 1')).guarantee).toBe('at-least-once');
-    expect((await guaranteedOf('qos: 0')).guarantee).toBe('exactly-once');
+  const mqtt = (options: string): string => `mqtt: { url: "mqtt://127.0.0.1", topic: t, ${options} }`;
+
+  it.each([
+    [mqtt('qos: 0'), 'at-most-once', 'is not in its journal'],
+    [mqtt('qos: 2, clean: true'), 'at-most-once', 'the broker keeps nothing for it'],
+    [mqtt('qos: 1'), 'at-least-once', 'where its confirmation (PUBACK) is lost'],
+    ['http: { listen: ":0" }', 'at-least-once', 'repeated without an Idempotency-Key'],
+    ['http: { url: "http://127.0.0.1" }', 'at-least-once', 'taken anew at every start'],
+    ['nats: { subject: t }', 'at-most-once', 'core NATS keeps nothing'],
+  ])('tells what a journal cannot give: %s', async (source, guarantee, why) => {
+    const { limits, ...path } = await guaranteedOf(source);
+    expect(path).toMatchObject({ guarantee, conditions: [] });
+    expect(limits.map((limit) => limit.why).join()).toContain(why);
+    expect(limits.map((limit) => limit.why).join()).toContain('"readings"');
+  });
+
+  it.each([
+    [mqtt('qos: 2'), 'the broker keeps the session of "readings"'],
+    ['http: { listen: ":0", requireKey: true }', 'under its Idempotency-Key'],
+  ])('promises that rows are taken once, and tells what that rests on: %s', async (source, condition) => {
+    const { limits, guarantee, conditions } = await guaranteedOf(source);
+    expect({ limits, guarantee }).toEqual({ limits: [], guarantee: 'exactly-once' });
+    expect(conditions.join()).toContain(condition);
   });
 
   it('tells what bounds the state of each operator', async () => {

@@ -36,9 +36,13 @@ function streamLines(streams: readonly StreamDescription[]): string[] {
   );
 }
 
-function guaranteeLines({ sink, sources, guarantee, limits }: PathGuarantee): string[] {
+function guaranteeLines({ sink, sources, guarantee, limits, conditions }: PathGuarantee): string[] {
   const path = `${INDENT}${sources.join(', ')} -> ${sink}: ${guarantee}`;
-  return [path, ...limits.map(({ why, mend }) => `${INDENT}  ${why}${mend === undefined ? '' : `; ${mend}`}`)];
+  return [
+    path,
+    ...limits.map(({ why, mend }) => `${INDENT}  ${why}${mend === undefined ? '' : `; ${mend}`}`),
+    ...conditions.map((condition) => `${INDENT}  as long as ${condition}`),
+  ];
 }
 
 function stateLines({ state }: Explanation): string[] {

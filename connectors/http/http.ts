@@ -3,6 +3,7 @@ import type { Schema } from '../../engine/batch/types.ts';
 import type {
   Connector,
   Delivery,
+  JournalPromise,
   Sink,
   SinkContext,
   SinkSpec,
@@ -19,7 +20,7 @@ const source: SourceSpec<HttpSourceOptions> = {
     { name: 'received', type: { kind: 'timestamp', unit: 'ms' }, nullable: false },
     { name: 'peer', type: { kind: 'utf8' }, nullable: true },
   ],
-  redelivers: ({ listen }: HttpSourceOptions): boolean => listen !== undefined,
+  journaled,
   async open(options: HttpSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
     if (options.listen !== undefined) {
       const { openWebhook } = await import('./webhook.ts');
@@ -29,6 +30,22 @@ const source: SourceSpec<HttpSourceOptions> = {
     return openPoll(options, schema, context);
   },
 };
+
+function journaled({ listen, requireKey }: HttpSourceOptions): JournalPromise {
+  if (listen === undefined) {
+    return { guarantee: 'at-least-once', why: 'what the address of {source} answers is taken anew at every start' };
+  }
+  if (requireKey) {
+    const why =
+      'who repeats a request to {source} does so under its Idempotency-Key, while that is remembered (keepKeys, keepKeysFor)';
+    return { guarantee: 'exactly-once', why };
+  }
+  return {
+    guarantee: 'at-least-once',
+    why: 'a request to {source} that is repeated without an Idempotency-Key, because its answer was lost, is taken again',
+    mend: 'have senders give each request a key, and set requireKey: true',
+  };
+}
 
 const sink: SinkSpec<HttpSinkOptions> = {
   options: httpSinkOptions,

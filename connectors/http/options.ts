@@ -18,7 +18,10 @@ export interface HttpSourceOptions {
   /** Bytes. */
   readonly maxBody: number;
   readonly queue: number;
+  readonly requireKey: boolean;
+  readonly keepKeys: number;
   /** Microseconds. */
+  readonly keepKeysFor: bigint;
   readonly timeout: bigint;
   readonly retryFor: bigint;
 }
@@ -78,6 +81,21 @@ export const httpSourceOptions: z.ZodType<HttpSourceOptions> = withPayloadRead({
     .describe(
       'Bytes of bodies that may wait; 64MB unless given. Beyond, requests are answered by 429 and Retry-After.',
     ),
+  requireKey: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Refuse requests without the header Idempotency-Key (400). With it and a journal each request is taken once, however often it is sent.',
+    ),
+  keepKeys: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(100_000)
+    .describe(
+      'How many of the latest Idempotency-Keys are remembered; a request repeated under one gets the same answer, and its rows are not taken again. 100000 unless given.',
+    ),
+  keepKeysFor: positiveDurationType.default(86_400_000_000n).describe('For how long; 24h unless given.'),
   ...common,
 }).refine(
   (options) =>

@@ -2,6 +2,7 @@
 import type { Schema } from '../../engine/batch/types.ts';
 import type {
   Connector,
+  JournalPromise,
   Sink,
   SinkContext,
   SinkSpec,
@@ -19,12 +20,35 @@ const source: SourceSpec<MqttSourceOptions> = {
     { name: 'retained', type: { kind: 'bool' }, nullable: false },
     { name: 'qos', type: { kind: 'int8' }, nullable: false },
   ],
-  redelivers: ({ qos }: MqttSourceOptions): boolean => qos > 0,
+  journaled,
   async open(options: MqttSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
     const { openMqttSource } = await import('./source.ts');
     return openMqttSource(options, schema, context);
   },
 };
+
+function journaled({ qos, clean }: MqttSourceOptions): JournalPromise {
+  if (qos === 0) {
+    return {
+      guarantee: 'at-most-once',
+      why: 'what is sent with QoS 0 while {source} is away, or is not in its journal when it is killed, is lost',
+      mend: 'have qos: 2 there, and where messages are published',
+    };
+  }
+  if (clean) {
+    const why = 'what is sent while {source} is away is lost, as with clean: true the broker keeps nothing for it';
+    return { guarantee: 'at-most-once', why, mend: 'leave out clean' };
+  }
+  if (qos === 1) {
+    return {
+      guarantee: 'at-least-once',
+      why: 'what {source} had journaled comes once more where its confirmation (PUBACK) is lost, unless the broker was seen not to give packet identifiers again at once',
+      mend: 'have qos: 2 there, and where messages are published',
+    };
+  }
+  const why = 'the broker keeps the session of {source}, and messages are published with QoS 2';
+  return { guarantee: 'exactly-once', why };
+}
 
 const sink: SinkSpec<MqttSinkOptions> = {
   options: mqttSinkOptions,

@@ -74,7 +74,7 @@ export const mqttSourceOptions: z.ZodType<MqttSourceOptions> = withPayloadRead({
   qos: qos
     .default(1)
     .describe(
-      '0 at most once, 1 at least once, 2 once; 1 unless given. A message is confirmed when its rows are safe: in the journal, or else in a checkpoint, and until then the broker sends only as many more as it lets be unconfirmed (mosquitto: 20). What was not confirmed when the source was killed comes once more.',
+      '0 at most once, 1 at least once, 2 once (with a journal); 1 unless given. A message is confirmed when its rows are in the journal, or, without one, taken in; until then the broker sends only as many more as it lets be unconfirmed (mosquitto: 20).',
     ),
   clean: z
     .boolean()

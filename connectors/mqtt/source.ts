@@ -1,16 +1,16 @@
 /** The subscription: messages of a broker, confirmed when their rows are safe. */
 import type { MqttClient } from 'mqtt';
 import type { Schema, Value } from '../../engine/batch/types.ts';
+import { defined } from '../../engine/defined.ts';
 import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { Source, SourceContext } from '../../engine/graph/connector.ts';
-import { type Acknowledgeable, Acknowledgements } from '../payload/acknowledged.ts';
+import { type Acknowledgeable, Acknowledgements, type Remembering, remembering } from '../payload/acknowledged.ts';
 import { openMessagePartition } from '../payload/partition.ts';
 import { type Arrived, holdAcknowledgements } from './acknowledging.ts';
 import { connectMqtt, disconnectMqtt } from './connect.ts';
+import { Deliveries, WINDOW } from './deliveries.ts';
 import type { MqttSourceOptions } from './options.ts';
 
-/** Messages that a broker of MQTT 5 may send without a confirmation. */
-const RECEIVE_MAXIMUM = 1024;
 /** Seconds that a broker of MQTT 5 keeps messages for a client that is away: for ever. */
 const FOR_EVER = 0xffff_ffff;
 
@@ -19,11 +19,13 @@ export async function openMqttSource(
   schema: Schema,
   context: SourceContext,
 ): Promise<Source> {
-  const subscription = new Subscription(options, context);
-  await subscription.open();
-  const acknowledgements = new Acknowledgements();
-  const feed = acknowledgements.feed(() => subscription.next());
   const { name } = context;
+  const deliveries = new Deliveries();
+  const remembered = await remembering(context, name, deliveries);
+  const subscription = new Subscription(options, context, deliveries, remembered);
+  await subscription.open();
+  const acknowledgements = new Acknowledgements(remembered);
+  const feed = acknowledgements.feed(() => subscription.next());
   const begin = Acknowledgements.begin;
   const inner = await openMessagePartition({ name, payload: options.payload, feed, begin }, schema, context);
   return { bounded: false, partitions: [acknowledgements.partition(inner)], close: () => subscription.close() };
@@ -32,19 +34,25 @@ export async function openMqttSource(
 class Subscription {
   readonly #options: MqttSourceOptions;
   readonly #context: SourceContext;
+  readonly #deliveries: Deliveries;
+  readonly #remembering: Remembering;
   readonly #queue: Acknowledgeable[] = [];
   #client: MqttClient | undefined;
+  /** The broker has the session of the connection before. */
+  #isResumed = false;
   #bytes = 0;
   /** What reading on waits for. */
   #room: (() => void) | undefined;
   #wake: (() => void) | undefined;
-  #failure: Error | undefined;
+  #failure: unknown;
   #closed = false;
   readonly #onAbort: () => void = () => this.#wake?.();
 
-  constructor(options: MqttSourceOptions, context: SourceContext) {
+  constructor(options: MqttSourceOptions, context: SourceContext, deliveries: Deliveries, remembering: Remembering) {
     this.#options = options;
     this.#context = context;
+    this.#deliveries = deliveries;
+    this.#remembering = remembering;
     context.signal.addEventListener('abort', this.#onAbort);
   }
 
@@ -52,7 +60,7 @@ class Subscription {
     const options = this.#options;
     const { name } = this.#context;
     const properties = {
-      receiveMaximum: RECEIVE_MAXIMUM,
+      receiveMaximum: WINDOW,
       ...(options.clean ? {} : { sessionExpiryInterval: FOR_EVER }),
     };
     this.#client = await connectMqtt({
@@ -60,10 +68,11 @@ class Subscription {
       identity: this.#context.identity ?? name,
       options,
       context: this.#context,
-      more: { clean: options.clean, ...(options.version === '5' ? { properties } : {}) },
+      // which session there is decides what is subscribed to, and that is said below
+      more: { clean: options.clean, resubscribe: false, ...(options.version === '5' ? { properties } : {}) },
       prepare: (client) => this.#prepare(client),
     });
-    await this.#subscribe(this.#client);
+    await this.#begin(this.#client);
   }
 
   /** The next message; undefined once the source stops. */
@@ -93,7 +102,14 @@ class Subscription {
   }
 
   #prepare(client: MqttClient): void {
-    if (this.#options.qos > 0) holdAcknowledgements(client, (message) => this.#take(message));
+    if (this.#options.qos > 0) {
+      holdAcknowledgements(client, {
+        deliveries: this.#deliveries,
+        keep: (note) => this.#remembering.keep(note),
+        take: (message) => this.#take(message),
+        fail: (error) => this.#fail(error),
+      });
+    }
     // Called for every message after it was taken; while it does not call back, nothing more is read.
     client.handleMessage = (packet, callback): void => {
       if (packet.qos === 0)
@@ -102,12 +118,37 @@ class Subscription {
       else this.#room = callback;
     };
     client.on('close', () => this.#goOn());
+    client.on('connect', ({ sessionPresent }) => {
+      this.#isResumed = sessionPresent;
+      this.#connectedAgain();
+    });
+  }
+
+  /** A session of its own has no subscription and no message yet: identifiers of the last one are forgotten before it can have any. */
+  async #begin(client: MqttClient): Promise<void> {
+    const { topic, qos } = this.#options;
+    const to = JSON.stringify([topic, qos]);
+    if (this.#options.clean || !this.#isResumed) await this.#remembering.keep(this.#deliveries.newSessionNote());
+    // a broker sends retained messages with every subscription
+    else if (this.#deliveries.subscribed === to) return;
+    await this.#subscribe(client);
+    await this.#remembering.keep(this.#deliveries.subscribedNote(to));
+  }
+
+  #connectedAgain(): void {
+    // of the first time `open` takes care
+    const client = this.#client;
+    if (client === undefined) return;
+    this.#begin(client).catch((error: unknown) => {
+      // what broke off is begun again with the next connection
+      if (client.connected) this.#fail(error);
+    });
   }
 
   async #subscribe(client: MqttClient): Promise<void> {
     const { topic, qos, retained, version } = this.#options;
     const topics = typeof topic === 'string' ? [topic] : [...topic];
-    const options = version === '5' && retained === 'skip' ? { qos, rh: 2 as const } : { qos };
+    const options = version === '5' ? { qos, rh: retained === 'skip' ? (2 as const) : (1 as const) } : { qos };
     const granted = await client.subscribeAsync(topics, options).catch((error: unknown) => {
       const reason = messageOf(error);
       throw externalError(
@@ -123,14 +164,21 @@ class Subscription {
     );
   }
 
-  #take({ topic, payload, packet, confirm }: Arrived): void {
+  #take({ topic, payload, packet, pass, confirm, note }: Arrived): void {
     if (packet.retain && this.#options.retained === 'skip') {
       confirm();
       return;
     }
     const attached = this.#attached(topic, packet.retain, packet.qos);
     this.#bytes += payload.length;
-    this.#queue.push({ data: payload, position: topic, attached, acknowledge: confirm });
+    const remembered = defined({ pass, note });
+    this.#queue.push({ data: payload, position: topic, attached, acknowledge: confirm, ...remembered });
+    this.#wake?.();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed || this.#context.signal.aborted) return;
+    this.#failure ??= error;
     this.#wake?.();
   }
 

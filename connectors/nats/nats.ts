@@ -2,6 +2,7 @@
 import type { Schema } from '../../engine/batch/types.ts';
 import type {
   Connector,
+  JournalPromise,
   Sink,
   SinkContext,
   SinkSpec,
@@ -18,6 +19,11 @@ const source: SourceSpec<NatsSourceOptions> = {
     { name: 'time', type: { kind: 'timestamp', unit: 'ms' }, nullable: false },
     { name: 'headers', type: { kind: 'utf8' }, nullable: true },
   ],
+  journaled: (): JournalPromise => ({
+    guarantee: 'at-most-once',
+    why: 'what is sent while {source} is away, or is not in its journal when it stops, is lost: core NATS keeps nothing',
+    mend: 'have a stream keep it, and read that by jetstream',
+  }),
   async open(options: NatsSourceOptions, schema: Schema, context: SourceContext): Promise<Source> {
     const { openNatsSource } = await import('./source.ts');
     return openNatsSource(options, schema, context);

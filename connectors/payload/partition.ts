@@ -15,11 +15,15 @@ import type { PayloadRead } from './payload.ts';
 export interface FedPayload extends Payload {
   /** Where the feed goes on behind this message; absent where it cannot be gone back to. */
   readonly place?: Json;
+  /** Rows of it that were handed on before, and are left out. */
+  readonly pass?: number;
 }
 
 export interface Feed {
   /** The next message, waiting for it; undefined at the end and once the source is closed or the signal aborts. */
   next(): Promise<FedPayload | undefined>;
+  /** Hears how many rows the last message has. */
+  added?(rows: number): void;
 }
 
 export interface MessagePartitionOptions {
@@ -115,25 +119,37 @@ class MessagePartition implements SourcePartition {
   async #gather(): Promise<void> {
     const before = this.#after;
     let linger: Promise<'quiet'> | undefined;
+    let gathered = false;
     while (!this.#decoder.full) {
       this.#waiting ??= this.#feed.next();
-      const gathered = this.#decoder.rows > 0 || this.#held.length > 0;
       if (gathered) linger ??= pause(LINGER_MS, this.#context).then(() => 'quiet' as const);
       const message = await (linger === undefined ? this.#waiting : Promise.race([this.#waiting, linger]));
       if (message === 'quiet') break;
+      // rows are passed over at the beginning of what is gathered
+      if (gathered && message?.pass !== undefined) break;
       this.#waiting = undefined;
       if (message === undefined) {
         this.#ended = true;
         break;
       }
-      const added = this.#decoder.add(message);
-      if (added !== undefined) await added;
-      this.#after = message.place ?? null;
+      await this.#add(message);
+      gathered = true;
     }
     if (this.#decoder.rows > 0) this.#cut(this.#decoder.take(), before);
-    if (this.#pieces.length === 0 && this.#held.length > 0) {
+    // messages without rows have been read, too
+    if (this.#pieces.length === 0 && gathered) {
       this.#pieces.push({ batch: new BatchBuilder(this.#schema).finish(), position: this.#whole() });
     }
+  }
+
+  async #add(message: FedPayload): Promise<void> {
+    const before = this.#decoder.rows;
+    const adding = this.#decoder.add(message);
+    if (adding !== undefined) await adding;
+    const rows = this.#decoder.rows - before;
+    if (message.pass !== undefined) this.#passRows = Math.min(message.pass, rows);
+    this.#feed.added?.(rows);
+    this.#after = message.place ?? null;
   }
 
   #whole(): MessagePosition {

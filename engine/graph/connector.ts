@@ -52,6 +52,25 @@ export interface SourceContext extends ConnectorContext {
   readonly listening?: (address: string) => void;
   /** Namespace, app and source, the same in every run: for consumer names, client ids, group ids. */
   readonly identity?: string;
+  /**
+   * Opens the journal of a partition that the source will have, and adds to `memory` what was noted in it; resolves to undefined where there is none. To be
+   * called before anything is taken from outside.
+   */
+  readonly remember?: (partition: string, memory: SourceMemory) => Promise<SourceNotes | undefined>;
+}
+
+/** What a source knows of what it took, so that it takes nothing a second time that is sent to it again. */
+export interface SourceMemory {
+  /** What the note says is safe. Notes come in the order in which they were written; after a restart again, from any of `all` on or before. */
+  add(note: Json): void;
+  /** A note that says as much as all that were added so far: added to any memory, it makes it like this one. */
+  all(): Json;
+}
+
+/** Of a journaled partition. */
+export interface SourceNotes {
+  /** Writes down what belongs to no rows; resolves when it is safe and added to the memory. Rejects where the run is stopped before. */
+  keep(note: Json): Promise<void>;
 }
 
 /**
@@ -67,6 +86,8 @@ export interface SourcePartition {
    * followed, in their order, though batches may be cut elsewhere. Absent where the source cannot replay.
    */
   position?(): Json;
+  /** What the source wants to remember of the batch handed out last: safe in the journal when its rows are, and no sooner. */
+  notes?(): readonly Json[];
   /**
    * What came up to `position` (for a source that cannot replay: everything handed out so far) is safe and needs no replay: it is in
    * a complete checkpoint, in the journal, or, without either, taken in. Positions rise; some may be left out.
@@ -168,6 +189,16 @@ export interface Claim {
   readonly sharedAs?: string;
 }
 
+/** What a source with a journal promises. */
+export interface JournalPromise {
+  /** `at-most-once`: what has not come as far as the journal may be lost. `at-least-once`: what is in the journal may be sent, and taken, again. */
+  readonly guarantee: 'exactly-once' | 'at-least-once' | 'at-most-once';
+  /** Why not more; of `exactly-once`, what it rests on, as the end of `as long as …`. `{source}` stands for the source. */
+  readonly why: string;
+  /** What would give more. */
+  readonly mend?: string;
+}
+
 /** Options come as `options` parsed them. Methods, so that a spec of its own options is a `SourceSpec<unknown>` too. */
 export interface SourceSpec<Options = unknown> {
   readonly options: z.ZodType<Options>;
@@ -175,8 +206,8 @@ export interface SourceSpec<Options = unknown> {
   readonly attachable: readonly Field[];
   /** Whether partitions have positions; a source that has none can be journaled. Absent: false. */
   replayable?(options: Options): boolean;
-  /** Who sends to it sends again what it did not hear confirmed, and the source cannot tell that from something new: also a journal then holds it twice. Absent: false. */
-  redelivers?(options: Options): boolean;
+  /** What holds for what is sent to it, with `journal: true`. Absent: it is there once. */
+  journaled?(options: Options): JournalPromise;
   /** Whether it ends by itself, as `Source.bounded` will say once it is open. Absent: it does not. */
   bounded?(options: Options): boolean;
   /** The schema of the data itself, when the graph gives none; absent where it must be given. */

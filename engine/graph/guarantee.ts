@@ -2,6 +2,7 @@
  * What becomes of rows when something fails and a deployed graph goes on from its last checkpoint: for each sink the weakest of
  * what its sources, the checkpoints and the sink itself promise.
  */
+import { defined } from '../defined.ts';
 import type { LogicalPlan, SinkNode, SourceNode } from './plan.ts';
 
 /** `effectively-once`: rows may be written again, over themselves. `at-most-once`: rows may be lost, as they cannot be read again. */
@@ -23,6 +24,8 @@ export interface PathGuarantee {
   readonly guarantee: Guarantee;
   /** What stands in the way of exactly once; a sink that is idempotent does not. */
   readonly limits: readonly Limit[];
+  /** What a promise of a source rests on, as the end of `as long as …`. */
+  readonly conditions: readonly string[];
 }
 
 type Flow = Pick<LogicalPlan, 'sources' | 'operators' | 'sinks' | 'checkpoint'>;
@@ -41,7 +44,8 @@ export function guaranteeOf(flow: Flow, sink: SinkNode): PathGuarantee {
   const guarantee = [promised, ...limits.map((limit) => limit.guarantee)].reduce((worst, each) =>
     ORDER.indexOf(each) > ORDER.indexOf(worst) ? each : worst,
   );
-  return { sink: sink.name, sources: sources.map(({ name }) => name), guarantee, limits };
+  const conditions = sources.flatMap(conditionOf);
+  return { sink: sink.name, sources: sources.map(({ name }) => name), guarantee, limits, conditions };
 }
 
 /** Nodes upstream of a sink, by name. */
@@ -59,10 +63,27 @@ export function sourcesOf(flow: Flow, sink: SinkNode): readonly SourceNode[] {
   return flow.sources.filter(({ name }) => upstream.has(name));
 }
 
-function sourceLimit({ name, connector, replayable, journal, redelivers }: SourceNode): Limit[] {
-  if (journal === true && redelivers === true) {
-    const why = `what source "${name}" (${connector}) had journaled, but not yet confirmed, when it was killed is sent to it once more`;
-    return [{ node: name, guarantee: 'at-least-once', why, mend: 'have a dedupe by a number of the sender behind it' }];
+function conditionOf({ name, journaled }: SourceNode): string[] {
+  return journaled?.guarantee === 'exactly-once' ? [said(journaled.why, name)] : [];
+}
+
+/** The words of a connector, with the source's name. */
+function said(text: string, name: string): string {
+  return text.replaceAll('{source}', `"${name}"`);
+}
+
+function sourceLimit({ name, connector, replayable, journal, journaled }: SourceNode): Limit[] {
+  if (journal === true && journaled !== undefined) {
+    const { guarantee, why, mend } = journaled;
+    if (guarantee === 'exactly-once') return [];
+    return [
+      {
+        node: name,
+        guarantee,
+        why: said(why, name),
+        ...defined({ mend: mend === undefined ? undefined : said(mend, name) }),
+      },
+    ];
   }
   if (replayable === true || journal === true) return [];
   return [

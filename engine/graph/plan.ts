@@ -5,7 +5,7 @@
 import type { Schema } from '../batch/types.ts';
 import type { Place, Problem } from '../errors.ts';
 import type { ColumnExpr, Expr } from '../expression/ir.ts';
-import type { Delivery } from './connector.ts';
+import type { Delivery, JournalPromise } from './connector.ts';
 import type { Checkpoint, Objectives, PlacementEntry } from './document.ts';
 
 /** An output of a source or operator: `port` is `''` for the main one, else `late`, `errors` or a component's output name. */
@@ -78,8 +78,8 @@ export interface SourceNode extends NodePolicy {
   readonly bounded?: true;
   /** It cannot, and is written down before it is acknowledged. */
   readonly journal?: true;
-  /** What it had taken, but not confirmed, when something failed may come to it once more, unrecognised. */
-  readonly redelivers?: true;
+  /** What the journal gives; absent: each row once. */
+  readonly journaled?: JournalPromise;
   /** It may go to another site; otherwise it stays where it runs first. */
   readonly location?: 'any';
   /** It runs once a site, and the last column of its schema is that site: put in by the plan, not by the connector (engine/compile/site-column.ts). */

@@ -148,10 +148,11 @@ function replay(
   { connector, options }: Chosen,
   path: Path,
   build: Build,
-): Pick<SourceNode, 'replayable' | 'journal' | 'redelivers' | 'bounded'> {
+): Pick<SourceNode, 'replayable' | 'journal' | 'journaled' | 'bounded'> {
   const replayable = connector.source?.replayable?.(options) ?? false;
   const bounded = connector.source?.bounded?.(options) ?? false;
-  const redelivers = !replayable && (connector.source?.redelivers?.(options) ?? false);
+  const isJournaled = journal === true && !replayable;
+  const journaled = isJournaled ? connector.source?.journaled?.(options) : undefined;
   if (journal === true && replayable) {
     const message = `"${connector.name}" can be read again from where it was, so that a journal is of no use`;
     build.warnAtKey([...path, 'journal'], 'graph.needless-journal', message);
@@ -159,8 +160,8 @@ function replay(
   return {
     ...(replayable ? { replayable } : {}),
     ...(bounded ? { bounded } : {}),
-    ...(journal === true && !replayable ? { journal } : {}),
-    ...(redelivers ? { redelivers } : {}),
+    ...(isJournaled ? { journal: true as const } : {}),
+    ...defined({ journaled }),
   };
 }
 

@@ -4,41 +4,28 @@
  *
  *     connector ──next──> append, sync ──acknowledge──> connector
  *                             └──> handed on; after a restart read again from the checkpoint's record
- *
- * A record holds what one `next` gave: the rows that could not be read, then the batch.
- *
- *     | bytes of the bad rows, u32 | 4 zero bytes | bad rows, JSON, padded to 8 | Arrow record batch message |
  */
 import type { Batch } from '../../batch/batch.ts';
-import { BatchBuilder } from '../../batch/builder.ts';
-import { IpcDecoder, IpcEncoder } from '../../batch/ipc.ts';
 import { sliceBatch } from '../../batch/reader.ts';
-import type { Schema } from '../../batch/types.ts';
 import { externalError } from '../../errors.ts';
 import type { BadRow, SourcePartition } from '../../graph/connector.ts';
+import type { Json } from '../../json.ts';
 import type { PartitionState } from '../../state/checkpoint/state.ts';
-import type { LogReader, RecordLog } from '../../state/log/log.ts';
+import type { LogReader } from '../../state/log/log.ts';
 import type { Control } from '../control.ts';
+import type { JournalWriter, Written } from './journal-writer.ts';
 import type { Place, PlacedPartition } from './position.ts';
 
 /** Complete checkpoints whose records are kept: the newest may turn out to be damaged. */
 const KEPT = 3;
 /** Records that may wait to be handed on; the connector is not asked for more meanwhile. */
 const AHEAD = 4;
-const HEAD = 8;
-
-interface Ready {
-  readonly sequence: number;
-  readonly batch: Batch;
-  readonly bad: readonly BadRow[];
-}
 
 export class Journal implements PlacedPartition {
   readonly name: string;
   readonly #inner: SourcePartition;
-  readonly #log: RecordLog;
+  readonly #writer: JournalWriter;
   readonly #control: Control;
-  readonly #codec: Codec;
   readonly #handOn: (row: BadRow) => void;
   readonly #badCount: () => number;
   /** Where a restart reads on. */
@@ -47,12 +34,11 @@ export class Journal implements PlacedPartition {
   #skip: number;
   #replay: LogReader | undefined;
   /** Written, not yet handed on. */
-  readonly #ready: Ready[] = [];
+  readonly #ready: Written[] = [];
   /** Reported by the connector since the last record. */
-  #bad: BadRow[] = [];
+  readonly #bad: BadRow[] = [];
   #flushSet = false;
   #pumping: Promise<void> | undefined;
-  #writing: Promise<void> = Promise.resolve();
   #ended = false;
   #failure: unknown;
   #wake: PromiseWithResolvers<void> | undefined;
@@ -60,14 +46,14 @@ export class Journal implements PlacedPartition {
   readonly #complete: number[] = [];
 
   /** `handOn` takes the bad rows in their turn. Throws `log.trimmed` where the log does not reach back to the place of `from`. */
-  constructor(inner: SourcePartition, { log, schema, from, handOn, bad }: JournalOptions, control: Control) {
+  constructor(inner: SourcePartition, { writer, from, handOn, bad }: JournalOptions, control: Control) {
     this.name = inner.name;
     this.#inner = inner;
-    this.#log = log;
+    this.#writer = writer;
     this.#control = control;
-    this.#codec = new Codec(schema);
     this.#handOn = handOn;
     this.#badCount = bad;
+    const { log } = writer;
     this.#at = positionOf(from) ?? log.first;
     this.#skip = from?.rows ?? 0;
     if (this.#at > log.next) throw lost(inner.name, this.#at, log.next);
@@ -101,7 +87,7 @@ export class Journal implements PlacedPartition {
     if (typeof position !== 'number') return;
     this.#complete.push(position);
     if (this.#complete.length > KEPT) this.#complete.shift();
-    await this.#log.trim(Math.max(this.#log.first, this.#complete[0] ?? 0));
+    await this.#writer.shorten(this.#complete[0] ?? 0);
   };
 
   /** A row that the connector could not read; written with the batch that follows, or alone where none does at once. */
@@ -112,7 +98,7 @@ export class Journal implements PlacedPartition {
     void this.#control.ports.turn().then(async () => {
       this.#flushSet = false;
       if (this.#bad.length === 0 || this.#ended) return;
-      await this.#write(new BatchBuilder(this.#codec.schema).finish()).catch((error: unknown) => this.#stop(error));
+      await this.#write(undefined, []).catch((error: unknown) => this.#stop(error));
     });
   }
 
@@ -120,24 +106,31 @@ export class Journal implements PlacedPartition {
     this.#ended = true;
     this.#space?.resolve();
     await this.#replay?.close();
-    await this.#log.close();
+    await this.#writer.close();
   }
 
   async #replayed(): Promise<Batch | undefined> {
-    if (this.#replay === undefined) return undefined;
-    const record = await this.#replay.next();
-    if (record !== undefined) return this.#give({ sequence: record.sequence, ...this.#codec.decode(record.data) });
-    await this.#replay.close();
-    this.#replay = undefined;
+    while (this.#replay !== undefined) {
+      const record = await this.#replay.next();
+      if (record === undefined) {
+        await this.#replay.close();
+        this.#replay = undefined;
+        return undefined;
+      }
+      const { batch, bad } = this.#writer.codec.decode(record.data);
+      // one of notes alone was not handed on when it was written either
+      if (batch.rows > 0 || bad.length > 0) return this.#give({ sequence: record.sequence, batch, bad });
+    }
     return undefined;
   }
 
-  #give({ sequence, batch, bad }: Ready): Batch {
+  #give({ sequence, batch, bad }: Written): Batch {
     for (const row of bad) this.#handOn(row);
     this.#at = sequence + 1;
+    if (this.#skip === 0 || batch.rows === 0) return batch;
     const skip = this.#skip;
     this.#skip = 0;
-    return skip === 0 ? batch : sliceBatch(batch, skip, batch.rows);
+    return sliceBatch(batch, skip, batch.rows);
   }
 
   /** Takes what the connector gives, one batch after the other: what it is told is safe is all that it has handed out. */
@@ -151,35 +144,23 @@ export class Journal implements PlacedPartition {
         }
         const batch = await this.#inner.next();
         if (batch === undefined) break;
-        await this.#write(batch);
+        // nobody may be told of what was not written
+        if (!(await this.#write(batch, this.#inner.notes?.() ?? []))) return this.#stop(undefined);
         await this.#inner.acknowledge?.(undefined);
       }
-      if (this.#bad.length > 0) await this.#write(new BatchBuilder(this.#codec.schema).finish());
+      if (this.#bad.length > 0) await this.#write(undefined, []);
       this.#stop(undefined);
     } catch (error) {
       this.#stop(error);
     }
   }
 
-  /** One after the other, so that records are handed on in their order. */
-  #write(batch: Batch): Promise<void> {
-    const writing = this.#writing.then(() => this.#append(batch));
-    this.#writing = writing.catch(() => undefined);
-    return writing;
-  }
-
-  async #append(batch: Batch): Promise<void> {
-    const bad = this.#bad;
-    this.#bad = [];
-    const data = this.#codec.encode(batch, bad);
-    for (let room = this.#log.room(data.length); room !== undefined; room = this.#log.room(data.length)) {
-      await this.#control.cut.until(room);
-      if (this.#control.cut.tripped) return;
-    }
-    const sequence = this.#log.append(data);
-    await this.#log.sync();
-    this.#ready.push({ sequence, ...this.#codec.decode(data) });
+  async #write(batch: Batch | undefined, notes: readonly Json[]): Promise<boolean> {
+    const written = await this.#writer.write(batch, () => this.#bad.splice(0), notes);
+    if (written === undefined) return false;
+    if (written.batch.rows > 0 || written.bad.length > 0) this.#ready.push(written);
     this.#wake?.resolve();
+    return true;
   }
 
   #stop(error: unknown): void {
@@ -190,42 +171,11 @@ export class Journal implements PlacedPartition {
 }
 
 export interface JournalOptions {
-  readonly log: RecordLog;
-  readonly schema: Schema;
+  readonly writer: JournalWriter;
   readonly from: PartitionState | undefined;
   readonly handOn: (row: BadRow) => void;
   /** How many bad rows of the partition have been handed on. */
   readonly bad: () => number;
-}
-
-class Codec {
-  readonly schema: Schema;
-  readonly #encoder: IpcEncoder;
-  readonly #decoder: IpcDecoder;
-
-  constructor(schema: Schema) {
-    this.schema = schema;
-    this.#encoder = new IpcEncoder(schema);
-    this.#decoder = new IpcDecoder(schema);
-  }
-
-  encode(batch: Batch, bad: readonly BadRow[]): Uint8Array {
-    const text = bad.length === 0 ? new Uint8Array(0) : new TextEncoder().encode(JSON.stringify(bad));
-    const message = this.#encoder.encode(batch);
-    const start = HEAD + ((text.length + 7) & ~7);
-    const data = new Uint8Array(start + message.length);
-    new DataView(data.buffer).setUint32(0, text.length, true);
-    data.set(text, HEAD);
-    data.set(message, start);
-    return data;
-  }
-
-  decode(data: Uint8Array): { readonly batch: Batch; readonly bad: readonly BadRow[] } {
-    const length = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
-    const text = data.subarray(HEAD, HEAD + length);
-    const bad = length === 0 ? [] : (JSON.parse(new TextDecoder().decode(text)) as BadRow[]);
-    return { batch: this.#decoder.decode(data.subarray(HEAD + ((length + 7) & ~7))), bad };
-  }
 }
 
 function positionOf(from: PartitionState | undefined): number | undefined {

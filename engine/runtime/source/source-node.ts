@@ -19,11 +19,11 @@ import type { Control } from '../control.ts';
 import { blockedBy, Stream, type Taker } from '../stream.ts';
 import { BadCount } from './bad-count.ts';
 import { BadRows } from './bad-rows.ts';
-import { Journal } from './journal.ts';
 import { ordered } from './order.ts';
 import { paced } from './pace.ts';
 import { type PartitionTarget, PartitionTask, type PartitionTime } from './partition-task.ts';
 import { type PlacedPartition, placed } from './position.ts';
+import { SourceJournals } from './source-journals.ts';
 import type { Turns } from './turns.ts';
 
 /** Bytes that may wait for one sink when bad rows come. */
@@ -65,7 +65,8 @@ export class SourceNode implements PartitionTarget {
   #source: Source | undefined;
   #partitions: readonly PlacedPartition[] = [];
   #tasks: readonly PartitionTask[] = [];
-  readonly #journals: Journal[] = [];
+  /** Where the graph asks for journals and there is a place for them. */
+  readonly #journals: SourceJournals | undefined;
   /** Bad rows, by partition; under `''` all, where there is one partition to which they can only belong. */
   readonly #badCounts = new Map<string, BadCount>();
   #progress = new ProgressMinimum(1);
@@ -80,6 +81,10 @@ export class SourceNode implements PartitionTarget {
     this.errors = new Stream({ node: plan.name, port: 'errors' }, ERRORS_SCHEMA);
     this.#control = control;
     this.#options = options;
+    const { journal } = options;
+    if (plan.journal === true && journal !== undefined) {
+      this.#journals = new SourceJournals(journal, plan.schema, control);
+    }
     this.#bad = new BadRows(plan.name, plan.onError, this.errors, this.counters, control.ports);
   }
 
@@ -95,6 +100,7 @@ export class SourceNode implements PartitionTarget {
   /** `options` with their secrets filled in. */
   async open(spec: SourceSpec, options: unknown): Promise<void> {
     const { plan } = this;
+    const journals = this.#journals;
     const { directory, identity, restored, listening } = this.#options;
     const positions = new Map<string, Json>();
     for (const [name, { position }] of restored) if (position !== undefined) positions.set(name, position);
@@ -110,6 +116,7 @@ export class SourceNode implements PartitionTarget {
       attach: plan.attach,
       reject: (row, partition) => this.#reject(row, partition),
       ...(listening === undefined ? {} : { listening: (address) => listening(plan.name, address) }),
+      ...(journals === undefined ? {} : { remember: (partition, memory) => journals.remember(partition, memory) }),
     };
     const opening = spec.open(options, plan.schema, context);
     this.#source = await this.#control.orDiscard(opening, (late) => late.close());
@@ -150,13 +157,8 @@ export class SourceNode implements PartitionTarget {
   async close(): Promise<void> {
     const source = this.#source;
     this.#source = undefined;
-    if (source === undefined) return;
-    try {
-      await source.close();
-      for (const journal of this.#journals) await journal.close();
-    } catch (error) {
-      this.#fail(error);
-    }
+    await source?.close().catch((error: unknown) => this.#fail(error));
+    await this.#journals?.close().catch((error: unknown) => this.#fail(error));
   }
 
   /** Waits for each full sink or channel downstream in turn: by the time the last has room, the first may be full again, so ask anew. */
@@ -234,8 +236,7 @@ export class SourceNode implements PartitionTarget {
   }
 
   #reject(row: BadRow, partition?: string): void {
-    // where nobody says which partition it is of, any journal is as good
-    const journal = this.#journals.find(({ name }) => name === partition) ?? this.#journals[0];
+    const journal = this.#journals?.of(partition);
     if (journal === undefined) this.#take(row, partition);
     else journal.reject(row);
   }
@@ -297,27 +298,26 @@ export class SourceNode implements PartitionTarget {
 
   /** Those that run here, journaled where the graph asks for it and there is a journal to write to. */
   async #ownPartitions({ partitions }: Source): Promise<PlacedPartition[]> {
-    const { journal, restored, share } = this.#options;
-    const { orderBy, schema } = this.plan;
+    const { restored, share } = this.#options;
+    const { orderBy } = this.plan;
     const own = partitions.filter((_, index) => index % share.of === share.index);
-    if (this.plan.journal !== true || journal === undefined) {
+    const journals = this.#journals;
+    if (journals === undefined) {
       return own.map((inner) => {
         const from = orderBy === undefined ? restored.get(inner.name) : undefined;
         return placed(inner, from, () => this.#badCountOf(inner.name).read);
       });
     }
+    const journaled: PlacedPartition[] = [];
     for (const inner of own) {
-      const log = await journal(inner.name);
       const options = {
-        log,
-        schema,
         from: restored.get(inner.name),
         handOn: (row: BadRow) => this.#take(row, inner.name),
         bad: () => this.#badCountOf(inner.name).read,
       };
-      this.#journals.push(new Journal(inner, options, this.#control));
+      journaled.push(await journals.journal(inner, options));
     }
-    return [...this.#journals];
+    return journaled;
   }
 
   /** The connector's partitions, put in order and paced as the graph asks. */
