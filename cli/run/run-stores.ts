@@ -11,6 +11,8 @@ import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.
 import type { Checkpoints } from '../../engine/state/checkpoint/checkpoints.ts';
 import type { RegionName } from '../../engine/state/checkpoint/layout.ts';
 import { createSaver } from '../../engine/state/checkpoint/saver.ts';
+import { DiskRoom } from '../../engine/state/disk/room.ts';
+import { spaceMeter } from '../../engine/state/disk/space.ts';
 import { openJournal, removeJournals } from '../../engine/state/log/journals.ts';
 
 export interface StoreOptions {
@@ -30,11 +32,12 @@ export interface Stores {
 /** Makes the directory where it is missing. */
 export async function openStores({ directory, key, region, keep }: StoreOptions): Promise<Stores> {
   const plain = await openDirectory(join(directory, 'checkpoints'));
+  const disk = new DiskRoom(spaceMeter(directory, join(directory, 'checkpoints')), realPorts);
   const store = key === undefined ? plain : encryptedStore(plain, key);
   const checkpoints = openCheckpoints({ ...region, store, keep });
   const storeOf = (start: FragmentStart): FragmentStore => ({
     saver: createSaver({ ...region, store, ports: realPorts }),
-    journal: (source, partition) => openJournal(directory, { ...region, source, partition }),
+    journal: (source, partition) => openJournal(directory, { ...region, source, partition }, disk),
     load: async (id) => {
       const { manifest } = await checkpoints.newest(id);
       if (manifest?.id !== id) throw externalError('state.no-checkpoint', `there is no sound checkpoint ${id}`);

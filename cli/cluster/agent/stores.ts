@@ -9,11 +9,14 @@ import { defined } from '../../../engine/defined.ts';
 import { CloudskinError, messageOf, userError } from '../../../engine/errors.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { remade } from '../../../engine/nats/remade.ts';
+import { realPorts } from '../../../engine/ports.ts';
 import type { BlobStore } from '../../../engine/state/blobs/blobs.ts';
 import { openDirectory } from '../../../engine/state/blobs/directory.ts';
 import { encryptedStore, parseKey } from '../../../engine/state/blobs/encrypted.ts';
 import { objectsStore } from '../../../engine/state/blobs/objects.ts';
 import { teeStore } from '../../../engine/state/blobs/tee.ts';
+import { DiskRoom } from '../../../engine/state/disk/room.ts';
+import { spaceMeter } from '../../../engine/state/disk/space.ts';
 import { openLog } from '../../../engine/state/log/disk.ts';
 import { type JournalName, openJournal, removeJournals } from '../../../engine/state/log/journals.ts';
 import type { LogLimits, RecordLog } from '../../../engine/state/log/log.ts';
@@ -37,6 +40,8 @@ export class Stores {
   readonly #directory: string;
   readonly #disk: BlobStore;
   readonly #key: Uint8Array | undefined;
+  /** For the logs of this thread. */
+  readonly #room: DiskRoom;
   readonly #replicas: number | undefined;
 
   private constructor(nats: Nats, options: StoresOptions, disk: BlobStore, key: Uint8Array | undefined) {
@@ -45,13 +50,14 @@ export class Stores {
     this.#replicas = options.replicas;
     this.#disk = disk;
     this.#key = key;
+    this.#room = new DiskRoom(spaceMeter(options.directory, checkpointsIn(options.directory)), realPorts);
   }
 
   /** Throws `state.key` where the key file cannot be used. */
   static async open(nats: Nats, options: StoresOptions): Promise<Stores> {
     const { directory, keyFile } = options;
     const key = keyFile === undefined ? undefined : await readKey(keyFile);
-    return new Stores(nats, options, await openDirectory(join(directory, 'checkpoints')), key);
+    return new Stores(nats, options, await openDirectory(checkpointsIn(directory)), key);
   }
 
   /** Of an app; `domain` is the JetStream domain, absent for that of the agent's own server. */
@@ -83,7 +89,7 @@ export class Stores {
 
   /** Of the near side of a durable channel; `known` as in engine/state/log/log.ts. */
   channelLog(address: ChannelAddress, limits: LogLimits, known: number): Promise<RecordLog> {
-    return openLog({ directory: this.#channelDirectory(address), ...limits, known });
+    return openLog({ directory: this.#channelDirectory(address), ...limits, known, disk: this.#room });
   }
 
   /** The durable channels of an app that have a log here. */
@@ -112,8 +118,13 @@ export class Stores {
 
   /** Of one partition of a source that cannot replay. */
   journal(name: JournalName): Promise<RecordLog> {
-    return openJournal(this.#directory, name);
+    return openJournal(this.#directory, name, this.#room);
   }
+}
+
+/** Of an agent's directory. */
+function checkpointsIn(directory: string): string {
+  return join(directory, 'checkpoints');
 }
 
 async function readKey(path: string): Promise<Uint8Array> {

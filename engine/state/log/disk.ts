@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { CloudskinError, externalError, internalError, messageOf, systemCode } from '../../errors.ts';
 import { type Ports, realPorts } from '../../ports.ts';
 import { makeDirectory, syncDirectory } from '../blobs/files.ts';
+import type { DiskRoom } from '../disk/room.ts';
 import type { LogLimits, LogReader, RecordLog } from './log.ts';
 import { DiskReader, type LogFiles } from './reader.ts';
 import { encodeHead, encodeRecord, HEADER, LONGEST, RECORD, type SegmentHead, segmentName } from './segment.ts';
@@ -20,6 +21,8 @@ export interface LogOptions extends LogLimits {
   readonly start?: number;
   /** Everything up to this number is known to have been safe: where the log ends before it, opening rejects with `log.lost`. */
   readonly known?: number;
+  /** Of the disk, shared by all logs of a thread; absent: only the bound counts. */
+  readonly disk?: DiskRoom;
   /** Bytes that a crash left behind the last record were cut off. */
   readonly onTorn?: (bytes: number) => void;
 }
@@ -95,6 +98,7 @@ class DiskLog implements RecordLog, LogFiles {
 
   /** What the disk had at opening counts as safe: now it is. */
   async ready(): Promise<void> {
+    await this.#options.disk?.look();
     await this.#handle?.datasync();
     await syncDirectory(this.#options.directory);
   }
@@ -124,15 +128,21 @@ class DiskLog implements RecordLog, LogFiles {
     record.set(data);
     this.#pending.push({ record, sequence });
     this.#pendingBytes += RECORD + data.length;
+    this.#options.disk?.promise(RECORD + data.length);
     if (this.#pendingBytes >= WRITE_AT) this.#kick();
     return sequence;
   }
 
   room(bytes: number): Promise<void> | undefined {
     this.#check();
-    const { maxBytes, onFull } = this.#options;
+    const { maxBytes, onFull, disk } = this.#options;
     const full = onFull !== 'drop-oldest' && this.bytes + RECORD + bytes > maxBytes;
-    if (!full && this.#pendingBytes < PATIENCE_AT) return undefined;
+    if (!full && this.#pendingBytes < PATIENCE_AT) {
+      const room = disk?.room(RECORD + bytes);
+      // only what is in files can be given up
+      if (room !== undefined && this.#pendingBytes > 0) this.#kick();
+      return this.#canDrop ? undefined : room;
+    }
     if (this.#pendingBytes > 0) this.#kick();
     if (this.#room === undefined) {
       this.#room = Promise.withResolvers();
@@ -179,6 +189,7 @@ class DiskLog implements RecordLog, LogFiles {
       await this.#mark();
     } finally {
       this.#closed = true;
+      this.#options.disk?.keep(this.#pendingBytes, true);
       this.#roomChanged();
       await this.#handle?.close();
       this.#handle = undefined;
@@ -190,13 +201,18 @@ class DiskLog implements RecordLog, LogFiles {
     if (this.#closed) throw externalError('log.closed', `the log in ${this.#options.directory} is closed`);
   }
 
-  /** Under `drop-oldest` whole files are given up until there is room. */
+  get #canDrop(): boolean {
+    return this.#options.onFull === 'drop-oldest' && this.segments.length > 1;
+  }
+
+  /** Under `drop-oldest` whole files are given up until there is room, within the bound and on the disk. */
   #makeRoom(bytes: number): boolean {
-    const { maxBytes, onFull } = this.#options;
-    while (this.bytes + bytes > maxBytes) {
-      const [, second] = this.segments;
+    const { maxBytes, onFull, disk } = this.#options;
+    while (this.bytes + bytes > maxBytes || (this.#canDrop && disk?.isShort(bytes) === true)) {
+      const [oldest, second] = this.segments;
       if (onFull !== 'drop-oldest') return false;
       if (second === undefined) return true;
+      disk?.giveBack(oldest?.bytes ?? 0);
       this.dropped += Math.max(0, second.head.first - this.first);
       this.first = Math.max(this.first, second.head.first);
       void this.#removeTrimmed().catch((error: unknown) => this.#fail(error));
@@ -275,6 +291,7 @@ class DiskLog implements RecordLog, LogFiles {
     this.#marked = false;
     this.#pending.splice(0, records.length);
     this.#pendingBytes -= bytes - segment.bytes;
+    this.#options.disk?.keep(bytes - segment.bytes);
     segment.bytes = bytes;
     if (this.#pendingBytes < PATIENCE_AT) this.#roomChanged();
   }

@@ -8,6 +8,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { defined } from '../../defined.ts';
+import type { DiskRoom } from '../disk/room.ts';
 import { openLog } from './disk.ts';
 import type { RecordLog } from './log.ts';
 
@@ -23,15 +25,15 @@ export interface JournalName {
   readonly partition: string;
 }
 
-/** Removes what is left of earlier beginnings. */
-export async function openJournal(directory: string, name: JournalName): Promise<RecordLog> {
+/** Removes what is left of earlier beginnings. `disk`: as of any log. */
+export async function openJournal(directory: string, name: JournalName, disk?: DiskRoom): Promise<RecordLog> {
   const { begun = 0, source, partition } = name;
   const all = journalsOf(directory, name);
   if (begun > 0) await removeEarlier(all, begun);
   // A partition may be called anything.
   const own = createHash('sha256').update(partition).digest('hex').slice(0, 16);
   const place = begun > 0 ? join(all, `@${begun}`) : all;
-  return openLog({ directory: join(place, source, own), maxBytes: MOST_BYTES });
+  return openLog({ directory: join(place, source, own), maxBytes: MOST_BYTES, ...defined({ disk }) });
 }
 
 /** All journals of an app. */
