@@ -1,6 +1,7 @@
 /** Commands that change what is wanted of an app and wait until it is so. */
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument, Wanted } from '../../engine/cluster/documents/app.ts';
+import type { AppName } from '../../engine/cluster/documents/names.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { milliseconds } from '../output/durations.ts';
 import { Progress } from '../output/progress.ts';
@@ -11,10 +12,9 @@ import { mustHaveApp, withCluster } from './connect.ts';
 import type { AppOverview } from './overview.ts';
 
 export interface Change {
-  readonly change: (
-    client: ClusterClient,
-    name: { readonly namespace: string; readonly app: string },
-  ) => Promise<AppDocument>;
+  /** Looks at the app before anything is changed, and may refuse. */
+  readonly before?: (client: ClusterClient, name: AppName) => Promise<void>;
+  readonly change: (client: ClusterClient, name: AppName) => Promise<AppDocument>;
   readonly done: (region: RegionFigures | undefined, overview: AppOverview) => boolean;
   /** As in "stopping shop" and "shop is stopped". */
   readonly doing: string;
@@ -31,6 +31,7 @@ export async function changeApp(app: string, flags: ChangeFlags, terminal: Termi
   try {
     await withCluster(flags, async ({ client }) => {
       await mustHaveApp(client, namespace, app);
+      await change.before?.(client, { namespace, app });
       progress.step(`${change.doing} ${app}`);
       const document = await change.change(client, { namespace, app });
       const { done, mayFail = false } = change;

@@ -20,12 +20,14 @@ export const undeploy: CommandModule = {
         ),
       )
       .action(async (app: string, flags: ChangeFlags & { readonly now?: boolean }) => {
-        const [{ changeAndTell }, { isStopped, wanting }] = await Promise.all([
+        const [{ changeAndTell }, { isStopped, wanting }, { held }] = await Promise.all([
           import('../cluster/change-and-tell.ts'),
           import('../cluster/change-app.ts'),
+          import('../cluster/held-back.ts'),
         ]);
         const change = wanting('undeployed', flags.now !== true, isStopped);
-        await changeAndTell(app, flags, terminal, { ...change, doing: 'undeploying', is: 'is gone', mayFail: true });
+        const output = flags.now === true ? { is: 'is gone' } : held();
+        await changeAndTell(app, flags, terminal, { ...change, ...output, doing: 'undeploying', mayFail: true });
       });
   },
 };
