@@ -30,7 +30,10 @@ export const agent: CommandModule = {
         [],
       )
       .option('--key-file <file>', 'encrypt checkpoints with its key: 32 bytes, or as hexadecimal digits')
-      .option('--replicas <n>', 'copies of documents, checkpoints and durable streams, on a cluster of NATS servers')
+      .option(
+        '--replicas <n>',
+        'copies of documents, checkpoints and durable streams, on a cluster of NATS servers; of new ones three where it has as many, unless given',
+      )
       .option(...METRICS)
       .option(...TRACES)
       .option(...TRACE_EVERY)

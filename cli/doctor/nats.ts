@@ -1,5 +1,6 @@
 /** What `cloudskin doctor` says of NATS: of the server installed here, and with `--nats` of one that runs. */
 import { execFileSync } from 'node:child_process';
+import { ARTIFACTS_BUCKET, CONTROL_BUCKET, REGIONS_BUCKET } from '../../engine/cluster/documents/names.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import { missingFeatures } from '../../engine/nats/features.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
@@ -57,7 +58,8 @@ export async function runningServer({ nats: url, access, domain }: RunningServer
       ...access,
     });
     try {
-      return [await describe(nats, shown), ...(await expiring(access)), await jetStream(nats, domain)];
+      const known = [await describe(nats, shown), ...(await expiring(access)), await jetStream(nats, domain)];
+      return [...known, ...(await copies(nats))];
     } finally {
       await nats.close();
     }
@@ -105,6 +107,15 @@ async function jetStream(nats: Nats, domain: string | undefined): Promise<Findin
       : `answers, domain ${own}`;
   const detail = `${where}; set sync_interval: always in its configuration, or a power failure may take what it has acknowledged`;
   return { name, status: 'ok', detail };
+}
+
+/** Whether a cluster of three keeps what it is there for; nothing where there is no cluster. */
+async function copies(nats: Nats): Promise<Finding[]> {
+  const { adviceOnCopies } = await import('../../engine/cluster/documents/buckets.ts');
+  const streams = [`KV_${CONTROL_BUCKET}`, `KV_${REGIONS_BUCKET}`, `OBJ_${ARTIFACTS_BUCKET}`];
+  const states = await Promise.all(streams.map((stream) => nats.jetstream().streamState(stream))).catch(() => []); // that JetStream does not answer has been said
+  const detail = adviceOnCopies(nats.info, states);
+  return detail === undefined ? [] : [{ name: 'Copies', status: 'optional', detail }];
 }
 
 function explain(error: unknown): string {

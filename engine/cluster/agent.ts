@@ -59,7 +59,7 @@ export interface AgentOptions extends AgentName {
   readonly copies?: OwnCopies;
   /** Decides where fragments run, where the agent is of the cloud and coordinates; the compiler's unless given. */
   readonly place?: Placement;
-  /** Copies of the control documents, on a cluster of servers. */
+  /** Copies of the control documents, on a cluster of servers; of new ones 3 where there are as many servers, else 1, unless given. */
   readonly replicas?: number;
   /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
   readonly apps?: readonly string[];
@@ -336,6 +336,7 @@ export class Agent {
       nats,
       home: tier === 'cloud',
       ...defined({ known, replicas }),
+      oneCopy: (advice) => this.#log('warn', advice, { code: 'cluster.one-copy' }),
       found: (domain) => {
         this.#disk.keepArtifact(DOMAIN, new TextEncoder().encode(domain)).catch((error: unknown) => {
           this.#log('warn', `where the cloud is cannot be kept on disk: ${messageOf(error)}`, codeField(error));

@@ -28,10 +28,32 @@ function serverNamed(cluster: NatsCluster, name: string): NatsCluster['servers']
   return server;
 }
 
+/** Of servers: any user unless one is named, and `some`, who may publish to these subjects. */
+const users = (some: readonly string[]): string =>
+  `no_auth_user: any
+   authorization { users: [{ user: any, password: any }, { user: some, password: some, permissions: { publish: ${JSON.stringify(some)} } }] }`;
+
+/** That `some`, who may read a key, does: though the leader of a stream of several copies does not answer it. */
+async function reads(servers: readonly string[], key: string, value: string): Promise<void> {
+  const nats = await connectNats({ servers: servers.map((url) => url.replace('//', '//some:some@')) });
+  try {
+    const bucket = await nats.jetstream().keyValue('usual');
+    for (let time = 0; time < 2; time += 1) {
+      let found: string | undefined;
+      // a copy may lag
+      while (found !== value) found = text((await bucket.get(key))?.value);
+    }
+    await expect(bucket.get('other')).rejects.toMatchObject({ code: 'nats.permission' });
+  } finally {
+    await nats.close();
+  }
+}
+
 // 2.9 needs up to 20 s until it no longer gives consumers to the server that died
 describe.skipIf(!hasNats('newest'))('a cluster of three', () => {
-  it('keeps as many copies of a bucket as were asked for when somebody opens it without a wish', async () => {
-    const cluster = await startNatsCluster('newest');
+  it('keeps as many copies of a bucket as were asked for when somebody opens it without a wish, and else three', async () => {
+    const some = ['_INBOX.>', '$JS.API.STREAM.INFO.KV_usual', '$JS.API.DIRECT.GET.KV_usual.$KV.usual.mine'];
+    const cluster = await startNatsCluster('newest', users(some));
     const nats = await connectNats({ servers: cluster.urls });
     try {
       const js = nats.jetstream();
@@ -40,8 +62,12 @@ describe.skipIf(!hasNats('newest'))('a cluster of three', () => {
       await js.ensureStream({ name: 'S', subjects: ['s'], replicas: 3 });
       await Promise.all([js.keyValue('k'), js.objects('o'), js.ensureStream({ name: 'S', subjects: ['s', 't'] })]);
       expect(await Promise.all(['KV_k', 'OBJ_o', 'S'].map(replicas))).toEqual([3, 3, 3]);
-      await js.keyValue('alone');
-      expect(await replicas('KV_alone')).toBe(1);
+      await js.keyValue('one', { replicas: 1 });
+      await Promise.all([js.keyValue('one'), js.keyValue('usual')]);
+      expect(await Promise.all(['KV_one', 'KV_usual'].map(replicas))).toEqual([1, 3]);
+      await (await js.keyValue('usual')).put('mine', bytes('x'));
+      expect(text((await (await js.keyValue('usual')).get('mine'))?.value)).toBe('x');
+      await reads(cluster.urls, 'mine', 'x');
     } finally {
       await nats.close();
       await cluster.stop();

@@ -38,6 +38,8 @@ export interface ServerInfo {
   /** Its JetStream domain, where it says so. */
   readonly domain?: string;
   readonly cluster?: string;
+  /** Addresses of its cluster's servers that it tells its clients: of each one or more. Absent: none. */
+  readonly clusterAddresses?: number;
 }
 
 /** `reconnected`: what was published since the last `connected` or `reconnected` may be lost. `closed` is the last one. */
@@ -81,7 +83,7 @@ export interface StreamConfig {
   readonly name: string;
   readonly subjects: readonly string[];
   readonly storage?: 'file' | 'memory';
-  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 1. */
+  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 3 where there are as many, else 1. */
   readonly replicas?: number;
   /** Bytes that the stream may hold. */
   readonly maxBytes?: number;
@@ -171,7 +173,7 @@ export interface ReadOptions {
 }
 
 export interface KeyValueOptions {
-  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 1. */
+  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 3 where there are as many, else 1. */
   readonly replicas?: number;
   readonly storage?: 'file' | 'memory';
   /** Milliseconds after which every key expires unless written again; never unless given. Watchers are not told of it. */
@@ -221,7 +223,7 @@ export interface WatchListener {
 }
 
 export interface ObjectsOptions {
-  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 1. */
+  /** Servers of a cluster that keep it; unless given, as many as do already, of a new one 3 where there are as many, else 1. */
   readonly replicas?: number;
   readonly storage?: 'file' | 'memory';
   readonly maxBytes?: number;

@@ -9,8 +9,8 @@ export interface NatsCluster {
   stop(): Promise<void>;
 }
 
-/** Resolves when the cluster has chosen the leader of its JetStream. */
-export async function startNatsCluster(version: NatsVersion = 'installed'): Promise<NatsCluster> {
+/** Resolves when the cluster has chosen the leader of its JetStream. `config`: lines of the configuration of each. */
+export async function startNatsCluster(version: NatsVersion = 'installed', config = ''): Promise<NatsCluster> {
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
   const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(', ');
   const servers = await Promise.all(
@@ -18,7 +18,7 @@ export async function startNatsCluster(version: NatsVersion = 'installed'): Prom
       startNats({
         version,
         name: `n${index}`,
-        config: `cluster { name: "c", listen: "127.0.0.1:${port}", routes: [${routes}] }`,
+        config: `cluster { name: "c", listen: "127.0.0.1:${port}", routes: [${routes}] }\n${config}`,
       }),
     ),
   );

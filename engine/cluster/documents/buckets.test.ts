@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { SimulatedNetwork } from '../../../test/simulation/nats/network.ts';
 import { defined } from '../../defined.ts';
-import { ControlBuckets } from './buckets.ts';
+import { adviceOnCopies, ControlBuckets } from './buckets.ts';
 
 /** What an edge at a leaf finds, the domain of the hub being so; `known`: what is on its disk. */
 async function found(domain: string | undefined, known?: string): Promise<string> {
@@ -47,5 +47,27 @@ describe('the domain of the control documents', () => {
 
   it('is asked for again where the cloud had none when it was found', async () => {
     expect(await found(undefined, '')).toBe('cluster.no-domain');
+  });
+});
+
+describe('what one server of several keeps', () => {
+  const info = { id: 'i', name: 'n0', version: '2.15.2', maxPayload: 1, jetstream: true, cluster: 'c' };
+  const state = (name: string, replicas: number) => ({
+    ...{ name, messages: 0, bytes: 0, firstSequence: 1, lastSequence: 0, created: 0 },
+    config: { name, subjects: [], replicas },
+  });
+
+  it('is named where the cluster tells of three servers', () => {
+    const states = [state('KV_cs-control', 1), undefined, state('KV_cs-regions', 3)];
+    const advice = adviceOnCopies({ ...info, clusterAddresses: 3 }, states);
+    expect(advice).toContain('one server of cluster c keeps KV_cs-control:');
+    expect(advice).toContain('--replicas 3');
+  });
+
+  it('is as it should be on two servers, or on one', () => {
+    const states = [state('KV_cs-control', 1)];
+    expect(adviceOnCopies({ ...info, clusterAddresses: 2 }, states)).toBeUndefined();
+    expect(adviceOnCopies(info, states)).toBeUndefined();
+    expect(adviceOnCopies({ ...info, clusterAddresses: 3 }, [state('KV_cs-control', 3)])).toBeUndefined();
   });
 });

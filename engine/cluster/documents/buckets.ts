@@ -5,7 +5,7 @@
  */
 import { defined } from '../../defined.ts';
 import { CloudskinError, externalError } from '../../errors.ts';
-import type { JetStream, KeyValue, Nats, Objects, Subscription } from '../../nats/nats.ts';
+import type { JetStream, KeyValue, Nats, Objects, ServerInfo, StreamState, Subscription } from '../../nats/nats.ts';
 import { remade } from '../../nats/remade.ts';
 import { WHERE_ANSWERS } from '../process/timing.ts';
 import {
@@ -27,6 +27,8 @@ export interface ControlOptions {
   /** Called when the place was found, to keep it. */
   readonly found?: (domain: string) => void;
   readonly replicas?: number;
+  /** Called when the documents were found to be on one server, though it is one of several. */
+  readonly oneCopy?: (advice: string) => void;
 }
 
 /** Where the control documents lie. */
@@ -37,6 +39,8 @@ export interface CloudPlace {
   readonly since?: number;
 }
 
+/** Servers of a cluster that could keep what is kept. */
+const COPIES = 3;
 export const NO_DOMAIN = 'cluster.no-domain';
 /** What to do about it. */
 export const GIVE_DOMAIN =
@@ -48,6 +52,16 @@ export async function whereIsCloud(nats: Nats, timeout: number): Promise<CloudPl
   const told = JSON.parse(new TextDecoder().decode(data)) as { readonly domain?: unknown; readonly since?: unknown };
   const { domain, since } = told;
   return { domain: typeof domain === 'string' ? domain : '', ...(typeof since === 'number' ? { since } : {}) };
+}
+
+/** What to do where one server of a cluster keeps what three could; undefined where it is well. */
+export function adviceOnCopies(
+  { cluster = '', clusterAddresses = 0 }: ServerInfo,
+  states: readonly (StreamState | undefined)[],
+): string | undefined {
+  const names = states.flatMap((state) => (state?.config.replicas === 1 ? [state.name] : []));
+  if (names.length === 0 || clusterAddresses < COPIES) return undefined;
+  return `one server of cluster ${cluster} keeps ${names.join(', ')}: without it nothing can be deployed or placed; where the cluster has three, an agent of the cloud started with --replicas 3 has all of them keep it`;
 }
 
 export class ControlBuckets {
@@ -131,7 +145,12 @@ export class ControlBuckets {
     const bucket = await this.#open(CONTROL_BUCKET, await this.domain(), (jetstream, options) =>
       jetstream.keyValue(CONTROL_BUCKET, options),
     );
-    if (home) this.#since ??= (await nats.jetstream().streamState(`KV_${CONTROL_BUCKET}`))?.created;
+    if (home && this.#since === undefined) {
+      const state = await nats.jetstream().streamState(`KV_${CONTROL_BUCKET}`);
+      this.#since = state?.created;
+      const advice = adviceOnCopies(nats.info, [state]);
+      if (advice !== undefined) this.#options.oneCopy?.(advice);
+    }
     return bucket;
   }
 

@@ -86,6 +86,7 @@ function coordination({ domain, hub }: SitePlace): Permissions {
       ...home.reads(`KV_${CONTROL_BUCKET}`, [`$KV.${CONTROL_BUCKET}.>`]),
       ...home.reads(`KV_${REGIONS_BUCKET}`, [`$KV.${REGIONS_BUCKET}.>`]),
       ...home.reads(`OBJ_${ARTIFACTS_BUCKET}`, [`$OBJ.${ARTIFACTS_BUCKET}.>`]),
+      ...[`KV_${CONTROL_BUCKET}`, `KV_${REGIONS_BUCKET}`, `OBJ_${ARTIFACTS_BUCKET}`].map((stream) => home.asks(stream)),
       ...home.writes([`$KV.${CONTROL_BUCKET}.>`, `$OBJ.${ARTIFACTS_BUCKET}.>`]),
       home.purge(`OBJ_${ARTIFACTS_BUCKET}`),
     ],
@@ -102,6 +103,7 @@ function edgeDocuments({ domain, hub }: SitePlace): Permissions {
       ...far.looks(`KV_${CONTROL_BUCKET}`),
       ...far.looks(`KV_${REGIONS_BUCKET}`),
       ...far.reads(`OBJ_${ARTIFACTS_BUCKET}`, [`$OBJ.${ARTIFACTS_BUCKET}.C.*`, `$OBJ.${ARTIFACTS_BUCKET}.M.*`]),
+      far.asks(`OBJ_${ARTIFACTS_BUCKET}`),
       ...own.makes(`KV_${REGIONS_BUCKET}`),
       // Where an agent of the cloud never answered, the documents may lie here.
       ...own.looks(`KV_${CONTROL_BUCKET}`),
@@ -299,6 +301,11 @@ class Domain {
     return [...this.looks(stream), ...subjects.map((subject) => `${this.#api}.DIRECT.GET.${stream}.${subject}`)];
   }
 
+  /** The last message of any subject, of the leader: only for whoever may read all of the stream. Asked for where it has several copies. */
+  asks(stream: string): string {
+    return `${this.#api}.STREAM.MSG.GET.${stream}`;
+  }
+
   /** A stream of one's own: made, filled, looked up by number, trimmed, deleted. */
   keeps(stream: string): readonly string[] {
     const calls = ['MSG.GET', 'PURGE', 'DELETE'].map((what) => `${this.#api}.STREAM.${what}.${stream}`);
@@ -339,13 +346,15 @@ class Domain {
     return [
       ...(this.hasOwn ? this.makes(stream) : []),
       ...this.reads(stream, [...subjects, `$OBJ.${bucket}.M.>`]),
+      this.asks(stream),
       ...this.writes(subjects),
       this.purge(stream),
     ];
   }
 
   anything(): readonly string[] {
-    const api = ['STREAM.INFO.*', 'STREAM.CREATE.*', 'STREAM.UPDATE.*', 'STREAM.PURGE.*', 'DIRECT.GET.>', 'CONSUMER.>'];
+    const streams = ['INFO', 'CREATE', 'UPDATE', 'PURGE', 'MSG.GET'].map((what) => `STREAM.${what}.*`);
+    const api = [...streams, 'DIRECT.GET.>', 'CONSUMER.>'];
     return [...api.map((call) => `${this.#api}.${call}`), ...this.writes(['$KV.>', '$OBJ.>'])];
   }
 

@@ -23,7 +23,10 @@ const TIMEOUT = 5_000;
 /** Milliseconds for one attempt after the other. */
 const PATIENCE: readonly number[] = [1_000, 2_000, 3_000, 3_000, 3_000];
 const NO_LEADER_PAUSE = 500;
-const WORTH_ANOTHER: ReadonlySet<string> = new Set(['nats.timeout', 'nats.no-responders', 'nats.no-replicas']);
+const NO_REPLICAS = 'nats.no-replicas';
+const WORTH_ANOTHER: ReadonlySet<string> = new Set(['nats.timeout', 'nats.no-responders', NO_REPLICAS]);
+/** Servers that keep a stream where nobody says how many, and there are as many. */
+const USUAL_REPLICAS = 3;
 
 export class JetStreamCalls {
   readonly connection: Connection;
@@ -32,6 +35,8 @@ export class JetStreamCalls {
   readonly prefix: string;
   readonly #client: JetStreamClient;
   readonly #managers = new Map<number, Promise<JetStreamManager>>();
+  /** Streams whose leader this user may not ask for messages. */
+  readonly #keptFrom = new Set<string>();
 
   constructor(connection: Connection, domain: string | undefined) {
     if (domain !== undefined && !/^[A-Za-z0-9_-]+$/.test(domain)) {
@@ -64,7 +69,8 @@ export class JetStreamCalls {
         if (!(error instanceof CloudskinError) || attempt + 1 >= patience.length) throw error;
         // the word of a leaf node's connection takes a while to get about
         const far = error.code === 'nats.no-jetstream' && this.domain !== undefined;
-        if (!WORTH_ANOTHER.has(error.code) && !far) throw error;
+        const worthAnother = WORTH_ANOTHER.has(error.code) && error.retry;
+        if (!worthAnother && !far) throw error;
         if (error.code !== 'nats.timeout') await this.#pause(NO_LEADER_PAUSE);
       }
     }
@@ -118,13 +124,32 @@ export class JetStreamCalls {
     const there = await this.findStream(config.name);
     if (there === undefined) {
       try {
-        return await this.call(doing, (manager) => manager.streams.add(config));
+        return await this.#make(doing, config);
       } catch (error) {
         // made by another in between, with another configuration
         if (!(error instanceof CloudskinError) || !error.message.includes('already in use')) throw error;
       }
     } else if (same(there.config, config)) return there;
     return await this.call(doing, (manager) => manager.streams.update(config.name, config));
+  }
+
+  /** By as many servers as is said; else by three, where the cluster has them, or has them in a moment. */
+  async #make(doing: string, config: WantedConfig): Promise<StreamInfo> {
+    const add = (replicas: number): Promise<StreamInfo> =>
+      this.call(doing, (manager) => manager.streams.add({ ...config, num_replicas: replicas }));
+    if (config.num_replicas !== undefined || !this.#mayBeCluster) return await add(config.num_replicas ?? 1);
+    try {
+      return await add(USUAL_REPLICAS);
+    } catch (error) {
+      if (!(error instanceof CloudskinError) || error.code !== NO_REPLICAS) throw error;
+      return await add(1);
+    }
+  }
+
+  /** Of other domains it is not known. */
+  get #mayBeCluster(): boolean {
+    const { domain, cluster } = this.connection.info;
+    return cluster !== undefined || (this.domain !== undefined && this.domain !== domain);
   }
 
   addConsumer(stream: string, config: Partial<ConsumerConfig>, timeout: number): Promise<ConsumerInfo> {
@@ -167,11 +192,20 @@ export class JetStreamCalls {
 
   /**
    * The last message of a subject. A stream of one replica is asked directly: then the subject stands in that of the call, so that permissions can
-   * tell keys apart. With several a direct answer may come from one that lags, so the leader is asked.
+   * tell keys apart. With several a direct answer may come from one that lags, so the leader is asked; but by those who may not do so, because that call
+   * would give them every key: what they change by compare-and-set is refused where they were told something old.
    */
-  lastOf({ config }: StreamInfo, subject: string): Promise<StoredMsg | null> {
+  async lastOf({ config }: StreamInfo, subject: string): Promise<StoredMsg | null> {
     const { name } = config;
-    if (config.num_replicas !== 1 || !config.allow_direct) return this.message(name, { last_by_subj: subject });
+    if (!config.allow_direct) return this.message(name, { last_by_subj: subject });
+    if (config.num_replicas !== 1 && !this.#keptFrom.has(name)) {
+      try {
+        return await this.message(name, { last_by_subj: subject });
+      } catch (error) {
+        if (!(error instanceof CloudskinError) || error.code !== 'nats.permission') throw error;
+        this.#keptFrom.add(name);
+      }
+    }
     return this.call(`reading ${name}`, (manager) => manager.direct.getMessage(name, { last_by_subj: subject }));
   }
 }

@@ -273,6 +273,6 @@ function serverInfo(nc: LiveConnection): ServerInfo {
     version: info.version,
     maxPayload: info.max_payload,
     jetstream: info.jetstream ?? false,
-    ...defined({ domain, cluster: info.cluster }),
+    ...defined({ domain, cluster: info.cluster, clusterAddresses: info.connect_urls?.length }),
   };
 }
