@@ -9,7 +9,7 @@ import { valueReader } from '../engine/batch/reader.ts';
 import type { Cell } from '../engine/cell/cell.ts';
 import { openCompiledCell } from '../engine/cell/compiled.ts';
 import { CompiledInput } from '../engine/cell/compiled-input.ts';
-import { instantiate } from '../engine/cell/compiled-module.ts';
+import { ChainCode } from '../engine/cell/compiled-module.ts';
 import type { CellPlan } from '../engine/compile/cell-plan.ts';
 import { openKernelCell } from '../engine/compile/kernels/chain.ts';
 import {
@@ -145,7 +145,7 @@ function prepareDuckDb(connection: DuckDBConnection, threshold: number): Promise
 
 /** One batch, copied in once. */
 function residentVariants(plan: CellPlan, batch: Batch): Variant[] {
-  const code = instantiate(plan, 1 << 30, { emit: () => {}, fail: () => {} }, { inputBytes: 1 << 24 });
+  const code = new ChainCode(plan, 1 << 30, { inputBytes: 1 << 24 }).open({ emit: () => {}, fail: () => {} });
   const rows = new CompiledInput(code.generated.input, code.memory, code.support).copyIn(batch, 0);
   return [
     { name: 'resident', run: () => code.process(rows) },

@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { encodeSchema, IpcEncoder } from '../engine/batch/ipc.ts';
 import type { Cell } from '../engine/cell/cell.ts';
-import { prepareMemories } from '../engine/cell/component/memory-pool.ts';
+import { prepareMemories } from '../engine/cell/memory-pool.ts';
 import { against, type Benchmark, type BenchOptions, plain, quantile, type Result, sized } from './harness.ts';
 import { firstBatch, IMAGE_BYTES, openings, SCHEMA, startAndProcess, writeOperator } from './start/operator.ts';
 

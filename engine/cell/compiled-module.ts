@@ -1,7 +1,8 @@
 /**
- * From a compiled cell's plan to running code: generates the module, compiles it, and instantiates it beside the support module on one
- * memory of its own.
+ * From a compiled cell's plan to running code: generates the module and compiles it, once for as many cells as are opened with it, and instantiates
+ * it beside the support module on one memory of the cell's own.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -9,6 +10,8 @@ import type { CellPlan } from '../compile/cell-plan.ts';
 import { type GeneratedCell, type GenerateOptions, generate } from '../compile/codegen/generate.ts';
 import { printModule } from '../compile/emit/wat.ts';
 import { type CloudskinError, externalError, internalError } from '../errors.ts';
+import { MemoryImage } from './memory-image.ts';
+import { acquireMemory, PAGE_BYTES, releaseMemory } from './memory-pool.ts';
 
 /** What the support module offers the host; the generated code uses the rest. */
 export interface Support {
@@ -35,6 +38,7 @@ export interface RunningCode {
   group(pane: number, ...keys: (number | bigint)[]): number;
   /** The code that runs, support module first. */
   readonly modules: readonly Uint8Array[];
+  readonly host: { -readonly [Name in keyof HostFunctions]: HostFunctions[Name] };
 }
 
 /** Called by the generated code. */
@@ -45,9 +49,10 @@ export interface HostFunctions {
   readonly fail: (site: number, error: number, row: number) => void;
 }
 
-const PAGE = 65_536;
 /** Bytes for the first blocks behind static memory: arena, small batches, small tables. */
-const FIRST_BLOCKS = 4 * PAGE;
+const FIRST_BLOCKS = 4 * PAGE_BYTES;
+/** Pages that a compiled cell's memory may have as far as the memory is concerned; its allocator stops at the cell's limit. */
+const LARGEST_PAGES = 65_536;
 
 let supportModule: { readonly module: WebAssembly.Module; readonly bytes: Uint8Array } | undefined;
 
@@ -58,26 +63,74 @@ function nothing(): number {
   return 0;
 }
 
-export function instantiate(
-  plan: CellPlan,
-  maxMemoryBytes: number,
-  host: HostFunctions,
-  options: GenerateOptions = {},
-): RunningCode {
-  const generated = generate(plan, options);
-  if (generated.heap + FIRST_BLOCKS > maxMemoryBytes) throw memoryLimit(plan.name, maxMemoryBytes);
-  const bytes = generated.module.encode();
-  const module = compileFast(bytes);
-  const supportCode = loadSupport();
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((generated.heap + FIRST_BLOCKS) / PAGE) });
-  const support = new WebAssembly.Instance(supportCode.module, { env: { memory } }).exports as unknown as Support;
-  support.initialise(generated.heap, Math.min(maxMemoryBytes, 0xffff_0000));
-  const env = { memory, emit: host.emit, fail: host.fail };
-  const { exports } = new WebAssembly.Instance(module, { env, support: { ...support } });
-  support.fillPositions(generated.positions);
-  for (const port of generated.ports) if (port !== undefined) support.portStart(port.head);
-  const { process, advance = nothing, group = nothing } = exports as unknown as Exports;
-  return { generated, memory, support, process, advance, group, modules: [supportCode.bytes, bytes] };
+/** Bytes of memories that wait with the code of chains, at most, in this thread. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+let waitingBytes = 0;
+
+export interface ChainCodeOptions extends GenerateOptions {
+  /** More than one cell will be opened: what one ran on waits for the next, its memory as in the beginning. */
+  readonly keep?: boolean;
+}
+
+/** The code of a chain, from which cells are opened: compiled once, instantiated on a memory for each. */
+export class ChainCode {
+  readonly generated: GeneratedCell;
+  readonly #module: WebAssembly.Module;
+  readonly #bytes: Uint8Array;
+  readonly #cell: string;
+  readonly #limit: number;
+  readonly #keep: boolean;
+  readonly #waiting: RunningCode[] = [];
+  #image: MemoryImage | undefined;
+
+  /** Cells of it may take `maxMemoryBytes`. */
+  constructor(plan: CellPlan, maxMemoryBytes: number, options: ChainCodeOptions = {}) {
+    this.generated = generate(plan, options);
+    this.#bytes = this.generated.module.encode();
+    this.#module = compiled(this.#bytes);
+    this.#cell = plan.name;
+    this.#limit = maxMemoryBytes;
+    this.#keep = options.keep ?? false;
+  }
+
+  open(host: HostFunctions): RunningCode {
+    const waiting = this.#waiting.pop();
+    if (waiting === undefined) return this.#instantiate({ ...host });
+    waitingBytes -= waiting.memory.buffer.byteLength;
+    Object.assign(waiting.host, host);
+    return waiting;
+  }
+
+  /** Nothing uses the code any more; `sound`: it did not trap. */
+  close(code: RunningCode, sound: boolean): void {
+    const bytes = code.memory.buffer.byteLength;
+    if (!sound || this.#image === undefined || waitingBytes + bytes > MAX_WAITING_BYTES) {
+      releaseMemory(code.memory, LARGEST_PAGES);
+      return;
+    }
+    this.#image.restore(code.memory);
+    this.#waiting.push(code);
+    waitingBytes += bytes;
+  }
+
+  #instantiate(host: RunningCode['host']): RunningCode {
+    const { generated } = this;
+    if (generated.heap + FIRST_BLOCKS > this.#limit) throw memoryLimit(this.#cell, this.#limit);
+    const supportCode = loadSupport();
+    const memory = acquireMemory(Math.ceil((generated.heap + FIRST_BLOCKS) / PAGE_BYTES), LARGEST_PAGES);
+    const support = new WebAssembly.Instance(supportCode.module, { env: { memory } }).exports as unknown as Support;
+    support.initialise(generated.heap, Math.min(this.#limit, 0xffff_0000));
+    const emit: HostFunctions['emit'] = (port) => host.emit(port);
+    const fail: HostFunctions['fail'] = (site, error, row) => host.fail(site, error, row);
+    const imports = { env: { memory, emit, fail }, support: { ...support } };
+    const { exports } = new WebAssembly.Instance(this.#module, imports);
+    support.fillPositions(generated.positions);
+    for (const port of generated.ports) if (port !== undefined) support.portStart(port.head);
+    if (this.#keep) this.#image ??= new MemoryImage(memory);
+    const { process, advance = nothing, group = nothing } = exports as unknown as Exports;
+    const modules = [supportCode.bytes, this.#bytes];
+    return { generated, memory, support, process, advance, group, modules, host };
+  }
 }
 
 /** A cell would need more memory than it may take; `keys` names the largest of its keys. */
@@ -92,6 +145,22 @@ export function memoryLimit(cell: string, maxMemoryBytes: number, keys = ''): Cl
 /** The generated code of a compiled cell as WebAssembly text, for `explain --wat`. */
 export function watText(plan: CellPlan): string {
   return printModule(generate(plan).module);
+}
+
+const MAX_COMPILED = 64;
+/** Modules of this thread by the checksum of their bytes, least recently used first: a chain that is opened again is not compiled again. */
+const modules = new Map<string, WebAssembly.Module>();
+
+function compiled(bytes: Uint8Array): WebAssembly.Module {
+  const checksum = createHash('sha256').update(bytes).digest('base64');
+  const module = modules.get(checksum) ?? compileFast(bytes);
+  modules.delete(checksum);
+  modules.set(checksum, module);
+  for (const oldest of modules.keys()) {
+    if (modules.size <= MAX_COMPILED) break;
+    modules.delete(oldest);
+  }
+  return module;
 }
 
 /** Bytes of a module from which on the optimising compiler would take too long to wait for. */

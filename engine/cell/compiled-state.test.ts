@@ -12,7 +12,7 @@ import { keyGroupsOf } from '../compile/key-groups.ts';
 import { CloudskinError } from '../errors.ts';
 import { loadParser } from '../expression/check.ts';
 import type { Cell } from './cell.ts';
-import { openCompiledCell } from './compiled.ts';
+import { openCompiledCell, prepareCompiledCell } from './compiled.ts';
 
 beforeAll(loadParser);
 
@@ -26,6 +26,11 @@ function planOf(sample: ChainCase): CellPlan | undefined {
 }
 
 const always = () => true;
+
+/** All of it, as it is. */
+function memoryOf(cell: Cell): Uint8Array {
+  return cell.state?.image?.().memory ?? new Uint8Array(0);
+}
 
 /** Runs `check` on generated chains, and on no fewer than `least` that are valid. */
 function onChains(runs: number, check: (plan: CellPlan, sample: ChainCase, size: number) => void): void {
@@ -56,6 +61,23 @@ describe('a compiled cell', () => {
       const open = () => openCompiledCell(plan);
       const expected = drive(open(), eventsOf(sample, size));
       expect(driveCut(open(), eventsOf(sample, size), always, throughLogical(open))).toEqual(expected);
+    });
+  });
+
+  it('opened again on what the last one ran on is as a new one, and nothing of the last is left', () => {
+    onChains(12, (plan, sample, size) => {
+      const expected = drive(openCompiledCell(plan), eventsOf(sample, size));
+      const open = prepareCompiledCell(plan);
+      let cell = open();
+      const beginning = Buffer.from(memoryOf(cell).slice());
+      for (let turn = 0; turn < 3; turn++, cell = open()) {
+        const memory = memoryOf(cell);
+        const expectedMemory = Buffer.alloc(memory.length);
+        beginning.copy(expectedMemory);
+        expect(expectedMemory.equals(memory)).toBe(true);
+        expect(drive(cell, eventsOf(sample, size))).toEqual(expected);
+        cell.close();
+      }
     });
   });
 

@@ -19,7 +19,7 @@ import type { Cell, CellCounters, CellState, Emit, StateSize } from './cell.ts';
 import { Failures } from './compiled-failures.ts';
 import { MemoryGroups } from './compiled-groups.ts';
 import { CompiledInput } from './compiled-input.ts';
-import { instantiate, memoryLimit, type RunningCode } from './compiled-module.ts';
+import { ChainCode, memoryLimit, type RunningCode } from './compiled-module.ts';
 import { aggregateSize, earliestPane, heapBytes } from './compiled-size.ts';
 import { CompiledState, type HostCounts } from './compiled-state.ts';
 
@@ -37,7 +37,22 @@ const MICROSECONDS = 1_000_000n;
 
 /** Compiles and opens the chain of a plan of kind `compiled`. */
 export function openCompiledCell(plan: CellPlan, options: CompiledCellOptions = {}): Cell {
-  return new CompiledCell(plan, options.maxMemoryBytes ?? defaultLimit(plan));
+  const limit = options.maxMemoryBytes ?? defaultLimit(plan);
+  return new CompiledCell({ plan, limit, chain: new ChainCode(plan, limit) });
+}
+
+/** As `openCompiledCell`, for many cells of one plan: compiles the chain, and returns what opens a cell at once. */
+export function prepareCompiledCell(plan: CellPlan, options: CompiledCellOptions = {}): () => Cell {
+  const limit = options.maxMemoryBytes ?? defaultLimit(plan);
+  const setup = { plan, limit, chain: new ChainCode(plan, limit, { keep: true }) };
+  return () => new CompiledCell(setup);
+}
+
+interface CompiledCellSetup {
+  readonly plan: CellPlan;
+  readonly chain: ChainCode;
+  /** Bytes that the memory may grow to. */
+  readonly limit: number;
 }
 
 /** A table that grows needs the old one and the new one at a time. */
@@ -57,7 +72,7 @@ class CompiledCell implements Cell {
   readonly #input: CompiledInput;
   readonly #ports: readonly Port[];
   readonly #failures: Failures;
-  readonly #limit: number;
+  readonly #setup: CompiledCellSetup;
   /** Views of the memory, made anew when it has grown. */
   #buffer: ArrayBuffer;
   #words: Int32Array;
@@ -67,14 +82,18 @@ class CompiledCell implements Cell {
   /** The row of the batch that is row 0 of the code's. */
   #from = 0;
   readonly #host: HostCounts = { rows: 0, watermark: undefined, evicted: 0 };
+  /** What is known of it once it is closed. */
+  #last: { readonly counters: CellCounters; readonly sizes: readonly StateSize[] } | undefined;
+  #trapped = false;
   readonly state: CellState;
 
-  constructor(plan: CellPlan, limit: number) {
+  constructor(setup: CompiledCellSetup) {
+    const { plan, limit, chain } = setup;
+    this.#setup = setup;
     this.name = plan.name;
     this.outputs = plan.outputs;
-    this.#limit = limit;
     this.#failures = new Failures(plan);
-    this.#code = instantiate(plan, limit, {
+    this.#code = chain.open({
       emit: (port) => this.#handOut(port),
       fail: (site, error, row) => this.#fail(site, error, row),
     });
@@ -134,12 +153,14 @@ class CompiledCell implements Cell {
   }
 
   counters(): CellCounters {
+    if (this.#last !== undefined) return this.#last.counters;
     const late = new DataView(this.#code.memory.buffer).getBigInt64(LATE_ROWS, true);
     const { evicted } = this.#host;
     return { late: Number(late), errors: this.#failures.count, ...(evicted === 0 ? {} : { evicted }) };
   }
 
   stateSize(): readonly StateSize[] {
+    if (this.#last !== undefined) return this.#last.sizes;
     const { aggregate } = this.#code.generated;
     if (aggregate === undefined) return [];
     const { groups, bytes } = aggregateSize(this.#code, aggregate);
@@ -147,12 +168,16 @@ class CompiledCell implements Cell {
   }
 
   memory(): number {
-    return this.#code.memory.buffer.byteLength;
+    return this.#last === undefined ? this.#code.memory.buffer.byteLength : 0;
   }
 
+  /** Its memory goes to another cell; its figures stay. */
   close(): void {
+    if (this.#last !== undefined) return;
+    this.#last = { counters: this.counters(), sizes: this.stateSize() };
     this.#emit = noReceiver;
     this.#batch = undefined;
+    this.#setup.chain.close(this.#code, !this.#trapped);
   }
 
   /** Runs generated code, hands out what the ports then hold, and says in our words why it stopped, if it did. */
@@ -173,7 +198,9 @@ class CompiledCell implements Cell {
     try {
       run();
     } catch (error) {
-      throw error instanceof WebAssembly.RuntimeError ? this.#trapped(error) : error;
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      this.#trapped = true;
+      throw this.#describeTrap(error);
     }
   }
 
@@ -204,14 +231,14 @@ class CompiledCell implements Cell {
     }
   }
 
-  #trapped(error: Error): CloudskinError {
+  #describeTrap(error: Error): CloudskinError {
     if (this.#word(FAULT) !== FAULT_MEMORY) {
       return internalError('cell.trap', `the code of ${this.name} stopped: ${error.message}`, { cause: error });
     }
     const { aggregate } = this.#code.generated;
-    if (aggregate === undefined) return memoryLimit(this.name, this.#limit);
+    if (aggregate === undefined) return memoryLimit(this.name, this.#setup.limit);
     const groups = new MemoryGroups(this.#code, aggregate);
-    return memoryLimit(this.name, this.#limit, namedKeys(aggregate.step, groups, aggregate.recordSize));
+    return memoryLimit(this.name, this.#setup.limit, namedKeys(aggregate.step, groups, aggregate.recordSize));
   }
 
   /** Hands out the rows that a port holds and empties it. */

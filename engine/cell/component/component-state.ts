@@ -10,12 +10,12 @@ import type { Json } from '../../json.ts';
 import { type CellImage, COMPONENT_STATE, type LogicalState } from '../../state/checkpoint/state.ts';
 import type { CellState } from '../cell.ts';
 import { foreignModule } from '../compiled-state.ts';
+import { PAGE_BYTES } from '../memory-pool.ts';
 import { GROUP_FIELD, type KeyGroups, readState, sameLayout, writeState } from './component-rows.ts';
 import type { SavedGrants } from './granted.ts';
 import type { Guest, GuestSetup } from './guest.ts';
 import { describeGuestError } from './guest-errors.ts';
 import { GuestError } from './lifter.ts';
-import { PAGE_BYTES } from './memory-pool.ts';
 
 export interface StateSetup extends GuestSetup {
   /** As the plan names the operator. */

@@ -3,9 +3,10 @@
  */
 import { encodeSchema } from '../../batch/ipc.ts';
 import type { Schema } from '../../batch/types.ts';
+import { footprintOf } from '../memory-image.ts';
 import type { Grants } from './granted.ts';
 import { describeGuestError } from './guest-errors.ts';
-import { footprintOf, GuestImage, Witness } from './guest-image.ts';
+import { GuestImage, Witness } from './guest-image.ts';
 import type { OperatorHost } from './host.ts';
 import { type CompiledOperator, OperatorInstance } from './instance.ts';
 import { Lifter, type OutputDescription } from './lifter.ts';
@@ -108,7 +109,7 @@ function begin(setup: GuestSetup): Guest {
 }
 
 function initialise({ start, grants, inputs, config }: GuestSetup, parts: GuestParts, witness: Witness): Guest {
-  const before = footprintOf(parts.instance);
+  const before = parts.instance.memories.map(footprintOf);
   const messages = inputs.map(({ name, schema }) => ({ name, message: encodeSchema(schema) }));
   const outputs = parts.lifter.init(JSON.stringify(config), messages);
   start.initialised(GuestImage.take(parts.instance, before, outputs, witness));

@@ -2,11 +2,11 @@
  * From a prepared operator to running code: its core modules rewritten and compiled once, instantiated and wired for each cell.
  */
 import { userError } from '../../errors.ts';
+import { acquireMemory, PAGE_BYTES, releaseMemory } from '../memory-pool.ts';
 import { MalformedBinary } from './binary.ts';
 import type { CoreRef, Item, Step } from './component-binary.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { coreFunction, type OperatorHost } from './host.ts';
-import { acquireMemory, PAGE_BYTES, releaseMemory } from './memory-pool.ts';
 import type { PreparedOperator } from './prepared.ts';
 import { DEADLINE_IMPORT, GLOBAL_PREFIX, HOST_MODULE, MEMORY_IMPORT, rewriteModule } from './rewrite.ts';
 import type { Deadline } from './watchdog.ts';

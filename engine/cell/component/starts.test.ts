@@ -11,7 +11,7 @@ import {
 } from '../../../test/kit/guests.ts';
 import type { CellImage } from '../../state/checkpoint/state.ts';
 import type { Cell } from '../cell.ts';
-import { acquireMemory, memoryPoolSize, prepareMemories, releaseMemory } from './memory-pool.ts';
+import { acquireMemory, memoryPoolSize, prepareMemories, releaseMemory } from '../memory-pool.ts';
 import { startStats } from './starts.ts';
 
 const CLOCK = '(import "cloudskin:operator/clock@0.1.0" "now" (func $now (result i64)))';

@@ -1,8 +1,8 @@
 /**
- * Memories for guests. A page that is touched for the first time costs far more than clearing one that was used before, so the memory of a
- * guest that has ended is cleared in full and kept for the next. Bounded in bytes, a pool for each thread that runs guests.
+ * Memories for cells. A page that is touched for the first time costs far more than clearing one that was used before, so the memory of a
+ * cell that has ended is cleared in full and kept for the next. Bounded in bytes; each thread that runs cells has a pool.
  */
-import { userError } from '../../errors.ts';
+import { userError } from '../errors.ts';
 
 export const PAGE_BYTES = 65_536;
 /** A memory that grew beyond this is given back to the system instead of being cleared. */
@@ -43,7 +43,7 @@ export function releaseMemory(memory: WebAssembly.Memory, maximum: number): void
   keptBytes += bytes;
 }
 
-/** Makes the pool hold at least `count` memories of `pages` pages, touched, so that as many guests start without waiting for fresh ones. */
+/** Makes the pool hold at least `count` memories of `pages` pages, touched, so that as many cells start without waiting for fresh ones. */
 export function prepareMemories(count: number, pages: number, maximum: number): void {
   let missing = count;
   for (const { memory, maximum: other } of kept) if (other === maximum && pagesOf(memory) >= pages) missing -= 1;
