@@ -91,8 +91,8 @@ interface Store {
   id: number;
 }
 
-/** Works for a second, with a checkpoint at its beginning where there is a store, and on until that is complete. */
-async function work(running: ReturnType<Subject['open']>, store: Store | undefined): Promise<Measured> {
+/** Works for so many milliseconds, with a checkpoint at its beginning where there is a store, and on until that is complete. */
+async function work(running: ReturnType<Subject['open']>, store: Store | undefined, every: number): Promise<Measured> {
   let saving = store !== undefined;
   const before = process.threadCpuUsage();
   const started = performance.now();
@@ -103,7 +103,7 @@ async function work(running: ReturnType<Subject['open']>, store: Store | undefin
           saving = false;
         });
   let rows = 0;
-  while (performance.now() < started + EVERY || saving) {
+  while (performance.now() < started + every || saving) {
     const turn = performance.now() + TURN;
     while (performance.now() < turn) rows += running.step();
     await realPorts.turn();
@@ -127,12 +127,13 @@ async function measure(subject: Subject, share: number, options: BenchOptions): 
     const blobs = await openDirectory(directory);
     const saver = createSaver({ ...NAME, store: blobs, ports: realPorts });
     const store = { saver, checkpoints: openCheckpoints({ ...NAME, store: blobs }), id: 1 };
-    await work(running, undefined);
+    const every = sized(options, EVERY, EVERY, EVERY / 10);
+    await work(running, undefined, every);
     // the first one is of everything
     const first = await save(running.snapshot(), store);
     const pairs: Pair[] = [];
     for (let round = 0; round < sized(options, 15, 5, 1); round++) {
-      pairs.push({ none: await work(running, undefined), some: await work(running, store) });
+      pairs.push({ none: await work(running, undefined, every), some: await work(running, store, every) });
       await store.checkpoints.settled();
     }
     await verify(store, running.snapshot());
@@ -186,7 +187,8 @@ export const benchmark: Benchmark = {
   async run(options) {
     const results: Result[] = [];
     for (const subject of subjects) {
-      for (const share of SHARES) results.push(...(await measure(subject, share, options)));
+      for (const share of sized(options, SHARES, SHARES, SHARES.slice(0, 1)))
+        results.push(...(await measure(subject, share, options)));
     }
     return results;
   },

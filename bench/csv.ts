@@ -3,7 +3,6 @@
  * thread and csv-parse in plain Node, each with its own start and its own reading and writing. And what bounds ours: its
  * start, and reading alone (bytes to columns, in this process, warm).
  */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,9 +24,8 @@ import {
   type Result,
   sized,
 } from './harness.ts';
+import { published } from './published.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const cli = join(root, 'dist/cli/bin.js');
 const here = fileURLToPath(new URL('csv', import.meta.url));
 
 const NAME = 'csv';
@@ -42,7 +40,7 @@ interface Program {
   readonly args: readonly string[];
 }
 
-function programs(directory: string, input: string): Program[] {
+function programs(cli: string, directory: string, input: string): Program[] {
   const output = (name: string): string => join(directory, `${name}.csv`);
   const graph = join(directory, 'graph.yaml');
   writeFileSync(graph, graphOf(input, output('ours')));
@@ -75,10 +73,10 @@ function medianOf(children: readonly Child[] | undefined, of: (child: Child) => 
   );
 }
 
-async function compare(directory: string, rows: number, rounds: number): Promise<Result[]> {
+async function compare(cli: string, directory: string, rows: number, rounds: number): Promise<Result[]> {
   const input = join(directory, 'readings.csv');
   writeData(input, rows);
-  const runs = await measure(programs(directory, input), rounds);
+  const runs = await measure(programs(cli, directory, input), rounds);
   const rate = (name: string): number => rows / medianOf(runs.get(name), (child) => child.seconds);
   const peak = (name: string): number => medianOf(runs.get(name), (child) => child.peakBytes) / MEBIBYTE;
   const duckdb = { variant: DUCKDB, value: rate(DUCKDB) };
@@ -89,12 +87,17 @@ async function compare(directory: string, rows: number, rounds: number): Promise
       plain(NAME, name, 'peak-memory', peak(name), 'MiB'),
     ];
   });
-  const parts = await bounds(input, rows, rounds);
+  const parts = await bounds(cli, input, rows, rounds);
   return [...results, against(parts.throughput, { variant: OURS, value: rate(OURS) }), parts.start];
 }
 
 /** Reading alone, and starting alone. */
-async function bounds(input: string, rows: number, rounds: number): Promise<{ throughput: Result; start: Result }> {
+async function bounds(
+  cli: string,
+  input: string,
+  rows: number,
+  rounds: number,
+): Promise<{ throughput: Result; start: Result }> {
   const idle = join(input, '../empty.csv');
   writeData(idle, 0);
   const graph = join(input, '../idle.yaml');
@@ -141,24 +144,24 @@ function schema(): Schema {
 }
 
 /** Peak memory of ours on a file ten times as long. */
-async function tenfold(directory: string, rows: number, single: number): Promise<Result> {
+async function tenfold(cli: string, directory: string, rows: number, single: number): Promise<Result> {
   const input = join(directory, 'tenfold.csv');
   writeData(input, rows * 10);
-  const [ours] = programs(directory, input);
+  const [ours] = programs(cli, directory, input);
   const child = await runChild(ours?.args ?? []);
   const result = plain(NAME, `${OURS}, 10x rows`, 'peak-memory', child.peakBytes / MEBIBYTE, 'MiB');
   return against(result, { variant: OURS, value: single });
 }
 
 async function run(options: BenchOptions): Promise<readonly Result[]> {
-  execFileSync(process.execPath, [join(root, 'tools/build.ts')], { stdio: 'ignore' });
+  const { cli } = published(options);
   const directory = mkdtempSync(join(tmpdir(), 'cloudskin-csv-'));
   const rows = sized(options, 1_000_000, 500_000, 20_000);
   try {
-    const results = await compare(directory, rows, sized(options, 7, 3, 1));
+    const results = await compare(cli, directory, rows, sized(options, 7, 3, 1));
     const single =
       results.find(({ variant, metric }) => variant === OURS && metric === 'peak-memory')?.value ?? Number.NaN;
-    return [...results, await tenfold(directory, rows, single)];
+    return [...results, await tenfold(cli, directory, rows, single)];
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

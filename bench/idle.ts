@@ -50,7 +50,7 @@ async function run(options: BenchOptions): Promise<readonly Result[]> {
     process.stderr.write(`idle: ${hasNats('installed') ? 'needs /proc' : NO_NATS.installed}\n`);
     return [];
   }
-  const program = published();
+  const { cli: program } = published(options);
   const continuum = await Continuum.start();
   const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1_000_000)'], { stdio: 'ignore' });
   try {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectNats } from '../engine/nats/client.ts';
 import { type AgentProcess, Continuum } from '../test/cluster/processes.ts';
 import { hasNats, NO_NATS } from '../test/kit/nats-server.ts';
+import { type BenchOptions, sized } from './harness.ts';
 import { published } from './published.ts';
 
 const graph = (url: string): string => `apiVersion: cloudskin.dev/v1
@@ -48,9 +49,9 @@ const STEPS: readonly (readonly [keyof Silence, RegExp])[] = [
   ['opened', /^ready/],
 ];
 
-/** One after the other, so many kills. */
-export async function killedAgents(kills: number): Promise<readonly Silence[]> {
-  const program = published();
+/** Kills, one after the other. */
+export async function killedAgents(options: BenchOptions): Promise<readonly Silence[]> {
+  const { cli: program } = published(options);
   const continuum = await Continuum.start();
   const nats = await connectNats({ servers: continuum.leaf.url });
   let lines: { readonly at: number; readonly msg: string }[] = [];
@@ -84,7 +85,7 @@ export async function killedAgents(kills: number): Promise<readonly Silence[]> {
     await continuum.ok('deploy', continuum.graph('graph.yaml', graph(continuum.leaf.url)), '--wait', 'running');
     await beyond(greatest);
     const silences: Silence[] = [];
-    for (let kill = 0; kill < kills; kill++) {
+    for (let kill = 0; kill < sized(options, 20, 3, 1); kill++) {
       await settled(continuum, kill);
       const owner = await ownerOf(continuum, agents);
       lines = [];

@@ -131,7 +131,7 @@ async function run(options: BenchOptions): Promise<readonly Result[]> {
     process.stderr.write(`agents: ${missing}\n`);
     return alone;
   }
-  return [...alone, ...figuresOf(await killedAgents(sized(options, 20, 3, 1)))];
+  return [...alone, ...figuresOf(await killedAgents(options))];
 }
 
 /** Medians, each of its own: they need not add up. */

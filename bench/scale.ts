@@ -60,7 +60,7 @@ async function run(options: BenchOptions): Promise<readonly Result[]> {
     ...[1e5, 1e6, 1e7, 1e8, 1e9].filter((rows) => rows <= most).map((rows) => ({ rows, keys: 1_000 })),
     ...[1, 1e5, 1e6].map((keys) => ({ rows: Math.min(1e7, most), keys })),
   ];
-  for (const { rows, keys } of cases) {
+  for (const { rows, keys } of sized(options, cases, cases, cases.slice(0, 1))) {
     const name = `${rows.toExponential(0).replace('+', '')} rows, ${keys} keys`;
     const [one, two] = await measure(rows, keys, rounds);
     results.push(plain('scale', `${name}, 1 thread`, 'throughput', one.rate, 'Mrows/s'));

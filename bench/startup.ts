@@ -7,7 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import {
   against,
   type Benchmark,
@@ -18,9 +17,7 @@ import {
   type Result,
   sized,
 } from './harness.ts';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const cli = join(root, 'dist/cli/bin.js');
+import { type Published, published } from './published.ts';
 
 const GRAPH = `apiVersion: cloudskin.dev/v1
 kind: Dataflow
@@ -47,11 +44,11 @@ spec:
  * before that (parsing and checking) is in `run to first row`.
  */
 const DEPLOY = `
-const dist = process.argv[1];
-const load = (path) => import(dist + path);
+const [directory, extension] = process.argv.slice(1);
+const load = (path) => import(directory + path + '.' + extension);
 const [{ readFileSync }, { prepareText, planOrThrow }, { fuse }, { connectors }, { Deployment }, { openCell }] = await Promise.all([
-  import('node:fs'), load('/engine/runtime/prepare.js'), load('/engine/compile/fuse.js'), load('/connectors/registry.js'),
-  load('/engine/runtime/run/deployment.js'), load('/engine/cell/open.js'),
+  import('node:fs'), load('/engine/runtime/prepare'), load('/engine/compile/fuse'), load('/connectors/registry'),
+  load('/engine/runtime/run/deployment'), load('/engine/cell/open'),
 ]);
 const plan = fuse(planOrThrow(await prepareText(readFileSync('graph.yaml'), 'graph.yaml', { connectors })));
 const start = performance.now();
@@ -62,8 +59,8 @@ await new Deployment(plan, { connectors, directory: process.cwd(), stdout, openC
 console.log(first);
 `;
 
-async function planToFirstBatch(directory: string, rounds: number): Promise<number> {
-  const args = ['--input-type=module', '-e', DEPLOY, join(root, 'dist')];
+async function planToFirstBatch(program: Published, directory: string, rounds: number): Promise<number> {
+  const args = ['--input-type=module', '-e', DEPLOY, program.directory, program.extension];
   const times = Array.from({ length: rounds }, () =>
     Number(execFileSync(process.execPath, args, { cwd: directory, encoding: 'utf8' })),
   );
@@ -100,7 +97,8 @@ function writeInput(directory: string): void {
 }
 
 async function run(options: BenchOptions): Promise<readonly Result[]> {
-  execFileSync(process.execPath, [join(root, 'tools/build.ts')], { stdio: 'ignore' });
+  const program = published(options);
+  const { cli } = program;
   const directory = mkdtempSync(join(tmpdir(), 'cloudskin-startup-'));
   try {
     writeInput(directory);
@@ -119,7 +117,7 @@ async function run(options: BenchOptions): Promise<readonly Result[]> {
       const result = plain('startup', name, 'time', (times.get(name)?.median ?? Number.NaN) * 1000, 'ms');
       return name === 'node-bare' ? result : against(result, { variant: 'node-bare', value: bare });
     });
-    const deploy = await planToFirstBatch(directory, rounds);
+    const deploy = await planToFirstBatch(program, directory, rounds);
     return [...results, plain('startup', 'plan to first batch', 'time', deploy, 'ms')];
   } finally {
     rmSync(directory, { recursive: true, force: true });

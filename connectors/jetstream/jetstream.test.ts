@@ -107,7 +107,7 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
       await server.kill();
       const reading = ids(source, 5);
       await server.restart();
-      await expect.poll(() => nats.connected, { timeout: 5_000 }).toBe(true);
+      await expect.poll(() => nats.connected).toBe(true);
       for (let id = 11; id <= 15; id++) await js.publish('r.1', bytes(`{"id":${id}}`));
       expect(await reading).toEqual(range(11, 15));
     });
@@ -132,13 +132,13 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
       await server.kill();
       const older = await server.backup();
       await server.restart();
-      await expect.poll(() => nats.connected, { timeout: 5_000 }).toBe(true);
+      await expect.poll(() => nats.connected).toBe(true);
       await js.publish('r.1', bytes('{"id":11}'));
       const later = await start({ follow: false });
       await ids(later);
       const ahead = position(later);
       await server.restore(older);
-      await expect.poll(() => nats.connected, { timeout: 5_000 }).toBe(true);
+      await expect.poll(() => nats.connected).toBe(true);
       expect(await ids(await start({ follow: false }, { positions: at }))).toEqual([]);
       await expect(start({}, { positions: ahead })).rejects.toMatchObject({
         code: 'jetstream.went-back',
@@ -170,9 +170,7 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
       const spec = parse(connector.example.replaceAll(/\$\{NATS_URL:-[^}]*\}/g, server.url));
       const flow = await open({ apiVersion: 'cloudskin.dev/v1', kind: 'Dataflow', metadata: { name: 'x' }, spec });
       flow.start();
-      await expect
-        .poll(async () => (await js.streamState('MEANS'))?.lastSequence, { timeout: 10_000 })
-        .toBeGreaterThan(0);
+      await expect.poll(async () => (await js.streamState('MEANS'))?.lastSequence).toBeGreaterThan(0);
       await flow.stop();
       expect(new TextDecoder().decode((await js.message('MEANS', 1))?.data)).toContain('"mean":20');
     });

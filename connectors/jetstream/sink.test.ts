@@ -165,7 +165,7 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
       await server.kill();
       await server.restart();
       await committing;
-      await expect.poll(() => nats.connected, { timeout: 5_000 }).toBe(true);
+      await expect.poll(() => nats.connected).toBe(true);
       expect(await written()).toEqual(range(1, 2000));
     });
 

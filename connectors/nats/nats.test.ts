@@ -100,7 +100,7 @@ describe.skipIf(!hasNats())('the nats connector', () => {
     await sink.flush?.();
     await expect.poll(() => seen).toEqual(['{"id":1}', '{"id":2}']);
     await server.restart();
-    await expect.poll(() => listener.connected && nats.connected, { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => listener.connected && nats.connected).toBe(true);
     await sink.write(build(SCHEMA, [[3n]]));
     expect(await sink.close()).toEqual({ rows: 3, wrote: ['out'] });
     await expect.poll(() => seen.at(-1)).toBe('{"id":3}');
@@ -156,7 +156,7 @@ describe.skipIf(!hasNats())('the nats connector', () => {
     const flow = await open({ apiVersion: 'cloudskin.dev/v1', kind: 'Dataflow', metadata: { name: 'example' }, spec });
     flow.start();
     const sending = setInterval(() => nats.publish('plant.a.readings', bytes('{"machine":"m","temperature":81}')), 20);
-    await expect.poll(() => alerts.length, { timeout: 5_000 }).toBeGreaterThan(0);
+    await expect.poll(() => alerts.length).toBeGreaterThan(0);
     clearInterval(sending);
     await flow.stop();
     expect(alerts[0]).toContain('"machine":"m"');

@@ -32,7 +32,7 @@ const available = postgresPrograms() !== undefined;
 describe.skipIf(!available)(`postgres${available ? '' : ' (skipped: PostgreSQL is not installed)'}`, () => {
   beforeAll(async () => {
     server = await startPostgres();
-  }, 30_000);
+  });
   afterAll(() => server?.stop());
 
   const fresh = (): string => `t${++tables}`;
@@ -127,7 +127,7 @@ describe.skipIf(!available)(`postgres${available ? '' : ' (skipped: PostgreSQL i
       expect(sorted(await read({ table }))).toEqual(rows(0, count));
     });
     await fc.assert(property, { numRuns: 25 });
-  }, 30_000);
+  });
 
   it('starts afresh under the same name and adds its rows again', async () => {
     const table = fresh();
@@ -200,7 +200,7 @@ describe.skipIf(!available)(`postgres${available ? '' : ' (skipped: PostgreSQL i
     }
     expect(seen).toBe(140_000);
     await source.close();
-  }, 30_000);
+  });
 
   it('polls for rows with a greater key, and stops when it is told to', async () => {
     const table = fresh();

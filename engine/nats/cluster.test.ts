@@ -152,6 +152,6 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
         await Promise.all([nats.close(), above.close()]);
         await stop();
       }
-    }, 30_000);
+    });
   });
 }

@@ -49,9 +49,9 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
       const waiting = reader.next().catch((error) => error);
       await server.restore(older);
       expect(await waiting).toMatchObject({ code: 'nats.stream-went-back' });
-      await expect.poll(() => log, { timeout: 5_000 }).toEqual(['old true', 'new true', 'old true', 'new false']);
+      await expect.poll(() => log).toEqual(['old true', 'new true', 'old true', 'new false']);
       watch.close();
-    }, 20_000);
+    });
 
     it('tells a reader of a stream that was made again', async () => {
       await start();

@@ -1,19 +1,14 @@
 /** Runs a command of the command line in an environment of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { cliPath, type Ended } from '../cli/command.ts';
-
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
+import { owned } from '../kit/owned.ts';
 
 /** What the environment says of a cluster is not for the command, unless `environment` does. */
 export function runCommand(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Ended> {
   const { CLOUDSKIN_NATS: _nats, CLOUDSKIN_CREDS: _creds, CLOUDSKIN_CA: _ca, ...others } = process.env;
   const env = { ...others, NO_COLOR: '1', ...environment };
-  const child = spawn(process.execPath, [cliPath, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
+  const child = owned(spawn(process.execPath, [cliPath, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -24,9 +19,6 @@ export function runCommand(args: readonly string[], environment: Readonly<Record
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (status) => {
-      running.delete(child);
-      resolve({ status, stdout, stderr });
-    });
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
   });
 }

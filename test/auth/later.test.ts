@@ -15,7 +15,7 @@ describe.skipIf(!has)(has ? 'a graph that is permitted later' : NO_NATS.installe
     await secured.startServers();
     for (const site of ['hub', 'plant']) secured.agent(site);
     await secured.ready(2);
-  }, 30_000);
+  });
   afterAll(() => secured.close());
 
   it('is run once it is', async () => {

@@ -18,9 +18,7 @@ describe.skipIf(!has)(has ? 'credentials that are refused' : NO_NATS.installed, 
     await make('--days', String(4 / 86_400));
     await secured.startServers();
     const agent = secured.agent('hub');
-    await secured.until(async () =>
-      agent.log.includes('the credentials of agent-hub expired at 20') ? true : undefined,
-    );
+    await secured.until(async () => agent.log.includes('the credentials of agent-hub expired at 20'));
     const { status, stdout } = await secured.run('doctor', '--nats', hub());
     expect(status).toBe(1);
     expect(stdout).toContain('the credentials of admin expired at 20');
@@ -37,9 +35,7 @@ describe.skipIf(!has)(has ? 'credentials that are refused' : NO_NATS.installed, 
     writeFileSync(secured.auth.credentials('agent-hub'), old);
     await secured.stopServer('hub.conf');
     await secured.startServer('hub.conf');
-    await secured.until(async () =>
-      agent.log.includes('the credentials of agent-hub were revoked') ? true : undefined,
-    );
+    await secured.until(async () => agent.log.includes('the credentials of agent-hub were revoked'));
     writeFileSync(secured.auth.credentials('agent-hub'), renewed);
     await secured.ready(1);
   });

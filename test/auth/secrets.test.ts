@@ -45,7 +45,7 @@ describe.skipIf(!has)(has ? 'secrets across sites' : NO_NATS.installed, () => {
     secured = await Secured.make({ version: 'installed', sites: ['hub:cloud', 'plant:edge'], flags: ['--any-app'] });
     await secured.startServers();
     for (const name of ['right', 'wrong']) writeFileSync(secured.path(`${name}.key`), randomBytes(32).toString('hex'));
-  }, 30_000);
+  });
   afterAll(async () => {
     await secured.close();
     await broker.stop();
@@ -69,7 +69,7 @@ describe.skipIf(!has)(has ? 'secrets across sites' : NO_NATS.installed, () => {
     expect(holding(secured.directory, SECRET)).toEqual([]);
     // What is looked for would be found.
     expect(holding(secured.directory, '{secret:broker}').length).toBeGreaterThan(0);
-  }, 40_000);
+  });
 
   it('checkpoints are read with their key, and without it, or with another, are refused by name', async () => {
     await secured.ok('pause', 'told');
@@ -79,24 +79,24 @@ describe.skipIf(!has)(has ? 'secrets across sites' : NO_NATS.installed, () => {
       expect(status).not.toBe(0);
       expect(`${stdout}${stderr}`).toMatch(flags.length > 0 ? /encrypted with another key/ : /encrypted/);
     }
-  }, 30_000);
+  });
 
   it('an agent with another key starts nothing from them, and says why', async () => {
     const [hub, plant] = secured.agents;
     await Promise.all([hub?.end('SIGKILL'), plant?.end('SIGKILL')]);
     secured.agentWith('hub', { CLOUDSKIN_SECRET_BROKER: SECRET }, ...key('wrong'));
     const other = secured.agent('plant', ...key('wrong'));
-    await secured.until(async () => (other.log.includes('was encrypted with another key') ? true : undefined));
+    await secured.until(async () => other.log.includes('was encrypted with another key'));
     expect(other.log).not.toContain('ready: everything is open');
-  }, 30_000);
+  });
 
   it('a secret that is missing is named, with where it is looked for', async () => {
     const agents = secured.agents.slice(-2);
     await Promise.all(agents.map((agent) => agent.end('SIGKILL')));
     const hub = secured.agent('hub', ...key('right'));
     secured.agent('plant', ...key('right'));
-    await secured.until(async () => (hub.log.includes('secret.missing') ? true : undefined));
+    await secured.until(async () => hub.log.includes('secret.missing'));
     expect(hub.log).toContain('the secret \\"broker\\" is not set');
     expect(await secured.ok('status', 'told')).toContain('secret.missing');
-  }, 30_000);
+  });
 });

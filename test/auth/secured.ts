@@ -7,8 +7,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createAccount, createUser, type KeyPair } from '@nats-io/nkeys';
 import { AuthDirectory, type Book } from '../../cli/auth/book.ts';
 import { accountJwt, credentialsOf } from '../../cli/auth/identities.ts';
@@ -26,12 +24,9 @@ import type { Ended } from '../cli/command.ts';
 import { AgentProcess } from '../cluster/processes.ts';
 import { type NatsVersion, natsBinary } from '../kit/nats-binaries.ts';
 import { freePort } from '../kit/nats-server.ts';
+import { owned } from '../kit/owned.ts';
+import { until } from '../kit/until.ts';
 import { runCommand } from './commands.ts';
-
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
 export interface SecuredOptions {
   readonly version: NatsVersion;
@@ -91,9 +86,9 @@ export class Secured {
   }
 
   async startServer(file: string): Promise<void> {
-    const child = spawn(this.#binary, ['-c', join(this.auth.path, file)], { stdio: ['ignore', 'ignore', 'pipe'] });
-    running.add(child);
-    child.on('exit', () => running.delete(child));
+    const child = owned(
+      spawn(this.#binary, ['-c', join(this.auth.path, file)], { stdio: ['ignore', 'ignore', 'pipe'] }),
+    );
     this.#servers.set(file, child);
     const wanted = file === 'hub.conf' ? 'Server is ready' : 'Leafnode connection created';
     let log = '';
@@ -172,18 +167,12 @@ export class Secured {
     const admin = await this.admin();
     await this.until(async () => {
       const there = await admin.ask(300, (all) => all.length === agents);
-      return there.length === agents && there.some(({ coordinator }) => coordinator) ? true : undefined;
+      return there.length === agents && there.some(({ coordinator }) => coordinator);
     });
   }
 
-  async until<T>(look: () => Promise<T | undefined>, within = 20_000): Promise<T> {
-    const end = performance.now() + within;
-    for (;;) {
-      const found = await look();
-      if (found !== undefined) return found;
-      if (performance.now() > end) throw new Error(`not within ${within} ms\n${this.logs()}`);
-      await sleep(50);
-    }
+  until<T>(look: () => Promise<T | false | undefined> | T | false | undefined): Promise<T> {
+    return until(look, { every: 50, told: () => this.logs() });
   }
 
   async region(app: string, wanted: (region: RegionFigures) => boolean): Promise<RegionFigures> {
@@ -192,7 +181,7 @@ export class Secured {
       const agents = await admin.ask(250, (all) => all.length === this.#agents.length);
       const regions = agents.flatMap(({ regions }) => regions.filter((one) => one.app === app));
       const region = regions.sort((a, b) => b.epoch - a.epoch)[0];
-      return region !== undefined && wanted(region) ? region : undefined;
+      return region !== undefined && wanted(region) && region;
     });
   }
 

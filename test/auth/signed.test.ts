@@ -16,7 +16,7 @@ describe.skipIf(!has)(has ? 'signed plans' : NO_NATS.installed, () => {
     const key = keyOf(readFileSync(secured.path('auth/keys/deployer.nk'), 'utf8')).getPublicKey();
     for (const site of ['hub', 'plant']) secured.agent(site, '--trust', key);
     await secured.ready(2);
-  }, 30_000);
+  });
   afterAll(() => secured.close());
 
   it('a graph that nobody, or somebody else, signed does not run, and status says so', async () => {
@@ -27,7 +27,7 @@ describe.skipIf(!has)(has ? 'signed plans' : NO_NATS.installed, () => {
       expect(stderr).toContain('no trusted key signed the plan of default/unsigned');
     }
     await secured.ok('undeploy', 'unsigned');
-  }, 30_000);
+  });
 
   it('one that the trusted key signed runs, also after an agent was killed', async () => {
     const file = secured.graph('signed.yaml', graph('signed', 3_000));
@@ -38,5 +38,5 @@ describe.skipIf(!has)(has ? 'signed plans' : NO_NATS.installed, () => {
     await secured.region('signed', ({ phase }) => phase === 'finished');
     const [first = 0, ...rest] = secured.ids('signed');
     expect([first, ...rest]).toEqual(Array.from({ length: 3_000 }, (_, index) => index + first));
-  }, 30_000);
+  });
 });

@@ -1,9 +1,9 @@
 /** Strangers whom the servers let in: what they cannot read, say and change. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { encodeDocument } from '../../engine/cluster/documents/document.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
-import { CHANNEL, overhears } from './overhear.ts';
+import { until } from '../kit/until.ts';
+import { CHANNEL, overhears, rowsFlow } from './overhear.ts';
 import type { Secured } from './secured.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -59,7 +59,7 @@ async function shoutAt(nats: Nats): Promise<string[]> {
   nats.publish('$JS.API.STREAM.DELETE.KV_cs-control', bytes(''));
   nats.publish('$JS.hub.API.STREAM.DELETE.KV_cs-control', bytes(''));
   await nats.flush();
-  await expect.poll(() => refused.length).toBe(8);
+  await until(() => refused.length >= 8);
   errors.close();
   return refused;
 }
@@ -70,7 +70,14 @@ async function nobodyReadsNothing(secured: Secured): Promise<void> {
   for (const site of ['hub', 'plant']) {
     const nats = await secured.connect(nobody, site);
     await mustRefuse(nats, site === 'hub' ? [undefined] : [undefined, 'hub']);
-    const { heard, refused } = await overhears(nats, ['>', 'cs.>', `${CHANNEL}.data`, 'cs-ctl.>', '$KV.>', '_INBOX.>']);
+    const { heard, refused } = await overhears(secured, nats, [
+      '>',
+      'cs.>',
+      `${CHANNEL}.data`,
+      'cs-ctl.>',
+      '$KV.>',
+      '_INBOX.>',
+    ]);
     expect(heard).toEqual([]);
     expect(refused).toHaveLength(6);
     expect(await shoutAt(nats)).toHaveLength(8);
@@ -84,12 +91,12 @@ async function nobodyReadsNothing(secured: Secured): Promise<void> {
 
 async function foreignersSeeNothing(secured: Secured): Promise<void> {
   const nats = await secured.connect(await secured.foreigner());
-  const { heard } = await overhears(nats, ['cs.>', 'cs-ctl.>', '$KV.>', '$OBJ.>']);
+  const { heard } = await overhears(secured, nats, ['cs.>', 'cs-ctl.>', '$KV.>', '$OBJ.>']);
   expect(heard).toEqual([]);
   expect(await nats.jetstream().streamState('KV_cs-control')).toBeUndefined();
   await expect(nats.request('cs-ctl.ask', bytes(''), 300)).rejects.toMatchObject({ code: 'nats.no-responders' });
   await nats.jetstream().ensureStream({ name: 'ALL', subjects: ['cs.>', 'cs-ctl.>'] });
-  await sleep(500);
+  await rowsFlow(secured);
   expect(await nats.jetstream().streamState('ALL')).toMatchObject({ messages: 0 });
 }
 
@@ -98,7 +105,7 @@ async function otherEdgesAreKeptOut(secured: Secured): Promise<void> {
   for (const site of ['yard', 'hub', 'plant']) {
     const nats = await secured.connect(yard, site);
     const wanted = [`${CHANNEL}.data`, `${CHANNEL}.ack`, 'cs.default.numbers.ctl.rows', 'cs-ctl.agent.*.*.status'];
-    const { heard, refused } = await overhears(nats, wanted);
+    const { heard, refused } = await overhears(secured, nats, wanted);
     expect(heard).toEqual([]);
     expect(refused).toHaveLength(wanted.length);
     expect(await shoutAt(nats)).toHaveLength(8);

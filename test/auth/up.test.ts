@@ -42,5 +42,5 @@ describe.skipIf(!has)(has ? 'up --auth' : NO_NATS.installed, () => {
     // Keys stay, whatever the ports are.
     expect(await run('up', '--auth', '--port', '0', '--workers', '1')).toMatchObject({ status: 0 });
     expect(await run('status')).toMatchObject({ status: 0 });
-  }, 40_000);
+  });
 });

@@ -4,6 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { owned } from '../kit/owned.ts';
 import { root } from '../tidy/source-files.ts';
 
 export interface Ended {
@@ -22,11 +23,10 @@ export interface Running {
 export const cliPath: string = join(root, 'cli/bin.ts');
 
 export function start(args: readonly string[], options: { readonly cwd?: string } = {}): Running {
-  const child = spawn(process.execPath, [cliPath, ...args], {
-    cwd: options.cwd ?? root,
-    env: { ...process.env, NO_COLOR: '1' },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const environment = { ...process.env, NO_COLOR: '1' };
+  const child = owned(
+    spawn(process.execPath, [cliPath, ...args], { cwd: options.cwd ?? root, env: environment, stdio: 'pipe' }),
+  );
   let stdout = '';
   let stderr = '';
   const waiting: { readonly text: string; readonly resolve: () => void }[] = [];

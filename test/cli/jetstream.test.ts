@@ -24,7 +24,7 @@ async function outIds(js: JetStream): Promise<number[]> {
 async function grown(js: JetStream, more: number): Promise<void> {
   const length = async (): Promise<number> => (await js.streamState('OUT'))?.messages ?? 0;
   const before = await length();
-  await expect.poll(length, { timeout: 15_000, interval: 10 }).toBeGreaterThanOrEqual(Math.min(before + more, ROWS));
+  await expect.poll(length, { interval: 10 }).toBeGreaterThanOrEqual(Math.min(before + more, ROWS));
 }
 
 describe.skipIf(!hasNats())('a run from a stream to a stream', () => {
@@ -58,7 +58,7 @@ describe.skipIf(!hasNats())('a run from a stream to a stream', () => {
         if (kill === 1) await server.restart();
         running.child.kill('SIGKILL');
         await running.ended;
-        await expect.poll(() => nats.connected, { timeout: 5_000 }).toBe(true);
+        await expect.poll(() => nats.connected).toBe(true);
       }
       const { status, stderr } = await cloudskin(args, { cwd: directory });
       expect([status, stderr]).toEqual([0, expect.anything()]);

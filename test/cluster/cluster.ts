@@ -11,6 +11,7 @@ import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
+import { until } from '../kit/until.ts';
 import { MemoryBlobs, MemoryCheckpoints, ScriptedHost } from './scripted.ts';
 import { severable } from './severable.ts';
 
@@ -126,17 +127,13 @@ export class Cluster {
   }
 
   /** Resolves when `test` is true. */
-  when(test: () => boolean, within = 10_000): Promise<void> {
-    return this.eventually(() => Promise.resolve(test()), within);
+  async when(test: () => boolean): Promise<void> {
+    await until(test, { every: 10 });
   }
 
   /** Resolves when `test` resolves to true; that it rejects is no matter. */
-  async eventually(test: () => Promise<boolean>, within = 10_000): Promise<void> {
-    const end = performance.now() + within;
-    while (!(await test().catch(() => false))) {
-      if (performance.now() > end) throw new Error(`not within ${within} ms: ${test}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+  async eventually(test: () => Promise<boolean>): Promise<void> {
+    await until(() => test().catch(() => false), { every: 10 });
   }
 
   get client(): ClusterClient {
@@ -157,16 +154,15 @@ export class Cluster {
     };
   }
 
-  /** Resolves to the regions of an app as their leaders tell them, once they are as wanted. */
-  async until(wanted: (regions: readonly RegionFigures[]) => boolean, app = 'shop', within = 10_000): Promise<void> {
-    const end = performance.now() + within;
-    for (;;) {
+  /** Resolves once the regions of an app, as their leaders tell them, are as wanted. */
+  async until(wanted: (regions: readonly RegionFigures[]) => boolean, app = 'shop'): Promise<void> {
+    let last: readonly RegionFigures[] = [];
+    const look = async (): Promise<boolean> => {
       const statuses = await this.client.ask(200, (all) => all.length === this.#agents.size);
-      const regions = statuses.flatMap(({ regions }) => regions.filter((region) => region.app === app));
-      if (wanted(regions)) return;
-      if (performance.now() > end) throw new Error(`not within ${within} ms: ${JSON.stringify(regions, null, 1)}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+      last = statuses.flatMap(({ regions }) => regions.filter((region) => region.app === app));
+      return wanted(last);
+    };
+    await until(look, { every: 20, told: () => JSON.stringify(last, null, 1) });
   }
 
   async close(): Promise<void> {

@@ -56,10 +56,10 @@ export class ControlWorld {
     this.hub = this.network.server({ name: 'hub', domain: 'hub' });
     this.leaf = this.network.server({ name: 'leaf', domain: 'leaf' });
     this.link = this.network.link(this.leaf, this.hub);
-    this.#add('hub', 'c1', 'cloud', this.hub);
-    this.#add('hub', 'c2', 'cloud', this.hub);
-    this.#add('plant', 'a', 'edge', this.leaf);
-    this.#add('plant', 'b', 'edge', this.leaf);
+    this.add('hub', 'c1', 'cloud', this.hub);
+    this.add('hub', 'c2', 'cloud', this.hub);
+    this.add('plant', 'a', 'edge', this.leaf);
+    this.add('plant', 'b', 'edge', this.leaf);
   }
 
   get now(): number {
@@ -76,9 +76,9 @@ export class ControlWorld {
   }
 
   async begin(): Promise<void> {
-    for (const process of this.processes) await this.#settle(this.start(process));
+    for (const process of this.processes) await this.settle(this.start(process));
     const node = this.network.node('user');
-    const nats = await this.#settle(this.network.connect(node, [this.hub]));
+    const nats = await this.settle(this.network.connect(node, [this.hub]));
     this.#user = { node, nats, client: new ClusterClient(nats, node.ports, 'hub') };
   }
 
@@ -88,7 +88,7 @@ export class ControlWorld {
   }
 
   /** Runs the simulation until `work` has settled. */
-  async #settle<T>(work: Promise<T>): Promise<T> {
+  async settle<T>(work: Promise<T>): Promise<T> {
     let settled = false;
     const done = (): void => {
       settled = true;
@@ -161,7 +161,7 @@ export class ControlWorld {
     return this.processes.flatMap(({ agent, node }) => (agent !== undefined && node.alive ? [agent.status()] : []));
   }
 
-  #add(site: string, name: string, tier: 'edge' | 'cloud', server: SimulatedServer): void {
+  add(site: string, name: string, tier: 'edge' | 'cloud', server: SimulatedServer): void {
     const node = this.network.node(`${name}.0`);
     const nothing = { nats: undefined, agent: undefined, host: undefined, lives: 0 };
     this.processes.push({ site, name, tier, server, disk: new MemoryBlobs(), node, ...nothing });

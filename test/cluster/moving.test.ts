@@ -1,81 +1,37 @@
 /** Apps that leave a site, or lose one, on real processes: state goes with them, and every row comes out once. */
 import { readdirSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
+import { Counting } from './counting.ts';
 import { type AgentProcess, Continuum } from './processes.ts';
 
-/** More than any of these tests waits for. */
-const ROWS = 1_000_000;
 const has = hasNats('installed');
-
-interface Draft {
-  readonly placement: string;
-  readonly source?: string;
-}
-
-const graph = ({ placement, source = '' }: Draft): string => `
-apiVersion: cloudskin.dev/v1
-kind: Dataflow
-metadata: { name: numbers }
-spec:
-  sources:
-    rows: { generate: { rate: 2500, rows: ${ROWS}, columns: { id: { sequence: {} } } }, schema: { id: int64 }${source} }
-  operators:
-    twice: { from: rows, select: { id: id, twice: id * 2 } }
-  sinks:
-    out: { from: twice, file: { path: out.ndjson }, location: any }
-  placement: ${placement}
-  checkpoint: { every: 200ms }
-`;
 
 describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.installed}`, () => {
   let continuum: Continuum;
   let edge: AgentProcess;
-  beforeEach(async () => {
+  let app: Counting;
+  let apps = 0;
+  beforeAll(async () => {
     continuum = await Continuum.start();
     continuum.agent({ site: 'hub', tier: 'cloud' });
     edge = continuum.agent({ site: 'plant', tier: 'edge' });
     await continuum.ready(2);
   });
-  afterEach(() => continuum.close());
+  beforeEach(() => {
+    app = new Counting(continuum, `numbers-${++apps}`);
+  });
+  afterAll(() => continuum?.close());
 
-  function until(wanted: (region: RegionFigures) => boolean, within = 30_000): Promise<RegionFigures> {
-    return continuum.until(async () => {
-      const region = await continuum.region('numbers');
-      return region !== undefined && wanted(region) ? region : undefined;
-    }, within);
-  }
-
-  async function deploy(draft: Draft): Promise<void> {
-    await continuum.ok('deploy', continuum.graph('graph.yaml', graph(draft)), '--wait', 'rows');
-    await until(({ checkpoint }) => checkpoint > 1);
-  }
+  const ANY = { source: ', location: any', sink: ', location: any' };
 
   async function sitesOf(): Promise<Readonly<Record<string, string | undefined>>> {
-    const assignment = await continuum.client.assignment({ namespace: 'default', app: 'numbers' });
+    const assignment = await continuum.client.assignment({ namespace: 'default', app: app.name });
     return Object.fromEntries(Object.entries(assignment?.nodes ?? {}).map(([node, [host]]) => [node, host?.site]));
   }
 
-  /** Lets everything flow out: without a gap, without anything twice, and more than there was. */
-  async function mustBeWhole(): Promise<void> {
-    const { checkpoint } = await until(({ phase }) => phase === 'running');
-    await until((now) => now.checkpoint > checkpoint + 1);
-    const before = output().length;
-    await continuum.ok('undeploy', 'numbers');
-    const numbers = output();
-    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index));
-    expect(numbers.length).toBeGreaterThan(before);
-  }
-
-  function output(): readonly number[] {
-    const files = readdirSync(continuum.directory).filter((name) => name.startsWith('out'));
-    const lines = files.sort().flatMap((name) => continuum.read(name).split('\n').slice(0, -1));
-    return lines.map((line) => (JSON.parse(line) as { readonly id: number }).id);
-  }
-
   it('leaves a site that is drained, but for its source, and goes on where it was', async () => {
-    await deploy({ placement: '{ rows: { tier: edge } }' });
+    await app.deploy({ placement: '{ rows: { tier: edge } }', sink: ', location: any' });
     expect(await sitesOf()).toEqual({ rows: 'plant', twice: 'plant', out: 'plant' });
     const drained = await continuum.run('drain', 'plant', '--within', '15s');
     expect(drained.status).toBe(1);
@@ -83,54 +39,49 @@ describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.
     expect(drained.stderr).not.toContain('"twice"');
     expect(await sitesOf()).toEqual({ rows: 'plant', twice: 'hub', out: 'hub' });
     expect(await continuum.ok('site', 'list')).toContain('draining');
-    const refused = await continuum.run(
-      'deploy',
-      continuum.graph(
-        'other.yaml',
-        graph({ placement: '{ "*": { tier: edge } }' }).replace('name: numbers', 'name: other'),
-      ),
-    );
+    const other = new Counting(continuum, 'other').graph({ placement: '{ "*": { tier: edge } }' });
+    const refused = await continuum.run('deploy', continuum.graph('other.yaml', other));
     expect(refused.stderr).toContain('placement.drained');
     await continuum.ok('drain', 'plant', '--undo');
-    await mustBeWhole();
+    await app.mustBeWhole();
   });
 
   it('leaves a drained site whole where its ends may move, also when it moves on at once', async () => {
-    await deploy({ placement: '{}', source: ', location: any' });
+    await app.deploy({ placement: '{}', ...ANY });
     expect(await sitesOf()).toEqual({ rows: 'hub', twice: 'hub', out: 'hub' });
     expect(await continuum.ok('drain', 'hub')).toContain('site hub is empty');
     expect(await sitesOf()).toEqual({ rows: 'plant', twice: 'plant', out: 'plant' });
     await continuum.ok('drain', 'hub', '--undo');
     expect(await continuum.ok('drain', 'plant')).toContain('site plant is empty');
     expect(await sitesOf()).toEqual({ rows: 'hub', twice: 'hub', out: 'hub' });
-    await mustBeWhole();
+    await continuum.ok('drain', 'plant', '--undo');
+    await app.mustBeWhole();
   });
 
   it('goes on elsewhere when its site is lost, where it may be rebuilt; who comes back late does nothing more', async () => {
     await continuum.ok('drain', 'hub');
-    await deploy({ placement: '{ "*": { rebuild: true } }', source: ', location: any' });
+    await app.deploy({ placement: '{ "*": { rebuild: true } }', ...ANY });
     expect(await sitesOf()).toEqual({ rows: 'plant', twice: 'plant', out: 'plant' });
     await continuum.ok('drain', 'hub', '--undo');
-    const { epoch } = await until(({ phase }) => phase === 'running');
+    const { epoch } = await app.goesOn();
     edge.freeze();
-    await until((now) => now.epoch > epoch && now.phase === 'running');
+    await app.until((now) => now.epoch > epoch && now.phase === 'running');
     expect(await sitesOf()).toEqual({ rows: 'hub', twice: 'hub', out: 'hub' });
     edge.thaw();
-    await mustBeWhole();
+    await app.mustBeWhole();
   });
 
   it('keeps its state when it is changed so that its region is called otherwise, and says what it keeps and drops', async () => {
     const beside = 'beside: { generate: { rate: 10, columns: { id: { sequence: {} } } }, schema: { id: int64 } }';
-    const more = graph({ placement: '{}' })
+    const more = app
+      .graph({ placement: '{}' })
       .replace('  sources:', `  sources:\n    ${beside}`)
       .replace('  sinks:', '  sinks:\n    aside: { from: beside, file: { path: aside.ndjson } }');
     const deploy = (text: string, ...flags: readonly string[]) =>
       continuum.run('deploy', continuum.graph('graph.yaml', text), ...flags);
     await deploy(more, '--wait', 'rows');
-    await continuum.until(
-      async () => ((await continuum.region('numbers', 'from_rows'))?.checkpoint ?? 0) > 1 || undefined,
-    );
-    const less = graph({ placement: '{}' });
+    await continuum.whenRegion(app.name, ({ checkpoint }) => checkpoint > 1, { name: 'from_rows' });
+    const less = app.graph({ placement: '{}' });
     const { stderr } = await deploy(less);
     expect(stderr).toContain('how far "beside" was read would be dropped');
     expect(stderr).toContain('what sink "aside" (file aside.ndjson, in numbered files) has written but not shown yet');
@@ -139,20 +90,20 @@ describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.
     expect(changed.stdout).toContain(
       'what sink "aside" (file aside.ndjson, in numbered files) wrote and had not shown',
     );
-    await mustBeWhole();
+    await app.mustBeWhole();
   });
 
   it('shows what a sink wrote that is not in its new graph when it begins anew', async () => {
-    await deploy({ placement: '{}' });
-    const renamed = graph({ placement: '{}' }).replace(
-      'out: { from: twice, file: { path: out.ndjson',
-      'two: { from: twice, file: { path: two.ndjson',
-    );
-    const before = await continuum.client.app({ namespace: 'default', app: 'numbers' });
+    await app.deploy({ placement: '{}', sink: ', location: any' });
+    const renamed = app
+      .graph({ placement: '{}', sink: ', location: any' })
+      .replace(`out: { from: twice, file: { path: ${app.name}.ndjson`, 'two: { from: twice, file: { path: two.ndjson');
+    const name = { namespace: 'default', app: app.name };
+    const before = await continuum.client.app(name);
     const nowhere = renamed.replace('placement: {}', 'placement: { twice: { site: nowhere } }');
     const refused = await continuum.run('deploy', continuum.graph('graph.yaml', nowhere), '--drop-state');
     expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('placement.') });
-    expect(await continuum.client.app({ namespace: 'default', app: 'numbers' })).toEqual(before);
+    expect(await continuum.client.app(name)).toEqual(before);
     const anew = await continuum.run(
       'deploy',
       continuum.graph('graph.yaml', renamed),
@@ -161,14 +112,14 @@ describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.
       'rows',
     );
     expect(anew).toMatchObject({ status: 0 });
-    expect(anew.stdout).toMatch(/sink "out" \(file out\.ndjson.*\) has shown all that it wrote/);
-    const numbers = output();
+    expect(anew.stdout).toContain(`sink "out" (file ${app.name}.ndjson`);
+    expect(anew.stdout).toContain('has shown all that it wrote');
+    const numbers = app.output();
     expect(numbers.length).toBeGreaterThan(0);
     expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index));
-    await until(({ checkpoint }) => checkpoint > 1);
-    const hidden = (): string[] => readdirSync(continuum.directory).filter((name) => name.startsWith('.two.ndjson'));
-    expect(hidden()).not.toEqual([]);
-    await continuum.ok('undeploy', 'numbers', '--now');
+    const hidden = (): string[] => readdirSync(continuum.directory).filter((name) => name.startsWith('.two'));
+    await continuum.until(() => hidden().length > 0);
+    await continuum.ok('undeploy', app.name, '--now');
     expect(hidden()).toEqual([]);
   });
 });

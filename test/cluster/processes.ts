@@ -3,25 +3,22 @@
  * test wants, and gone when it ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterClient } from '../../engine/cluster/client.ts';
-import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import type { AgentStatus, RegionFigures } from '../../engine/cluster/documents/status.ts';
+import { defined } from '../../engine/defined.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { cliPath, type Ended } from '../cli/command.ts';
 import { type HubAndLeaf, startHubAndLeaf } from '../kit/nats-cluster.ts';
 import type { NatsServer } from '../kit/nats-server.ts';
+import { owned } from '../kit/owned.ts';
 import type { Relay } from '../kit/relay.ts';
-
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
+import { until } from '../kit/until.ts';
 
 export interface AgentDraft {
   readonly site: string;
@@ -66,7 +63,7 @@ export class AgentProcess {
     const { node = [], more = [], hear, program = cliPath, environment = {} } = this.#given;
     const args = [...node, program, 'agent', ...this.#args, ...more];
     const env = { ...process.env, ...environment };
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = owned(spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] }));
     let rest = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text;
@@ -75,8 +72,6 @@ export class AgentProcess {
       rest = lines.pop() ?? '';
       for (const line of lines) hear(line);
     });
-    running.add(child);
-    child.on('exit', () => running.delete(child));
     this.#child = child;
   }
 
@@ -151,19 +146,25 @@ export class Continuum {
   async ready(agents: number): Promise<void> {
     await this.until(async () => {
       const there = await this.client.ask(300, (all) => all.length === agents);
-      return there.length === agents && there.some(({ coordinator }) => coordinator) ? true : undefined;
+      return there.length === agents && there.some(({ coordinator }) => coordinator);
     });
   }
 
-  /** Resolves to what `look` finds, once it finds something. */
-  async until<T>(look: () => Promise<T | undefined>, within = 20_000): Promise<T> {
-    const end = performance.now() + within;
-    for (;;) {
-      const found = await look();
-      if (found !== undefined) return found;
-      if (performance.now() > end) throw new Error(`not within ${within} ms\n${this.logs()}`);
-      await sleep(50);
-    }
+  /** Resolves to what `look` finds, once it finds something; says what the agents logged where it does not. */
+  until<T>(look: () => Promise<T | false | undefined> | T | false | undefined, within?: number): Promise<T> {
+    return until(look, { ...defined({ within }), every: 50, told: () => this.logs() });
+  }
+
+  /** Resolves to a region of an app once it is as wanted. */
+  whenRegion(
+    app: string,
+    wanted: (region: RegionFigures) => boolean,
+    { name = 'main', within }: { readonly name?: string; readonly within?: number } = {},
+  ): Promise<RegionFigures> {
+    return this.until(async () => {
+      const region = await this.region(app, name);
+      return region !== undefined && wanted(region) && region;
+    }, within);
   }
 
   /** A region of an app, as its leader tells; undefined while no one does. */
@@ -171,6 +172,18 @@ export class Continuum {
     const agents = await this.client.ask(250, (all) => all.length === this.#agents.length);
     const regions = agents.flatMap(({ regions }) => regions.filter((one) => one.app === app && one.region === name));
     return regions.sort((a, b) => b.epoch - a.epoch)[0];
+  }
+
+  /** Resolves when `more` further checkpoints of an app's regions are complete. */
+  async advance(app: string, namespace = 'default', more = 3): Promise<void> {
+    const mine = ({ regions }: AgentStatus): readonly RegionFigures[] =>
+      regions.filter((one) => one.app === app && one.namespace === namespace);
+    const look = async (): Promise<number> => {
+      const agents = await this.client.ask(300, (all) => all.some((agent) => mine(agent).length > 0));
+      return Math.max(0, ...agents.flatMap(mine).map(({ checkpoint }) => checkpoint));
+    };
+    const before = await look();
+    await this.until(async () => (await look()) >= before + more);
   }
 
   /** Writes a graph file; relative paths in it count from the continuum's directory. */
@@ -184,11 +197,24 @@ export class Continuum {
     return readFileSync(join(this.directory, name), 'utf8');
   }
 
+  /** What the file sinks wrote whose names begin so, in order; the last line may be half written. */
+  rows(start: string): readonly Readonly<Record<string, unknown>>[] {
+    const files = readdirSync(this.directory).filter((name) => name.startsWith(start) && name.endsWith('.ndjson'));
+    const lines = files.sort().flatMap((name) => this.read(name).split('\n').slice(0, -1));
+    return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  }
+
+  /** Column `id` of these. */
+  ids(start: string): readonly number[] {
+    return this.rows(start).map(({ id }) => Number(id));
+  }
+
   /** Runs a command against the hub. */
   run(...args: string[]): Promise<Ended> {
     const environment = { ...process.env, NO_COLOR: '1', CLOUDSKIN_HOME: this.directory, CLOUDSKIN_NATS: this.hub.url };
-    const child = spawn(process.execPath, [cliPath, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-    running.add(child);
+    const child = owned(
+      spawn(process.execPath, [cliPath, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -199,10 +225,7 @@ export class Continuum {
     });
     return new Promise((resolve, reject) => {
       child.on('error', reject);
-      child.on('close', (status) => {
-        running.delete(child);
-        resolve({ status, stdout, stderr });
-      });
+      child.on('close', (status) => resolve({ status, stdout, stderr }));
     });
   }
 

@@ -34,10 +34,7 @@ describe.skipIf(!has)(has ? 'restore' : `restore: ${NO_NATS.installed}`, () => {
   afterEach(() => continuum.close());
 
   function region(wanted: (region: RegionFigures) => boolean): Promise<RegionFigures> {
-    return continuum.until(async () => {
-      const found = await continuum.region('numbers');
-      return found !== undefined && wanted(found) ? found : undefined;
-    });
+    return continuum.whenRegion('numbers', wanted);
   }
 
   async function checkpoints(): Promise<readonly number[]> {

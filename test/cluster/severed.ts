@@ -1,7 +1,11 @@
 /** A stage of two sites whose link a test cuts: hub and edge agents, an app with a durable stream between them, and an ear beside the edge. */
-import { readdirSync } from 'node:fs';
 import { ClusterClient } from '../../engine/cluster/client.ts';
-import type { AgentStatus, ChannelFigures, FragmentFigures } from '../../engine/cluster/documents/status.ts';
+import type {
+  AgentStatus,
+  ChannelFigures,
+  FragmentFigures,
+  RegionFigures,
+} from '../../engine/cluster/documents/status.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
@@ -68,28 +72,17 @@ export class Severed {
     return after.fragment;
   }
 
-  async finished(...regions: readonly string[]): Promise<void> {
-    for (const region of regions) {
-      const look = async () => ((await this.continuum.region(APP, region))?.phase === 'finished' ? true : undefined);
-      await this.continuum.until(look, 40_000);
-    }
-  }
-
-  async running(region: string): Promise<void> {
-    await this.continuum.until(async () => {
-      const found = await this.continuum.region(APP, region);
-      return found?.phase === 'running' && found.checkpoint > 1 ? true : undefined;
-    });
+  async running(name: string): Promise<void> {
+    const wanted = ({ phase, checkpoint }: RegionFigures): boolean => phase === 'running' && checkpoint > 1;
+    await this.continuum.whenRegion(APP, wanted, { name });
   }
 
   /** What the sink `out.ndjson` has written, in order. */
   output(): readonly Readonly<Record<string, unknown>>[] {
-    const files = readdirSync(this.continuum.directory).filter((name) => name.startsWith('out'));
-    const lines = files.sort().flatMap((name) => this.continuum.read(name).split('\n'));
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    return this.continuum.rows('out');
   }
 
   ids(): readonly number[] {
-    return this.output().map(({ id }) => Number(id));
+    return this.continuum.ids('out');
   }
 }

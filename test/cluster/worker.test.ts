@@ -1,5 +1,5 @@
 /** A worker thread of an agent dies: only what ran on it starts again. */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openAgentHost } from '../../cli/cluster/agent/agent-host.ts';
@@ -9,24 +9,10 @@ import { connectNats } from '../../engine/nats/client.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { openDirectory } from '../../engine/state/blobs/directory.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
+import { copying } from './copying.ts';
 import { Continuum } from './processes.ts';
 
 const has = hasNats('installed');
-
-const graph = (name: string, output: string): string => `
-apiVersion: cloudskin.dev/v1
-kind: Dataflow
-metadata: { name: ${name} }
-spec:
-  sources:
-    rows: { generate: { rate: 1000, rows: 1000000, columns: { id: { sequence: {} } } }, schema: { id: int64 } }
-  operators:
-    twice: { from: rows, select: { id: id } }
-  sinks:
-    out: { from: twice, file: { path: ${output}.ndjson } }
-  placement: { rows: { tier: edge }, twice: { tier: edge }, out: { tier: cloud } }
-  checkpoint: { every: 200ms }
-`;
 
 describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.installed}`, () => {
   let continuum: Continuum;
@@ -34,26 +20,6 @@ describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.in
     continuum = await Continuum.start();
   });
   afterEach(() => continuum.close());
-
-  /** Of the files that were rolled. */
-  function lines(name: string): readonly { readonly id: number }[] {
-    const files = readdirSync(continuum.directory).filter((file) => file.startsWith(name) && file.endsWith('.ndjson'));
-    const all = files.sort().flatMap((file) => continuum.read(file).split('\n').slice(0, -1));
-    return all.map((line) => JSON.parse(line) as { readonly id: number });
-  }
-
-  /** Resolves when so many more checkpoints of an app are complete. */
-  async function advance(app: string, namespace = 'default', more = 3): Promise<void> {
-    const look = async (): Promise<number> => {
-      const agents = await continuum.client.ask(300, (all) => all.length === 2);
-      const mine = agents.flatMap(({ regions }) =>
-        regions.filter((one) => one.app === app && one.namespace === namespace),
-      );
-      return Math.max(0, ...mine.map(({ checkpoint }) => checkpoint));
-    };
-    const before = await look();
-    await continuum.until(async () => ((await look()) >= before + more ? true : undefined));
-  }
 
   it('go on from their last checkpoint when a worker thread dies, others do not notice, and nothing stays of what is undeployed', async () => {
     continuum.agent({ site: 'hub', tier: 'cloud' });
@@ -73,12 +39,12 @@ describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.in
       ...host,
     });
     await continuum.ready(2);
-    await continuum.ok('deploy', continuum.graph('a.yaml', graph('shop', 'rows-a')));
+    await continuum.ok('deploy', continuum.graph('a.yaml', copying('shop', 'rows-a')));
     // Apps begin on one thread or the other by their names.
-    await continuum.ok('deploy', continuum.graph('c.yaml', graph('shop-2', 'rows-c')));
+    await continuum.ok('deploy', continuum.graph('c.yaml', copying('shop-2', 'rows-c')));
     const workers = new Map(agent.status().fragments.map(({ app, worker }) => [app, worker]));
     expect(new Set(workers.values()).size).toBe(2);
-    await advance('shop');
+    await continuum.advance('shop');
     const epochs = async (): Promise<readonly number[]> => {
       const agents = await continuum.client.ask(300, (all) => all.length === 2);
       const regions = agents.flatMap((one) => one.regions);
@@ -88,15 +54,15 @@ describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.in
     };
     const [first = 0, other = 0] = await epochs();
     (host.host as WorkerPool).kill(workers.get('shop') ?? 0);
-    await continuum.until(async () => ((await epochs())[0] === first + 1 ? true : undefined));
-    await advance('shop');
+    await continuum.until(async () => (await epochs())[0] === first + 1);
+    await continuum.advance('shop');
     expect((await epochs())[1]).toBe(other);
     // as a journal and a durable channel leave them
     const left = ['journals', 'durable'].map((kind) => join(directory, kind, 'default', 'shop'));
     for (const path of left) mkdirSync(join(path, 'x'), { recursive: true });
     for (const app of ['shop', 'shop-2']) await continuum.ok('undeploy', app);
     await continuum.until(async () => (left.some((path) => existsSync(path)) ? undefined : true));
-    const ids = lines('rows-a').map(({ id }) => id);
+    const ids = continuum.ids('rows-a');
     expect(ids).toEqual(ids.map((_, index) => index));
     await agent.stop();
     await host.host.close();

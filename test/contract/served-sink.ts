@@ -82,7 +82,7 @@ export function servedSink<World extends ServedWorld>(subject: ServedSink<World>
           const all = await place.collected();
           return subject.repeats === true ? [...new Set(all)] : all;
         };
-        await expect.poll(found, { timeout: 10_000 }).toEqual(ids);
+        await expect.poll(found).toEqual(ids);
       },
     };
     writesAll(subject, situation);

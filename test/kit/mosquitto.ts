@@ -7,6 +7,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { owned } from './owned.ts';
+import { until } from './until.ts';
 
 const PROGRAM = '/usr/sbin/mosquitto';
 
@@ -65,19 +67,15 @@ class Broker implements Mosquitto {
   }
 
   async start(): Promise<void> {
-    this.#process = spawn(PROGRAM, ['-c', join(this.#directory, 'mosquitto.conf')], { stdio: 'ignore' });
-    for (let attempt = 0; attempt < 200; attempt++) {
-      if (await answers(this.port)) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error('mosquitto does not start');
+    this.#process = owned(spawn(PROGRAM, ['-c', join(this.#directory, 'mosquitto.conf')], { stdio: 'ignore' }));
+    await until(() => answers(this.port), { every: 5 });
   }
 
   async save(): Promise<void> {
     const path = join(this.#directory, 'mosquitto.db');
     await rm(path, { force: true });
     this.#process?.kill('SIGUSR1');
-    while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => existsSync(path), { every: 5 });
   }
 
   async kill(): Promise<void> {

@@ -6,9 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
 import { freePort } from './free-port.ts';
 import { type NatsVersion, NO_NATS, natsBinary } from './nats-binaries.ts';
+import { owned } from './owned.ts';
 
 export { freePort } from './free-port.ts';
 export { hasNats, type NatsVersion, NO_NATS } from './nats-binaries.ts';
@@ -31,12 +31,7 @@ export interface NatsServerOptions {
   readonly tls?: boolean;
 }
 
-const READY_WITHIN = 15_000;
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
+const READY_WITHIN = 30_000;
 export class NatsServer {
   readonly version: string;
   readonly port: number;
@@ -91,12 +86,10 @@ export class NatsServer {
   async restart(): Promise<void> {
     await this.kill();
     this.#log = '';
-    const child = spawn(this.#binary, ['-c', this.#file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = owned(spawn(this.#binary, ['-c', this.#file], { stdio: ['ignore', 'ignore', 'pipe'] }));
     this.#child = child;
-    running.add(child);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
     child.on('exit', () => {
-      running.delete(child);
       for (const line of [...this.#lines]) line(this.#log);
     });
     await this.logged('Server is ready');

@@ -8,6 +8,8 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './free-port.ts';
+import { owned } from './owned.ts';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
 const VERSIONS = '/usr/lib/postgresql';
@@ -73,17 +75,12 @@ class Server implements PostgresServer {
     const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `port=${this.#port}`, 'unix_socket_directories='];
     const args = ['-D', this.#data, ...settings.flatMap((setting) => ['-c', setting])];
     const [program, full] = commandOf(join(this.#programs, 'postgres'), args);
-    this.#process = spawn(program, full, { cwd: this.#directory, stdio: 'ignore' });
-    const ready = commandOf(join(this.#programs, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(this.#port)]);
-    for (let attempt = 0; attempt < 200; attempt++) {
-      const isReady = await run(ready[0], ready[1], { cwd: this.#directory }).then(
-        () => true,
-        () => false,
-      );
-      if (isReady) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error('PostgreSQL does not start');
+    this.#process = owned(spawn(program, full, { cwd: this.#directory, stdio: 'ignore' }));
+    await until(() =>
+      this.query('SELECT 1')
+        .then(() => true)
+        .catch(() => false),
+    );
   }
 
   async query(statements: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** Traces: of a run, across two agents, and what is said where they cannot be had. */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openTraces, traceTarget } from '../../cli/observe/traces.ts';
 import { cloudskin, scratch } from '../cli/command.ts';
 import { Continuum } from '../cluster/processes.ts';
@@ -45,7 +45,9 @@ function ways(spans: readonly Collected[]): readonly (readonly Collected[])[] {
 
 describe('traces of a run', () => {
   it('follow a batch from the source through the cell into the sink', async () => {
-    const graph = join(scratch(), 'graph.yaml');
+    const directory = scratch();
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const graph = join(directory, 'graph.yaml');
     writeFileSync(graph, GRAPH);
     const { status, stderr } = await cloudskin(['run', graph, '--traces', collector.url, '--trace-every', '20']);
     expect([status, stderr]).toEqual([0, expect.stringContaining('2,000 rows')]);
@@ -73,7 +75,7 @@ describe.skipIf(!has)(has ? 'traces across sites' : `traces across sites: ${NO_N
       await continuum.ready(2);
       const graph = continuum.graph('graph.yaml', GRAPH);
       // The coordinator may not have heard of the edge yet.
-      await continuum.until(async () => ((await continuum.run('deploy', graph)).status === 0 ? true : undefined));
+      await continuum.until(async () => (await continuum.run('deploy', graph)).status === 0);
       await collector.until((spans) => ways(spans).some((way) => way.length === 5));
       const way = ways(collector.spans).find(({ length }) => length === 5) ?? [];
       expect(way.map(({ name }) => name)).toEqual([

@@ -155,14 +155,14 @@ function publishes(at: () => Stage): void {
 
   it('a receiver is current when it hears the sender and has taken all that was committed', async () => {
     const [sender, receiver] = [await at().sender(), await at().receiver()];
-    await expect.poll(() => receiver.current, { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => receiver.current).toBe(true);
     send(sender, 1, 10);
     await checkpoint(sender);
-    await expect.poll(() => receiver.current, { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => receiver.current).toBe(false);
     await takeMany(receiver, 10);
-    await expect.poll(() => receiver.current, { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => receiver.current).toBe(true);
     await sender.close();
-    await expect.poll(() => receiver.current, { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => receiver.current).toBe(false);
   });
 
   it('an item larger than a message passes', async () => {
