@@ -123,6 +123,13 @@ export function unplacedOf({ document, assignment }: AppOverview): number | unde
   return assignment.deployed < document.deployed ? document.deployed : undefined;
 }
 
+/** The revision that runs: an older one where the latest cannot be placed. */
+export function revisionOf(app: AppOverview): number {
+  const { document, assignment } = app;
+  const isOlder = unplacedOf(app) !== undefined && assignment !== undefined && assignment.distributed !== '';
+  return isOlder ? assignment.deployed : document.revision;
+}
+
 /** One word for how an app is, which runs at an older revision where the latest cannot be placed: what the user wants where all follows, else what stands in the way. */
 export function stateOf(app: AppOverview): string {
   const { document, assignment, regions } = app;

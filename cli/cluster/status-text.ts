@@ -6,7 +6,7 @@ import { count, duration, mebibytes } from '../output/figures.ts';
 import { paint } from '../output/paint.ts';
 import { columns } from '../output/table.ts';
 import { type AppHealth, type Health, type HealthTrouble, troubleLine } from './health.ts';
-import { type AppOverview, type MissingAgent, type Overview, unplacedOf } from './overview.ts';
+import { type AppOverview, type MissingAgent, type Overview, revisionOf, unplacedOf } from './overview.ts';
 
 const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
   running: 'green',
@@ -93,7 +93,7 @@ export function appsText(apps: readonly AppHealth[], { color, width }: TextOptio
     return [
       appLabelOf(app),
       state,
-      revisionOf(app),
+      revisionText(app),
       [...sites].join(','),
       AT_REST.has(state) ? '-' : `${count(Math.round(rate))} rows/s`,
     ];
@@ -107,12 +107,9 @@ export function appsText(apps: readonly AppHealth[], { color, width }: TextOptio
 }
 
 /** The one that runs, and the one that should where it cannot. */
-function revisionOf(app: AppOverview): string {
-  const unplaced = unplacedOf(app);
-  const { document, assignment } = app;
-  if (unplaced === undefined || assignment === undefined || assignment.distributed === '')
-    return String(document.revision);
-  return `${assignment.deployed}, ${unplaced} not placed`;
+function revisionText(app: AppOverview): string {
+  const runs = revisionOf(app);
+  return runs === app.document.revision ? String(runs) : `${runs}, ${unplacedOf(app)} not placed`;
 }
 
 /** One app: its regions, cells, streams and what stands in its way. `plan` is absent where it is not placed. */
@@ -124,7 +121,7 @@ export function appText(
 ): string {
   const lines = troublesText(troubles, color);
   const parts = [
-    `${appLabelOf(app)}: ${paint(state, COLORS[state] ?? 'yellow', color)}, revision ${revisionOf(app)}\n`,
+    `${appLabelOf(app)}: ${paint(state, COLORS[state] ?? 'yellow', color)}, revision ${revisionText(app)}\n`,
     regionsText(app, now, width),
     ...(plan === undefined ? [] : [fragmentsText(app, plan, width), streamsText(app, plan, width)]),
     lines.length === 0 ? '' : `${lines.join('\n')}\n`,

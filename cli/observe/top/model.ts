@@ -7,7 +7,7 @@ import type {
 } from '../../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan } from '../../../engine/compile/fragment-plan.ts';
 import { type AppHealth, healthOf, troubleLine } from '../../cluster/health.ts';
-import type { AppOverview, MissingAgent, Overview } from '../../cluster/overview.ts';
+import { type AppOverview, type MissingAgent, type Overview, revisionOf } from '../../cluster/overview.ts';
 import { Deltas } from './deltas.ts';
 import { span } from './figures.ts';
 
@@ -323,7 +323,7 @@ function appRow({ app, state }: AppHealth, at: number): AppRow {
     app: document.app,
     state,
     paused: document.wanted === 'paused',
-    revision: document.revision,
+    revision: revisionOf(app),
     sites: [...new Set(Object.values(assignment?.fragments ?? {}).map(({ host }) => host.site))].join(','),
     rate: sum(fragments, ({ rowsPerSecond }) => rowsPerSecond),
     lag: lags.length === 0 ? undefined : Math.max(...lags),

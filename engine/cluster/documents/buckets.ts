@@ -69,6 +69,7 @@ export class ControlBuckets {
   readonly #opened = new Map<string, Promise<unknown>>();
   #domain: string | undefined;
   #since: number | undefined;
+  #looked = false;
   #answering: Subscription | undefined;
 
   constructor(options: ControlOptions) {
@@ -129,9 +130,15 @@ export class ControlBuckets {
     return this.#domain;
   }
 
+  /** Behind a leaf node with a domain of its own only domains are. */
+  #isInReach(domain: string): boolean {
+    const { domain: own = '' } = this.#options.nats.info;
+    return domain !== '' || own === '';
+  }
+
   #reachable(domain: string): string {
     const { domain: own, name } = this.#options.nats.info;
-    if (domain !== '' || own === undefined || own === '') return domain;
+    if (this.#isInReach(domain)) return domain;
     this.#domain = undefined;
     const message = `the NATS server of the cloud has no JetStream domain, so that nothing reaches its JetStream through ${name || 'this server'}, whose domain is ${own}`;
     throw externalError(NO_DOMAIN, message, {
@@ -141,17 +148,29 @@ export class ControlBuckets {
   }
 
   async documents(): Promise<KeyValue> {
-    const { nats, home } = this.#options;
+    const { home } = this.#options;
     const bucket = await this.#open(CONTROL_BUCKET, await this.domain(), (jetstream, options) =>
       jetstream.keyValue(CONTROL_BUCKET, options),
     );
-    if (home && this.#since === undefined) {
+    if (home && !this.#looked) {
+      this.#looked = true;
+      await this.#look();
+    }
+    return bucket;
+  }
+
+  /** How old and how safe the documents are; looked at once. */
+  async #look(): Promise<void> {
+    const { nats, oneCopy } = this.#options;
+    try {
       const state = await nats.jetstream().streamState(`KV_${CONTROL_BUCKET}`);
       this.#since = state?.created;
       const advice = adviceOnCopies(nats.info, [state]);
-      if (advice !== undefined) this.#options.oneCopy?.(advice);
+      if (advice !== undefined) oneCopy?.(advice);
+    } catch (error) {
+      this.#looked = false;
+      throw error;
     }
-    return bucket;
   }
 
   /**
@@ -160,9 +179,10 @@ export class ControlBuckets {
   async findAgain(): Promise<KeyValue> {
     const { nats, home, found } = this.#options;
     const told = home ? undefined : await whereIsCloud(nats, WHERE_ANSWERS).catch(() => undefined);
-    if (told !== undefined && told.domain !== this.#domain) {
-      this.#domain = this.#reachable(told.domain);
-      found?.(this.#domain);
+    // one that is out of reach would be worse than what is known
+    if (told !== undefined && told.domain !== this.#domain && this.#isInReach(told.domain)) {
+      this.#domain = told.domain;
+      found?.(told.domain);
     }
     return this.documents();
   }
