@@ -141,6 +141,21 @@ describe('the health of an app', () => {
     expect(healthOfCase({}).troubles).toEqual([]);
   });
 
+  it('is degraded where its logs wait for room on the disk of their agent, and only its', () => {
+    const log = (app: string) => ({ kind: 'channel', namespace: 'default', app, name: 'minutes', bytes: 2_100_000 });
+    const disk = { directory: '/data', free: 812_000, size: 3e6, reserve: 1_350_000, short: true, since: NOW - 40_000 };
+    const agents = (app: string) => [
+      agent('hub', true),
+      { ...agent('plant'), disk: { ...disk, logs: [log(app), { ...log(app), kind: 'journal' }] } } as AgentStatus,
+    ];
+    const what = 'durable stream minutes (2.1 MB), the journal of minutes (2.1 MB)';
+    const line = `agent.disk-short disk of agent plant/plant-1: 812 kB are free for /data, and 1.4 MB are kept for checkpoints: no more room for ${what}, for 40 s`;
+    expect(told({ overview: { agents: agents('shop') } })).toEqual(['degraded', line]);
+    expect(told({ overview: { agents: agents('other') } })).toEqual(['running']);
+    const { troubles } = healthOfCase({ overview: { agents: agents('other') } });
+    expect(troubles.map(({ code }) => code)).toEqual(['agent.disk-short']);
+  });
+
   it('is degraded where an agent that runs some of it is silent, which names what is unreachable and for how long', () => {
     const overview = { agents: [agent('hub', true)], silent: [silent] };
     expect(told({ fragments: [fragment('hub')], overview })).toEqual([

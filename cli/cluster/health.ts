@@ -9,6 +9,7 @@ import type { Trouble } from '../../engine/cluster/documents/troubles.ts';
 import { channelEnds } from '../../engine/compile/distribute/names.ts';
 import { defined } from '../../engine/defined.ts';
 import { count, duration, plural } from '../output/figures.ts';
+import { diskTroubles } from './disk-health.ts';
 import { type AppOverview, type MissingAgent, type Overview, phaseWord, stateOf } from './overview.ts';
 
 export interface HealthTrouble extends Trouble {
@@ -43,7 +44,7 @@ export function healthOf(overview: Overview): Health {
   const coordinator = coordinatorTroubles(overview);
   const silent = overview.silent.map((agent) => silentTrouble(agent, agentLabel(agent), []));
   return {
-    troubles: [...coordinator, ...tierTroubles(overview), ...silent],
+    troubles: [...coordinator, ...tierTroubles(overview), ...diskTroubles(overview), ...silent],
     apps: overview.apps.map((app) => {
       const troubles = [...appTroubles(app, overview), ...coordinator];
       const state = stateOf(app);
@@ -94,7 +95,8 @@ function tierTroubles({ agents }: Overview): readonly HealthTrouble[] {
 function appTroubles(app: AppOverview, overview: Overview): readonly HealthTrouble[] {
   const placing = (app.assignment?.troubles ?? []).map((trouble) => ({ ...trouble, where: 'placement' }));
   const regions = [...regionTroubles(app, overview), ...undrained(app, overview.at)];
-  return [...placing, ...absentees(app, overview), ...regions, ...fragmentTroubles(app)];
+  const here = [...absentees(app, overview), ...diskTroubles(overview, app.document)];
+  return [...placing, ...here, ...regions, ...fragmentTroubles(app)];
 }
 
 /** Agents and fragments that should be there, and are not. */

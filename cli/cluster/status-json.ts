@@ -6,10 +6,10 @@ import type { Overview } from './overview.ts';
 
 export function overviewJson({ agents, sites, silent }: Overview, { apps, troubles }: Health): object {
   return {
-    agents: agents.map(({ site, agent, tier, labels, devices, workers, version, coordinator }) => {
+    agents: agents.map(({ site, agent, tier, labels, devices, workers, version, coordinator, disk }) => {
       const said = sites.find((one) => one.site === site);
       const notes = { coordinator, draining: said?.draining ?? false };
-      return { site, agent, tier, labels, devices, workers, version, ...notes };
+      return { site, agent, tier, labels, devices, workers, version, ...notes, ...defined({ disk }) };
     }),
     silent,
     troubles,

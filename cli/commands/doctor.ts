@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { defined } from '../../engine/defined.ts';
 import { type CommandModule, EXIT_FAILED, examples, type Invocation } from '../command.ts';
+import { dataDirectories } from '../doctor/data-directories.ts';
 import { type Finding, installedServer, runningServer } from '../doctor/nats.ts';
 import { paint } from '../output/paint.ts';
 
@@ -36,6 +37,7 @@ interface Options {
   readonly creds?: string;
   readonly ca?: string;
   readonly domain?: string;
+  readonly data?: string;
 }
 
 export const doctor: CommandModule = {
@@ -49,6 +51,7 @@ export const doctor: CommandModule = {
       .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS')
       .option('--ca <file>', 'the authority behind its certificate; CLOUDSKIN_CA')
       .option('--domain <name>', 'the JetStream domain to ask there, instead of its own')
+      .option('--data <directory>', "an agent's data directory to look at, instead of those of this user's agents")
       .addHelpText(
         'after',
         examples(
@@ -58,7 +61,8 @@ export const doctor: CommandModule = {
         ),
       )
       .action(async (options: Options) => {
-        const findings = [...inspect(), ...(await running(options))];
+        const data = await dataDirectories(options.data, Date.now());
+        const findings = [...inspect(), ...data, ...(await running(options))];
         const text = options.json === true ? `${JSON.stringify({ findings })}\n` : table(findings, invocation);
         await invocation.terminal.out(text);
         finish(findings.some((finding) => finding.status === 'missing') ? EXIT_FAILED : 0);

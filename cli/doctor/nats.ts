@@ -1,5 +1,6 @@
 /** What `cloudskin doctor` says of NATS: of the server installed here, and with `--nats` of one that runs. */
 import { execFileSync } from 'node:child_process';
+import type { DiskUse } from '../../engine/cluster/documents/disk-use.ts';
 import { ARTIFACTS_BUCKET, CONTROL_BUCKET, REGIONS_BUCKET } from '../../engine/cluster/documents/names.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import { missingFeatures } from '../../engine/nats/features.ts';
@@ -11,6 +12,8 @@ export interface Finding {
   readonly name: string;
   readonly status: 'ok' | 'missing' | 'optional';
   readonly detail: string;
+  /** Of an agent's data directory, for programs. */
+  readonly disk?: DiskUse;
 }
 
 const NAME = 'nats-server';

@@ -1,5 +1,6 @@
 /** The figures of an agent, and of all that it runs and leads, for a scraper. */
 
+import type { DiskUse } from '../../engine/cluster/documents/disk-use.ts';
 import type { AgentStatus, RegionFigures } from '../../engine/cluster/documents/status.ts';
 import type { HostedFragment } from '../../engine/cluster/fragment/hosted-fragment.ts';
 import type { FragmentPlan } from '../../engine/compile/fragment-plan.ts';
@@ -9,7 +10,7 @@ import { processSamples } from './process-samples.ts';
 
 /** What an agent tells of itself; `Agent` does. */
 export interface Observed {
-  status(): Pick<AgentStatus, 'site' | 'agent' | 'workers' | 'coordinator' | 'regions'>;
+  status(): Pick<AgentStatus, 'site' | 'agent' | 'workers' | 'coordinator' | 'regions' | 'disk'>;
   fragments(): Iterable<Pick<HostedFragment, 'wish' | 'plan' | 'epoch' | 'phase' | 'handle'>>;
 }
 
@@ -17,13 +18,24 @@ type ObservedFragment = ReturnType<Observed['fragments']> extends Iterable<infer
 
 /** `connected`: to its NATS server. */
 export function agentSamples(observed: Observed, connected: boolean): readonly Sample[] {
-  const { site, agent, workers, coordinator, regions } = observed.status();
+  const { site, agent, workers, coordinator, regions, disk } = observed.status();
   const place = { site, agent };
   return [
     ...samplesOf('agent', place, { workers, connected, coordinator }),
     ...processSamples(place),
+    ...(disk === undefined ? [] : diskSamples(disk, place)),
     ...regions.flatMap((region) => regionSamples(region, place)),
     ...[...observed.fragments()].flatMap((fragment) => fragmentSamples(fragment, place)),
+  ];
+}
+
+function diskSamples({ free, size, reserve, short, logs }: DiskUse, place: Labels): readonly Sample[] {
+  return [
+    ...samplesOf('agent', place, { diskFree: free, diskSize: size, diskReserve: reserve, diskShort: short }),
+    ...logs.flatMap((log) => {
+      const { namespace, app, kind, name } = log;
+      return samplesOf('log', { namespace, app, kind, log: name, ...place }, { ...log });
+    }),
   ];
 }
 

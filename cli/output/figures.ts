@@ -23,6 +23,14 @@ export function duration(seconds: number): string {
   return `${Math.abs(value) < 10 ? value.toFixed(2).replace(/\.?0+$/, '') : value.toFixed(0)} ${unit}`;
 }
 
+/** `3.1 MB`, as disks are sold: `812 B`, `1.2 GB`. */
+export function size(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  const value = bytes / 1000 ** step;
+  return `${value < 10 && step > 0 ? value.toFixed(1) : value.toFixed(0)} ${units[step]}`;
+}
+
 export function mebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toFixed(0);
 }

@@ -13,6 +13,7 @@ import { Coordinator } from './coordinator/coordinator.ts';
 import { type Placement, placement } from './coordinator/placement.ts';
 import type { AssignmentDocument } from './documents/assignment.ts';
 import { ControlBuckets, GIVE_DOMAIN, NO_DOMAIN } from './documents/buckets.ts';
+import type { DiskUse } from './documents/disk-use.ts';
 import { encodeDocument, versioned } from './documents/document.ts';
 import type { Wish } from './documents/messages.ts';
 import { type AgentName, sameAgent, wishSubject } from './documents/names.ts';
@@ -20,6 +21,7 @@ import type { AgentStatus } from './documents/status.ts';
 import { codeField } from './documents/troubles.ts';
 import type { AgentFragmentHost, HostedFragment } from './fragment/hosted-fragment.ts';
 import { HostedFragments } from './fragment/hosted-fragments.ts';
+import { withBounds } from './fragment/log-bounds.ts';
 import { AgentDisk } from './memory/agent-disk.ts';
 import { Assignments } from './memory/assignments.ts';
 import { type Belongings, Housekeeping, type OwnCopies, type Returning } from './memory/housekeeping.ts';
@@ -57,6 +59,8 @@ export interface AgentOptions extends AgentName {
   readonly dropState: RegionContext['dropState'];
   /** The agent's own copies of checkpoints; absent where it keeps none. */
   readonly copies?: OwnCopies;
+  /** Of the disk that its state lies on; absent where nobody looks. */
+  readonly diskUse?: () => DiskUse | undefined;
   /** Decides where fragments run, where the agent is of the cloud and coordinates; the compiler's unless given. */
   readonly place?: Placement;
   /** Copies of the control documents, on a cluster of servers; of new ones 3 where there are as many servers, else 1, unless given. */
@@ -205,7 +209,14 @@ export class Agent {
       fragments: this.#hosting.figures(nodes),
       regions: this.#leading.figures(),
       ...(silent.length === 0 ? {} : { silent }),
+      ...defined({ disk: this.#diskUse() }),
     };
+  }
+
+  #diskUse(): DiskUse | undefined {
+    const use = this.#options.diskUse?.();
+    const plans = [...this.#hosting.fragments()].flatMap(({ plan }) => plan ?? []);
+    return use === undefined ? undefined : withBounds(use, plans);
   }
 
   /** The fragments that it runs, or ran last. */

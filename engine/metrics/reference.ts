@@ -10,6 +10,7 @@ const SUBJECTS: readonly (readonly [title: string, ...of: MetricSubject[]])[] = 
   ['Channels', 'channel'],
   ['Fragments', 'fragment'],
   ['Regions', 'region'],
+  ['Journals and logs of durable channels', 'log'],
   ['Agents', 'agent'],
 ];
 

@@ -5,7 +5,16 @@
 import type { MetricsSnapshot, NodeMetrics, OperatorSize } from './snapshot.ts';
 
 /** What a figure is of; figures of a run are in snapshots only, because whoever scrapes can add up its nodes. */
-export type MetricSubject = 'node' | 'run' | 'node and run' | 'operator' | 'channel' | 'fragment' | 'region' | 'agent';
+export type MetricSubject =
+  | 'node'
+  | 'run'
+  | 'node and run'
+  | 'operator'
+  | 'channel'
+  | 'fragment'
+  | 'region'
+  | 'log'
+  | 'agent';
 
 const PLACE = ['site', 'agent'];
 const FRAGMENT = ['namespace', 'app', 'fragment', 'region', ...PLACE];
@@ -19,6 +28,7 @@ export const LABELS: Readonly<Record<MetricSubject, readonly string[]>> = {
   channel: [...FRAGMENT, 'channel', 'end'],
   fragment: FRAGMENT,
   region: ['namespace', 'app', 'region', ...PLACE],
+  log: ['namespace', 'app', 'kind', 'log', ...PLACE],
   agent: PLACE,
 };
 
@@ -163,6 +173,19 @@ const CLUSTER: readonly MetricDefinition[] = [
     gauge: 'checkpoint_duration_seconds',
   }),
   define('bytes', 'bytes', 'region', 'what the last complete checkpoint wrote', { gauge: 'checkpoint_bytes' }),
+  define('bytes', 'bytes', 'log', 'what a journal, or the sender of a durable channel, keeps on its disk', {
+    gauge: 'bytes',
+  }),
+  define('maxBytes', 'bytes', 'log', 'its bound; of a journal that of each partition', { gauge: 'max_bytes' }),
+  define('oldest', 'ms', 'log', 'when the oldest file of it was begun', { gauge: 'oldest_timestamp_seconds' }),
+  define('diskFree', 'bytes', 'agent', 'free on the disk of its data directory', { gauge: 'disk_free_bytes' }),
+  define('diskSize', 'bytes', 'agent', 'the size of that disk', { gauge: 'disk_size_bytes' }),
+  define('diskReserve', 'bytes', 'agent', 'what logs leave free there for checkpoints', {
+    gauge: 'disk_reserve_bytes',
+  }),
+  define('diskShort', '', 'agent', '1 while logs wait for room there, or are about to, else 0', {
+    gauge: 'disk_short',
+  }),
   define('workers', '', 'agent', 'worker threads that it may run', { gauge: 'workers' }),
   define('connected', '', 'agent', '1 while it has a connection to its NATS server, else 0', { gauge: 'connected' }),
   define('coordinator', '', 'agent', '1 while it is the coordinator, else 0', { gauge: 'coordinator' }),

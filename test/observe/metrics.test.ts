@@ -58,6 +58,9 @@ function observed(): Observed {
     wish: { namespace: 'default', app: 'shop', region: 'main', fragment: 'f0' },
     plan: { revision: 4, host: { worker: 1 }, outlets: [{ channels: [{ id: 'ch-1' }] }] },
   };
+  const log = { kind: 'channel', namespace: 'default', app: 'shop', name: 'ch-1', bytes: 2_000, maxBytes: 9_000 };
+  const logs = [{ ...log, oldest: 1_700_000_000_000 }];
+  const disk = { directory: 'd', free: 5_000, size: 90_000, reserve: 11_000, short: true, logs };
   const region = {
     namespace: 'default',
     app: 'shop',
@@ -73,7 +76,7 @@ function observed(): Observed {
     bytes: 4_096,
   };
   return {
-    status: () => ({ site: 'plant', agent: 'x', workers: 2, coordinator: false, regions: [region] }),
+    status: () => ({ site: 'plant', agent: 'x', workers: 2, coordinator: false, regions: [region], disk }),
     fragments: () => [fragment],
   } as unknown as Observed;
 }
@@ -106,6 +109,12 @@ describe('an agent, scraped', () => {
       `cloudskin_fragment_epoch{${fragment}} 65537`,
       `cloudskin_region_checkpoint_duration_seconds{namespace="default",app="shop",region="main",${place}} 0.25`,
       `cloudskin_region_restarts_total{namespace="default",app="shop",region="main",${place}} 2`,
+      `cloudskin_log_bytes{namespace="default",app="shop",kind="channel",log="ch-1",${place}} 2000`,
+      `cloudskin_log_max_bytes{namespace="default",app="shop",kind="channel",log="ch-1",${place}} 9000`,
+      `cloudskin_log_oldest_timestamp_seconds{namespace="default",app="shop",kind="channel",log="ch-1",${place}} 1700000000`,
+      `cloudskin_agent_disk_free_bytes{${place}} 5000`,
+      `cloudskin_agent_disk_reserve_bytes{${place}} 11000`,
+      `cloudskin_agent_disk_short{${place}} 1`,
       `cloudskin_agent_connected{${place}} 1`,
     ]) {
       expect(text.split('\n')).toContain(line);

@@ -20,6 +20,7 @@ import { openAgentHost } from './agent-host.ts';
 import { agentLog } from './agent-log.ts';
 import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-options.ts';
 import { openDataDirectory } from './data-directory.ts';
+import { DiskWatch } from './disk-watch.ts';
 
 /** Milliseconds between attempts to reach a server that is not there yet. */
 const RETRY = 1_000;
@@ -57,6 +58,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     ...replicas,
     ...defined({ traceEvery }),
   };
+  const watch = DiskWatch.start(data.path, realPorts, log);
   const host = await openAgentHost({ nats, workers, setup, log, ...defined({ emit }) });
   try {
     const displaced = Promise.withResolvers<never>();
@@ -72,6 +74,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
       disk,
       log,
       ...host,
+      diskUse: () => watch.use,
       displaced: displaced.reject,
       ...replicas,
       ...(await permittedApps(flags)),
@@ -83,6 +86,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     await agent.stop();
     return 0;
   } finally {
+    await watch.stop();
     await host.host.close();
     await observing.close();
     troubles.close();

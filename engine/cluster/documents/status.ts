@@ -1,4 +1,5 @@
 /** What an agent says of itself in every heartbeat, and in answer to a question. */
+import { type DiskUse, diskUse } from './disk-use.ts';
 import { parseBytes, type Versioned, versions } from './document.ts';
 import type { AgentName } from './names.ts';
 import { figure, flag, list, oneOfOr, optional, type Read, shape, text, whole } from './read-json.ts';
@@ -172,6 +173,8 @@ export interface AgentStatus extends Versioned, AgentName {
   readonly regions: readonly RegionFigures[];
   /** Those in earshot, of an edge its own site and of the cloud all, that it does not hear any more; absent: none. */
   readonly silent?: readonly SilentAgent[];
+  /** Absent where the agent does not know. */
+  readonly disk?: DiskUse;
 }
 
 const nodeFigures = shape<NodeFigures>({
@@ -280,6 +283,7 @@ const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
   fragments: list(fragmentFigures),
   regions: list(regionFigures),
   silent: optional(list(silentAgent)),
+  disk: optional(diskUse),
 });
 
 /** Throws `cluster.bad-document`. */

@@ -13,8 +13,8 @@ import type { DiskRoom } from '../disk/room.ts';
 import { openLog } from './disk.ts';
 import type { RecordLog } from './log.ts';
 
-/** Bytes that a journal may hold; then its source waits for a checkpoint. */
-const MOST_BYTES = 256 * 1_048_576;
+/** Bytes that the journal of a partition may hold; then its source waits for a checkpoint. */
+export const JOURNAL_BYTES: number = 256 * 1_048_576;
 
 export interface JournalName {
   readonly namespace: string;
@@ -33,7 +33,7 @@ export async function openJournal(directory: string, name: JournalName, disk?: D
   // A partition may be called anything.
   const own = createHash('sha256').update(partition).digest('hex').slice(0, 16);
   const place = begun > 0 ? join(all, `@${begun}`) : all;
-  return openLog({ directory: join(place, source, own), maxBytes: MOST_BYTES, ...defined({ disk }) });
+  return openLog({ directory: join(place, source, own), maxBytes: JOURNAL_BYTES, ...defined({ disk }) });
 }
 
 /** All journals of an app. */
