@@ -9,6 +9,7 @@ import { open } from '../../index.ts';
 import { bench, openSink, openSource, sinkContext, sourceContext } from '../../test/kit/connectors.ts';
 import { hasNats, type NatsServer, startNats } from '../../test/kit/nats-server.ts';
 import { build, rowsOf } from '../../test/kit/tables.ts';
+import { until } from '../../test/kit/until.ts';
 import { nats as connector } from './nats.ts';
 
 const SCHEMA: Schema = { fields: [{ name: 'id', type: { kind: 'int64' }, nullable: true }] };
@@ -69,18 +70,25 @@ describe.skipIf(!hasNats())('the nats connector', () => {
     const second = await openSource(connector, options, SCHEMA, sourceContext(bench('')));
     for (let id = 0; id < 40; id++) nats.publish('q', bytes(`{"id":${id}}`));
     await nats.flush();
-    const waiting = Promise.all([first, second].map((source) => take(source, Number.POSITIVE_INFINITY)));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const taken: number[] = [];
+    const waiting = [first, second].map(async (source) => {
+      for (let rows = await take(source, 1); rows.length > 0; rows = await take(source, 1)) {
+        taken.push(...rows.map(([id]) => Number(id)));
+      }
+    });
+    await until(() => taken.length >= 40);
     await Promise.all([first.close(), second.close()]);
-    const taken = (await waiting).map((rows) => rows.map(([id]) => Number(id)));
-    expect(taken.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, id) => id));
+    await Promise.all(waiting);
+    expect(taken.sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, id) => id));
     const bounded = await openSource(connector, options, SCHEMA, sourceContext(one));
-    for (let id = 0; id < 300; id++) nats.publish('q', bytes(`{"id":${id}}`));
-    nats.publish('q', bytes('{"id":300}'));
-    await nats.flush();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const rows = await take(bounded, 50);
-    expect(rows.length).toBeLessThan(301);
+    await until(async () => {
+      for (let id = 0; id < 300; id++) nats.publish('q', bytes(`{"id":${id}}`));
+      await nats.flush();
+      // they are on their way to it, and nobody reads meanwhile
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await take(bounded, 10);
+      return one.bad.length > 0;
+    });
     expect(one.bad[0]).toMatchObject({
       code: 'nats.queue-full',
       message: expect.stringMatching(/^\d+ messages were left out/),

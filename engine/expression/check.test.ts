@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { showExpr, showType } from '../../test/kit/expression-text.ts';
 import type { DataType } from '../batch/types.ts';
@@ -257,14 +258,15 @@ describe('the checker', () => {
     expect(problems.map((problem) => problem.code)).toEqual([code]);
   });
 
-  it('checks an expression in less than a millisecond', () => {
+  it('checks an expression in less than a millisecond of the processor', () => {
     const text = "temp_ok(a) or case a when 1 then x between -50 and 150 else s like 'a%' end".replace(
       'temp_ok(a)',
       'flag',
     );
     for (let i = 0; i < 200; i += 1) checkExpression(text, scope);
-    const start = performance.now();
+    const before = process.threadCpuUsage();
     for (let i = 0; i < 200; i += 1) checkExpression(text, scope);
-    expect((performance.now() - start) / 200).toBeLessThan(1);
+    const { user, system } = process.threadCpuUsage(before);
+    expect((user + system) / 1_000 / 200).toBeLessThan(1);
   });
 });

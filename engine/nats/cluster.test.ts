@@ -97,7 +97,7 @@ describe.skipIf(!hasNats('newest'))('a cluster of three', () => {
       await nats.close();
       await cluster.stop();
     }
-  }, 60_000);
+  });
 });
 
 for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {

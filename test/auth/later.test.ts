@@ -35,5 +35,5 @@ describe.skipIf(!has)(has ? 'a graph that is permitted later' : NO_NATS.installe
     await secured.ok('deploy', file, '--wait', 'rows');
     await secured.region('later', ({ phase }) => phase === 'finished');
     expect(new Set(secured.ids('later')).size).toBe(ROWS);
-  }, 60_000);
+  });
 });

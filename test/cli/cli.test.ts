@@ -197,10 +197,9 @@ describe('cloudskin run', () => {
     writeFileSync(join(directory, 'endless.json'), graph(endless));
     const running = start(['run', 'endless.json'], { cwd: directory });
     await running.printed('\n');
-    const asked = performance.now();
     running.child.kill('SIGINT');
     const { status, stdout, stderr } = await running.ended;
-    expect(performance.now() - asked).toBeLessThan(5000);
+    // after five seconds it would fail by run.drain-timeout
     expect(status).toBe(0);
     expect(stderr).toContain('stopped and drained');
     const written = readdirSync(directory).filter((name) => name.startsWith('kept'));

@@ -68,5 +68,5 @@ describe.skipIf(!hasNats())('a run from a stream to a stream', () => {
       await server.stop();
       rmSync(directory, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });

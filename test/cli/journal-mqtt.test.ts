@@ -61,28 +61,24 @@ describe.skipIf(!there)(`a journaled subscription${there ? '' : ' (skipped: mosq
     ['QoS 2, PUBREC', 2, 'client', PUBREC],
     ['QoS 2, PUBREL', 2, 'server', PUBREL],
     ['QoS 2, PUBCOMP', 2, 'client', PUBCOMP],
-  ] as const)(
-    'takes each message once though it is killed and %s lost',
-    async (_, qos, side, kind) => {
-      const running = await begin(qos);
-      const before = 4;
-      // one by one: how the broker numbers messages shows when it has heard that others are safe
-      for (const id of numbers(0, before)) {
-        await publish([id], qos);
-        await running.out(id + 1);
-      }
-      const lost = seen(side, kind, 1);
-      relay.loses = (from, piece) => from === side && piece[0] === kind;
-      await publish(numbers(before, before + 5), qos);
-      await lost;
-      await running.kill();
-      relay.loses = () => false;
-      await publish(numbers(before + 5, before + 8), qos);
-      running.begin();
-      await running.out(before + 8);
-      await running.stop();
-      expect(running.ids).toEqual(numbers(0, before + 8));
-    },
-    20_000,
-  );
+  ] as const)('takes each message once though it is killed and %s lost', async (_, qos, side, kind) => {
+    const running = await begin(qos);
+    const before = 4;
+    // one by one: how the broker numbers messages shows when it has heard that others are safe
+    for (const id of numbers(0, before)) {
+      await publish([id], qos);
+      await running.out(id + 1);
+    }
+    const lost = seen(side, kind, 1);
+    relay.loses = (from, piece) => from === side && piece[0] === kind;
+    await publish(numbers(before, before + 5), qos);
+    await lost;
+    await running.kill();
+    relay.loses = () => false;
+    await publish(numbers(before + 5, before + 8), qos);
+    running.begin();
+    await running.out(before + 8);
+    await running.stop();
+    expect(running.ids).toEqual(numbers(0, before + 8));
+  });
 });

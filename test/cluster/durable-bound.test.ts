@@ -47,7 +47,6 @@ const BOUND = 100 * 1024;
 
 describe.skipIf(!has)(
   has ? 'a durable stream at its bound' : `a durable stream at its bound: ${NO_NATS.installed}`,
-  { timeout: 90_000 },
   () => {
     let stage: Severed;
     beforeEach(async () => {

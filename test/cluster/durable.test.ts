@@ -21,13 +21,13 @@ spec:
 `;
 
 // one app goes through all of it: most of the time would be its start and its end
-describe.skipIf(!has)(has ? 'a durable stream' : `a durable stream: ${NO_NATS.installed}`, { timeout: 60_000 }, () => {
+describe.skipIf(!has)(has ? 'a durable stream' : `a durable stream: ${NO_NATS.installed}`, () => {
   let stage: Severed;
   beforeAll(async () => {
     stage = await Severed.open();
     await stage.deploy(GRAPH);
     await stage.running('after_twice');
-  }, 60_000);
+  });
   afterAll(() => stage?.close());
 
   it('goes on, whatever is killed', async () => {

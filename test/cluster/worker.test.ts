@@ -67,5 +67,5 @@ describe.skipIf(!has)(has ? 'apps of an agent' : `apps of an agent: ${NO_NATS.in
     await agent.stop();
     await host.host.close();
     await nats.close(200);
-  }, 60_000);
+  });
 });

@@ -38,7 +38,7 @@ export interface ServedSink<World extends ServedWorld> extends Served<World> {
 }
 
 /** Milliseconds in which closing must end where `retryFor` is `SHORT`. */
-const BOUNDED = 10_000;
+const BOUNDED = 20_000;
 const SHORT = '500ms';
 const HELD: Partial<SinkContext> = { checkpointed: true };
 
@@ -304,6 +304,6 @@ function refuses({ connector, refusals }: ServedSink<ServedWorld>): void {
         await writer.abort();
       }
     });
-    await expect(within(10_000, opening)).rejects.toMatchObject({ code, message: expect.stringMatching(/\w+ \w+/) });
+    await expect(within(30_000, opening)).rejects.toMatchObject({ code, message: expect.stringMatching(/\w+ \w+/) });
   });
 }

@@ -36,7 +36,7 @@ export interface TransportCase {
   readonly lossless?: string;
 }
 
-const PATIENCE = 15_000;
+const PATIENCE = 30_000;
 
 /** What an end is told. */
 export class Told implements ChannelEvents {

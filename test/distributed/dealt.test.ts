@@ -189,5 +189,5 @@ describe('a graph that is dealt to threads', () => {
       // Every former partition's cell is compiled to hand out its state, so that a run takes a second or two.
       { numRuns: 3, interruptAfterTimeLimit: 12_000 },
     );
-  }, 90_000);
+  });
 });

@@ -23,7 +23,6 @@ describe('sensor data that flows across two sites while parts of them are killed
     const why = missing(sink);
     it.skipIf(why !== undefined)(
       `comes out once and whole, to ${sink}${why === undefined ? '' : `: ${why}`}`,
-      { timeout: 90_000 },
       async () => {
         const random = new SeededRandom(7);
         const { kills, rows, faults, logs } = await runCampaign({

@@ -82,7 +82,7 @@ function program(body: string): string {
 }
 
 describe('a rewritten module', () => {
-  test('computes what the original does, traps and memory included', { timeout: 60_000 }, async () => {
+  test('computes what the original does, traps and memory included', async () => {
     await fc.assert(
       fc.asyncProperty(statements.block, fc.integer(), fc.integer(), async (body, a, b) => {
         const module = await guestModule(program(body));

@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Told } from '../../../test/contract/transport.ts';
 import { hasNats, type NatsServer, type NatsVersion, NO_NATS, startNats } from '../../../test/kit/nats-server.ts';
+import { until } from '../../../test/kit/until.ts';
 import type { Json } from '../../json.ts';
 import { connectNats } from '../../nats/client.ts';
 import type { Nats } from '../../nats/nats.ts';
@@ -358,6 +359,7 @@ function keepsItsBound(at: () => Stage): void {
     let sender = await at().sender({ maxBytes: 100_000, onFull: 'dropOldest' });
     let receiver = await at().receiver({ maxBytes: 10_000 });
     const sending = sendAll(sender, 600, 20);
+    await until(() => sender.lost > 0);
     const taken: string[] = [];
     while (taken.at(-1) !== line(itemOf(600))) {
       taken.push(...(await takeMany(receiver, 1)));
@@ -376,7 +378,7 @@ function keepsItsBound(at: () => Stage): void {
     const restored = await marked(sender);
     await sender.close();
     sender = await at().sender({ epoch: 2, maxBytes: 100_000, onFull: 'dropOldest', restored });
-    while (sender.lost !== receiver.lost) await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => sender.lost === receiver.lost);
   });
 
   it('a stream that is full of small messages is emptied as the other side covers them', async () => {
