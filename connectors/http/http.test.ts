@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Schema, Value } from '../../engine/batch/types.ts';
-import type { Prepared, Source, SourcePartition } from '../../engine/graph/connector.ts';
+import type { Prepared, Source, SourceContext, SourcePartition } from '../../engine/graph/connector.ts';
+import type { Json } from '../../engine/json.ts';
 import { open } from '../../index.ts';
 import { bench, drain, openSink, openSource, readAll, sinkContext, sourceContext } from '../../test/kit/connectors.ts';
 import { schemaOf } from '../../test/kit/formats.ts';
@@ -36,6 +37,14 @@ async function listen(options: object = {}, schema = SCHEMA, more: object = {}):
   const [partition] = source.partitions;
   if (partition === undefined) throw new Error('a webhook has a partition');
   return { url: `http://${address}`, partition, setup, source };
+}
+
+/** A journal that holds these notes. */
+function journalOf(notes: readonly Json[]): NonNullable<SourceContext['remember']> {
+  return async (_, memory) => {
+    for (const note of notes) memory.add(note);
+    return { keep: async () => undefined };
+  };
 }
 
 const post = (url: string, body: string, init: RequestInit = {}): Promise<Response> =>
@@ -79,6 +88,61 @@ describe('a webhook', () => {
     await partition.acknowledge?.(undefined);
     expect((await first).status).toBe(200);
     expect((await second).status).toBe(200);
+  });
+
+  const keyed = (key: string): RequestInit => ({ headers: { 'idempotency-key': key } });
+
+  it('takes a request once that is repeated under its key, before its rows are safe and after', async () => {
+    const { url, partition } = await listen();
+    const all = [post(url, '{"id":1}', keyed('a'))];
+    expect((await partition.next())?.rows).toBe(1);
+    const next = partition.next();
+    all.push(post(url, '{"id":1}', keyed('a')));
+    expect((await post(url, '{"id":2}', keyed('a'))).status).toBe(422);
+    all.push(post(url, '{"id":3}', keyed('"b"')));
+    expect(rowsOf((await next) ?? build(SCHEMA, []))).toEqual([[3n, null]]);
+    await partition.acknowledge?.(undefined);
+    expect((await Promise.all(all)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    for (const key of ['a', '"a"']) expect((await post(url, '{"id":1}', keyed(key))).status).toBe(200);
+    expect((await post(url, '{"id":2}', keyed('a'))).status).toBe(422);
+    expect((await post(url, '{"id":4}', keyed('""'))).status).toBe(400);
+    // one that has no rows is answered, too
+    const empty = post(url, '[]', keyed('c'));
+    expect((await partition.next())?.rows).toBe(0);
+    await partition.acknowledge?.(undefined);
+    expect((await empty).status).toBe(200);
+  });
+
+  it('asks for a key where it is told to', async () => {
+    const { url } = await listen({ requireKey: true });
+    expect((await post(url, '{"id":1}')).status).toBe(400);
+  });
+
+  it('goes on in the middle of a request of which the journal had only some batches', async () => {
+    const numbered = Array.from({ length: 150_000 }, (_, id) => BigInt(id));
+    const body = `id\n${numbered.join('\n')}\n`;
+    const notes: Json[] = [];
+    const taken: Value[] = [];
+    const schema = schemaOf({ id: 'int64' });
+    /** Takes so many batches before it is killed; each is in the journal with its notes. */
+    const run = async (batches: number): Promise<void> => {
+      const remember = journalOf(notes);
+      const { url, partition, source } = await listen({ format: 'csv' }, schema, { remember });
+      const posted = post(url, body, keyed('a')).catch(() => undefined);
+      for (let count = 0; count < batches; count++) {
+        const batch = await partition.next();
+        taken.push(...rowsOf(batch ?? build(schema, [])).map(([id]) => id ?? null));
+        notes.push(...(partition.notes?.() ?? []));
+      }
+      await source.close();
+      await posted;
+    };
+    await run(1);
+    await run(1);
+    expect(taken.length).toBe(2 * 65_536);
+    await run(1);
+    expect(taken).toEqual(numbered);
+    expect(notes.length).toBe(3);
   });
 
   it('does not acknowledge what it has taken in and not handed out', async () => {
@@ -173,6 +237,37 @@ describe('an address that is fetched', () => {
       [2n, 'b'],
     ]);
     expect(calls).toBe(2);
+  });
+
+  it('gives rows that are in the journal again only when they have changed, and of those that broke off the rest', async () => {
+    const schema = schemaOf({ id: 'int64' });
+    let body = `id\n${Array.from({ length: 100_000 }, (_, id) => id).join('\n')}\n`;
+    const url = await serve((request, response) => {
+      const etag = `"${body.length}"`;
+      if (request.headers['if-none-match'] === etag) response.writeHead(304).end();
+      else response.writeHead(200, { etag }).end(body);
+    });
+    const notes: Json[] = [];
+    /** Rows of so many batches, which are in the journal. */
+    const run = async (batches: number): Promise<number[]> => {
+      const context = sourceContext(bench('/'), { remember: journalOf(notes) });
+      const source = await openSource(http, { url, format: 'csv' }, schema, context);
+      const [partition] = source.partitions;
+      const rows: number[] = [];
+      for (let count = 0; count < batches; count++) {
+        const batch = await partition?.next();
+        if (batch === undefined) break;
+        rows.push(batch.rows);
+        notes.push(...(partition?.notes?.() ?? []));
+      }
+      await source.close();
+      return rows;
+    };
+    expect(await run(1)).toEqual([65_536]);
+    expect(await run(5)).toEqual([100_000 - 65_536]);
+    expect(await run(5)).toEqual([]);
+    body = 'id\n1\n2\n';
+    expect(await run(5)).toEqual([2]);
   });
 
   it('gives rows again only when they have changed', async () => {

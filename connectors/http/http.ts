@@ -33,7 +33,9 @@ const source: SourceSpec<HttpSourceOptions> = {
 
 function journaled({ listen, requireKey }: HttpSourceOptions): JournalPromise {
   if (listen === undefined) {
-    return { guarantee: 'at-least-once', why: 'what the address of {source} answers is taken anew at every start' };
+    const why =
+      'what the address of {source} answers is taken anew at every start, unless it has an ETag or Last-Modified';
+    return { guarantee: 'at-least-once', why };
   }
   if (requireKey) {
     const why =

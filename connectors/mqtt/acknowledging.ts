@@ -132,8 +132,10 @@ class Holding {
   holdsBack(packet: Packet, send: () => void): boolean {
     const id = packet.messageId ?? 0;
     if (packet.cmd === 'pubcomp') return this.#release(id, send);
-    const entry = packet.cmd === 'puback' || packet.cmd === 'pubrec' ? this.#held.get(id) : undefined;
-    if (entry === undefined) return false;
+    if (packet.cmd !== 'puback' && packet.cmd !== 'pubrec') return false;
+    const entry = this.#held.get(id);
+    // it is confirmed already
+    if (entry === undefined) return true;
     entry.confirmation = send;
     if (entry.safe) this.#confirm(entry);
     return true;

@@ -116,6 +116,30 @@ describe.skipIf(!there)(`mqtt${there ? '' : ' (skipped: mosquitto is not install
     },
   );
 
+  it.each([1, 2] as const)(
+    'subscribes anew where the broker has forgotten the session, and begins its numbers anew, QoS %i',
+    async (qos) => {
+      const forgetful = await startMosquitto();
+      closing.push(() => forgetful.stop());
+      const reader = await subscribe({ url: forgetful.url, topic: 'f', qos });
+      const send = async (id: number): Promise<void> => {
+        const client = await connectAsync(forgetful.url);
+        await client.publishAsync('f', JSON.stringify({ id }), { qos, retain: true });
+        await client.endAsync();
+      };
+      for (const id of [1, 2]) await send(id);
+      // the second is on its way to be confirmed
+      expect(ids(await take(reader, 2, false))).toEqual([1, 2]);
+      await forgetful.kill();
+      await forgetful.start();
+      await reader.partition.acknowledge?.(undefined);
+      await send(3);
+      expect(ids(await take(reader, 1))).toEqual([3]);
+      await send(4);
+      expect(ids(await take(reader, 1))).toEqual([4]);
+    },
+  );
+
   it('reads no more than fits, however much comes, and loses nothing of it', async () => {
     const topic = fresh();
     const reader = await subscribe({ topic, qos: 0, queue: '100B' });

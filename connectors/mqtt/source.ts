@@ -148,7 +148,9 @@ class Subscription {
   async #subscribe(client: MqttClient): Promise<void> {
     const { topic, qos, retained, version } = this.#options;
     const topics = typeof topic === 'string' ? [topic] : [...topic];
-    const options = version === '5' ? { qos, rh: retained === 'skip' ? (2 as const) : (1 as const) } : { qos };
+    // those of topics that the session was subscribed to have come already
+    const known = this.#deliveries.subscribed === '' ? 0 : 1;
+    const options = version === '5' ? { qos, rh: retained === 'skip' ? 2 : known } : { qos };
     const granted = await client.subscribeAsync(topics, options).catch((error: unknown) => {
       const reason = messageOf(error);
       throw externalError(
