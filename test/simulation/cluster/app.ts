@@ -17,13 +17,21 @@ const SCHEMA: Schema = {
   time: 1,
 };
 
-/** `across`: sources at two sites of the edge, the rest in the cloud. `cloud`: all in the cloud, where any agent may take over from another. */
-export type Variant = 'across' | 'cloud';
+/**
+ * `across`: sources at two sites of the edge, the rest in the cloud. `cloud`: all in the cloud, where any agent may take over from another. `durable`: a region at the
+ * edge, whose output goes to one in the cloud by a durable stream.
+ */
+export type Variant = 'across' | 'cloud' | 'durable';
 
-const SITES: Readonly<Record<Variant, string>> = {
-  across: 'north: { site: north }, south: { site: south }',
-  cloud: 'north: { tier: cloud }, south: { tier: cloud, apart: [north] }',
+const PLACES: Readonly<Record<Variant, string>> = {
+  across: 'north: { site: north }, south: { site: south }, valid: { tier: cloud }',
+  cloud: 'north: { tier: cloud }, south: { tier: cloud, apart: [north] }, valid: { tier: cloud }',
+  durable: 'north: { site: north }, south: { site: south }, valid: { site: north }',
 };
+
+export function regionsOf(variant: Variant): number {
+  return variant === 'durable' ? 2 : 1;
+}
 
 /** Two sources, a filter, sums by key and window, and two sinks. */
 const graph = (variant: Variant): string => `
@@ -36,13 +44,13 @@ spec:
     north: { outside: {}, schema: { key: utf8, at: "timestamp[ms]", value: int64 }, time: { column: at } }
     south: { outside: {}, schema: { key: utf8, at: "timestamp[ms]", value: int64 }, time: { column: at } }
   operators:
-    valid: { from: [north, south], filter: "value % 5 <> 3" }
+    valid: { from: [north, south], filter: "value % 5 <> 3"${variant === 'durable' ? ', durable: true' : ''} }
     sums: { from: valid, window: { tumbling: 1s }, groupBy: [key], aggregate: { total: sum(value), rows: count(*) } }
   sinks:
     rows: { from: valid, outside: {} }
     totals: { from: sums, outside: {} }
   placement:
-    { ${SITES[variant]}, valid: { tier: cloud }, sums: { tier: cloud }, rows: { tier: cloud }, totals: { tier: cloud } }
+    { ${PLACES[variant]}, sums: { tier: cloud }, rows: { tier: cloud }, totals: { tier: cloud } }
 `;
 
 export const SOURCES = ['north', 'south'] as const;
@@ -104,5 +112,5 @@ export function appPlan(variant: Variant): Promise<LogicalPlan> {
 
 /** Resolves when all of them are there. */
 export async function appPlans(): Promise<void> {
-  await Promise.all((Object.keys(SITES) as Variant[]).map(appPlan));
+  await Promise.all((Object.keys(PLACES) as Variant[]).map(appPlan));
 }

@@ -69,8 +69,10 @@ function killAgent(continuum: SimulatedCluster): (() => void) | undefined {
 /** The one that comes back has an empty disk. */
 function replaceAgent(continuum: SimulatedCluster): (() => void) | undefined {
   const machine = someone(continuum);
-  machine?.replace();
-  return machine === undefined ? undefined : () => void machine.start();
+  // a durable stream is kept on one disk until the other side has it
+  if (machine === undefined || machine.logs.any) return undefined;
+  machine.replace();
+  return () => void machine.start();
 }
 
 function coordinatorOf({ alive }: SimulatedCluster): Machine | undefined {

@@ -1,4 +1,5 @@
 /** Runs the fragments of one simulated agent in the one thread there is, with everything real but the outside: cells, channels, checkpoints. */
+import type { Channel } from '../../../engine/compile/fragment-plan.ts';
 import { openKernelCell } from '../../../engine/compile/kernels/chain.ts';
 import { externalError, internalError } from '../../../engine/errors.ts';
 import type { Connector } from '../../../engine/graph/connector.ts';
@@ -15,9 +16,12 @@ import { type CheckpointStore, openCheckpoints } from '../../../engine/state/che
 import type { FragmentSaver } from '../../../engine/state/checkpoint/checkpoints.ts';
 import { createSaver } from '../../../engine/state/checkpoint/saver.ts';
 import type { FragmentSnapshot } from '../../../engine/state/checkpoint/state.ts';
+import type { LogLimits, RecordLog } from '../../../engine/state/log/log.ts';
+import type { DurableEnds } from '../../../engine/transport/durable/durable.ts';
+import { DurableTransport } from '../../../engine/transport/durable/transport.ts';
 import { NatsTransport } from '../../../engine/transport/nats.ts';
 import { ThreadTransport } from '../../../engine/transport/thread.ts';
-import type { Transport } from '../../../engine/transport/transport.ts';
+import type { ChannelAddress, Transport } from '../../../engine/transport/transport.ts';
 
 /** Where a planted bug may get in between. */
 export interface Seams {
@@ -31,6 +35,8 @@ export interface FragmentsOptions {
   readonly nats: Nats;
   readonly ports: Ports;
   readonly disk: BlobStore;
+  /** Of a durable channel, on the disk of the machine. */
+  readonly openLog: (address: ChannelAddress, limits: LogLimits, known: number) => Promise<RecordLog>;
   readonly connector: Connector;
   readonly seams: Seams;
 }
@@ -60,6 +66,7 @@ export class SimulatedFragments implements FragmentHost {
   readonly #options: FragmentsOptions;
   readonly #thread: ThreadHost;
   readonly #opened = new Map<FragmentStart, BlobStore>();
+  readonly #durable = new Map<string | undefined, DurableTransport>();
 
   constructor(options: FragmentsOptions) {
     this.#options = options;
@@ -80,6 +87,7 @@ export class SimulatedFragments implements FragmentHost {
         if (transport === 'thread' || transport === 'nats') return carriers[transport];
         throw internalError('runtime.no-transport', `nothing carries channel ${id}`);
       },
+      durable: (channel, start) => this.#durableEnds(channel, start),
       store: (start) => this.#storeOf(start),
     });
   }
@@ -95,6 +103,18 @@ export class SimulatedFragments implements FragmentHost {
 
   close(): Promise<void> {
     return this.#thread.close();
+  }
+
+  /** As cli/cluster/agent/thread-fragments.ts: kept where the near side keeps its checkpoints. */
+  #durableEnds({ from }: Channel, { plan, domain, domains }: FragmentStart): DurableEnds {
+    const { nats, ports, openLog } = this.#options;
+    const near = from === plan.name ? domain : domains?.get(from);
+    const known = this.#durable.get(near);
+    if (known !== undefined) return known;
+    const own = near === undefined || near === nats.info.domain;
+    const made = new DurableTransport({ nats, ports, openLog, domain: () => (own ? undefined : near) });
+    this.#durable.set(near, made);
+    return made;
   }
 
   #storeOf(start: FragmentStart): FragmentStore {

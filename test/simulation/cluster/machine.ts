@@ -10,6 +10,7 @@ import { openCheckpoints } from '../../../engine/state/checkpoint/checkpoint-sto
 import { tidyCopies } from '../../../engine/state/checkpoint/copies.ts';
 import { deleteRegion, type RegionName } from '../../../engine/state/checkpoint/layout.ts';
 import { SimulatedDisk } from '../disk/disk.ts';
+import { SimulatedLogs } from '../disk/logs.ts';
 import type { SimulatedNode } from '../nats/node.ts';
 import type { SimulatedServer } from '../nats/server.ts';
 import type { Stage } from '../stage.ts';
@@ -35,6 +36,8 @@ const AGAIN = 300;
 export class Machine {
   readonly options: MachineOptions;
   readonly disk: SimulatedDisk;
+  /** Of durable channels. */
+  readonly logs: SimulatedLogs;
   agent: Agent | undefined;
   node: SimulatedNode | undefined;
   connections: readonly Nats[] = [];
@@ -43,6 +46,7 @@ export class Machine {
   constructor(options: MachineOptions) {
     this.options = options;
     this.disk = new SimulatedDisk(options.agent);
+    this.logs = new SimulatedLogs(this.disk);
   }
 
   get name(): string {
@@ -132,6 +136,7 @@ export class Machine {
       nats,
       ports: node.ports,
       disk: this.disk.open(node, 'checkpoints'),
+      openLog: async ({ channel }, limits, known) => this.logs.open(node, channel, limits, known),
       seams: planted,
       connector: outsideConnector({ outside, node }),
     };

@@ -2,13 +2,13 @@
 
 import { ClusterClient } from '../../../engine/cluster/client.ts';
 import type { AppName } from '../../../engine/cluster/documents/names.ts';
-import type { RegionPhase } from '../../../engine/cluster/documents/status.ts';
+import type { RegionFigures, RegionPhase } from '../../../engine/cluster/documents/status.ts';
 import { messageOf } from '../../../engine/errors.ts';
 import type { Link } from '../nats/link.ts';
 import type { SimulatedServer } from '../nats/server.ts';
 import type { Disk } from '../nats/server-streams.ts';
 import type { Stage } from '../stage.ts';
-import { appPlan, batchesOf, expectedRows, textOf, type Variant } from './app.ts';
+import { appPlan, batchesOf, expectedRows, regionsOf, textOf, type Variant } from './app.ts';
 import { Machine } from './machine.ts';
 import { Outside } from './outside.ts';
 import type { Planted } from './plants.ts';
@@ -36,7 +36,7 @@ export class SimulatedCluster {
 
   constructor(stage: Stage, planted: Planted) {
     this.stage = stage;
-    this.variant = stage.random.pick(['across', 'cloud'] as const);
+    this.variant = stage.random.pick(['across', 'cloud', 'durable'] as const);
     this.hub = stage.network.server({ name: 'hub', domain: 'hub' });
     this.leaf = stage.network.server({ name: 'leaf', domain: 'leaf' });
     this.link = stage.network.link(this.leaf, this.hub);
@@ -111,11 +111,13 @@ export class SimulatedCluster {
     }
   }
 
-  /** Of the region, as its leaders say. */
+  /** Of the regions, as their leaders say. */
   get phases(): readonly RegionPhase[] {
-    return this.machines.flatMap(({ agent, alive }) =>
-      alive && agent !== undefined ? agent.status().regions.map(({ phase }) => phase) : [],
-    );
+    return this.#regions.map(({ phase }) => phase);
+  }
+
+  get #regions(): readonly RegionFigures[] {
+    return this.machines.flatMap(({ agent, alive }) => (alive && agent !== undefined ? agent.status().regions : []));
   }
 
   get phase(): string {
@@ -132,7 +134,8 @@ export class SimulatedCluster {
   }
 
   get finished(): boolean {
-    return this.phases.includes('finished');
+    const finished = this.#regions.filter(({ phase }) => phase === 'finished').map(({ region }) => region);
+    return new Set(finished).size === regionsOf(this.variant);
   }
 
   /** In the end: nothing lost, nothing twice, in order by key. */
