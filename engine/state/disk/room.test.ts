@@ -1,5 +1,5 @@
 /** Logs leave room for the checkpoints that trim them. */
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../../../test/kit/connectors.ts';
@@ -137,6 +137,30 @@ describe('a log on a disk that others fill', () => {
     disk.free = 100_000;
     await waiting;
     expect(log.room(piece.length)).toBeUndefined();
+    await log.close();
+    await place.remove();
+  });
+
+  it('gives back what is trimmed, though all of it was in one file', async () => {
+    const place = await temporaryDirectory();
+    const disk = new Disk(1_024_000, 10_000);
+    const log = await openLog({ directory: place.path, maxBytes: 1e9, disk: new DiskRoom(disk, realPorts) });
+    for (let number = 1; number <= 1_000; number++) {
+      await log.room(piece.length);
+      log.append(piece);
+    }
+    await log.sync();
+    const files = async (): Promise<number> => (await readdir(place.path)).length;
+    expect(await files()).toBe(1);
+    disk.free = 10_000;
+    // a look, which tells that it is short, and the next one
+    await log.room(piece.length);
+    await log.room(piece.length);
+    await log.room(piece.length);
+    await expect.poll(files).toBe(2);
+    await log.trim(log.next);
+    expect(await files()).toBe(1);
+    expect(log.bytes).toBeLessThan(100);
     await log.close();
     await place.remove();
   });

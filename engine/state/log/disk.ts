@@ -34,6 +34,8 @@ const WRITE_AT = 256 * 1024;
 const PATIENCE_AT = 8 * 1024 * 1024;
 const WRITE_BYTES = 4 * 1024 * 1024;
 const WRITE_RECORDS = 1024;
+/** A file of a log that is short of room is not larger than this part of it. */
+const SMALL = 16;
 
 interface Waiting {
   readonly sequence: number;
@@ -139,7 +141,8 @@ class DiskLog implements RecordLog, LogFiles {
     const full = onFull !== 'drop-oldest' && this.bytes + RECORD + bytes > maxBytes;
     if (!full && this.#pendingBytes < PATIENCE_AT) {
       const room = disk?.room(RECORD + bytes);
-      // only what is in files can be given up
+      if (disk?.isShort(RECORD + bytes) === true) this.#makeSmall();
+      // what others on the disk are to see, and only what is in files can be given up
       if (room !== undefined && this.#pendingBytes > 0) this.#kick();
       return this.#canDrop ? undefined : room;
     }
@@ -201,6 +204,14 @@ class DiskLog implements RecordLog, LogFiles {
     if (this.#closed) throw externalError('log.closed', `the log in ${this.#options.directory} is closed`);
   }
 
+  /** Room is given back a file at a time: one that most of the log is in would keep it to itself, as long as nothing more is written. */
+  #makeSmall(): void {
+    const last = this.segments.at(-1);
+    if (last === undefined || this.#renew || last.bytes * SMALL < this.bytes || last.bytes <= HEADER) return;
+    this.#renew = true;
+    this.#kick();
+  }
+
   get #canDrop(): boolean {
     return this.#options.onFull === 'drop-oldest' && this.segments.length > 1;
   }
@@ -259,8 +270,8 @@ class DiskLog implements RecordLog, LogFiles {
   async #write(): Promise<void> {
     try {
       while (this.#pending.length > 0 || this.#waiting.length > 0 || this.#renew) {
-        if (this.#renew) await this.#begin();
-        else if (this.#pending.length > 0) await this.#writeSome();
+        if (this.#pending.length > 0) await this.#writeSome();
+        else if (this.#renew) await this.#beginSmall();
         const [oldest] = this.#waiting;
         if (oldest !== undefined && oldest.sequence < (this.#pending[0]?.sequence ?? this.next)) await this.#makeSafe();
       }
@@ -346,6 +357,17 @@ class DiskLog implements RecordLog, LogFiles {
     this.segments.push(segment);
     await this.#removeTrimmed();
     return segment;
+  }
+
+  /** A disk that has no room even for that may have it later, and then it is asked for again. */
+  async #beginSmall(): Promise<void> {
+    try {
+      await this.#begin();
+    } catch (error) {
+      this.#renew = false;
+      const failure = this.#errorOf(error);
+      if (!failure.retry) throw failure;
+    }
   }
 
   /** Says that everything was safe, for whoever opens the log next. */
