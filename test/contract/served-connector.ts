@@ -79,7 +79,7 @@ export function served<Name extends string>(
   exceptions: Exceptions<Name>,
   name: Name,
   body: () => Promise<void>,
-  timeout = 20_000,
+  timeout = 120_000,
 ): void {
   const reason = exceptions[name];
   if (reason === undefined) it(name, body, timeout);
@@ -174,8 +174,9 @@ export class ServedWriter {
     await this.sink.write(batchFor(ids, text));
   }
 
-  /** As a checkpoint keeps it: another process has nothing else of it. */
+  /** As a checkpoint keeps it: another process has nothing else of it. A sink that cannot prepare is flushed, as a fragment does at a barrier. */
   async prepare(checkpoint: number): Promise<Prepared> {
+    if (this.sink.prepare === undefined) await this.sink.flush?.();
     return structuredClone((await this.sink.prepare?.(checkpoint, false)) ?? { state: null });
   }
 
