@@ -56,7 +56,7 @@ export const twoFragments: Placement = {
   },
 };
 
-function fragmentOf(plan: LogicalPlan, name: string, host: Host, revision: number): FragmentPlan {
+export function fragmentOf(plan: LogicalPlan, name: string, host: Host, revision: number): FragmentPlan {
   return {
     namespace: plan.namespace,
     app: plan.name,

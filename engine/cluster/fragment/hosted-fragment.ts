@@ -254,11 +254,17 @@ export class HostedFragment {
   }
 
   async #halt(handle: FragmentHandle, paused: boolean): Promise<void> {
-    if (paused === this.#paused || this.#phase === 'ended') return;
+    if (paused === this.#paused || this.#hasEnded) return;
     await (paused ? handle.pause() : handle.resume());
     this.#paused = paused;
+    // what is let go on may be at its end before that is heard of
+    if (this.#hasEnded) return;
     this.#phase = paused ? 'paused' : 'ready';
     this.#changed();
+  }
+
+  get #hasEnded(): boolean {
+    return this.#phase === 'ended' || this.#phase === 'finished' || this.#phase === 'failed';
   }
 
   /** Not awaited by the loop: a sink may take long, and a higher epoch must not wait for it. */
