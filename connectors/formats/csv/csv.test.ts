@@ -63,6 +63,13 @@ describe('csv source', () => {
     expect(bad.map((row) => row.position)).toEqual(['readings.csv:7']);
   });
 
+  it('hands on bad rows as they come, though the input is one piece and none is good for long', async () => {
+    const text = `machine,at,t\n"never closed\n${'x\n'.repeat(10_000)}a,2024-01-01,1\n`;
+    const { rows, bad, batches } = await read(text);
+    expect([rows.length, bad.length]).toEqual([1, 10_001]);
+    expect(batches).toEqual([...Array.from({ length: 9 }, () => 0), 1]);
+  });
+
   it('takes columns by position without a header', async () => {
     const schema = schemaOf({ a: 'int32', b: 'utf8' });
     expect((await read('1,x\n2,y\n', { header: false }, schema)).rows).toEqual([

@@ -43,6 +43,8 @@ export class TextReader implements FormatReader {
   /** Positions in the window between which the batch's bytes are not counted again. */
   #countFrom = 0;
   #countAt = 0;
+  /** Rows rejected since a batch was handed over last. */
+  #rejected = 0;
   #state: 'new' | 'reading' | 'ended' = 'new';
   readonly position?: () => Json;
 
@@ -55,10 +57,13 @@ export class TextReader implements FormatReader {
     if (parser.resumable) this.position = () => this.#position();
   }
 
-  /** Whether the rows so far make a batch; to be asked after every record. Bytes are counted once in 8 KiB of input. */
+  /**
+   * Whether the rows so far make a batch, or so many were bad that they are handed on, though with none; to be asked after every record. Bytes
+   * are counted once in 8 KiB of input.
+   */
   get full(): boolean {
     const { builder, window } = this;
-    if (builder.rows >= MAX_BATCH_ROWS) return true;
+    if (builder.rows >= MAX_BATCH_ROWS || this.#rejected >= GATHER) return true;
     if (window.start < this.#countAt && window.start >= this.#countFrom) return false;
     this.#countFrom = window.start;
     this.#countAt = window.start + COUNT_EVERY;
@@ -69,20 +74,24 @@ export class TextReader implements FormatReader {
     const { window, builder } = this;
     if (this.#state === 'new') await this.#begin();
     while (this.#state === 'reading') {
-      if (this.#parser.drain(this)) return builder.finish();
+      if (this.#parser.drain(this)) return this.#batch();
       if (window.eof) {
         this.#state = 'ended';
-        return builder.rows > 0 ? builder.finish() : undefined;
+        return builder.rows > 0 ? this.#batch() : undefined;
       }
       const rejected = this.request.rejected?.() ?? 0;
-      if (rejected >= GATHER) return builder.finish();
       const waits = this.input.live && (builder.rows > 0 || rejected > 0);
       const more = await (waits ? window.pullSoon() : window.pull());
-      if (more === 'quiet') return builder.finish();
+      if (more === 'quiet') return this.#batch();
       if (this.request.signal.aborted) return undefined;
       window.validate();
     }
     return undefined;
+  }
+
+  #batch(): Batch {
+    this.#rejected = 0;
+    return this.builder.finish();
   }
 
   async #begin(): Promise<void> {
@@ -109,6 +118,7 @@ export class TextReader implements FormatReader {
 
   /** Reports the bytes from `start` to `end` of the window as a record that cannot be read. */
   reject(code: string, message: string, line: number, start: number, end: number): void {
+    this.#rejected += 1;
     const raw = rawText(this.window.bytes, start, end);
     this.request.reject({ code, message, position: `${this.input.name}:${line}`, raw });
   }
