@@ -28,7 +28,6 @@ import { type Belongings, Housekeeping, type OwnCopies, type Returning } from '.
 import { RegionRecords } from './memory/region-records.ts';
 import { Plans } from './plans/plans.ts';
 import { Announcer } from './presence/announcer.ts';
-import { Progress } from './presence/heard.ts';
 import { answerLogs } from './presence/log-requests.ts';
 import { Neighbours } from './presence/neighbours.ts';
 import { mustBeOneCloud, OneCloud } from './presence/one-cloud.ts';
@@ -95,7 +94,6 @@ export class Agent {
   readonly #coordinator: Coordinator | undefined;
   readonly #housekeeping: Housekeeping | undefined;
   readonly #standby: Standby;
-  readonly #progress = new Progress();
   readonly #records: RegionRecords;
   #connection: Subscription | undefined;
   #answering: readonly Subscription[] = [];
@@ -120,7 +118,7 @@ export class Agent {
       const runs = Object.values(fragments).some(({ host }) => sameAgent(host, this.name));
       if (distributed !== '' && (runs || tier === 'cloud')) await plans.giveBack(distributed);
     };
-    this.#records = new RegionRecords((domain) => this.#control.regions(domain), disk, this.#progress, this.#log);
+    this.#records = new RegionRecords((domain) => this.#control.regions(domain), disk, this.#log);
     if (options.copies !== undefined) {
       const record: Returning['record'] = (region, domain) => this.#records.giveBack(region, region.region, domain);
       const belongings = this.#belongings(plans);
@@ -140,7 +138,7 @@ export class Agent {
     const heard = (status: AgentStatus): void => {
       this.#ownName.hear(status);
       this.#oneCloud?.hear(status);
-      this.#progress.hear(status);
+      this.#records.hear(status);
       this.#coordinator?.agentsChanged();
     };
     this.#neighbours = new Neighbours(nats, ports, tier === 'cloud' ? undefined : site, heard, (error) =>

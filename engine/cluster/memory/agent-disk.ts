@@ -1,6 +1,6 @@
 /**
  * What an agent keeps on its own disk, so that it goes on after a restart without a coordinator or an uplink, and so that no server restored
- * from an older disk can talk it back: the highest epochs it saw, the records of regions it led, assignments and plans.
+ * from an older disk can talk it back: the highest epochs it saw, the records of regions it led, how far others had come, assignments and plans.
  */
 import { CloudskinError, messageOf } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
@@ -10,6 +10,7 @@ import { decodeDocument, encodeDocument, type Versioned, versioned } from '../do
 import { type AppName, appLabel } from '../documents/names.ts';
 import { optional, type Read, record, shape, text, whole } from '../documents/read-json.ts';
 import { type RegionRecord, regionRecord } from '../documents/region-record.ts';
+import { type Heard, type HeardDocument, heardDocument } from '../presence/heard.ts';
 import type { Log } from '../process/log.ts';
 import { randomId } from '../process/random-id.ts';
 
@@ -97,6 +98,16 @@ export class AgentDisk {
 
   async keepRegion(document: RegionRecord): Promise<void> {
     await this.#write(`regions/${regionLabel(document, document.region)}.json`, document);
+  }
+
+  heard(app: AppName, region: string): Promise<Heard | undefined> {
+    return this.#read(`heard/${regionLabel(app, region)}.json`, heardDocument);
+  }
+
+  /** How far a region has come that others lead. */
+  async keepHeard(app: AppName, region: string, { holder, deployed, epoch, checkpoint }: Heard): Promise<void> {
+    const document: HeardDocument = { ...versioned, holder, deployed, epoch, checkpoint };
+    await this.#write(`heard/${regionLabel(app, region)}.json`, document);
   }
 
   async assignments(): Promise<readonly AssignmentDocument[]> {

@@ -1,14 +1,17 @@
 /**
  * The record of a region: who leads it, at which epoch, and its last complete checkpoint. It lies in KV on the region's own side and is changed
  * by compare-and-set, so of two that believe to lead only one completes a checkpoint; and on the leader's disk, so that a server that was
- * restored from an older disk is noticed and not believed. Who takes over from another has not its disk, but has heard how far it had come.
+ * restored from an older disk is noticed and not believed. Who takes over from another has not its disk, but has heard how far it had come, and keeps that where
+ * it runs something of the region.
  */
+import { messageOf } from '../../errors.ts';
 import { compareAndSet, isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { KeyValue } from '../../nats/nats.ts';
 import { decodeDocument, encodeDocument, versioned } from '../documents/document.ts';
 import { type AppName, regionKey } from '../documents/names.ts';
 import { type RegionRecord, regionRecord } from '../documents/region-record.ts';
-import { type Heard, isFurther, type Progress } from '../presence/heard.ts';
+import type { AgentStatus } from '../documents/status.ts';
+import { type Heard, isFurther, Progress } from '../presence/heard.ts';
 import type { Log } from '../process/log.ts';
 import type { AgentDisk } from './agent-disk.ts';
 
@@ -25,19 +28,24 @@ export interface Recorded {
 export class RegionRecords {
   readonly #bucket: (domain: string | undefined) => Promise<KeyValue>;
   readonly #disk: AgentDisk;
-  readonly #progress: Pick<Progress, 'of'>;
+  readonly #progress = new Progress();
   readonly #log: Log;
 
-  constructor(
-    bucket: (domain: string | undefined) => Promise<KeyValue>,
-    disk: AgentDisk,
-    progress: Pick<Progress, 'of'>,
-    log: Log,
-  ) {
+  constructor(bucket: (domain: string | undefined) => Promise<KeyValue>, disk: AgentDisk, log: Log) {
     this.#bucket = bucket;
     this.#disk = disk;
-    this.#progress = progress;
     this.#log = log;
+  }
+
+  /** What another agent says of the regions that it leads. */
+  hear(status: AgentStatus): void {
+    for (const heard of this.#progress.hear(status)) {
+      if (this.#disk.epochOf(heard, heard.region) === 0) continue;
+      // a server that has gone back is rare, and so is a disk that takes nothing: not both have to be borne
+      this.#disk.keepHeard(heard, heard.region, heard).catch((error: unknown) => {
+        this.#log('warn', `how far region ${heard.region} has come is not kept: ${messageOf(error)}`);
+      });
+    }
   }
 
   async load(app: AppName, region: string, domain: string | undefined): Promise<Recorded> {
@@ -46,7 +54,7 @@ export class RegionRecords {
     const kept = await this.#disk.region(app, region);
     const revision = entry?.revision ?? 0;
     const known = kept !== undefined && isNewer(kept, served) ? kept : served;
-    const heard = this.#progress.of(app, region);
+    const heard = furthest(this.#progress.of(app, region), await this.#disk.heard(app, region));
     const record = heard !== undefined && isFurther(heard, known) ? reconstructed(app, region, heard, known) : known;
     if (record !== undefined && record !== served) this.#tell(record);
     return { record, revision };
@@ -92,6 +100,10 @@ export class RegionRecords {
 function isNewer(one: RegionRecord, other: RegionRecord | undefined): boolean {
   if (other === undefined || one.epoch !== other.epoch) return one.epoch > (other?.epoch ?? -1);
   return one.reserved > other.reserved;
+}
+
+function furthest(one: Heard | undefined, other: Heard | undefined): Heard | undefined {
+  return one !== undefined && isFurther(one, other) ? one : other;
 }
 
 function reconstructed(

@@ -1,8 +1,10 @@
 /**
  * How far regions had come when their leaders were heard of last: what a server that was restored from an older disk does not know any more, and whoever takes a
- * region over must not go behind. In memory only.
+ * region over must not go behind.
  */
-import { type AgentName, type AppName, appLabel } from '../documents/names.ts';
+import { type Versioned, versions } from '../documents/document.ts';
+import { type AgentName, type AppName, agentName, appLabel } from '../documents/names.ts';
+import { type Read, shape, whole } from '../documents/read-json.ts';
 import type { AgentStatus } from '../documents/status.ts';
 
 export interface Heard {
@@ -13,15 +15,35 @@ export interface Heard {
   readonly checkpoint: number;
 }
 
+/** As it is kept on a disk. */
+export interface HeardDocument extends Heard, Versioned {}
+
+export const heardDocument: Read<HeardDocument> = shape<HeardDocument>({
+  ...versions,
+  holder: agentName,
+  deployed: whole,
+  epoch: whole,
+  checkpoint: whole,
+});
+
+export interface HeardOf extends Heard, AppName {
+  readonly region: string;
+}
+
 export class Progress {
   readonly #heard = new Map<string, Heard>();
 
-  hear({ site, agent, regions }: Pick<AgentStatus, 'site' | 'agent' | 'regions'>): void {
+  /** The regions that have come further. */
+  hear({ site, agent, regions }: Pick<AgentStatus, 'site' | 'agent' | 'regions'>): readonly HeardOf[] {
+    const further: HeardOf[] = [];
     for (const { namespace, app, region, deployed, epoch, checkpoint } of regions) {
       const heard = { holder: { site, agent }, deployed, epoch, checkpoint };
       const label = `${appLabel({ namespace, app })}/${region}`;
-      if (checkpoint > 0 && isFurther(heard, this.#heard.get(label))) this.#heard.set(label, heard);
+      if (checkpoint === 0 || !isFurther(heard, this.#heard.get(label))) continue;
+      this.#heard.set(label, heard);
+      further.push({ namespace, app, region, ...heard });
     }
+    return further;
   }
 
   of(app: AppName, region: string): Heard | undefined {
