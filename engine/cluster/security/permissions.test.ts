@@ -109,6 +109,12 @@ describe('the share of a site', () => {
     }
   });
 
+  it('of an edge makes the bucket of its regions, and does not change it, as it holds those of all apps there', () => {
+    const both = merged([plant, agentPermissions(PLANT, 'plant')]);
+    const mayDo = (call: string): boolean => may(both, `$JS.API.STREAM.${call}.KV_cs-regions`);
+    expect(['CREATE', 'UPDATE', 'DELETE', 'PURGE'].map(mayDo)).toEqual([true, false, false, false]);
+  });
+
   it('keeps what it runs alone on its own side, and can make it there', () => {
     const alone = permissionsOf(plan('default', 'shop', ['plant', 'plant', 'plant']), PLANT, domainOf);
     const bucket = stateBucket(SHOP);

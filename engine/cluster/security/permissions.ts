@@ -104,7 +104,8 @@ function edgeDocuments({ domain, hub }: SitePlace): Permissions {
       ...far.looks(`KV_${REGIONS_BUCKET}`),
       ...far.reads(`OBJ_${ARTIFACTS_BUCKET}`, [`$OBJ.${ARTIFACTS_BUCKET}.C.*`, `$OBJ.${ARTIFACTS_BUCKET}.M.*`]),
       far.asks(`OBJ_${ARTIFACTS_BUCKET}`),
-      ...own.makes(`KV_${REGIONS_BUCKET}`),
+      // Records of all apps at the site: whoever could change that stream could copy or end those of another.
+      ...own.begins(`KV_${REGIONS_BUCKET}`),
       // Where an agent of the cloud never answered, the documents may lie here.
       ...own.looks(`KV_${CONTROL_BUCKET}`),
     ],
@@ -289,7 +290,12 @@ class Domain {
 
   /** Makes a stream, or brings it to another configuration. */
   makes(stream: string): readonly string[] {
-    return [...this.looks(stream), `${this.#api}.STREAM.CREATE.${stream}`, `${this.#api}.STREAM.UPDATE.${stream}`];
+    return [...this.begins(stream), `${this.#api}.STREAM.UPDATE.${stream}`];
+  }
+
+  /** Makes it where it is not there. */
+  begins(stream: string): readonly string[] {
+    return [...this.looks(stream), `${this.#api}.STREAM.CREATE.${stream}`];
   }
 
   looks(stream: string): readonly string[] {
