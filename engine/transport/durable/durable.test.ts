@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Told } from '../../../test/contract/transport.ts';
+import { hurriedPorts } from '../../../test/kit/hurried-ports.ts';
 import { hasNats, type NatsServer, type NatsVersion, NO_NATS, startNats } from '../../../test/kit/nats-server.ts';
 import { until } from '../../../test/kit/until.ts';
 import type { Json } from '../../json.ts';
 import { connectNats } from '../../nats/client.ts';
 import type { Nats } from '../../nats/nats.ts';
-import { realPorts } from '../../ports.ts';
+import { type Ports, realPorts } from '../../ports.ts';
 import { openLog } from '../../state/log/disk.ts';
 import type { Item } from '../transport.ts';
 import type { DurableReceiver, DurableReceiverOptions, DurableSender, DurableSenderOptions } from './durable.ts';
@@ -35,6 +36,8 @@ class Stage {
   readonly atSender = new Told();
   readonly atReceiver = new Told();
   readonly nats: Nats;
+  /** Of ends that are opened from now on. */
+  ports: Ports = realPorts;
   #transports: DurableTransport[] = [];
 
   private constructor(server: NatsServer, nats: Nats, directory: string) {
@@ -51,7 +54,7 @@ class Stage {
   #transport(): DurableTransport {
     const transport = new DurableTransport({
       nats: this.nats,
-      ports: realPorts,
+      ports: this.ports,
       openLog: (_address, limits, known) => openLog({ directory: this.directory, ...limits, known }),
     });
     this.#transports.push(transport);
@@ -155,6 +158,7 @@ function publishes(at: () => Stage): void {
   });
 
   it('a receiver is current when it hears the sender and has taken all that was committed', async () => {
+    at().ports = hurriedPorts(10);
     const [sender, receiver] = [await at().sender(), await at().receiver()];
     await expect.poll(() => receiver.current).toBe(true);
     send(sender, 1, 10);

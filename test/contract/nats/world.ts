@@ -75,3 +75,8 @@ export async function surely<T>(world: NatsWorld, work: () => Promise<T>): Promi
     }
   }
 }
+
+/** Lets time pass until it is so. */
+export async function passUntil(world: NatsWorld, isSo: () => Promise<boolean>): Promise<void> {
+  for (let passed = 0; passed < 30_000 && !(await isSo()); passed += 50) await world.pass(50);
+}
