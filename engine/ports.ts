@@ -34,3 +34,10 @@ export const realPorts: Ports = {
   random: () => Math.random(),
   turn: () => new Promise((resolve) => setImmediate(resolve)),
 };
+
+/** Resolves after so many milliseconds. */
+export function pause(ports: Pick<Ports, 'after'>, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    ports.after(milliseconds, resolve);
+  });
+}

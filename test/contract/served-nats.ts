@@ -3,6 +3,7 @@ import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { freePort, type NatsServer, startNats } from '../kit/nats-server.ts';
 import { Relay } from '../kit/relay.ts';
+import { until } from '../kit/until.ts';
 import type { Refusal, ServedWorld } from './served-connector.ts';
 
 export class NatsWorld implements ServedWorld {
@@ -51,18 +52,16 @@ export class NatsWorld implements ServedWorld {
 
   async start(): Promise<void> {
     await this.#server.restart();
-    for (let attempt = 0; !this.nats.connected && attempt < 200; attempt++) await pause(25);
+    await until(() => this.nats.connected);
   }
 
   /** Resolves once somebody listens to the subject. */
   async listened(subject: string): Promise<void> {
-    for (let attempt = 0; attempt < 400; attempt++) {
+    await until(async () => {
       const response = await fetch(`http://127.0.0.1:${this.#monitor}/subsz?subs=1&test=${subject}`);
       const { subscriptions_list: found = [] } = (await response.json()) as { subscriptions_list?: unknown[] };
-      if (found.length > 0) return;
-      await pause(25);
-    }
-    throw new Error(`nobody listens to ${subject}`);
+      return found.length > 0;
+    });
   }
 
   async stop(): Promise<void> {
@@ -70,10 +69,6 @@ export class NatsWorld implements ServedWorld {
     await this.relay.close();
     await this.#server.stop();
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);

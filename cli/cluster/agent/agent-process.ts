@@ -10,7 +10,7 @@ import { CloudskinError } from '../../../engine/errors.ts';
 import { connectNats } from '../../../engine/nats/client.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { claimsOf, readCredentials } from '../../../engine/nats/nats-js/credentials.ts';
-import { realPorts } from '../../../engine/ports.ts';
+import { pause, realPorts } from '../../../engine/ports.ts';
 import { openDirectory } from '../../../engine/state/blobs/directory.ts';
 import { expiryOf, logTroubles } from '../../auth/troubles.ts';
 import { observeAgent } from '../../observe/agent-observing.ts';
@@ -133,7 +133,7 @@ async function connect(flags: AgentFlags, name: string, log: Log, stopping: Stop
     } catch (error) {
       if (!(error instanceof CloudskinError) || !error.retry) throw error;
       if (attempt === 1) log('warn', `waits for a NATS server: ${error.message}`, { code: error.code });
-      await new Promise<void>((resolve) => realPorts.after(RETRY, resolve));
+      await pause(realPorts, RETRY);
     }
   }
   return undefined;

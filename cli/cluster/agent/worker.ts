@@ -5,7 +5,7 @@ import { defined } from '../../../engine/defined.ts';
 import { CloudskinError } from '../../../engine/errors.ts';
 import { connectNats, type NatsOptions } from '../../../engine/nats/client.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
-import { realPorts } from '../../../engine/ports.ts';
+import { pause, realPorts } from '../../../engine/ports.ts';
 import type { FragmentHost } from '../../../engine/runtime/fragment-handle.ts';
 import { serveFragments, type WorkerOutlets } from '../../../engine/runtime/workers/serve.ts';
 import { LocalTransport } from '../../../engine/transport/local.ts';
@@ -44,7 +44,7 @@ async function connected(options: NatsOptions): Promise<Nats> {
       return await connectNats(options);
     } catch (error) {
       if (!(error instanceof CloudskinError) || !error.retry) throw error;
-      await new Promise<void>((resolve) => realPorts.after(RETRY, resolve));
+      await pause(realPorts, RETRY);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** `top` without a terminal: one frame as text, or a line of JSON a second. */
-import type { Ports } from '../../../engine/ports.ts';
+import { type Ports, pause } from '../../../engine/ports.ts';
 import { healthOf } from '../../cluster/health.ts';
 import { appJson, overviewJson } from '../../cluster/status-json.ts';
 import type { Terminal } from '../../output/terminal.ts';
@@ -60,12 +60,6 @@ function json({ at, overview, plan }: Look, app: AppName | undefined): object {
   return one === undefined
     ? { at, namespace: app.namespace, app: app.app, state: 'absent' }
     : { at, ...appJson(one, plan) };
-}
-
-function pause(ports: Ports, milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    ports.after(milliseconds, resolve);
-  });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

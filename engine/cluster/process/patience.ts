@@ -24,9 +24,3 @@ export async function within<T>(ports: Ports, milliseconds: number, what: string
   if (await settledWithin(ports, milliseconds, work)) return work;
   throw externalError('cluster.timeout', `${what} within ${milliseconds / 1000} s`, { retry: true });
 }
-
-export function pause(ports: Ports, milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    ports.after(milliseconds, resolve);
-  });
-}

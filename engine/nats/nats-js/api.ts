@@ -13,6 +13,7 @@ import {
 import { errors, type MsgHdrs } from '@nats-io/transport-node';
 import { defined } from '../../defined.ts';
 import { CloudskinError, userError } from '../../errors.ts';
+import { pause } from '../../ports.ts';
 import { checkSubject, noJetStream, noStream, payloadTooLarge } from '../failures.ts';
 import type { Published } from '../nats.ts';
 import type { Connection } from './connection.ts';
@@ -71,7 +72,7 @@ export class JetStreamCalls {
         const far = error.code === 'nats.no-jetstream' && this.domain !== undefined;
         const worthAnother = WORTH_ANOTHER.has(error.code) && error.retry;
         if (!worthAnother && !far) throw error;
-        if (error.code !== 'nats.timeout') await this.#pause(NO_LEADER_PAUSE);
+        if (error.code !== 'nats.timeout') await pause(this.connection.ports, NO_LEADER_PAUSE);
       }
     }
   }
@@ -98,10 +99,6 @@ export class JetStreamCalls {
       this.#managers.set(timeout, made);
     }
     return made;
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => this.connection.ports.after(milliseconds, resolve));
   }
 
   streamInfo(stream: string, patience: readonly number[] = PATIENCE): Promise<StreamInfo> {
