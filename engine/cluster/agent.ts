@@ -9,6 +9,7 @@ import { type CloudskinError, messageOf } from '../errors.ts';
 import type { Nats, Subscription } from '../nats/nats.ts';
 import { type Ports, pause } from '../ports.ts';
 import type { BlobStore } from '../state/blobs/blobs.ts';
+import type { ArtifactTimes } from './coordinator/artifacts.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { type Placement, placement } from './coordinator/placement.ts';
 import type { AssignmentDocument } from './documents/assignment.ts';
@@ -62,6 +63,8 @@ export interface AgentOptions extends AgentName {
   readonly diskUse?: () => DiskUse | undefined;
   /** Decides where fragments run, where the agent is of the cloud and coordinates; the compiler's unless given. */
   readonly place?: Placement;
+  /** When the coordinator deletes what no document names, if not as usual. */
+  readonly artifactTimes?: ArtifactTimes;
   /** Copies of the control documents, on a cluster of servers; of new ones 3 where there are as many servers, else 1, unless given. */
   readonly replicas?: number;
   /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
@@ -409,6 +412,8 @@ export class Agent {
       neighbours: this.#neighbours,
       documents: () => this.#control.documents(),
       domain: () => this.#control.domain(),
+      artifacts: () => this.#control.artifacts(),
+      ...defined({ artifactTimes: this.#options.artifactTimes }),
       prepare: (app) => this.#control.prepare(app),
       changed: () => this.#announcer.touch(),
     });

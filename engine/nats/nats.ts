@@ -235,4 +235,6 @@ export interface Objects {
   get(name: string): Promise<Uint8Array | undefined>;
   delete(name: string): Promise<void>;
   list(prefix?: string): Promise<readonly string[]>;
+  /** When it was put last, milliseconds since the epoch by the server's clock; undefined where it is not there. */
+  written(name: string): Promise<number | undefined>;
 }

@@ -3,9 +3,10 @@
  * the cloud stands by; the one with the lease acts. It commands nobody, keeps nothing that is not in KV, and its loss stops nothing.
  */
 
+import { defined } from '../../defined.ts';
 import { messageOf } from '../../errors.ts';
 import { isWrongRevision } from '../../nats/compare-and-set.ts';
-import type { KeyValue } from '../../nats/nats.ts';
+import type { KeyValue, Objects } from '../../nats/nats.ts';
 import { type AppDocument, appDocument } from '../documents/app.ts';
 import { type AssignmentDocument, assignmentDocument } from '../documents/assignment.ts';
 import { DocumentsCache } from '../documents/documents-cache.ts';
@@ -17,6 +18,7 @@ import type { Log } from '../process/log.ts';
 import { within } from '../process/patience.ts';
 import { Reconciler } from '../process/reconciler.ts';
 import { DOCUMENTS_OPEN, LEASE_TEND } from '../process/timing.ts';
+import { Artifacts, type ArtifactTimes } from './artifacts.ts';
 import { appOf } from './assign.ts';
 import { Assigner, type AssignerOptions, isOutside } from './assigner.ts';
 import { Lease } from './lease.ts';
@@ -30,6 +32,9 @@ export interface CoordinatorOptions extends AssignerOptions {
   readonly documents: () => Promise<KeyValue>;
   /** The domain that the documents are in; `''` for none. */
   readonly domain: () => Promise<string>;
+  readonly artifacts: () => Promise<Objects>;
+  /** Other than the usual ones. */
+  readonly artifactTimes?: ArtifactTimes;
   /** The agent has become, or ceased to be, the coordinator. */
   readonly changed: () => void;
 }
@@ -37,6 +42,7 @@ export interface CoordinatorOptions extends AssignerOptions {
 interface Reign {
   readonly survey: Survey;
   readonly assigner: Assigner;
+  readonly artifacts: Artifacts;
 }
 
 export class Coordinator {
@@ -45,6 +51,7 @@ export class Coordinator {
   readonly #reconciler: Reconciler;
   /** Of its own: whatever holds up the work must not cost the lease. */
   readonly #leading: Reconciler;
+  readonly #sweeping: Reconciler;
   readonly #apps: DocumentsCache<AppDocument>;
   readonly #assignments: DocumentsCache<AssignmentDocument>;
   readonly #sites: DocumentsCache<SiteDocument>;
@@ -71,6 +78,13 @@ export class Coordinator {
       },
     );
     this.#leading = new Reconciler(ports, () => this.#tend(), failed);
+    this.#sweeping = new Reconciler(
+      ports,
+      () => this.#sweep(),
+      (error, again) => {
+        if (!again) log('warn', `what nothing names cannot be deleted: ${messageOf(error)}`, codeField(error));
+      },
+    );
   }
 
   get leads(): boolean {
@@ -86,7 +100,7 @@ export class Coordinator {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#leading.stop(), this.#reconciler.stop()]);
+    await Promise.all([this.#leading.stop(), this.#reconciler.stop(), this.#sweeping.stop()]);
     for (const cache of this.#caches) cache.close();
     if (this.#reign === undefined) return;
     await this.#lease.release().catch((error: unknown) => {
@@ -143,8 +157,13 @@ export class Coordinator {
       if (document.wanted !== 'undeployed' && document.distributed !== '') await this.#prepared(document);
     }
     const survey = new Survey({ ports, neighbours, sites: this.#sites, assignments: this.#assignments, domain });
-    const reign = { survey, assigner: new Assigner(this.#options, survey, this.#lease.term) };
+    const reign = {
+      survey,
+      assigner: new Assigner(this.#options, survey, this.#lease.term),
+      artifacts: this.#artifacts(),
+    };
     this.#reign = reign;
+    this.#sweeping.kick();
     log('info', 'this agent is the coordinator now');
     changed();
     return reign;
@@ -158,6 +177,21 @@ export class Coordinator {
       if (isOutside(error)) throw error;
       this.#options.log('warn', messageOf(error), { namespace: app.namespace, app: app.app, ...codeField(error) });
     }
+  }
+
+  #artifacts(): Artifacts {
+    const { ports, plans, documents, artifacts, artifactTimes } = this.#options;
+    const leads = (): boolean => this.#lease.held;
+    return new Artifacts({ ports, plans, documents, objects: artifacts, leads, ...defined({ times: artifactTimes }) });
+  }
+
+  /** As long as it leads; a new reign counts anew. */
+  async #sweep(): Promise<number | undefined> {
+    const reign = this.#reign;
+    if (reign === undefined || !this.#lease.held) return undefined;
+    const deleted = await reign.artifacts.sweep();
+    if (deleted.length > 0) this.#options.log('info', `${deleted.length} artifacts that no app names are deleted`);
+    return reign.artifacts.times.every;
   }
 
   get #caches(): readonly { open(bucket: KeyValue): Promise<void>; close(): void }[] {

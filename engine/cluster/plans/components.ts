@@ -10,7 +10,12 @@ export function shippedName(digest: string): string {
 
 /** Digests of the components that a fragment needs. */
 export function shippedIn({ cells }: FragmentPlan): readonly string[] {
-  const steps = cells.flatMap(({ operators }) => operators.flatMap((operator) => operator.steps));
+  return shippedWith(cells.flatMap(({ operators }) => operators));
+}
+
+/** Digests of the components that operators need. */
+export function shippedWith(operators: readonly Pick<OperatorNode, 'steps'>[]): readonly string[] {
+  const steps = operators.flatMap((operator) => operator.steps);
   const names = steps.flatMap((step) => (step.kind === 'component' ? [step.component] : []));
   return [...new Set(names.filter((name) => name.startsWith(MARK)).map((name) => name.slice(MARK.length)))];
 }

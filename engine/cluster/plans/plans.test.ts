@@ -16,6 +16,7 @@ function bucket(): () => Promise<Objects> {
     get: async (name) => kept.get(name),
     delete: async (name) => void kept.delete(name),
     list: async () => [...kept.keys()],
+    written: async () => 0,
   };
   return async () => objects;
 }

@@ -112,6 +112,11 @@ class ObjectBucket implements Objects {
       .sort();
   }
 
+  async written(name: string): Promise<number | undefined> {
+    const message = await this.#calls.lastOf(this.#bucketInfo, this.#meta(name));
+    return message === null || parseInfo(message.data) === undefined ? undefined : message.time.getTime();
+  }
+
   async #putChunks(id: string, data: Uint8Array): Promise<number> {
     const size = Math.min(CHUNK, this.#calls.connection.info.maxPayload - 1024);
     const subject = `${this.#calls.publishPrefix}${this.#chunks(id)}`;

@@ -180,7 +180,10 @@ function wholeObjects(world: () => NatsWorld): void {
     await objects.put('dir/a b!ü', large);
     const other = await (await world().connect()).jetstream().objects(name);
     expect(Buffer.compare((await other.get('dir/a b!ü')) ?? new Uint8Array(0), large)).toBe(0);
+    const first = (await objects.written('dir/a b!ü')) ?? 0;
     await objects.put('dir/a b!ü', bytes('small'));
+    expect(await other.written('dir/a b!ü')).toBeGreaterThanOrEqual(first);
+    expect(await other.written('b')).toBeUndefined();
     expect(text(await other.get('dir/a b!ü'))).toBe('small');
     await objects.put('empty', new Uint8Array(0));
     expect(await other.get('empty')).toEqual(new Uint8Array(0));
@@ -191,6 +194,7 @@ function wholeObjects(world: () => NatsWorld): void {
     await objects.delete('dir/a b!ü');
     await objects.delete('dir/a b!ü');
     expect(await other.get('dir/a b!ü')).toBeUndefined();
+    expect(await other.written('dir/a b!ü')).toBeUndefined();
     expect(await other.list()).toEqual(['empty']);
   });
 

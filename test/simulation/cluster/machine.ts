@@ -19,6 +19,9 @@ import { type Outside, outsideConnector } from './outside.ts';
 import type { Planted } from './plants.ts';
 import { type Overseer, WatchedHost } from './watched-host.ts';
 
+/** Short, so that what nothing names any more is deleted within a run. */
+const ARTIFACTS = { every: 2_000, grace: 15_000, undeployed: 30_000 };
+
 export interface MachineOptions {
   readonly site: string;
   readonly agent: string;
@@ -112,6 +115,7 @@ export class Machine {
       version: '0.0.0',
       place: placement,
       host,
+      artifactTimes: ARTIFACTS,
       disk: planted.disk(this.disk.open(node, 'agent')),
       log: (level, message) => {
         if (level !== 'debug') stage.say(`${node.name}: ${level}: ${message}`);

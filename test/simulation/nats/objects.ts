@@ -83,6 +83,10 @@ class ObjectBucket implements Objects {
     return names.filter((name) => name.startsWith(prefix)).sort();
   }
 
+  async written(name: string): Promise<number | undefined> {
+    return (await this.#js.lastMessage(this.#stream, `${this.#subject}.M.${keyOf(name)}`))?.time;
+  }
+
   async #putChunks({ id, chunks }: ObjectInfo, data: Uint8Array): Promise<void> {
     const puts = Array.from({ length: chunks }, (_, index) =>
       this.#store(`C.${id}`, data.subarray(index * CHUNK, (index + 1) * CHUNK)),
