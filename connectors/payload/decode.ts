@@ -14,6 +14,7 @@ import { JsonRowLoader } from '../formats/json/row-loader.ts';
 import { NEED_MORE, skipSpace, valueEnd } from '../formats/json/structure.ts';
 import { senmlRows } from '../formats/senml.ts';
 import { rawText } from '../formats/text/rejects.ts';
+import { FewRejects } from './few-rejects.ts';
 import { filled, type PayloadRead } from './payload.ts';
 
 /** A message as its connector received it. */
@@ -82,6 +83,7 @@ class MessageColumns {
 /** json, ndjson and senml: text of objects, without a reader a message. */
 class JsonDecoder implements PayloadDecoder {
   readonly #request: DecodeRequest;
+  readonly #rejects: FewRejects;
   readonly #builder: BatchBuilder;
   readonly #columns: MessageColumns;
   readonly #loader: JsonRowLoader;
@@ -89,6 +91,7 @@ class JsonDecoder implements PayloadDecoder {
 
   constructor(format: 'json' | 'ndjson' | 'senml', request: DecodeRequest) {
     this.#request = request;
+    this.#rejects = new FewRejects(request.reject);
     this.#builder = new BatchBuilder(request.schema);
     this.#columns = new MessageColumns(this.#builder, request.attach);
     this.#loader = new JsonRowLoader(this.#builder, request, '', this.#columns);
@@ -110,6 +113,7 @@ class JsonDecoder implements PayloadDecoder {
     this.#columns.values = message.attached;
     if (isUtf8(bytes)) this.#take(bytes.toString('utf8'), bytes, message);
     else this.#reject('text.invalid-utf8', 'the message is no valid UTF-8', message, bytes);
+    this.#rejects.end(message.position);
   }
 
   take(): Batch {
@@ -124,7 +128,11 @@ class JsonDecoder implements PayloadDecoder {
 
   readonly #lines = (text: string, _bytes: Buffer, message: Payload): void => {
     let line = 0;
-    for (const record of text.split('\n')) {
+    for (let from = 0; from < text.length; ) {
+      const at = text.indexOf('\n', from);
+      const end = at === -1 ? text.length : at;
+      const record = text.slice(from, end);
+      from = end + 1;
       line += 1;
       if (record.trim() !== '') this.#row(record, { ...message, position: `${message.position}:${line}` });
     }
@@ -167,11 +175,11 @@ class JsonDecoder implements PayloadDecoder {
   #row(text: string, message: Payload): void {
     if (this.#loader.load(text, 0)) return;
     const { code, message: why } = this.#loader;
-    this.#request.reject({ code, message: why, position: message.position, raw: text.slice(0, 1024) });
+    this.#rejects.add({ code, message: why, position: message.position, raw: text.slice(0, 1024) });
   }
 
   #reject(code: string, why: string, message: Payload, bytes: Buffer): void {
-    this.#request.reject({ code, message: why, position: message.position, raw: rawText(bytes, 0, bytes.length) });
+    this.#rejects.add({ code, message: why, position: message.position, raw: rawText(bytes, 0, bytes.length) });
   }
 }
 
@@ -210,14 +218,16 @@ class FormatDecoder implements PayloadDecoder {
   async add(message: Payload): Promise<void> {
     const taken: Batch[] = [];
     const bad: BadRow[] = [];
+    const rejects = new FewRejects((row) => void bad.push(row));
     try {
-      await this.#read(message, taken, bad);
+      await this.#read(message, taken, rejects);
     } catch (error) {
       if (!(error instanceof CloudskinError) || error.domain === 'internal') throw error;
       const raw = rawText(Buffer.from(message.data), 0, Math.min(message.data.length, 1024));
       this.#request.reject({ code: error.code, message: error.message, position: message.position, raw });
       return;
     }
+    rejects.end(message.position);
     for (const row of bad) this.#request.reject(row);
     for (const batch of taken) {
       this.#batches.push(batch);
@@ -235,12 +245,12 @@ class FormatDecoder implements PayloadDecoder {
     return batches.length === 1 && only !== undefined ? only : concatBatches(this.#request.schema, batches);
   }
 
-  async #read(message: Payload, taken: Batch[], bad: BadRow[]): Promise<void> {
+  async #read(message: Payload, taken: Batch[], rejects: FewRejects): Promise<void> {
     const request = {
       schema: this.#schema,
       paths: this.#request.paths,
       attach: [],
-      reject: (row: BadRow) => void bad.push(row),
+      reject: (row: BadRow) => rejects.add(row),
       signal: this.#signal,
     };
     const reader = await this.#format.openReader(inputOf(message), request, this.#options);

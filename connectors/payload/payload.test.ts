@@ -111,6 +111,19 @@ describe('other forms', () => {
     expect(bad.map(({ position }) => position)).toEqual(['m/0:3']);
   });
 
+  it.each(['ndjson', 'csv'] as const)(
+    '%s: of a message with a bad row every other byte some are told, and how many',
+    async (format) => {
+      const good = format === 'csv' ? 'id,text,x\n1,a,1\n' : '{"id":1}\n';
+      const { rows, bad } = await decode(format, `${good}${'!\n'.repeat(30_000)}`, 'nonsense\n!');
+      expect(rows).toHaveLength(1);
+      expect(bad.length).toBeLessThanOrEqual(10_003);
+      const more = bad.find(({ code }) => code === 'payload.more-bad-rows');
+      expect([more?.position, more?.message]).toEqual(['m/0', expect.stringMatching(/^20000 more rows/)]);
+      expect(bad.at(-1)?.position).toMatch(/^m\/1/);
+    },
+  );
+
   it('csv: a header in each message, unless there is none', async () => {
     expect((await decode('csv', 'text,id,x\n"a,b",1,\n', 'id,x,text\n2,,c')).rows).toEqual([
       [1n, 'a,b', null],
