@@ -10,8 +10,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 30_000, interval: 20 } },
     pool: 'forks',
-    // Many tests wait for servers and processes; one less than there are cores, the default, would leave most of the machine idle.
-    maxWorkers: availableParallelism(),
+    // Many tests wait for servers and processes; as many as there are cores would leave the machine idle for a third of the time.
+    maxWorkers: availableParallelism() + 1,
     maxConcurrency: 3,
     // a test that fails now and then is wrong, or what it tests is
     retry: 0,

@@ -111,7 +111,7 @@ const keys = fc.constantFrom<Value>('a', 'b', '', null, 'a longer key than eight
 
 describe('anomaly', () => {
   test('gives exactly the score of its definition, whatever the rows and wherever batches are cut', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const rows = fc.array(fc.tuple(keys, values), { maxLength: 300 });
     const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 5 });
@@ -218,7 +218,7 @@ describe('anomaly', () => {
     cell.close();
   });
 
-  test('keeps many keys apart while they come and go', { timeout: 60_000 }, async () => {
+  test('keeps many keys apart while they come and go', { timeout: 120_000 }, async () => {
     const rows = Array.from({ length: 60_000 }, (_, row): Row => [`key ${(row * 7919) % 3000}`, (row * 31) % 1000]);
     const out = await run(rows, { key: 'key', value: 'value', window: 10, minimum: 5 }, schemaOf(), [4096]);
     expect(out).toEqual(reference(rows, 10, 5));

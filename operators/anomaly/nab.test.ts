@@ -71,7 +71,7 @@ function windowedGaussian({ values }: Series): Float64Array {
 
 describe.skipIf(!hasSharedData())('anomaly on NAB (needs sensors/nab of the shared test inputs)', () => {
   test('scores better than the windowed Gaussian on the same series, and as published detectors do', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const series = nabSeries();
     expect(series).toHaveLength(34);

@@ -111,7 +111,7 @@ describe('the command line before a command is chosen', () => {
 });
 
 describe('a server that takes connections and never says a word', () => {
-  it('does not keep an agent from ending when it is told to stop', { timeout: 15_000 }, async () => {
+  it('does not keep an agent from ending when it is told to stop', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     try {
       await once(server, 'listening');
@@ -121,7 +121,7 @@ describe('a server that takes connections and never says a word', () => {
       const agent = start(['agent', '--site', 'plant', '--tier', 'edge', '--data', data, '--nats', nats]);
       await once(server, 'connection');
       agent.child.kill('SIGTERM');
-      const late = new Promise<string>((resolve) => setTimeout(resolve, 4_000, 'still there').unref());
+      const late = new Promise<string>((resolve) => setTimeout(resolve, 30_000, 'still there').unref());
       const ended = await Promise.race([agent.ended, late]);
       agent.child.kill('SIGKILL');
       expect(ended).toMatchObject({ status: 0 });

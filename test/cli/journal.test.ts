@@ -45,7 +45,7 @@ async function post(url: string, ids: readonly number[], key?: string): Promise<
   const attempt = async (): Promise<number> =>
     (await fetch(url, { method: 'POST', body: bodyOf(ids), headers }).catch(() => undefined))?.status ?? 0;
   let status = 0;
-  await expect.poll(async () => (status = await attempt()), { timeout: 15_000, interval: 20 }).toBeGreaterThan(0);
+  await expect.poll(async () => (status = await attempt())).toBeGreaterThan(0);
   return status;
 }
 
@@ -159,12 +159,12 @@ describe.skipIf(!has)(has ? 'a journaled subscription of core NATS' : `core NATS
         publish(marker);
         return holds(marker);
       };
-      await expect.poll(published, { timeout: 15_000, interval: 20 }).toBe(true);
+      await expect.poll(published).toBe(true);
     };
     const sent = 0x7007_0000;
     await listens(sent);
     for (const id of numbers(sent + 1, sent + 100)) publish(id);
-    await expect.poll(() => holds(sent + 99), { timeout: 15_000, interval: 10 }).toBe(true);
+    await expect.poll(() => holds(sent + 99)).toBe(true);
     await run.kill();
     run.begin();
     await listens(sent + 100);
