@@ -1,6 +1,6 @@
 /** What the control plane does within a time, or does not do however long it takes, on the virtual clock: what the machine is busy with does not matter. */
 import { describe, expect, it } from 'vitest';
-import { ControlWorld, type Process } from './control-world.ts';
+import { APP, ControlWorld, type Process } from './control-world.ts';
 
 const SECOND = 1_000;
 
@@ -46,6 +46,28 @@ describe('the control plane in time', () => {
     await world.settle(world.client.site(site, { forgotten: true }));
     await world.pass(10 * SECOND);
     expect(runs(world, 'above')).toEqual([site === 'yard' ? 'plant' : 'yard']);
+  });
+
+  it.each([
+    ['of an app that nobody else could run', 'running'],
+    ['of an app that is over', 'undeployed'],
+  ] as const)('takes a forgotten site back with its agents, though something was left there: %s', async (_, wanted) => {
+    const world = await deployed();
+    const plant = world.processes.filter(({ site }) => site === 'plant');
+    for (const { node } of plant) node.kill();
+    for (const lost of plant) lost.host = undefined;
+    await world.pass(5 * SECOND);
+    if (wanted === 'undeployed') await world.settle(world.client.want(APP, wanted));
+    await world.settle(world.client.site('plant', { forgotten: true }));
+    await world.pass(5 * SECOND);
+    const isForgotten = async (): Promise<boolean | undefined> =>
+      (await world.settle(world.client.sites())).find(({ site }) => site === 'plant')?.forgotten;
+    expect(await isForgotten()).toBe(true);
+    for (const lost of plant) await world.settle(world.start(lost));
+    await world.pass(10 * SECOND);
+    expect(await isForgotten()).toBe(false);
+    expect((await world.settle(world.client.assignment(APP)))?.troubles).toEqual([]);
+    expect(runs(world, 'above')).toEqual(wanted === 'running' ? ['plant'] : []);
   });
 
   it('stops an agent that leads a region within five seconds', async () => {

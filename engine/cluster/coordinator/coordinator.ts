@@ -234,7 +234,7 @@ export class Coordinator {
     if (this.#lease.held) await this.#assignments.write(key, document);
   }
 
-  /** A forgotten site whose agents are back, with nothing left of what they ran, is a site like any other. */
+  /** A forgotten site whose agents are back, where what could go elsewhere has, is a site like any other. */
   async #rejoin({ survey }: Reign): Promise<void> {
     for (const [key, { document }] of [...this.#sites.all]) {
       if (!document.forgotten || !survey.hasListened || !survey.isVacant(document.site) || !this.#lease.held) continue;

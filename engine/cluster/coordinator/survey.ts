@@ -87,13 +87,16 @@ export class Survey {
     );
   }
 
-  /** Whether agents of a site are there, with nothing assigned to them. */
+  /** Whether agents of a site are there, with nothing assigned to them but what nobody else could be given, or is over. */
   isVacant(site: string): boolean {
     const isThere = [...this.#options.neighbours.all].some(
       ({ status }) => status.site === site && this.isAlive(status),
     );
-    const isUsed = [...this.#options.assignments.all].some(([, { document }]) =>
-      Object.values(document.fragments).some(({ host }) => host.site === site),
+    const isUsed = [...this.#options.assignments.all].some(
+      ([, { document }]) =>
+        document.wanted !== 'undeployed' &&
+        document.troubles.length === 0 &&
+        Object.values(document.fragments).some(({ host }) => host.site === site),
     );
     return isThere && !isUsed;
   }
