@@ -110,7 +110,7 @@ export class RegionCheckpoints {
     const { ports } = this.#context;
     const last = run.all('ended');
     if (this.isLastDone || !(last || this.#asked || ports.monotonic() >= this.#due)) return;
-    if (this.#nextId > run.record.reserved) await this.#save({ reserved: this.#nextId + RESERVE });
+    if (this.#nextId > run.record.reserved) await run.save(this.#context.records, { reserved: this.#nextId + RESERVE });
     this.#asked = false;
     this.#answering = this.#wanted;
     const id = this.#nextId++;
@@ -132,7 +132,10 @@ export class RegionCheckpoints {
         this.#manifest = round.id;
         this.#tell('debug', round, 'has its manifest');
       }
-      await this.#save({ checkpoint: round.id, reserved: Math.max(run.record.reserved, round.id + RESERVE) });
+      await run.save(this.#context.records, {
+        checkpoint: round.id,
+        reserved: Math.max(run.record.reserved, round.id + RESERVE),
+      });
     }
     round.isComplete(ports.now());
     run.commit = round.id;
@@ -142,15 +145,6 @@ export class RegionCheckpoints {
     const took = ports.now() - round.started;
     const figures = { checkpoint: round.id, completed: ports.now(), took, bytes: round.bytes };
     this.#figures = this.#answering === 0 ? figures : { ...figures, answered: this.#answering };
-  }
-
-  async #save(change: { readonly checkpoint?: number; readonly reserved: number }): Promise<void> {
-    const run = this.#run;
-    const record = { ...run.record, ...change };
-    run.inDoubt = true;
-    run.revision = await this.#context.records.save(record, run.options.assigned.domain, run.revision);
-    run.record = record;
-    run.inDoubt = false;
   }
 
   #givenUp(round: Round): void {

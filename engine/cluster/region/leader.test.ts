@@ -45,6 +45,9 @@ const mistaken: FragmentReport = {
 /** Its leader, and how to wait until that is in a phase. */
 interface Led {
   readonly leader: RegionLeader;
+  /** How often its checkpoints were deleted. */
+  readonly dropped: () => number;
+  readonly untilDropped: () => Promise<void>;
   readonly until: (phase: RegionPhase) => Promise<void>;
   /** Until it says that this checkpoint is complete, of its own accord. */
   readonly untilComplete: (checkpoint: number) => Promise<void>;
@@ -52,6 +55,7 @@ interface Led {
 
 function lead(load: RegionRecords['load']): Led {
   const records = { load, save: () => Promise.resolve(1) } as Partial<RegionRecords> as RegionRecords;
+  let dropped = 0;
   const context: RegionContext = {
     ports: realPorts,
     name: me,
@@ -61,14 +65,18 @@ function lead(load: RegionRecords['load']): Led {
     log: () => undefined,
     checkpoints: () => Promise.resolve(new MemoryCheckpoints(name)),
     putBack: () => Promise.resolve(),
-    dropState: () => Promise.resolve(),
+    dropState: async () => {
+      dropped += 1;
+      look();
+    },
     send: () => undefined,
     isAlive: () => true,
   };
   const waiting = new Set<() => void>();
-  const leader = new RegionLeader(name, assignment(1), context, () => {
-    for (const look of waiting) look();
-  });
+  const look = (): void => {
+    for (const one of waiting) one();
+  };
+  const leader = new RegionLeader(name, assignment(1), context, look);
   const untilIt = (has: () => boolean): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => {
@@ -79,6 +87,8 @@ function lead(load: RegionRecords['load']): Led {
     });
   return {
     leader,
+    dropped: () => dropped,
+    untilDropped: () => untilIt(() => dropped > 0),
     until: (phase) => untilIt(() => leader.phase === phase),
     untilComplete: (checkpoint) => untilIt(() => leader.figures().checkpoint === checkpoint),
   };
@@ -164,5 +174,22 @@ describe('a leader whose region has failed', () => {
     await until('starting');
     expect(leader.figures().revision).toBe(2);
     await leader.close();
+  });
+});
+
+describe('a leader whose app is undeployed', () => {
+  it('deletes the checkpoints, once, when what ran has stopped', async () => {
+    const { leader, until, dropped, untilDropped } = lead(() => Promise.resolve({ record: undefined, revision: 0 }));
+    await until('starting');
+    leader.follow(assignment(2, 'undeployed'));
+    await until('stopping');
+    expect(dropped()).toBe(0);
+    const { trouble: _, ...stopped } = { ...mistaken, phase: 'stopped' as const };
+    leader.hear({ ...stopped, serial: 2 });
+    await untilDropped();
+    leader.follow(assignment(2, 'undeployed'));
+    await leader.close();
+    expect(dropped()).toBe(1);
+    expect(leader.phase).toBe('stopped');
   });
 });

@@ -1,14 +1,11 @@
 /**
  * Leads one region of an app: takes it over by its record, starts its fragments, has them cut, completes checkpoints, starts anew after
- * a failure, ends. It needs the region's own side of the network and no coordinator.
- *
- *     acquiring ──> starting ──> running ──> finished
- *        ^             └───────────┴──> backoff ──> acquiring       a user's mistake: failed
- *        └── a new assignment, or a wish to stop: stopping (a last checkpoint) ──> stopped
+ * a failure, ends. It needs the region's own side of the network and no coordinator. What it can be at is `leader-state.ts`'s.
  */
 import { defined } from '../../defined.ts';
 import { messageOf } from '../../errors.ts';
 import { isWrongRevision } from '../../nats/compare-and-set.ts';
+import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
 import type { FragmentReport, Goal } from '../documents/messages.ts';
@@ -28,6 +25,18 @@ import {
 } from '../process/timing.ts';
 import { RegionCheckpoints } from './checkpoints.ts';
 import type { RegionContext } from './context.ts';
+import {
+  ACQUIRING,
+  type Active,
+  type LeaderState,
+  phaseOf,
+  type Resting,
+  type Settled,
+  type Started,
+  type Stopping,
+  startOf,
+  UNSEEN,
+} from './leader-state.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { Fault, RegionRun } from './run.ts';
 import { takeOver } from './takeover.ts';
@@ -47,21 +56,14 @@ export class RegionLeader {
   readonly #policy = new RestartPolicy();
   readonly #memories = new Map<string, string>();
   #target: Target;
-  #phase: RegionPhase = 'acquiring';
-  #run: RegionRun | undefined;
-  #wishes: Wishes | undefined;
+  #state: LeaderState = ACQUIRING;
+  /** Of the last start, also when that is over. */
   #checkpoints: RegionCheckpoints | undefined;
   #trouble: FragmentTrouble | undefined;
-  /** The revision at which it failed for good, or was brought to a stop. */
-  #settled = 0;
   /** The revision that was tried last. */
   #tried = 0;
   /** The last checkpoint that was asked for, by former runs. */
   #answered = 0;
-  #notBefore = 0;
-  #startedAt = 0;
-  #waitingSince: number | undefined;
-  #concluding: { readonly checkpointUntil: number; readonly until: number; readonly done: number } | undefined;
   #leaving = false;
   #closed = false;
 
@@ -80,7 +82,11 @@ export class RegionLeader {
   }
 
   get phase(): RegionPhase {
-    return this.#phase;
+    return phaseOf(this.#state);
+  }
+
+  get #run(): RegionRun | undefined {
+    return startOf(this.#state)?.run;
   }
 
   /** True where nothing is left to lead here. */
@@ -93,7 +99,7 @@ export class RegionLeader {
     this.#target = this.#targetOf(assignment);
     if (assignment.revision !== before.revision) this.#trouble = undefined;
     // figures speak of the new revision from here on: what failed was the one before
-    if (assignment.revision > before.revision && this.#phase === 'failed' && this.#wantsToRun) this.#enter('acquiring');
+    if (assignment.revision > before.revision && this.phase === 'failed' && this.#wantsToRun) this.#become(ACQUIRING);
     if (assignment.deployed !== before.deployed) this.#policy.progressed();
     if ((assignment.asked ?? 0) > (before.asked ?? 0)) this.#checkpoints?.ask(assignment.asked);
     this.#reconciler.kick();
@@ -131,7 +137,7 @@ export class RegionLeader {
       deployed: assignment.deployed,
       revision: this.#target.assignment.revision,
       epoch: this.#run?.epoch ?? 0,
-      phase: this.#phase,
+      phase: this.phase,
       restarts: this.#policy.restarts,
       ...known,
       ...defined({ trouble }),
@@ -153,120 +159,109 @@ export class RegionLeader {
 
   async #step(): Promise<number | undefined> {
     if (this.#run?.inDoubt === true) await this.#resolveDoubt(this.#run);
-    const run = this.#run;
-    if (run === undefined) return this.#rest();
-    await this.#drive(run);
-    if (this.#run !== run) return 0;
-    const resend = this.#wishes?.send() ?? LEADER_LOOKS;
+    const state = this.#state;
+    if (!('start' in state)) return this.#rest(state);
+    await this.#drive(state);
+    if (this.#run !== state.start.run) return 0;
+    const resend = state.start.wishes.send();
     // elsewhere checkpoints that are due are not begun, and there is nothing to be done at once
-    const due = this.#phase === 'running' ? this.#checkpoints?.delay : undefined;
-    return Math.min(resend, due ?? LEADER_LOOKS);
+    return Math.min(resend, this.phase === 'running' ? state.start.checkpoints.delay : LEADER_LOOKS);
   }
 
   /** Nothing runs: starts it where that is wished. */
-  async #rest(): Promise<number | undefined> {
+  async #rest(state: Resting): Promise<number | undefined> {
     const { assignment, region } = this.#target;
-    this.#tried = assignment.revision;
+    const { revision } = assignment;
+    this.#tried = revision;
+    const isSettled = state.kind === 'settled' && state.revision >= revision;
     if (!this.#wantsToRun || region === undefined) {
-      if (assignment.wanted === 'undeployed' && region !== undefined && this.#settled < assignment.revision) {
+      if (assignment.wanted === 'undeployed' && region !== undefined && !isSettled) {
         await this.#context.dropState(this.name, region.domain);
       }
-      return this.#settle(this.#phase === 'finished' ? 'finished' : 'stopped');
+      return this.#settle(state.phase === 'finished' ? 'finished' : 'stopped');
     }
-    if (this.#phase === 'failed' && this.#settled >= assignment.revision) return undefined;
+    if (isSettled && state.phase === 'failed') return undefined;
     const now = this.#context.ports.monotonic();
-    if (now < this.#notBefore) return this.#notBefore - now;
-    this.#waitingSince ??= now;
-    if (this.#phase !== 'fenced') this.#enter('acquiring');
-    return this.#takeOver(assignment, region, now - this.#waitingSince);
+    const { notBefore, since = now } = state.kind === 'waiting' ? state : ACQUIRING;
+    if (now < notBefore) return notBefore - now;
+    this.#become({ ...ACQUIRING, phase: state.phase === 'fenced' ? 'fenced' : 'acquiring', since });
+    return this.#takeOver(assignment, region, since);
   }
 
   async #takeOver(
     assignment: AssignmentDocument,
     region: RegionAssignment,
-    waited: number,
+    since: number,
   ): Promise<number | undefined> {
+    const waited = this.#context.ports.monotonic() - since;
     const waiting = { patient: waited < HANDOVER, hopeful: waited < RETURN, memories: this.#memories };
     const taken = await takeOver(this.#context, this.name, assignment, region, waiting);
     if (taken.kind === 'finished') return this.#settle('finished');
     if (taken.kind === 'wait') {
-      this.#enter(taken.phase);
-      this.#trouble = {
-        code: 'cluster.waits',
-        message: `region ${this.name.region} waits: ${taken.why}`,
-        domain: 'external',
-      };
+      this.#become({ ...ACQUIRING, phase: taken.phase, since });
+      const message = `region ${this.name.region} waits: ${taken.why}`;
+      this.#trouble = { code: 'cluster.waits', message, domain: 'external' };
       return LEADER_LOOKS;
     }
-    const { run, store, firstCheckpoint } = taken;
-    this.#run = run;
-    this.#wishes = new Wishes(this.#context, run);
-    this.#answered = this.#checkpoints?.figures.answered ?? this.#answered;
-    this.#checkpoints = new RegionCheckpoints(this.#context, run, store, assignment.checkpoint.every, firstCheckpoint);
-    if ((assignment.asked ?? 0) > this.#answered) this.#checkpoints.ask(assignment.asked);
-    this.#concluding = undefined;
-    this.#waitingSince = undefined;
-    this.#trouble = undefined;
-    this.#startedAt = this.#context.ports.monotonic();
-    this.#enter('starting');
-    const { checkpoint } = run.options;
-    this.#log(
-      'info',
-      `region starts ${checkpoint === undefined ? 'from the beginning' : `from checkpoint ${checkpoint}`}`,
-    );
+    this.#begin(taken.run, taken.store, taken.firstCheckpoint);
     return 0;
   }
 
-  async #drive(run: RegionRun): Promise<void> {
-    if (run.over) return this.#sweep(run);
+  #begin(run: RegionRun, store: Checkpoints, firstCheckpoint: number): void {
+    const { checkpoint, assignment } = run.options;
+    this.#answered = this.#checkpoints?.figures.answered ?? this.#answered;
+    const checkpoints = new RegionCheckpoints(this.#context, run, store, assignment.checkpoint.every, firstCheckpoint);
+    if ((assignment.asked ?? 0) > this.#answered) checkpoints.ask(assignment.asked);
+    this.#checkpoints = checkpoints;
+    this.#trouble = undefined;
+    const start = { run, wishes: new Wishes(this.#context, run), checkpoints, at: this.#context.ports.monotonic() };
+    this.#become({ kind: 'running', phase: 'starting', start });
+    const from = checkpoint === undefined ? 'from the beginning' : `from checkpoint ${checkpoint}`;
+    this.#log('info', `region starts ${from}`);
+  }
+
+  async #drive(state: Active): Promise<void> {
+    if (state.kind === 'sweeping') return this.#sweep(state);
+    const { start } = state;
+    const { run } = start;
     const fault = run.fault();
-    if (fault !== undefined && run.goal !== 'stopped') return this.#fail(run, fault);
+    if (fault !== undefined && run.goal !== 'stopped') return this.#fail(start, fault);
     const superseded = run.options.assigned.epoch !== this.#target.region?.epoch;
-    if (superseded || !this.#wantsToRun) return this.#conclude(run);
-    this.#concluding = undefined;
-    run.goal = this.#goal();
-    if (this.#phase !== 'running' && run.all('ready', 'running', 'paused', 'ended', 'finished')) this.#enter('running');
-    if (this.#phase !== 'running') return;
-    await this.#advance();
+    if (superseded || !this.#wantsToRun) return this.#conclude(state);
+    run.goal = this.#goal(start);
+    const isRunning = this.phase === 'running' || run.all('ready', 'running', 'paused', 'ended', 'finished');
+    this.#become({ kind: 'running', phase: isRunning ? 'running' : 'starting', start });
+    if (!isRunning) return;
+    await this.#advance(start);
     // what held it up does not any more
     this.#trouble = undefined;
-    this.#progress();
+    const isStable = this.#context.ports.monotonic() - start.at > STABLE;
+    if (isStable || start.checkpoints.done > 0) this.#policy.progressed();
     if (run.goal === 'finished' && run.all('finished')) await this.#finish(run);
   }
 
   /** Whoever takes over must not go behind a complete checkpoint, though a server forget it: all hear of it at once. */
-  async #advance(): Promise<void> {
-    const before = this.#checkpoints?.figures.checkpoint;
-    await this.#checkpoints?.advance();
-    if (this.#checkpoints?.figures.checkpoint !== before) this.#changed();
+  async #advance({ checkpoints }: Started): Promise<void> {
+    const before = checkpoints.figures.checkpoint;
+    await checkpoints.advance();
+    if (checkpoints.figures.checkpoint !== before) this.#changed();
   }
 
-  #goal(): Goal {
-    if (this.#checkpoints?.isLastDone === true) return 'finished';
+  #goal({ checkpoints }: Started): Goal {
+    if (checkpoints.isLastDone) return 'finished';
     const { wanted } = this.#target.assignment;
     if (wanted === 'paused') return 'paused';
     return wanted === 'running' ? 'running' : 'drained';
   }
 
-  #progress(): void {
-    const stable = this.#context.ports.monotonic() - this.#startedAt > STABLE;
-    if (stable || (this.#checkpoints?.done ?? 0) > 0) this.#policy.progressed();
-  }
-
   /** A last checkpoint, then everything stops and the record says so. */
-  async #conclude(run: RegionRun): Promise<void> {
+  async #conclude(state: Exclude<Active, { kind: 'sweeping' }>): Promise<void> {
+    const stopping = state.kind === 'stopping' ? state : this.#beginToStop(state.start);
+    const { checkpointUntil, until, done, start } = stopping;
+    const { run, checkpoints } = start;
     const now = this.#context.ports.monotonic();
-    const checkpoints = this.#checkpoints;
-    if (this.#concluding === undefined) {
-      const worthwhile = this.#phase === 'running' && !this.#isUrgent(run);
-      const checkpointUntil = worthwhile ? now + (this.#leaving ? LEAVING_CHECKPOINT : LAST_CHECKPOINT) : now;
-      this.#concluding = { checkpointUntil, until: checkpointUntil + STOPPING, done: checkpoints?.done ?? 0 };
-      checkpoints?.ask();
-      this.#enter('stopping');
-    }
-    const { checkpointUntil, until, done } = this.#concluding;
-    if (now < checkpointUntil && checkpoints !== undefined && checkpoints.done === done) {
-      await checkpoints.advance();
+    if (now < checkpointUntil && checkpoints.done === done) {
+      await this.#advance(start);
       if (checkpoints.done === done) return;
     }
     const { wanted, drain } = this.#target.assignment;
@@ -275,9 +270,23 @@ export class RegionLeader {
     const stopped = run.fragments.every((fragment) => run.satisfied(fragment)) || run.all('finished');
     if (!stopped && now < until) return;
     if (!stopped) this.#log('warn', 'not every fragment of the region said that it had stopped');
-    await this.#save(run, { released: stopped });
-    this.#run = undefined;
-    this.#settle('stopped');
+    await run.save(this.#context.records, { released: stopped });
+    this.#become({ ...UNSEEN, phase: 'stopped' });
+  }
+
+  #beginToStop(start: Started): Stopping {
+    const { run, checkpoints } = start;
+    const now = this.#context.ports.monotonic();
+    const worthwhile = this.phase === 'running' && !this.#isUrgent(run);
+    const checkpointUntil = worthwhile ? now + (this.#leaving ? LEAVING_CHECKPOINT : LAST_CHECKPOINT) : now;
+    checkpoints.ask();
+    const until = checkpointUntil + STOPPING;
+    const stopping: Stopping = {
+      ...{ kind: 'stopping', phase: 'stopping', start, checkpointUntil, until },
+      done: checkpoints.done,
+    };
+    this.#become(stopping);
+    return stopping;
   }
 
   /** Whether a new assignment does not want the state as it is now: its owner is lost, or it goes back to an older checkpoint. */
@@ -290,76 +299,52 @@ export class RegionLeader {
   }
 
   async #finish(run: RegionRun): Promise<void> {
-    await this.#save(run, { finished: true });
+    await run.save(this.#context.records, { finished: true });
     this.#log('info', 'region finished');
-    this.#run = undefined;
-    this.#settle('finished');
+    this.#become({ ...UNSEEN, phase: 'finished' });
   }
 
-  async #save(run: RegionRun, change: { readonly released?: boolean; readonly finished?: boolean }): Promise<void> {
-    run.inDoubt = true;
-    const record = { ...run.record, ...change };
-    run.revision = await this.#context.records.save(record, run.options.assigned.domain, run.revision);
-    run.record = record;
-    run.inDoubt = false;
-  }
-
-  #fail(run: RegionRun, { fragment, trouble, absent }: Fault): void {
+  #fail(start: Started, { fragment, trouble, absent }: Fault): void {
     const delay = absent ? 0 : this.#policy.after(trouble, this.#context.ports.random());
     if (absent) this.#policy.again();
-    const what =
-      delay === undefined ? 'the region stays stopped' : `the region starts again in ${Math.round(delay)} ms`;
-    this.#log(delay === undefined ? 'error' : 'warn', `${fragment}: ${trouble.message}; ${what}`, {
-      code: trouble.code,
-    });
-    this.#trouble = { ...trouble, message: `${fragment}: ${trouble.message}` };
-    run.goal = 'stopped';
-    run.over = true;
-    if (delay === undefined) this.#settled = this.#target.assignment.revision;
-    else this.#notBefore = this.#context.ports.monotonic() + delay;
-    this.#enter(delay === undefined ? 'failed' : 'backoff');
+    const isFinal = delay === undefined;
+    const what = isFinal ? 'the region stays stopped' : `the region starts again in ${Math.round(delay)} ms`;
+    const { code, message } = trouble;
+    this.#log(isFinal ? 'error' : 'warn', `${fragment}: ${message}; ${what}`, { code });
+    this.#trouble = { ...trouble, message: `${fragment}: ${message}` };
+    start.run.goal = 'stopped';
+    const next: Resting = isFinal
+      ? { kind: 'settled', phase: 'failed', revision: this.#target.assignment.revision }
+      : { kind: 'waiting', phase: 'backoff', notBefore: this.#context.ports.monotonic() + delay };
+    this.#become({ kind: 'sweeping', start, next });
   }
 
-  /** After a failure: until all fragments have let go, or it is time for the next start, which makes them. */
-  #sweep(run: RegionRun): void {
+  #sweep({ start: { run }, next }: Extract<Active, { kind: 'sweeping' }>): void {
     const stopped = run.fragments.every((fragment) => run.satisfied(fragment));
-    if (stopped || (this.#phase !== 'failed' && this.#context.ports.monotonic() >= this.#notBefore)) {
-      this.#run = undefined;
-    }
+    const isTime = next.kind === 'waiting' && this.#context.ports.monotonic() >= next.notBefore;
+    if (stopped || isTime) this.#become(next);
   }
 
   /** Something failed on the way to the record, or somebody spoke of a higher epoch: the record knows who leads. */
   async #resolveDoubt(run: RegionRun): Promise<void> {
-    const { record, revision } = await this.#context.records.load(
-      this.name,
-      this.name.region,
-      run.options.assigned.domain,
-    );
-    const mine = record?.epoch === run.epoch && record.incarnation === this.#context.incarnation;
-    if (record !== undefined && mine) {
-      run.record = record;
-      run.revision = revision;
-      run.inDoubt = false;
-      return;
-    }
-    this.#log('warn', `the region was taken over at epoch ${record?.epoch ?? 0}: this agent lets go of it`, {
+    const epoch = await run.lostAt(this.#context.records, this.#context.incarnation);
+    if (epoch === undefined) return;
+    this.#log('warn', `the region was taken over at epoch ${epoch}: this agent lets go of it`, {
       code: 'cluster.fenced',
     });
     run.goal = 'stopped';
-    this.#wishes?.send();
-    this.#run = undefined;
-    this.#enter('fenced');
+    startOf(this.#state)?.wishes.send();
+    this.#become({ ...ACQUIRING, phase: 'fenced' });
   }
 
-  #settle(phase: RegionPhase): undefined {
-    this.#settled = this.#target.assignment.revision;
-    this.#enter(phase);
+  #settle(phase: Settled['phase']): undefined {
+    this.#become({ kind: 'settled', phase, revision: this.#target.assignment.revision });
   }
 
-  #enter(phase: RegionPhase): void {
-    if (phase === this.#phase) return;
-    this.#phase = phase;
-    this.#changed();
+  #become(state: LeaderState): void {
+    const before = this.phase;
+    this.#state = state;
+    if (this.phase !== before) this.#changed();
   }
 
   #stumble(error: unknown): void {
@@ -369,8 +354,7 @@ export class RegionLeader {
     this.#log('warn', `region is held up: ${messageOf(error)}`, { code: trouble.code });
     // what came meanwhile has not been tried
     if (trouble.domain === 'user' && this.#run === undefined && this.#tried === this.#target.assignment.revision) {
-      this.#settled = this.#tried;
-      this.#enter('failed');
+      this.#settle('failed');
     }
     this.#changed();
   }

@@ -6,6 +6,7 @@ import type { FragmentReport, Goal, Wish } from '../documents/messages.ts';
 import { agentLabel } from '../documents/names.ts';
 import type { RegionRecord } from '../documents/region-record.ts';
 import type { FragmentTrouble } from '../documents/troubles.ts';
+import type { RegionRecords } from '../memory/region-records.ts';
 
 export interface RunOptions {
   readonly assignment: AssignmentDocument;
@@ -38,8 +39,6 @@ export class RegionRun {
   commit = 0;
   /** Nothing will go on from its checkpoints. */
   forget = false;
-  /** It failed: its fragments are to let go. */
-  over = false;
   /** The record's fate is unknown after a failure: read it again before anything is built on it. */
   inDoubt = false;
   readonly #reports = new Map<string, FragmentReport>();
@@ -97,6 +96,26 @@ export class RegionRun {
   #hostOf(fragment: string): string {
     const host = this.options.assignment.fragments[fragment]?.host;
     return host === undefined ? '' : agentLabel(host);
+  }
+
+  /** Changes the record; where that fails, its fate is in doubt. */
+  async save(records: RegionRecords, change: Partial<RegionRecord>): Promise<void> {
+    const record = { ...this.record, ...change };
+    this.inDoubt = true;
+    this.revision = await records.save(record, this.options.assigned.domain, this.revision);
+    this.record = record;
+    this.inDoubt = false;
+  }
+
+  /** Reads the record again, after doubt; the epoch at which somebody else leads, undefined where nobody does. */
+  async lostAt(records: RegionRecords, incarnation: string): Promise<number | undefined> {
+    const { assignment, region, assigned } = this.options;
+    const { record, revision } = await records.load(assignment, region, assigned.domain);
+    if (record?.epoch !== this.epoch || record.incarnation !== incarnation) return record?.epoch ?? 0;
+    this.record = record;
+    this.revision = revision;
+    this.inDoubt = false;
+    return undefined;
   }
 
   get reports(): Iterable<FragmentReport> {
