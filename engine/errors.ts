@@ -41,6 +41,19 @@ export interface ErrorOptions {
   readonly cause?: unknown;
 }
 
+/** Control codes and marks that turn the direction of writing; line ends and tabs stay. */
+const STEERING = /(?![\n\t])[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** What data, a peer or a name says in a message must not steer the terminal that shows it. */
+export function harmless(text: string): string {
+  return text.replace(STEERING, '?');
+}
+
+export function harmlessProblem(problem: Problem): Problem {
+  const { message, hint } = problem;
+  return { ...problem, message: harmless(message), ...(hint === undefined ? {} : { hint: harmless(hint) }) };
+}
+
 export class CloudskinError extends Error {
   readonly code: string;
   readonly domain: Domain;
@@ -50,13 +63,13 @@ export class CloudskinError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(code: string, message: string, options: ErrorOptions) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(harmless(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CloudskinError';
     this.code = code;
     this.domain = options.domain;
     this.retry = options.retry ?? false;
-    this.hint = options.hint;
-    this.problems = options.problems ?? [];
+    this.hint = options.hint === undefined ? undefined : harmless(options.hint);
+    this.problems = options.problems?.map(harmlessProblem) ?? [];
   }
 }
 

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogRecord } from '../../engine/cluster/process/log.ts';
 import { defined } from '../../engine/defined.ts';
-import { userError } from '../../engine/errors.ts';
+import { harmless, userError } from '../../engine/errors.ts';
 import { paint } from '../output/paint.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { mustHaveApp, type NatsOptions, withCluster } from './connect.ts';
@@ -67,5 +67,5 @@ function textOf(line: Line, color: boolean): string {
   const where = [`${site}/${agent}`, app, fragment ?? line.region, operator].filter((part) => part !== undefined);
   const at = epoch === undefined || epoch === 0 ? '' : paint(` (epoch ${epoch})`, 'dim', color);
   const mark = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' } as const;
-  return `${new Date(time).toISOString()} ${paint(level.padEnd(5), mark[level], color)} ${where.join(' ')}: ${message}${at}`;
+  return `${new Date(time).toISOString()} ${paint(level.padEnd(5), mark[level], color)} ${where.join(' ')}: ${harmless(message)}${at}`;
 }

@@ -34,6 +34,12 @@ describe('troubles of connectors', () => {
     expect(said).toHaveLength(4);
   });
 
+  it('cannot steer a terminal, whatever the server answered', () => {
+    const { said, report } = setUp();
+    report({ server: 'http shop:80', reason: 'it answers 500: \u001b[2Jno' });
+    expect(said).toEqual(['sink totals http shop:80: it answers 500: ?[2Jno; trying again']);
+  });
+
   it('are kept while they last, by node, and failures are counted over the whole run', async () => {
     const { ports, troubles, report } = setUp();
     report(REFUSED);

@@ -2,6 +2,7 @@
  * What connectors go on trying: told when it begins, while it lasts at intervals that grow, and when it is over; and kept, so that figures
  * and status can be asked for it at any time.
  */
+import { harmless } from '../errors.ts';
 import type { Trouble } from '../graph/connector.ts';
 import type { NodeTrouble } from '../metrics/snapshot.ts';
 import type { Ports, Timer } from '../ports.ts';
@@ -66,7 +67,8 @@ export class Troubles {
     this.#lasting.clear();
   }
 
-  #failed(node: string, trouble: Trouble): void {
+  #failed(node: string, failed: Trouble): void {
+    const trouble = { ...failed, reason: harmless(failed.reason) };
     this.#failures.set(node, this.failuresOf(node) + 1);
     const known = this.#lasting.get(node);
     if (known !== undefined) {
