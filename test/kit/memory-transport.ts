@@ -18,6 +18,7 @@ class Pipe {
   queued = 0;
   taken = 0;
   held = false;
+  deaf = false;
   maxBytes = 0;
   ends = new Set<string>();
   events: ChannelEvents[] = [];
@@ -66,7 +67,7 @@ class Pipe {
   }
 
   drained(): Promise<void> {
-    if (this.items.length === 0) return Promise.resolve();
+    if (this.items.length === 0 && !this.deaf) return Promise.resolve();
     this.#drained ??= Promise.withResolvers();
     return this.#drained.promise;
   }
@@ -81,7 +82,7 @@ class Pipe {
   #settle(): void {
     if (this.items.length > 0) this.#wake = settle(this.#wake);
     if (this.queued < this.maxBytes) this.#room = settle(this.#room);
-    if (this.items.length === 0) this.#drained = settle(this.#drained);
+    if (this.items.length === 0 && !this.deaf) this.#drained = settle(this.#drained);
   }
 }
 
@@ -112,6 +113,11 @@ export class MemoryTransport implements Transport {
 
   release(channel: string): void {
     this.#pipe(channel).release();
+  }
+
+  /** The sender of a channel is never told that everything was taken. */
+  deafen(channel: string): void {
+    this.#pipe(channel).deaf = true;
   }
 
   /** Items that wait in a channel. */

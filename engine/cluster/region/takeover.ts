@@ -39,6 +39,7 @@ export async function takeOver(
   { patient, hopeful, memories }: Waiting,
 ): Promise<Takeover> {
   const { record, revision } = await context.records.load(name, name.region, region.domain);
+  // Whatever its memory: a name is one process's (presence/own-name.ts), so that a former holder of the same name is gone, and hands nothing over.
   const mine = record === undefined || sameAgent(record.holder, context.name);
   const isLed = record !== undefined && !mine && context.isAlive(record.holder);
   const start = decideStart({

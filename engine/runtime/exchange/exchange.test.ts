@@ -181,6 +181,14 @@ describe('fragments that exchange rows both ways', () => {
     expect(sorted(ledger)).toEqual(await whole());
   });
 
+  it('end though the last acknowledgement is lost, and whoever could give it again has ended', async () => {
+    const ledger = ledgerOf(50);
+    const { run, transport } = regionOf(await dealt(ledger), ledger, new MemoryCheckpoints());
+    transport.deafen('first-0-second-1');
+    await run.run();
+    expect(sorted(ledger)).toEqual(await whole());
+  });
+
   it('say when a checkpoint is given up, and go on', async () => {
     const ledger = ledgerOf(50);
     const store = new MemoryCheckpoints();

@@ -310,7 +310,10 @@ export class Fragment implements FragmentHandle {
     return { hold: () => this.#control.paused, barrier: () => undefined, ended: () => undefined };
   }
 
-  /** After this nothing comes any more. With checkpoints, waits until the leader has had the last one. */
+  /**
+   * After this nothing comes any more. With checkpoints, waits until the leader has had the last one: then the whole region has ended, so that everything sent within
+   * it has been taken, and an acknowledgement that was lost may have nobody left to give it again.
+   */
   async #flowOut(): Promise<void> {
     const { failed } = this.#control;
     for (const sink of this.#parts.sinks) await sink.drained();
@@ -319,7 +322,9 @@ export class Fragment implements FragmentHandle {
       this.#options.events?.ended?.();
       await failed.until(this.#finishing.tripping);
     }
-    await failed.until(Promise.all(this.#parts.outlets.map((outlet) => outlet.drained())));
+    const { outlets } = this.#parts;
+    const drained = outlets.map((outlet) => (this.#cuts === undefined ? outlet.drained() : outlet.safe()));
+    await failed.until(Promise.all(drained));
     await failed.until(this.#channels.settled());
   }
 
