@@ -29,8 +29,9 @@ export async function listCheckpoints(place: Place, { json }: CheckpointFlags, t
     for (const { id, manifest, problem } of await region.checkpoints.list())
       entries.push(entryOf(region, id, manifest, problem));
   }
-  if (entries.length === 0) throw none(place);
-  await print(entries, json === true, terminal, 'complete');
+  const found = await stillThere(place, entries);
+  if (found.length === 0) throw none(place);
+  await print(found, json === true, terminal, 'complete');
 }
 
 /** What a first checkpoint wrote before it was complete is no checkpoint. */
@@ -56,9 +57,24 @@ export async function verifyCheckpoints(
       entries.push(entryOf(region, found, manifest, bad));
     }
   }
-  if (entries.length === 0) throw noSuch(place, id);
-  await print(entries, json === true, terminal, 'sound');
-  return entries.every(({ problem }) => problem === undefined);
+  const looked = await stillThere(place, entries);
+  if (looked.length === 0) throw noSuch(place, id);
+  await print(looked, json === true, terminal, 'sound');
+  return looked.every(({ problem }) => problem === undefined);
+}
+
+/** Without those that were forgotten while they were looked at, as an app that runs does it with its oldest: nothing is wrong with them. */
+async function stillThere({ regions }: Place, entries: readonly Entry[]): Promise<readonly Entry[]> {
+  if (entries.every(({ problem }) => problem === undefined)) return entries;
+  const there = new Set<string>();
+  for (const region of regions) {
+    for (const { id } of await region.checkpoints.list()) there.add(nameOf({ ...region, id }));
+  }
+  return entries.filter((entry) => entry.problem === undefined || there.has(nameOf(entry)));
+}
+
+function nameOf({ namespace, app, region, id }: Pick<Entry, 'namespace' | 'app' | 'region' | 'id'>): string {
+  return `${namespace}/${app}/${region}/${id}`;
 }
 
 /** Throws `cli.bad-checkpoint`. */

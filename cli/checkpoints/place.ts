@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { stateBucket } from '../../engine/cluster/documents/names.ts';
-import { messageOf, userError } from '../../engine/errors.ts';
+import { CloudskinError, externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
 import { openDirectory } from '../../engine/state/blobs/directory.ts';
@@ -48,11 +48,17 @@ export async function withPlace(
     throw userError('checkpoint.where', `there is no directory ${where}, and no app has such a name`);
   }
   if (isDirectory) return use(await placeOf(where, flags, [await directoryOf(where)], key));
-  await withCluster(flags, async ({ nats, url }) => {
-    const namespace = flags.namespace ?? 'default';
-    const stores = await objectStores(nats, url, { namespace, app: where }, flags.domain);
-    await use(await placeOf(`app ${where}`, { ...flags, namespace }, stores, key));
-  });
+  try {
+    await withCluster(flags, async ({ nats, url }) => {
+      const namespace = flags.namespace ?? 'default';
+      const stores = await objectStores(nats, url, { namespace, app: where }, flags.domain);
+      await use(await placeOf(`app ${where}`, { ...flags, namespace }, stores, key));
+    });
+  } catch (error) {
+    if (!(error instanceof CloudskinError) || error.code !== 'nats.connect' || flags.nats !== undefined) throw error;
+    const hint = `there is no directory ${where} either${error.hint === undefined ? '' : `; ${error.hint}`}`;
+    throw externalError(error.code, error.message, { hint, cause: error });
+  }
 }
 
 /** The directory of an agent, or of a run, has them in `checkpoints`. */

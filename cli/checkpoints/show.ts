@@ -1,4 +1,5 @@
 /** `checkpoint show`: what is in one checkpoint. */
+import { userError } from '../../engine/errors.ts';
 import type { Manifest } from '../../engine/state/checkpoint/checkpoints.ts';
 import type { CellSnapshot, FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
 import { count } from '../output/figures.ts';
@@ -30,9 +31,16 @@ export async function showCheckpoint(
   await terminal.out(text);
 }
 
-async function manifestOf({ checkpoints }: RegionPlace, id: number | undefined): Promise<Manifest | undefined> {
+/** The newest that can be read, unless one is asked for. Throws `checkpoint.unusable` where there are some, and none of them can. */
+async function manifestOf({ region, checkpoints }: RegionPlace, id: number | undefined): Promise<Manifest | undefined> {
   const listed = await checkpoints.list();
-  return listed.find((entry) => entry.manifest !== undefined && (id === undefined || entry.id === id))?.manifest;
+  const wanted = id === undefined ? listed : listed.filter((entry) => entry.id === id);
+  const readable = wanted.find(({ manifest }) => manifest !== undefined);
+  const [newest] = wanted;
+  if (readable !== undefined || newest?.problem === undefined) return readable?.manifest;
+  throw userError('checkpoint.unusable', `checkpoint ${newest.id} of region ${region}: ${newest.problem}`, {
+    hint: '`cloudskin checkpoint list` says which can be used; those that are encrypted need --key-file',
+  });
 }
 
 function plainOf({ manifest, snapshots }: Shown): object {

@@ -82,6 +82,11 @@ describe('cloudskin checkpoint', () => {
     expect((await cloudskin(['checkpoint', 'verify', sealed, '--key-file', join(place, 'key')])).status).toBe(0);
     const without = await cloudskin(['checkpoint', 'verify', sealed]);
     expect([without.status, without.stdout]).toEqual([2, expect.stringContaining('encrypted, and there is no key')]);
+    const shown = await cloudskin(['checkpoint', 'show', sealed]);
+    expect([shown.status, shown.stderr]).toEqual([
+      2,
+      expect.stringMatching(/checkpoint 1 .*encrypted.*\n.*--key-file/),
+    ]);
     const wrong = await cloudskin(['checkpoint', 'list', sealed, '--key-file', join(place, 'none')]);
     expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('cannot be read')]);
   });
@@ -89,6 +94,11 @@ describe('cloudskin checkpoint', () => {
   it('says what is wrong with the place, the number, or both', async () => {
     const none = await cloudskin(['checkpoint', 'list', join(place, 'nowhere')]);
     expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('there is no directory')]);
+    const neither = await cloudskin(['checkpoint', 'list', 'nowhere'], {
+      cwd: place,
+      env: { CLOUDSKIN_NATS: 'nats://127.0.0.1:1' },
+    });
+    expect([neither.status, neither.stderr]).toEqual([1, expect.stringContaining('there is no directory nowhere')]);
     const other = await cloudskin(['checkpoint', 'show', place, '9']);
     expect([other.status, other.stderr]).toEqual([2, expect.stringContaining('no checkpoint 9')]);
     const text = await cloudskin(['checkpoint', 'show', place, 'x1']);

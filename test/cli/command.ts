@@ -22,7 +22,10 @@ export interface Running {
 
 export const cliPath: string = join(root, 'cli/bin.ts');
 
-export function start(args: readonly string[], options: { readonly cwd?: string } = {}): Running {
+export function start(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Running {
   const environment = { ...process.env, NO_COLOR: '1' };
   const child = owned(
     spawn(process.execPath, [cliPath, ...args], { cwd: options.cwd ?? root, env: environment, stdio: 'pipe' }),
@@ -50,7 +53,10 @@ export function start(args: readonly string[], options: { readonly cwd?: string 
   return { child, ended, printed };
 }
 
-export function cloudskin(args: readonly string[], options: { cwd?: string; input?: string } = {}): Promise<Ended> {
+export function cloudskin(
+  args: readonly string[],
+  options: { cwd?: string; input?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Ended> {
   const running = start(args, options);
   running.child.stdin?.end(options.input ?? '');
   return running.ended;
