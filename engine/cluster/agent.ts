@@ -3,13 +3,12 @@
  * handed in, so that a whole cluster of agents can run in one simulated process.
  */
 
-import { dirname } from 'node:path';
 import { defined } from '../defined.ts';
 import { type CloudskinError, messageOf } from '../errors.ts';
-import type { Nats, Subscription } from '../nats/nats.ts';
-import { type Ports, pause } from '../ports.ts';
-import type { BlobStore } from '../state/blobs/blobs.ts';
-import type { ArtifactTimes } from './coordinator/artifacts.ts';
+import type { Subscription } from '../nats/nats.ts';
+import { pause } from '../ports.ts';
+import type { AgentOptions } from './agent-options.ts';
+import { belongingsOf } from './belongings.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { type Placement, placement } from './coordinator/placement.ts';
 import type { AssignmentDocument } from './documents/assignment.ts';
@@ -20,12 +19,12 @@ import type { Wish } from './documents/messages.ts';
 import { type AgentName, sameAgent, wishSubject } from './documents/names.ts';
 import type { AgentStatus } from './documents/status.ts';
 import { codeField } from './documents/troubles.ts';
-import type { AgentFragmentHost, HostedFragment } from './fragment/hosted-fragment.ts';
+import type { HostedFragment } from './fragment/hosted-fragment.ts';
 import { HostedFragments } from './fragment/hosted-fragments.ts';
 import { withBounds } from './fragment/log-bounds.ts';
 import { AgentDisk } from './memory/agent-disk.ts';
 import { Assignments } from './memory/assignments.ts';
-import { type Belongings, Housekeeping, type OwnCopies, type Returning } from './memory/housekeeping.ts';
+import { Housekeeping, type Returning } from './memory/housekeeping.ts';
 import { RegionRecords } from './memory/region-records.ts';
 import { Plans } from './plans/plans.ts';
 import { Announcer } from './presence/announcer.ts';
@@ -39,41 +38,7 @@ import { type Log, LogMemory } from './process/log.ts';
 import { settledWithin } from './process/patience.ts';
 import { randomId } from './process/random-id.ts';
 import { LEAVING_CHECKPOINTS, LEAVING_LETS_GO } from './process/timing.ts';
-import type { RegionContext } from './region/context.ts';
 import { LedRegions } from './region/led-regions.ts';
-
-export interface AgentOptions extends AgentName {
-  readonly nats: Nats;
-  readonly ports: Ports;
-  readonly tier: 'edge' | 'cloud';
-  /** `name=value`. */
-  readonly labels?: readonly string[];
-  readonly devices?: readonly string[];
-  readonly workers: number;
-  readonly version: string;
-  /** The agent's own; nobody else writes there. */
-  readonly disk: BlobStore;
-  readonly host: AgentFragmentHost;
-  readonly log?: Log;
-  readonly checkpoints: RegionContext['checkpoints'];
-  readonly dropState: RegionContext['dropState'];
-  /** The agent's own copies of checkpoints; absent where it keeps none. */
-  readonly copies?: OwnCopies;
-  /** Of the disk that its state lies on; absent where nobody looks. */
-  readonly diskUse?: () => DiskUse | undefined;
-  /** Decides where fragments run, where the agent is of the cloud and coordinates; the compiler's unless given. */
-  readonly place?: Placement;
-  /** When the coordinator deletes what no document names, if not as usual. */
-  readonly artifactTimes?: ArtifactTimes;
-  /** Copies of the control documents, on a cluster of servers; of new ones 3 where there are as many servers, else 1, unless given. */
-  readonly replicas?: number;
-  /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
-  readonly apps?: readonly string[];
-  /** Called when the agent has let go of everything because another process is what it was to be (its name, the cloud): it is not to be used any more. */
-  readonly displaced?: (error: CloudskinError) => void;
-  /** Public keys: only plans that one of them signed are run; all unless given. */
-  readonly trusted?: readonly string[];
-}
 
 const LOOK = 50;
 /** Of the agent's disk: where the control documents were found. */
@@ -124,7 +89,10 @@ export class Agent {
     this.#records = new RegionRecords((domain) => this.#control.regions(domain), disk, this.#log);
     if (options.copies !== undefined) {
       const record: Returning['record'] = (region, domain) => this.#records.giveBack(region, region.region, domain);
-      const belongings = this.#belongings(plans);
+      const belongings = belongingsOf(this.name, ports, plans, {
+        leads: (app) => this.#leading.leads(app),
+        forget: (app) => this.#hosting.forget(app),
+      });
       const returning = { plans: giveBack, record };
       this.#housekeeping = new Housekeeping(ports, options.copies, returning, belongings, this.#log);
     }
@@ -316,30 +284,6 @@ export class Agent {
   #send(wish: Wish): void {
     if (sameAgent(wish.host, this.name)) this.#hosting.take(wish);
     else this.#options.nats.publish(wishSubject(wish, wish.fragment), encodeDocument(wish));
-  }
-
-  #belongings(plans: Plans): Belongings {
-    const { ports } = this.#options;
-    return {
-      letGo: ({ namespace, app }) => {
-        const leads = this.#leading.figures().some((one) => {
-          return one.namespace === namespace && one.app === app && one.phase !== 'stopped' && one.phase !== 'finished';
-        });
-        return !leads && this.#hosting.forget({ namespace, app });
-      },
-      domains: ({ fragments, regions }) => {
-        const mine = Object.values(fragments).filter(({ host }) => sameAgent(host, this.name));
-        return [...new Set(mine.map(({ region }) => regions[region]?.domain))];
-      },
-      left: async ({ distributed }) => {
-        const plan = await plans.own(distributed);
-        if (plan === undefined) return undefined;
-        const fragments = plan.fragments.filter(({ host }) => sameAgent(host, this.name));
-        const { file } = plan.logical;
-        return { fragments, ...(file.startsWith('<') ? {} : { directory: dirname(file) }) };
-      },
-      tidyPlans: (assignments) => plans.tidy(assignments, ports.monotonic()),
-    };
   }
 
   #makeControl(known: string | undefined): ControlBuckets {

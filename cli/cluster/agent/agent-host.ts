@@ -1,7 +1,7 @@
 /** What an agent hands its fragments to, and what it leads regions with. */
 
 import { rm } from 'node:fs/promises';
-import type { AgentOptions } from '../../../engine/cluster/agent.ts';
+import type { AgentOptions } from '../../../engine/cluster/agent-options.ts';
 import type { AppName } from '../../../engine/cluster/documents/names.ts';
 import type { Log } from '../../../engine/cluster/process/log.ts';
 import { defined } from '../../../engine/defined.ts';

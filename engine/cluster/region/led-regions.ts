@@ -3,7 +3,7 @@ import type { Nats, Subscription } from '../../nats/nats.ts';
 import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
 import { decodeReport, type FragmentReport, type Wish } from '../documents/messages.ts';
-import { appLabel, reportSubject, sameAgent } from '../documents/names.ts';
+import { type AppName, appLabel, reportSubject, sameAgent } from '../documents/names.ts';
 import type { RegionFigures } from '../documents/status.ts';
 import type { RegionContext } from './context.ts';
 import { RegionLeader } from './leader.ts';
@@ -47,6 +47,14 @@ export class LedRegions {
     const led = this.#led.get(labelOf(wish));
     led?.leader.hear(report);
     return led !== undefined && sameAgent(wish.leader, this.#context.name);
+  }
+
+  /** Whether a region of the app is led here and has not ended. */
+  leads(app: AppName): boolean {
+    return [...this.#led.values()].some(
+      ({ leader }) =>
+        appLabel(leader.name) === appLabel(app) && leader.phase !== 'stopped' && leader.phase !== 'finished',
+    );
   }
 
   figures(): readonly RegionFigures[] {

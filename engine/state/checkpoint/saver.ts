@@ -17,10 +17,9 @@ import type { CellImage, FragmentSnapshot, SinkSnapshot } from './state.ts';
 export interface SaverOptions extends RegionName {
   readonly store: BlobStore;
   readonly ports: Ports;
-  /** Bytes of copies of memories that are kept to see what changes; 1 GiB unless given. What goes beyond is written whole each time. */
-  readonly maxCopy?: number;
 }
 
+/** Bytes of copies of memories that are kept to see what changes. What goes beyond is written whole each time. */
 const MAX_COPY = 2 ** 30;
 /** Saves under way; one more is refused. */
 const MOST_SAVES = 2;
@@ -72,7 +71,7 @@ class Saver implements FragmentSaver {
   constructor(options: SaverOptions) {
     this.#options = options;
     this.#path = regionPath(options);
-    this.#budget = new CopyBudget(options.maxCopy ?? MAX_COPY);
+    this.#budget = new CopyBudget(MAX_COPY);
   }
 
   save(
