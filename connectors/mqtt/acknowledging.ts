@@ -26,6 +26,8 @@ export interface Taking {
   readonly deliveries: Deliveries;
   readonly keep: Remembering['keep'];
   take(message: Arrived): void;
+  /** Calls back once more can be taken; until then nothing is read. */
+  whenRoom(callback: () => void): void;
   /** Something could not be kept. */
   fail(error: unknown): void;
 }
@@ -45,17 +47,27 @@ const CONFIRMATIONS: ReadonlySet<string> = new Set(['puback', 'pubrec', 'pubcomp
 
 type SendPacket = (packet: Packet, callback?: (error?: Error) => void, ...rest: unknown[]) => unknown;
 
-/** mqtt.js leaves this method out of its types; its name has been the same since version 1. */
-interface Sending {
+/** What mqtt.js leaves out of its types. The name of the first has been the same since version 1. */
+interface Internals {
   _sendPacket: SendPacket;
+  /** Notes a message of QoS 2 until PUBREL; false, with the connection gone, where there are more than was said to the broker. */
+  _trackIncomingQoS2Publish(id: number): boolean;
+  readonly _incomingQoS2Ids: Set<number>;
 }
 
 export function holdAcknowledgements(client: MqttClient, taking: Taking): void {
-  const sending = client as unknown as Sending;
+  const sending = client as unknown as Internals;
   const holding = new Holding(taking, () => sending._sendPacket({ cmd: 'pingreq' }));
   client.options.customHandleAcks = (topic, payload, packet, done) => {
     holding.arrived(topic, payload as Buffer, packet);
-    done(0);
+    // of QoS 1 mqtt.js asks `handleMessage` itself
+    if (packet.qos === 1) done(0);
+    else taking.whenRoom(() => done(0));
+  };
+  // mosquitto counts a message of QoS 2 only up to PUBREC, and so sends more than it was told to: no reason to part from it
+  sending._trackIncomingQoS2Publish = (id) => {
+    sending._incomingQoS2Ids.add(id);
+    return true;
   };
   const send = sending._sendPacket.bind(client);
   sending._sendPacket = (packet, callback, ...rest) => {

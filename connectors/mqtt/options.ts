@@ -74,7 +74,7 @@ export const mqttSourceOptions: z.ZodType<MqttSourceOptions> = withPayloadRead({
   qos: qos
     .default(1)
     .describe(
-      '0 at most once, 1 at least once, 2 once (with a journal); 1 unless given. A message is confirmed when its rows are in the journal, or, without one, taken in; until then the broker sends only as many more as it lets be unconfirmed (mosquitto: 20).',
+      '0 at most once, 1 at least once, 2 once (with a journal); 1 unless given. A message is confirmed when its rows are in the journal, or, without one, taken in; until then the broker sends only as many more as it lets be unconfirmed (256 with MQTT 5; with 3.1.1 as it is set up, mosquitto: 20).',
     ),
   clean: z
     .boolean()

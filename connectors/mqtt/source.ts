@@ -107,6 +107,7 @@ class Subscription {
         deliveries: this.#deliveries,
         keep: (note) => this.#remembering.keep(note),
         take: (message) => this.#take(message),
+        whenRoom: (callback) => this.#whenRoom(callback),
         fail: (error) => this.#fail(error),
       });
     }
@@ -114,8 +115,7 @@ class Subscription {
     client.handleMessage = (packet, callback): void => {
       if (packet.qos === 0)
         this.#take({ topic: packet.topic, payload: packet.payload as Buffer, packet, confirm: () => undefined });
-      if (this.#bytes < this.#options.queue || this.#closed) callback();
-      else this.#room = callback;
+      this.#whenRoom(callback);
     };
     client.on('close', () => this.#goOn());
     client.on('connect', ({ sessionPresent }) => {
@@ -192,6 +192,11 @@ class Subscription {
       qos,
     };
     return this.#context.attach.map((name) => values[name] ?? null);
+  }
+
+  #whenRoom(callback: () => void): void {
+    if (this.#bytes < this.#options.queue || this.#closed) callback();
+    else this.#room = callback;
   }
 
   #goOn(): void {
