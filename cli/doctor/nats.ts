@@ -19,7 +19,7 @@ export interface Finding {
 const NAME = 'nats-server';
 
 export function installedServer(): Finding {
-  const path = findProgram('nats-server');
+  const path = process.env.CLOUDSKIN_NATS_SERVER ?? findProgram('nats-server');
   if (path === undefined) {
     const detail =
       'not installed; needed for `cloudskin up` and for agents on this machine: apt-get install nats-server';
@@ -108,7 +108,7 @@ async function jetStream(nats: Nats, domain: string | undefined): Promise<Findin
     own === undefined
       ? 'answers, in no domain: agents behind leaf nodes that have one cannot reach a cloud here; jetstream { domain: hub } gives it one'
       : `answers, domain ${own}`;
-  const detail = `${where}; set sync_interval: always in its configuration, or a power failure may take what it has acknowledged`;
+  const detail = `${where}; it does not tell whether its configuration has sync_interval: always, without which a power failure may take what it has acknowledged`;
   return { name, status: 'ok', detail };
 }
 

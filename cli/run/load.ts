@@ -46,7 +46,7 @@ export async function loadGraph(
   const prepared = await prepareText(text, file, { connectors, parameters, ...reads });
   const logical = planOrThrow(prepared);
   if (options.warn) await printWarnings(prepared.problems, terminal);
-  if (graph === '-') mustNotReadInput(logical);
+  mustShareInput(logical, graph === '-');
   const directory = graph === '-' ? process.cwd() : dirname(resolve(graph));
   return { plan: fuse(options.adapt?.(logical) ?? logical), directory };
 }
@@ -73,12 +73,18 @@ export async function deploy({ plan, directory }: LoadedGraph, options: DeployOp
   });
 }
 
-/** Standard input holds the graph, so that no source can read it. */
-function mustNotReadInput({ sources }: LogicalPlan): void {
-  const reader = sources.find(({ options }) => (options as { readonly path?: unknown }).path === '-');
-  if (reader === undefined) return;
-  throw userError('source.stdin-taken', `source ${reader.name} reads standard input, where the graph came from`, {
-    hint: 'put the graph into a file',
+/** Standard input can be read once: by one source, or by none where it holds the graph. */
+function mustShareInput({ sources }: LogicalPlan, holdsGraph: boolean): void {
+  const readers = sources.filter(({ options }) => (options as { readonly path?: unknown }).path === '-');
+  const [reader, other] = readers.map(({ name }) => name);
+  if (holdsGraph && reader !== undefined) {
+    throw userError('source.stdin-taken', `source ${reader} reads standard input, where the graph came from`, {
+      hint: 'put the graph into a file',
+    });
+  }
+  if (other === undefined) return;
+  throw userError('source.stdin-taken', `sources ${reader} and ${other} both read standard input, which only one can`, {
+    hint: 'read it by one, or give the other a file or a named pipe',
   });
 }
 

@@ -37,6 +37,7 @@ function leftOut({ metrics }: Summary): string[] {
     ...(node.late > 0 ? [`${node.name}: ${count(node.late)} late`] : []),
     ...(node.errors > 0 ? [`${node.name}: ${count(node.errors)} rows in error`] : []),
     ...(node.skipped > 0 ? [`${node.name}: ${count(node.skipped)} bad rows skipped`] : []),
+    ...(node.evicted > 0 ? [`${node.name}: ${count(node.evicted)} groups put out early, at its memory limit`] : []),
     ...(node.diverted > 0 ? [`${node.name}: ${count(node.diverted)} bad rows diverted`] : []),
   ]);
 }

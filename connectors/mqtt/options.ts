@@ -38,7 +38,7 @@ export interface MqttSinkOptions extends MqttConnection {
   readonly maxMessage: number;
 }
 
-const qos = z.union([z.literal(0), z.literal(1), z.literal(2)]);
+const qos = z.literal([0, 1, 2]);
 
 const connection = {
   url: z

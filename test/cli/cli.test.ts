@@ -156,6 +156,14 @@ describe('cloudskin run', () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining('source.stdin-taken')]);
   });
 
+  it('refuses two sources that both want standard input, of which one would get nothing', async () => {
+    const source = { file: { path: '-', format: 'csv' }, schema: { a: 'utf8' } };
+    const spec = { sources: { s: source, t: source }, sinks: { o: { from: ['s', 't'], console: {} } } };
+    writeFileSync(join(directory, 'two.json'), graph(spec));
+    const { status, stderr } = await cloudskin(['validate', 'two.json'], { cwd: directory });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('sources s and t both read standard input')]);
+  });
+
   it('prints one object with --json', async () => {
     const { status, stdout } = await cloudskin(['run', 'first/graph.yaml', '--json'], { cwd: directory });
     const summary = JSON.parse(stdout);
