@@ -4,6 +4,7 @@ import { connectors } from '../../connectors/registry.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
 import { guaranteeOf, type PathGuarantee } from '../../engine/graph/guarantee.ts';
 import { buildPlan, parseGraph } from '../../engine/graph/index.ts';
+import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { testContext } from '../../test/golden/graph-errors/context.ts';
 import { describePlan, type Explanation } from './describe.ts';
 import { distributedOn } from './distributed.ts';
@@ -23,6 +24,13 @@ async function explained(...sites: readonly string[]): Promise<Explanation> {
 
 /** Of a file written from a journaled source. */
 async function guaranteedOf(source: string): Promise<PathGuarantee> {
+  const plan = await journaledPlan(source);
+  const [sink] = plan.sinks;
+  if (sink === undefined) throw new Error('the graph has a sink');
+  return guaranteeOf(plan, sink);
+}
+
+async function journaledPlan(source: string): Promise<LogicalPlan> {
   const text = `
 apiVersion: cloudskin.dev/v1
 kind: Dataflow
@@ -38,9 +46,8 @@ spec:
     ...testContext,
     connectors,
   });
-  const [sink] = plan?.sinks ?? [];
-  if (plan === undefined || sink === undefined) throw new Error('the graph is right');
-  return guaranteeOf(plan, sink);
+  if (plan === undefined) throw new Error('the graph is right');
+  return plan;
 }
 
 const SITES = [
@@ -86,6 +93,10 @@ describe('explain', () => {
     const { limits, guarantee, conditions } = await guaranteedOf(source);
     expect({ limits, guarantee }).toEqual({ limits: [], guarantee: 'exactly-once' });
     expect(conditions.join()).toContain(condition);
+    const plan = await journaledPlan(source);
+    const text = explanationText(describePlan(fuse(plan)), false);
+    expect(text).toContain('readings -> out: exactly-once');
+    expect(text).toMatch(new RegExp(`as long as .*${condition}`));
   });
 
   it('tells what bounds the state of each operator', async () => {
