@@ -92,11 +92,7 @@ export class DurableReceiverEnd implements DurableReceiver {
     this.#received = after;
     this.#acknowledged = after;
     this.#inbox = new Inbox(after);
-    this.#heart = new Heart(context.ports, context.timing, {
-      beat: () => this.#say(),
-      connected: () => context.events.connected(),
-      disconnected: (reason) => context.events.disconnected(reason),
-    });
+    this.#heart = new Heart(context, () => this.#say());
   }
 
   get stats(): ChannelStats {
@@ -105,13 +101,7 @@ export class DurableReceiverEnd implements DurableReceiver {
   }
 
   open(): this {
-    const { port } = this.#context;
-    port.onMessage((bytes) => this.#accept(bytes));
-    port.onStatus((down) => {
-      if (down === undefined) this.#say();
-      else this.#heart.lost(down);
-    });
-    this.#say();
+    this.#heart.begin((bytes) => this.#accept(bytes));
     this.#reading = this.#read();
     return this;
   }

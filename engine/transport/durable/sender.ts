@@ -43,11 +43,7 @@ export class DurableSenderEnd implements DurableSender {
     this.#options = options;
     this.#kept = kept;
     this.#publisher = publisher;
-    this.#heart = new Heart(context.ports, context.timing, {
-      beat: () => this.#say(),
-      connected: () => context.events.connected(),
-      disconnected: (reason) => context.events.disconnected(reason),
-    });
+    this.#heart = new Heart(context, () => this.#say());
   }
 
   get stats(): ChannelStats {
@@ -61,15 +57,13 @@ export class DurableSenderEnd implements DurableSender {
   }
 
   open(): this {
-    const { port } = this.#context;
-    port.onMessage((bytes) => this.#accept(bytes));
-    port.onStatus((down) => {
-      if (down === undefined) {
+    this.#heart.begin(
+      (bytes) => this.#accept(bytes),
+      () => {
         this.#say();
         this.#publisher.wake();
-      } else this.#heart.lost(down);
-    });
-    this.#say();
+      },
+    );
     return this;
   }
 

@@ -4,18 +4,13 @@
  */
 import type { Ports, Timer } from '../../ports.ts';
 import type { Timing } from './datagram.ts';
-
-export interface HeartEvents {
-  /** Time to say something: whoever does calls `beatIn` for the next. */
-  beat(): void;
-  connected(): void;
-  disconnected(reason: string): void;
-}
+import type { EndContext } from './end.ts';
 
 export class Heart {
+  readonly #context: EndContext;
   readonly #ports: Ports;
   readonly #timing: Timing;
-  readonly #events: HeartEvents;
+  readonly #speak: () => void;
   #timer: Timer | undefined;
   #timerAt = 0;
   #beatAt = 0;
@@ -23,10 +18,23 @@ export class Heart {
   #connected = false;
   #closed = false;
 
-  constructor(ports: Ports, timing: Timing, events: HeartEvents) {
-    this.#ports = ports;
-    this.#timing = timing;
-    this.#events = events;
+  /** `speak` says something to the other end, and calls `beatIn` for the next time. */
+  constructor(context: EndContext, speak: () => void) {
+    this.#context = context;
+    this.#ports = context.ports;
+    this.#timing = context.timing;
+    this.#speak = speak;
+  }
+
+  /** Takes what comes from now on, and says the first word. `back`: called instead of `speak` when the carrier is there again. */
+  begin(accept: (bytes: Uint8Array) => void, back: () => void = this.#speak): void {
+    const { port } = this.#context;
+    port.onMessage(accept);
+    port.onStatus((down) => {
+      if (down === undefined) back();
+      else this.lost(down);
+    });
+    this.#speak();
   }
 
   get connected(): boolean {
@@ -38,14 +46,14 @@ export class Heart {
     this.#heardAt = this.#ports.monotonic();
     if (this.#connected || this.#closed) return;
     this.#connected = true;
-    this.#events.connected();
+    this.#context.events.connected();
   }
 
   /** The carrier knows that the other end cannot be heard; said also where it never was, as the reason why. */
   lost(reason: string): void {
     if (this.#closed) return;
     this.#connected = false;
-    this.#events.disconnected(reason);
+    this.#context.events.disconnected(reason);
   }
 
   /** The next beat comes so many milliseconds from now, instead of when it was due. */
@@ -76,7 +84,7 @@ export class Heart {
     }
     if (now >= this.#beatAt && !this.#closed) {
       this.#beatAt = now + this.#timing.keepAlive;
-      this.#events.beat();
+      this.#speak();
     }
     if (this.#closed || this.#timer !== undefined) return;
     this.#arm(this.#connected ? Math.min(this.#beatAt, Math.max(silentAt, now + 1)) : this.#beatAt);

@@ -61,11 +61,7 @@ export class ProtocolReceiver implements Receiver {
     const after = options.after ?? 0;
     this.#received = after;
     this.#inbox = new Inbox(after);
-    this.#heart = new Heart(context.ports, context.timing, {
-      beat: () => this.#greet(),
-      connected: () => context.events.connected(),
-      disconnected: (reason) => context.events.disconnected(reason),
-    });
+    this.#heart = new Heart(context, () => this.#greet());
   }
 
   get stats(): ChannelStats {
@@ -75,13 +71,7 @@ export class ProtocolReceiver implements Receiver {
 
   /** To be called once the carrier is ready. */
   open(): this {
-    const { port } = this.#context;
-    port.onMessage((bytes) => this.#accept(bytes));
-    port.onStatus((down) => {
-      if (down === undefined) this.#greet();
-      else this.#heart.lost(down);
-    });
-    this.#greet();
+    this.#heart.begin((bytes) => this.#accept(bytes));
     return this;
   }
 

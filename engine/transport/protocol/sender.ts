@@ -52,11 +52,7 @@ export class ProtocolSender implements Sender {
     this.#received = after;
     this.#kept = new KeptItems(after + 1, options.maxBytes);
     this.#launcher = new Launcher(context, this.#kept);
-    this.#heart = new Heart(context.ports, context.timing, {
-      beat: () => this.#ask(),
-      connected: () => context.events.connected(),
-      disconnected: (reason) => context.events.disconnected(reason),
-    });
+    this.#heart = new Heart(context, () => this.#ask());
   }
 
   get stats(): ChannelStats {
@@ -71,13 +67,7 @@ export class ProtocolSender implements Sender {
 
   /** To be called once the carrier is ready. */
   open(): this {
-    const { port } = this.#context;
-    port.onMessage((bytes) => this.#accept(bytes));
-    port.onStatus((down) => {
-      if (down === undefined) this.#ask();
-      else this.#heart.lost(down);
-    });
-    this.#ask();
+    this.#heart.begin((bytes) => this.#accept(bytes));
     return this;
   }
 
