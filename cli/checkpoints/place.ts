@@ -1,16 +1,19 @@
 /** Where the checkpoints are that a command is asked for: a directory, or the object stores of a cluster. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { stateBucket } from '../../engine/cluster/documents/names.ts';
 import { CloudskinError, externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
 import { openDirectory } from '../../engine/state/blobs/directory.ts';
-import { encryptedStore, parseKey } from '../../engine/state/blobs/encrypted.ts';
+import { encryptedStore } from '../../engine/state/blobs/encrypted.ts';
 import { objectsStore } from '../../engine/state/blobs/objects.ts';
 import { type CheckpointStore, openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
 import { type RegionName, regionsIn } from '../../engine/state/checkpoint/layout.ts';
+import { checkpointsIn } from '../../engine/state/places.ts';
 import { withCluster } from '../cluster/connect.ts';
+import { readKeyFile } from '../place/key-file.ts';
 
 export interface CheckpointFlags {
   readonly nats?: string;
@@ -42,7 +45,7 @@ export async function withPlace(
   flags: CheckpointFlags,
   use: (place: Place) => Promise<void>,
 ): Promise<void> {
-  const key = flags.keyFile === undefined ? undefined : readKey(flags.keyFile);
+  const key = await readKeyFile(flags.keyFile);
   const isDirectory = existsSync(where) && flags.nats === undefined;
   if (!isDirectory && !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(where)) {
     throw userError('checkpoint.where', `there is no directory ${where}, and no app has such a name`);
@@ -63,19 +66,8 @@ export async function withPlace(
 
 /** The directory of an agent, or of a run, has them in `checkpoints`. */
 async function directoryOf(where: string): Promise<BlobStore> {
-  const below = join(where, 'checkpoints');
+  const below = checkpointsIn(where);
   return openDirectory(resolve(existsSync(below) ? below : where));
-}
-
-function readKey(file: string): Uint8Array {
-  try {
-    return parseKey(readFileSync(file), file);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('E')) {
-      throw userError('state.key', `the key file ${file} cannot be read: ${error.message}`);
-    }
-    throw error;
-  }
 }
 
 async function placeOf(

@@ -2,17 +2,18 @@
  * Takes an app back to an older checkpoint: only once it is known to be there and sound, and pinned meanwhile, because the app goes on taking
  * checkpoints, and forgetting old ones, until it is stopped.
  */
-import { readFileSync } from 'node:fs';
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppName } from '../../engine/cluster/documents/names.ts';
 import { stateBucket } from '../../engine/cluster/documents/names.ts';
 import { externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
-import { encryptedStore, parseKey } from '../../engine/state/blobs/encrypted.ts';
+import { encryptedStore } from '../../engine/state/blobs/encrypted.ts';
 import { objectsStore } from '../../engine/state/blobs/objects.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
 import { manifestName, pinName, pinnedOf, regionPath } from '../../engine/state/checkpoint/layout.ts';
 import type { Terminal } from '../output/terminal.ts';
+import { readKeyFile } from '../place/key-file.ts';
 import { changeAndTell } from './change-and-tell.ts';
 import { isRunning } from './change-app.ts';
 import type { ChangeFlags } from './change-command.ts';
@@ -42,7 +43,7 @@ export async function restoreApp(
     const places = await placesOf(connected, { namespace: flags.namespace, app });
     try {
       for (const place of places) await pin(place, checkpoint);
-      const key = flags.keyFile === undefined ? undefined : parseKey(readFileSync(flags.keyFile), flags.keyFile);
+      const key = await readKeyFile(flags.keyFile);
       for (const place of places) await mustBeSound(place, checkpoint, key, terminal);
       await sleep(DELETING);
       for (const place of places) await mustBeThere(place, checkpoint);

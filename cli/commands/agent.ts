@@ -22,7 +22,7 @@ export const agent: CommandModule = {
       .option('--creds <file>', 'credentials for it; CLOUDSKIN_CREDS')
       .option('--ca <file>', 'the authority behind its certificate; CLOUDSKIN_CA')
       .option('--workers <n>', 'threads that run cells; one less than there are cores unless given')
-      .option('--data <dir>', 'what it must remember; ~/.cloudskin/agents/SITE unless given')
+      .option('--data <dir>', 'what it must remember; ~/.cloudskin/agents/SITE, with --name SITE.NAME, unless given')
       .option(
         '--trust <key>',
         'run only what this public key signed (deploy --sign); may be repeated',

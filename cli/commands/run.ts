@@ -117,7 +117,7 @@ async function runGraph(graph: string, options: RunOptions, terminal: Terminal, 
     else if (options.quiet !== true) terminal.err(summaryText(summary, prepared.directory, terminal.errColor));
   } finally {
     await observing.close();
-    await release();
+    release();
   }
 }
 
@@ -135,9 +135,9 @@ async function deploymentOf(
   { state, keyFile, fresh, dropState }: RunOptions,
   options: Omit<RegionOptions, 'state'>,
   say: (text: string) => void,
-): Promise<{ readonly deployment: Run; readonly release: () => Promise<void> }> {
+): Promise<{ readonly deployment: Run; readonly release: () => void }> {
   const { onWarning: _warning, onRestored: _restored, ...rest } = options;
-  const done = (): Promise<void> => Promise.resolve();
+  const done = (): void => undefined;
   if (state === undefined && !hasPartitions(loaded)) {
     const { deploy } = await import('../run/load.ts');
     return { deployment: await deploy(loaded, rest), release: done };

@@ -1,5 +1,5 @@
 /** The stores of `run --state`: checkpoints, encrypted where there is a key, and journals. Each thread opens its own. */
-import { join } from 'node:path';
+
 import { externalError } from '../../engine/errors.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { snapshotsFor } from '../../engine/runtime/checkpoint/restore.ts';
@@ -14,6 +14,7 @@ import { createSaver } from '../../engine/state/checkpoint/saver.ts';
 import { DiskRoom } from '../../engine/state/disk/room.ts';
 import { spaceMeter } from '../../engine/state/disk/space.ts';
 import { openJournal, removeJournals } from '../../engine/state/log/journals.ts';
+import { checkpointsIn } from '../../engine/state/places.ts';
 
 export interface StoreOptions {
   /** Absolute. */
@@ -31,8 +32,8 @@ export interface Stores {
 
 /** Makes the directory where it is missing. */
 export async function openStores({ directory, key, region, keep }: StoreOptions): Promise<Stores> {
-  const plain = await openDirectory(join(directory, 'checkpoints'));
-  const disk = new DiskRoom(spaceMeter(directory, join(directory, 'checkpoints')), realPorts);
+  const plain = await openDirectory(checkpointsIn(directory));
+  const disk = new DiskRoom(spaceMeter(directory), realPorts);
   const store = key === undefined ? plain : encryptedStore(plain, key);
   const checkpoints = openCheckpoints({ ...region, store, keep });
   const storeOf = (start: FragmentStart): FragmentStore => ({
@@ -50,7 +51,7 @@ export async function openStores({ directory, key, region, keep }: StoreOptions)
 
 /** Forgets all of the app. */
 export async function forgetAll({ directory, region }: StoreOptions): Promise<void> {
-  const plain = await openDirectory(join(directory, 'checkpoints'));
+  const plain = await openDirectory(checkpointsIn(directory));
   for (const name of await plain.list(`${region.namespace}/${region.app}/`)) await plain.delete(name);
   await removeJournals(directory, region);
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { UpState } from '../../cli/cluster/up/home.ts';
-import { isRunning } from '../../cli/cluster/up/processes.ts';
+import { isRunning } from '../../cli/place/process-mark.ts';
 import { cliPath, type Ended } from '../cli/command.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 

@@ -19,7 +19,7 @@ import { credentials, natsUrls } from '../connect.ts';
 import { openAgentHost } from './agent-host.ts';
 import { agentLog } from './agent-log.ts';
 import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-options.ts';
-import { openDataDirectory } from './data-directory.ts';
+import { type DataDirectory, movedText, openDataDirectory } from './data-directory.ts';
 import { DiskWatch } from './disk-watch.ts';
 
 /** Milliseconds between attempts to reach a server that is not there yet. */
@@ -33,8 +33,8 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const replicas = replicasOf(flags.replicas);
   const trusted = flags.trust.map(checkPublicKey);
   const keyFile = flags.keyFile === undefined ? {} : { keyFile: resolve(flags.keyFile) };
-  const data = openDataDirectory(site, flags.data, flags.name);
-  const log = agentLog(flags.logLevel, { site, agent: data.agent });
+  const servers = natsUrls(flags);
+  const { data, log } = openMemory(flags, site, servers);
   const observing = await observeAgent(flags, { site, agent: data.agent }, version, log);
   const { every: traceEvery, emit } = observing.traces ?? {};
   const stopping = untilSignal(log);
@@ -48,7 +48,6 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const expiry = await expiryOf(access.credentials, realPorts.now());
   if (expiry !== undefined) log('warn', expiry, { code: 'nats.credentials' });
   const disk = await openDirectory(`${data.path}/disk`);
-  const servers = natsUrls(flags);
   const setup = {
     servers,
     name: `agent ${site}/${data.agent}`,
@@ -58,8 +57,8 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     ...replicas,
     ...defined({ traceEvery }),
   };
-  const watch = DiskWatch.start(data.path, realPorts, log);
   const host = await openAgentHost({ nats, workers, setup, log, ...defined({ emit }) });
+  const watch = DiskWatch.start(data.path, realPorts, log);
   try {
     const displaced = Promise.withResolvers<never>();
     const agent = await Agent.start({
@@ -93,6 +92,19 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     await nats.close(500);
     data.release();
   }
+}
+
+function openMemory(
+  flags: AgentFlags,
+  site: string,
+  servers: readonly string[],
+): { readonly data: DataDirectory; readonly log: Log } {
+  const data = openDataDirectory(flags.data, { site, name: flags.name, servers });
+  const log = agentLog(flags.logLevel, { site, agent: data.agent });
+  // who names a directory knows whose it is
+  const moved = flags.data === undefined ? movedText(data, servers) : undefined;
+  if (moved !== undefined) log('warn', moved, { code: 'agent.moved' });
+  return { data, log };
 }
 
 interface Stopping {

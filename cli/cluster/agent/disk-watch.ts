@@ -1,5 +1,4 @@
 /** How full an agent's disk is, and what logs take of it: looked at now and then, for its status. */
-import { join } from 'node:path';
 import type { DiskUse } from '../../../engine/cluster/documents/disk-use.ts';
 import type { Log } from '../../../engine/cluster/process/log.ts';
 import { messageOf } from '../../../engine/errors.ts';
@@ -69,7 +68,7 @@ export class DiskWatch {
 
 /** Of a data directory, whether an agent runs on it or not. */
 export async function diskUse(directory: string): Promise<DiskUse> {
-  const meter = spaceMeter(directory, join(directory, 'checkpoints'));
+  const meter = spaceMeter(directory);
   const { free, size } = await meter.space();
   const reserve = await meter.reserve(size);
   const logs = await logsIn(directory);

@@ -2,17 +2,17 @@
  * Where an agent keeps state: checkpoints on its own disk and in the object store on the region's side of NATS, encrypted where there is a key;
  * journals of sources on its own disk. Each thread opens its own.
  */
-import { readdir, readFile, rm } from 'node:fs/promises';
+
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateBucket } from '../../../engine/cluster/documents/names.ts';
 import { defined } from '../../../engine/defined.ts';
-import { CloudskinError, messageOf, userError } from '../../../engine/errors.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { remade } from '../../../engine/nats/remade.ts';
 import { realPorts } from '../../../engine/ports.ts';
 import type { BlobStore } from '../../../engine/state/blobs/blobs.ts';
 import { openDirectory } from '../../../engine/state/blobs/directory.ts';
-import { encryptedStore, parseKey } from '../../../engine/state/blobs/encrypted.ts';
+import { encryptedStore } from '../../../engine/state/blobs/encrypted.ts';
 import { objectsStore } from '../../../engine/state/blobs/objects.ts';
 import { teeStore } from '../../../engine/state/blobs/tee.ts';
 import { DiskRoom } from '../../../engine/state/disk/room.ts';
@@ -20,7 +20,9 @@ import { spaceMeter } from '../../../engine/state/disk/space.ts';
 import { openLog } from '../../../engine/state/log/disk.ts';
 import { type JournalName, openJournal, removeJournals } from '../../../engine/state/log/journals.ts';
 import type { LogLimits, RecordLog } from '../../../engine/state/log/log.ts';
+import { channelLogsIn, checkpointsIn } from '../../../engine/state/places.ts';
 import type { ChannelAddress } from '../../../engine/transport/transport.ts';
+import { readKeyFile } from '../../place/key-file.ts';
 
 interface App {
   readonly namespace: string;
@@ -50,13 +52,13 @@ export class Stores {
     this.#replicas = options.replicas;
     this.#disk = disk;
     this.#key = key;
-    this.#room = new DiskRoom(spaceMeter(options.directory, checkpointsIn(options.directory)), realPorts);
+    this.#room = new DiskRoom(spaceMeter(options.directory), realPorts);
   }
 
   /** Throws `state.key` where the key file cannot be used. */
   static async open(nats: Nats, options: StoresOptions): Promise<Stores> {
     const { directory, keyFile } = options;
-    const key = keyFile === undefined ? undefined : await readKey(keyFile);
+    const key = await readKeyFile(keyFile);
     return new Stores(nats, options, await openDirectory(checkpointsIn(directory)), key);
   }
 
@@ -95,7 +97,7 @@ export class Stores {
   /** The durable channels of an app that have a log here. */
   async channels({ namespace, app }: App): Promise<readonly string[]> {
     try {
-      return await readdir(join(this.#directory, 'durable', namespace, app));
+      return await readdir(join(channelLogsIn(this.#directory), namespace, app));
     } catch (error) {
       if ((error as { readonly code?: unknown }).code === 'ENOENT') return [];
       throw error;
@@ -108,31 +110,16 @@ export class Stores {
 
   /** Logs of durable channels and journals, all of an app's. */
   async dropApp({ namespace, app }: App): Promise<void> {
-    await rm(join(this.#directory, 'durable', namespace, app), { recursive: true, force: true });
+    await rm(join(channelLogsIn(this.#directory), namespace, app), { recursive: true, force: true });
     await removeJournals(this.#directory, { namespace, app });
   }
 
   #channelDirectory({ namespace, app, channel }: ChannelAddress): string {
-    return join(this.#directory, 'durable', namespace, app, channel);
+    return join(channelLogsIn(this.#directory), namespace, app, channel);
   }
 
   /** Of one partition of a source that cannot replay. */
   journal(name: JournalName): Promise<RecordLog> {
     return openJournal(this.#directory, name, this.#room);
-  }
-}
-
-/** Of an agent's directory. */
-function checkpointsIn(directory: string): string {
-  return join(directory, 'checkpoints');
-}
-
-async function readKey(path: string): Promise<Uint8Array> {
-  try {
-    return parseKey(await readFile(path), path);
-  } catch (error) {
-    if (error instanceof CloudskinError) throw error;
-    const reason = messageOf(error);
-    throw userError('state.key', `the key file cannot be read: ${reason}`, { cause: error });
   }
 }

@@ -6,9 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { defined } from '../../../engine/defined.ts';
 import { externalError } from '../../../engine/errors.ts';
 import type { Progress } from '../../output/progress.ts';
+import { isRunning } from '../../place/process-mark.ts';
 import { withCluster } from '../connect.ts';
 import { home, readUpState, type UpState, writeUpState } from './home.ts';
-import { isRunning, startDetached } from './processes.ts';
+import { startDetached } from './processes.ts';
 
 /** Milliseconds. */
 const AGENTS_READY = 20_000;

@@ -1,4 +1,5 @@
 /** Starts a whole continuum on this machine: a central NATS server, an edge's as its leaf node, an agent beside each. */
+
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -8,6 +9,7 @@ import { externalError, userError } from '../../../engine/errors.ts';
 import { connectNats } from '../../../engine/nats/client.ts';
 import { type LocalAuth, type LocalPorts, secureLocal } from '../../auth/local.ts';
 import type { Progress } from '../../output/progress.ts';
+import { isRunning } from '../../place/process-mark.ts';
 import { credentials } from '../connect.ts';
 import { deleteUpState, home, readUpState, type UpState, writeUpState } from './home.ts';
 import {
@@ -18,7 +20,7 @@ import {
   type NatsServerBinary,
   type ServerFiles,
 } from './nats-server.ts';
-import { endProcess, isRunning, type ProcessRecord, startDetached } from './processes.ts';
+import { endProcess, type ProcessRecord, startDetached } from './processes.ts';
 import { agentsReady, environmentOf, mustRun, repairContinuum } from './up-repair.ts';
 
 export interface UpOptions {

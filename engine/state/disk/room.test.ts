@@ -87,7 +87,7 @@ describe('room on a disk', () => {
   it('keeps free what the largest checkpoints of all regions take, twice, and a part of the disk', async () => {
     const place = await temporaryDirectory();
     const checkpoints = join(place.path, 'checkpoints');
-    const meter = spaceMeter(place.path, checkpoints);
+    const meter = spaceMeter(place.path);
     expect(await meter.reserve(8_000)).toBe(1_000);
     expect(await meter.reserve(1e12)).toBe(64 * 1_048_576);
     const store = await openDirectory(checkpoints);
@@ -192,7 +192,7 @@ describe('a log on a disk that others fill', () => {
         await store.put(name(1), [checkpoint]);
         const ballast = join(disk.path, 'ballast');
         await writeFile(ballast, new Uint8Array(1_000_000));
-        const meter = spaceMeter(disk.path, join(disk.path, 'checkpoints'));
+        const meter = spaceMeter(disk.path);
         await mkdir(join(disk.path, 'logs'));
         const logs: RecordLog[] = [];
         for (const directory of ['a', 'b']) {

@@ -9,6 +9,7 @@ import { lstat, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../errors.ts';
 import { checkpointOf } from '../checkpoint/layout.ts';
+import { checkpointsIn } from '../places.ts';
 
 /** Bytes. */
 export interface Space {
@@ -31,15 +32,17 @@ const CHECKPOINTS = 2;
 /** Status calls a disk short in front of where logs begin to wait: what wants to be written may be as large as this part of the reserve. */
 const MARGIN = 1 / 4;
 
-/** `directory`: any on the disk; `checkpoints`: where they lie. */
-export function spaceMeter(directory: string, checkpoints: string): SpaceMeter {
+/** `directory`: of data. */
+export function spaceMeter(directory: string): SpaceMeter {
   return {
     async space() {
       const { bavail, blocks, bsize } = await statfs(directory);
       return { free: bavail * bsize, size: blocks * bsize };
     },
     async reserve(size) {
-      return Math.min(LEAST, Math.floor(size * PART)) + CHECKPOINTS * (await largestCheckpoints(checkpoints));
+      return (
+        Math.min(LEAST, Math.floor(size * PART)) + CHECKPOINTS * (await largestCheckpoints(checkpointsIn(directory)))
+      );
     },
   };
 }

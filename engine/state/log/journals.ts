@@ -10,6 +10,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defined } from '../../defined.ts';
 import type { DiskRoom } from '../disk/room.ts';
+import { journalsIn } from '../places.ts';
 import { openLog } from './disk.ts';
 import type { RecordLog } from './log.ts';
 
@@ -42,7 +43,7 @@ export async function removeJournals(directory: string, app: Pick<JournalName, '
 }
 
 function journalsOf(directory: string, { namespace, app }: Pick<JournalName, 'namespace' | 'app'>): string {
-  return join(directory, 'journals', namespace, app);
+  return join(journalsIn(directory), namespace, app);
 }
 
 async function removeEarlier(all: string, begun: number): Promise<void> {

@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../errors.ts';
+import { channelLogsIn, journalsIn } from '../places.ts';
 import { firstOf } from './segment.ts';
 
 export interface LogSize {
@@ -18,8 +19,8 @@ export interface LogSize {
 /** The largest first. */
 export async function logsIn(directory: string): Promise<readonly LogSize[]> {
   const [channels, journals] = await Promise.all([
-    sizesIn(join(directory, 'durable'), 'channel'),
-    sizesIn(join(directory, 'journals'), 'journal'),
+    sizesIn(channelLogsIn(directory), 'channel'),
+    sizesIn(journalsIn(directory), 'journal'),
   ]);
   return [...channels, ...journals].sort((a, b) => b.bytes - a.bytes);
 }
