@@ -351,9 +351,14 @@ describe('an address that rows are sent to', () => {
     const again = await openSink(http, { url }, SCHEMA, sinkContext(bench('/'), { ...context, restored }));
     await again.write(build(SCHEMA, [[2n, 'b']]));
     await again.close();
+    // gone back to the first checkpoint once more: what comes now is not what came then
+    const other = await openSink(http, { url }, SCHEMA, sinkContext(bench('/'), { ...context, restored }));
+    await other.write(build(SCHEMA, [[3n, 'c']]));
+    await other.close();
     expect([...bodies.values()].map((body) => JSON.parse(body))).toEqual([
       { id: 1, text: 'a' },
       { id: 2, text: 'b' },
+      { id: 3, text: 'c' },
     ]);
   });
 

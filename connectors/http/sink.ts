@@ -64,11 +64,14 @@ class HttpSink implements Sink {
     };
   }
 
+  /** What is written from here on is of a new generation: bodies of later checkpoints may have been sent before this one was gone back to, and are not those to come. */
   async restore(prepared: Prepared): Promise<void> {
     const { generation, rows } = prepared.state as unknown as HeldState;
+    const own = this.#generation;
     this.#generation = generation;
     this.#rows = rows;
     await this.commit(0, prepared);
+    this.#generation = own;
   }
 
   write(batch: Batch): void | Promise<void> {
