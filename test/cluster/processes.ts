@@ -16,7 +16,7 @@ import { realPorts } from '../../engine/ports.ts';
 import { cliPath, type Ended } from '../cli/command.ts';
 import { type HubAndLeaf, startHubAndLeaf } from '../kit/nats-cluster.ts';
 import type { NatsServer } from '../kit/nats-server.ts';
-import { owned } from '../kit/owned.ts';
+import { freeze, owned } from '../kit/owned.ts';
 import type { Relay } from '../kit/relay.ts';
 import { until } from '../kit/until.ts';
 
@@ -98,7 +98,7 @@ export class AgentProcess {
   }
 
   freeze(): void {
-    this.#child?.kill('SIGSTOP');
+    freeze(this.#child);
   }
 
   thaw(): void {

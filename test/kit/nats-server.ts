@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
 import { type NatsVersion, NO_NATS, natsBinary } from './nats-binaries.ts';
-import { owned } from './owned.ts';
+import { freeze, owned } from './owned.ts';
 
 export { freePort } from './free-port.ts';
 export { hasNats, type NatsVersion, NO_NATS } from './nats-binaries.ts';
@@ -128,7 +128,7 @@ export class NatsServer {
   }
 
   freeze(): void {
-    this.#child?.kill('SIGSTOP');
+    freeze(this.#child);
   }
 
   thaw(): void {

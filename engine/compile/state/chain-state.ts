@@ -61,7 +61,7 @@ export function exportChain(plan: CellPlan, counts: ChainCounts, groups: () => G
 
 /**
  * Hands the groups of `range` to `take` and returns the counts: counters go to whoever takes key group 0, so that they are counted once.
- * The watermark is the least of those given, so that no row becomes late. Throws `state.mismatch`.
+ * The watermark is the least of those given, and none where one has none, so that no row becomes late. Throws `state.mismatch`.
  */
 export function importChain(
   plan: CellPlan,
@@ -104,12 +104,8 @@ function mismatch(operator: string, why: string): Error {
 }
 
 function countsOf(plan: CellPlan, states: readonly OperatorState[], first: boolean): ChainCounts {
-  let watermark: bigint | undefined;
-  for (const state of states) {
-    if (state.watermark !== undefined && (watermark === undefined || state.watermark < watermark)) {
-      watermark = state.watermark;
-    }
-  }
+  const marks = states.flatMap((state) => state.watermark ?? []);
+  const [watermark] = marks.length < states.length ? [] : marks.toSorted((a, b) => (a < b ? -1 : 1));
   const sum = (operator: string, counter: string) =>
     states.reduce((total, { operator: name, counters }) => {
       return name === operator ? total + (counters[counter] ?? 0) : total;

@@ -6,7 +6,7 @@ import type { Cell } from '../../cell/cell.ts';
 import type { CellPlan } from '../../compile/cell-plan.ts';
 import { type FragmentPlan, KEY_GROUPS } from '../../compile/fragment-plan.ts';
 import { CloudskinError, externalError, internalError } from '../../errors.ts';
-import { earlier } from '../../progress/time.ts';
+import { earlier, TIME_MAX } from '../../progress/time.ts';
 import {
   type CellSnapshot,
   COMPONENT_STATE,
@@ -208,7 +208,14 @@ async function restoreLogical(
   const former: Cell[] = [];
   try {
     const states: LogicalState[] = [];
-    for (const one of found) states.push(...(one.snapshot.logical ?? (await logicalOf(one, open, former))));
+    const flows = found.some(({ snapshot }) => snapshot.ended !== true);
+    for (const one of found) {
+      const parts = one.snapshot.logical ?? (await logicalOf(one, open, former));
+      // one that has ended holds nobody's time back
+      states.push(
+        ...(flows && one.snapshot.ended === true ? parts.map((part) => ({ ...part, watermark: TIME_MAX })) : parts),
+      );
+    }
     const own = states.flatMap((state) => {
       const operator = ownerOf(state.operator, plan);
       return operator === undefined ? [] : [{ ...state, operator }];
