@@ -6,7 +6,7 @@ import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { milliseconds } from '../output/durations.ts';
 import { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { awaitApp } from './await-app.ts';
+import { type Awaited, awaitApp } from './await-app.ts';
 import type { ChangeFlags } from './change-command.ts';
 import { mustHaveApp, withCluster } from './connect.ts';
 import type { AppOverview } from './overview.ts';
@@ -21,6 +21,8 @@ export interface Change {
   readonly is: string | ((overview: AppOverview) => string);
   /** A region that has failed is as good as one that is stopped. */
   readonly mayFail?: boolean;
+  /** Everything is to flow out before. */
+  readonly flowsOut?: boolean;
 }
 
 export async function changeApp(app: string, flags: ChangeFlags, terminal: Terminal, change: Change): Promise<void> {
@@ -33,8 +35,9 @@ export async function changeApp(app: string, flags: ChangeFlags, terminal: Termi
       await mustHaveApp(client, namespace, app);
       await change.before?.(client, { namespace, app });
       progress.step(`${change.doing} ${app}`);
+      const { done, mayFail = false, flowsOut = false } = change;
+      if (flowsOut) await letEnd(client, { namespace, app }, { progress, timeout, done: isStopped, mayFail });
       const document = await change.change(client, { namespace, app });
-      const { done, mayFail = false } = change;
       const overview = await awaitApp(client, document, { progress, timeout, done, mayFail });
       is = typeof change.is === 'string' ? change.is : change.is(overview);
     });
@@ -48,6 +51,16 @@ export async function changeApp(app: string, flags: ChangeFlags, terminal: Termi
 /** Wants it, and waits for the phase that it leads to. */
 export function wanting(wanted: Wanted, drain: boolean, done: Change['done']): Pick<Change, 'change' | 'done'> {
   return { change: (client, name) => client.want(name, wanted, drain), done };
+}
+
+/**
+ * Sources hand on nothing more, and all that was read reaches the sinks, which show it; whoever is killed meanwhile goes on with that. Only then an app is
+ * undeployed, as then nothing of it is kept. What is not placed does not flow.
+ */
+export async function letEnd(client: ClusterClient, name: AppName, awaited: Awaited): Promise<void> {
+  const assignment = await client.assignment(name);
+  if (assignment === undefined || assignment.troubles.length > 0) return;
+  await awaitApp(client, await client.want(name, 'stopped', true), awaited);
 }
 
 export function isStopped(region: RegionFigures | undefined): boolean {

@@ -5,7 +5,7 @@ import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Progress } from '../output/progress.ts';
 import { leftBehind, leftSinks } from '../run/kept-state.ts';
 import { awaitApp } from './await-app.ts';
-import { isStopped } from './change-app.ts';
+import { isStopped, letEnd } from './change-app.ts';
 
 export interface FlowOut {
   readonly progress: Progress;
@@ -23,8 +23,10 @@ export async function letFlowOut(
   const sinks = leftSinks(before, after);
   if (sinks.length === 0) return '';
   progress.step(`letting flow out what ${sinks.map(({ node }) => node).join(', ')} has not shown yet`);
-  const document = await client.want({ namespace: after.namespace, app: after.name }, 'undeployed', true);
-  const { regions } = await awaitApp(client, document, { progress, timeout, done: isStopped, mayFail: true });
+  const name = { namespace: after.namespace, app: after.name };
+  const awaited = { progress, timeout, done: isStopped, mayFail: true };
+  if ((await client.app(name))?.wanted !== 'stopped') await letEnd(client, name, awaited);
+  const { regions } = await awaitApp(client, await client.want(name, 'undeployed', true), awaited);
   const isShown = regions.every(({ phase }) => phase === 'finished');
   return sinks.map((sink) => (isShown ? shown(sink) : leftBehind(sink))).join('');
 }

@@ -33,6 +33,8 @@ describe('undeploying an app that was stopped', () => {
     expect(refusalOf(overviewOf('stopped', 'stopped'), [])).toBeUndefined();
     expect(refusalOf(overviewOf('running', 'running'), [file])).toBeUndefined();
     expect(refusalOf(overviewOf('running', 'failed'), [file])).toBeUndefined();
+    const flowing = overviewOf('stopped', 'stopped');
+    expect(refusalOf({ ...flowing, document: { ...flowing.document, drain: true } }, [file])).toBeUndefined();
   });
 });
 

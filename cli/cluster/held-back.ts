@@ -30,8 +30,9 @@ function holding(sinks: readonly SinkNode[]): readonly SinkNode[] {
 
 /** Why an app that was stopped is not undeployed without the user's word; undefined where it may be. */
 export function refusalOf(overview: AppOverview, sinks: readonly SinkNode[]): CloudskinError | undefined {
-  const { wanted, app } = overview.document;
-  if (wanted !== 'stopped' || sinks.length === 0 || hasFinished(overview)) return undefined;
+  const { wanted, drain, app } = overview.document;
+  // one that was to flow out already goes on with it
+  if (wanted !== 'stopped' || drain === true || sinks.length === 0 || hasFinished(overview)) return undefined;
   const what = sinks.map(whatOf).join(', ');
   return userError('undeploy.held-back', `${app} is stopped: what ${what} wrote and had not shown would be dropped`, {
     hint: `cloudskin resume ${app} first, then undeploy lets everything flow out; or undeploy --now, which drops it`,

@@ -27,7 +27,10 @@ export const undeploy: CommandModule = {
         ]);
         const change = wanting('undeployed', flags.now !== true, isStopped);
         const output = flags.now === true ? { is: 'is gone' } : held();
-        await changeAndTell(app, flags, terminal, { ...change, ...output, doing: 'undeploying', mayFail: true });
+        await changeAndTell(app, flags, terminal, {
+          ...{ ...change, ...output, doing: 'undeploying', mayFail: true },
+          flowsOut: flags.now !== true,
+        });
       });
   },
 };

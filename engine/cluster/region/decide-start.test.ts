@@ -112,6 +112,16 @@ describe('starting a region', () => {
     expect(start({ record: { ...finished, deployed: 2 } })).toMatchObject({ kind: 'go', from: { kind: 'beginning' } });
   });
 
+  it('is to flow out where something has come to a checkpoint, or has been handed over, and is empty elsewhere', () => {
+    const flowing: AssignmentDocument = { ...assignment, wanted: 'stopped', drain: true };
+    expect(start({ assignment: flowing })).toMatchObject({ kind: 'go', from: { kind: 'checkpoint', limit: 7 } });
+    const handed = { ...record, checkpoint: 0, from: [{ region: 'old', checkpoint: 2 }] };
+    expect(start({ assignment: flowing, record: handed })).toMatchObject({ kind: 'go', from: { kind: 'handed' } });
+    expect(start({ assignment: flowing, record: { ...record, checkpoint: 0 } })).toEqual({ kind: 'empty' });
+    expect(start({ assignment: flowing, record: undefined })).toEqual({ kind: 'empty' });
+    expect(start({ assignment: flowing, record: { ...record, finished: true } })).toEqual({ kind: 'finished' });
+  });
+
   it('goes back to the checkpoint that was asked for, once', () => {
     const restoring = { ...assignment, restore: 5 };
     expect(start({ assignment: restoring, record: { ...record, deployed: 2 } })).toMatchObject({

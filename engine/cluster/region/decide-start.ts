@@ -8,7 +8,9 @@ export type Start =
   | { readonly kind: 'go'; readonly epoch: number; readonly from: StartFrom; readonly firstCheckpoint: number }
   /** Somebody else's turn, for now. */
   | { readonly kind: 'wait'; readonly why: string; readonly phase: 'acquiring' | 'fenced' }
-  | { readonly kind: 'finished' };
+  | { readonly kind: 'finished' }
+  /** It is only to flow out, and there is nothing of it. */
+  | { readonly kind: 'empty' };
 
 export type StartFrom =
   | { readonly kind: 'beginning' }
@@ -55,7 +57,14 @@ export function decideStart({ assignment, region, record, mayTake, mayReturn, se
     return { kind: 'wait', phase: 'acquiring', why };
   }
   const firstCheckpoint = (record?.reserved ?? 0) + 1;
-  return { kind: 'go', epoch, from: startFrom(assignment, region, current), firstCheckpoint };
+  const from = startFrom(assignment, region, current);
+  if (from.kind === 'beginning' && isToFlowOut(assignment)) return { kind: 'empty' };
+  return { kind: 'go', epoch, from, firstCheckpoint };
+}
+
+/** It comes to its end and is then undeployed: sources hand on nothing more, and what is on its way reaches the sinks, which show it. */
+export function isToFlowOut({ wanted, drain }: AssignmentDocument): boolean {
+  return wanted === 'stopped' && drain === true;
 }
 
 /** The record is of an earlier time than what ran on this agent, or only hearsay: what has been committed since is not known. */

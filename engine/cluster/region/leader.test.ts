@@ -7,7 +7,8 @@ import { emptyAssignment } from '../coordinator/assign.ts';
 import type { Wanted } from '../documents/app.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
 import { versioned } from '../documents/document.ts';
-import type { FragmentReport } from '../documents/messages.ts';
+import type { FragmentReport, Goal } from '../documents/messages.ts';
+import type { RegionRecord } from '../documents/region-record.ts';
 import type { RegionPhase } from '../documents/status.ts';
 import { AgentDisk } from '../memory/agent-disk.ts';
 import type { RegionRecords } from '../memory/region-records.ts';
@@ -51,11 +52,14 @@ interface Led {
   readonly until: (phase: RegionPhase) => Promise<void>;
   /** Until it says that this checkpoint is complete, of its own accord. */
   readonly untilComplete: (checkpoint: number) => Promise<void>;
+  /** Of what it has wished of fragments. */
+  readonly goals: readonly Goal[];
 }
 
-function lead(load: RegionRecords['load']): Led {
+function lead(load: RegionRecords['load'], first = assignment(1)): Led {
   const records = { load, save: () => Promise.resolve(1) } as Partial<RegionRecords> as RegionRecords;
   let dropped = 0;
+  const goals: Goal[] = [];
   const context: RegionContext = {
     ports: realPorts,
     name: me,
@@ -69,14 +73,14 @@ function lead(load: RegionRecords['load']): Led {
       dropped += 1;
       look();
     },
-    send: () => undefined,
+    send: ({ goal }) => void goals.push(goal),
     isAlive: () => true,
   };
   const waiting = new Set<() => void>();
   const look = (): void => {
     for (const one of waiting) one();
   };
-  const leader = new RegionLeader(name, assignment(1), context, look);
+  const leader = new RegionLeader(name, first, context, look);
   const untilIt = (has: () => boolean): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => {
@@ -87,6 +91,7 @@ function lead(load: RegionRecords['load']): Led {
     });
   return {
     leader,
+    goals,
     dropped: () => dropped,
     untilDropped: () => untilIt(() => dropped > 0),
     until: (phase) => untilIt(() => leader.phase === phase),
@@ -137,6 +142,45 @@ describe('a leader whose region has ended', () => {
       await new Promise<void>((resolve) => realPorts.after(20, resolve));
     }
     expect(leader.figures()).toMatchObject({ phase: 'running', checkpoint: 1 });
+    await leader.close();
+  });
+});
+
+describe('a leader of what is to flow out', () => {
+  const flowing: AssignmentDocument = { ...assignment(2, 'stopped'), drain: true };
+  const record: RegionRecord = {
+    ...versioned,
+    ...name,
+    deployed: 1,
+    epoch: epoch + 1,
+    holder: me,
+    incarnation: 'killed',
+    released: false,
+    finished: false,
+    checkpoint: 0,
+    reserved: 8,
+    from: [{ region: 'old', checkpoint: 2 }],
+  };
+
+  it('starts it again where whoever ran it was killed, held until all of it is there', async () => {
+    const { leader, until, goals } = lead(() => Promise.resolve({ record, revision: 4 }), flowing);
+    await until('starting');
+    const { trouble: _, ...report } = { ...mistaken, epoch: epoch + 2 };
+    for (const [index, phase] of (['opening', 'paused'] as const).entries()) {
+      leader.hear({ ...report, serial: index + 1, phase });
+    }
+    await until('running');
+    leader.hear({ ...report, serial: 3, phase: 'ready' });
+    while (goals.at(-1) !== 'drained') await new Promise<void>((resolve) => realPorts.after(10, resolve));
+    expect([...new Set(goals)]).toEqual(['paused', 'drained']);
+    await leader.close();
+  });
+
+  it('leaves it where nothing is there that could', async () => {
+    const { from: _, ...empty } = record;
+    const { until, leader, goals } = lead(() => Promise.resolve({ record: empty, revision: 4 }), flowing);
+    await until('stopped');
+    expect(goals).toEqual([]);
     await leader.close();
   });
 });

@@ -25,6 +25,7 @@ import {
 } from '../process/timing.ts';
 import { RegionCheckpoints } from './checkpoints.ts';
 import type { RegionContext } from './context.ts';
+import { isToFlowOut } from './decide-start.ts';
 import {
   ACQUIRING,
   type Active,
@@ -153,8 +154,16 @@ export class RegionLeader {
     const { wanted, drain } = this.#target.assignment;
     if (this.#leaving || this.#closed || this.#target.region === undefined) return false;
     if (wanted === 'running' || wanted === 'paused') return true;
-    // What is to flow out has to run, but nothing is started for it.
-    return drain === true && this.#run !== undefined;
+    if (drain !== true || this.#run !== undefined) return drain === true;
+    // What is to flow out has to run, also where whoever ran it was killed; of an app that is undeployed what that needs may be gone.
+    return isToFlowOut(this.#target.assignment) && !this.#hasFlownOut;
+  }
+
+  /** Or there was nothing that could. */
+  get #hasFlownOut(): boolean {
+    const state = this.#state;
+    if (state.kind !== 'settled' || state.phase === 'failed') return false;
+    return state.phase === 'finished' || state.revision >= this.#target.assignment.revision;
   }
 
   async #step(): Promise<number | undefined> {
@@ -197,6 +206,7 @@ export class RegionLeader {
     const waiting = { patient: waited < HANDOVER, hopeful: waited < RETURN, memories: this.#memories };
     const taken = await takeOver(this.#context, this.name, assignment, region, waiting);
     if (taken.kind === 'finished') return this.#settle('finished');
+    if (taken.kind === 'empty') return this.#settle('stopped');
     if (taken.kind === 'wait') {
       this.#become({ ...ACQUIRING, phase: taken.phase, since });
       const message = `region ${this.name.region} waits: ${taken.why}`;
@@ -250,7 +260,8 @@ export class RegionLeader {
   #goal({ checkpoints }: Started): Goal {
     if (checkpoints.isLastDone) return 'finished';
     const { wanted } = this.#target.assignment;
-    if (wanted === 'paused') return 'paused';
+    // not before all of it is there: what its sources have read has a way to take
+    if (wanted === 'paused' || (wanted !== 'running' && this.phase === 'starting')) return 'paused';
     return wanted === 'running' ? 'running' : 'drained';
   }
 

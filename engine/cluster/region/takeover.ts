@@ -89,7 +89,7 @@ export async function takeOver(
 }
 
 type Past =
-  | Extract<Takeover, { readonly kind: 'wait' | 'finished' }>
+  | Extract<Takeover, { readonly kind: 'wait' | 'finished' | 'empty' }>
   | {
       readonly kind: 'past';
       readonly checkpoint?: number;
