@@ -1,5 +1,5 @@
 /** Whose memory a directory is. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -43,6 +43,14 @@ describe("an agent's data directory", () => {
         message: `an agent of site plant runs here already (process ${process.ppid}), with its memory in ${path}`,
         hint: expect.stringContaining('--name'),
       }),
+    );
+  });
+
+  it('is named where nothing can be written in it', () => {
+    mkdirSync(join(home, 'agents/plant/lock.json'), { recursive: true });
+    const open = (): unknown => openDataDirectory(undefined, { site: 'plant', name: undefined, servers });
+    expect(open).toThrow(
+      expect.objectContaining({ code: 'agent.no-data', message: expect.stringContaining(join(home, 'agents/plant')) }),
     );
   });
 

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { externalError, userError } from '../../../engine/errors.ts';
+import { CloudskinError, externalError, messageOf, userError } from '../../../engine/errors.ts';
 import { takeLock } from '../../place/lock.ts';
 import { home } from '../up/home.ts';
 
@@ -21,17 +21,22 @@ export interface Whose {
   readonly servers: readonly string[];
 }
 
-/** `given`: the directory; unless given one of the site, and of the name where that is given, so that agents started beside each other do not meet. Throws `agent.in-use` where another agent runs on it, `agent.renamed` where it was another's. */
+/** `given`: the directory; unless given one of the site, and of the name where that is given, so that agents started beside each other do not meet. Throws `agent.no-data` where it cannot be written, `agent.in-use` where another agent runs on it, `agent.renamed` where it was another's. */
 export function openDataDirectory(given: string | undefined, { site, name, servers }: Whose): DataDirectory {
   const path = resolve(given ?? join(home(), 'agents', name === undefined ? site : `${site}.${name}`));
   try {
     mkdirSync(path, { recursive: true });
+    return opened(path, { site, name, servers });
   } catch (cause) {
-    throw externalError('agent.no-data', `${path} cannot be made`, {
-      hint: 'name another directory with --data',
+    if (cause instanceof CloudskinError) throw cause;
+    throw externalError('agent.no-data', `${path} cannot hold what the agent must remember: ${messageOf(cause)}`, {
+      hint: 'make it writable, or name another directory with --data',
       cause,
     });
   }
+}
+
+function opened(path: string, { site, name, servers }: Whose): DataDirectory {
   const { release } = takeLock(join(path, 'lock.json'), ({ pid }) => inUse(path, site, name, pid));
   try {
     const memory = remember(path, { site, agent: name, servers });
