@@ -7,7 +7,7 @@ import type { NodeMetrics } from './snapshot.ts';
 import { METRICS } from './table.ts';
 
 const at = (now: number) => ({ now, monotonic: 0, elapsed: 0 });
-const idle = { late: 0, errors: 0, memory: 0, queued: 0, dropped: 0, idle: false, ended: false };
+const idle = { idle: false, ended: false };
 
 describe('Rate', () => {
   it('does not take for new what was counted before a restore', () => {

@@ -37,15 +37,16 @@ export class Rate {
 
 /** What the runtime reads of a node when somebody asks for metrics. */
 export interface NodeStatus {
-  readonly late: number;
-  readonly errors: number;
   /** Microseconds; undefined while nothing is known, and after the end. */
   readonly watermark: bigint | undefined;
-  readonly memory: number;
-  readonly queued: number;
-  readonly dropped: number;
   readonly idle: boolean;
   readonly ended: boolean;
+  // 0 where they are absent
+  readonly late?: number;
+  readonly errors?: number;
+  readonly memory?: number;
+  readonly queued?: number;
+  readonly dropped?: number;
   readonly evicted?: number;
   /** Milliseconds held back. */
   readonly blocked?: number;
@@ -113,7 +114,8 @@ export class NodeCounters {
   }
 
   metrics(status: NodeStatus, { now, monotonic, elapsed }: Moment): NodeMetrics {
-    const { evicted = 0, blocked = 0, operators = [], retries = 0, troubled = false } = status;
+    const { late = 0, errors = 0, memory = 0, queued = 0, dropped = 0, evicted = 0, blocked = 0 } = status;
+    const { idle, ended, operators = [], retries = 0, troubled = false } = status;
     const watermark = status.watermark === undefined ? null : Number(status.watermark / 1000n);
     const { name, kind, rowsIn, rowsOut, batchesIn, batchesOut, bytesIn, bytesOut, skipped, diverted } = this;
     return {
@@ -125,18 +127,18 @@ export class NodeCounters {
       batchesOut,
       bytesIn,
       bytesOut,
-      late: status.late,
-      errors: status.errors,
+      late,
+      errors,
       skipped,
       diverted,
-      dropped: status.dropped,
+      dropped,
       rowsPerSecond: this.#rate.sample(rowsIn, monotonic),
       watermark,
       lag: watermark === null ? null : now - watermark,
-      memory: status.memory,
-      queued: status.queued,
-      idle: status.idle,
-      ended: status.ended,
+      memory,
+      queued,
+      idle,
+      ended,
       evicted,
       busyTime: this.busy,
       blockedTime: blocked,

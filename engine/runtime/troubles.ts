@@ -51,13 +51,9 @@ export class Troubles {
     });
   }
 
-  /** Attempts of a node that failed. */
-  failuresOf(node: string): number {
-    return this.#failures.get(node) ?? 0;
-  }
-
-  isTroubled(node: string): boolean {
-    return this.#lasting.has(node);
+  /** How many attempts of a node failed, and whether it goes on trying. */
+  figuresOf(node: string): { readonly retries: number; readonly troubled: boolean } {
+    return { retries: this.#failures.get(node) ?? 0, troubled: this.#lasting.has(node) };
   }
 
   /** Nothing is tried any more. */
@@ -69,7 +65,7 @@ export class Troubles {
 
   #failed(node: string, failed: Trouble): void {
     const trouble = { ...failed, reason: harmless(failed.reason) };
-    this.#failures.set(node, this.failuresOf(node) + 1);
+    this.#failures.set(node, (this.#failures.get(node) ?? 0) + 1);
     const known = this.#lasting.get(node);
     if (known !== undefined) {
       this.#lasting.set(node, { ...known, ...trouble, attempts: known.attempts + 1 });

@@ -93,7 +93,7 @@ export class CellNode {
     const sizes = this.#closed ? [] : (this.#cell.stateSize?.() ?? []);
     const operators = sizes.map(({ operator, keys, bytes }) => ({ operator, keys: keys ?? null, bytes }));
     const blocked = blockedBy(this.#below, moment.monotonic);
-    const status = { late, errors, watermark, memory, queued: 0, dropped: 0, idle, ended, evicted, operators, blocked };
+    const status = { late, errors, watermark, memory, idle, ended, evicted, operators, blocked };
     return this.counters.metrics(status, moment);
   }
 

@@ -156,22 +156,16 @@ export class SinkNode implements Taker {
 
   metrics(moment: Moment): NodeMetrics {
     const { watermark, idle, ended } = this.#progress;
-    return this.counters.metrics(
-      {
-        late: 0,
-        errors: 0,
-        watermark: ended || watermark === TIME_MIN ? undefined : watermark,
-        memory: 0,
-        queued: this.#queuedBytes,
-        dropped: this.#sink.dropped ?? 0,
-        idle,
-        ended,
-        blocked: this.#waiting.total(moment.monotonic),
-        retries: this.#control.troubles.failuresOf(this.label),
-        troubled: this.#control.troubles.isTroubled(this.label),
-      },
-      moment,
-    );
+    const status = {
+      ...this.#control.troubles.figuresOf(this.label),
+      watermark: ended || watermark === TIME_MIN ? undefined : watermark,
+      queued: this.#queuedBytes,
+      dropped: this.#sink.dropped ?? 0,
+      idle,
+      ended,
+      blocked: this.#waiting.total(moment.monotonic),
+    };
+    return this.counters.metrics(status, moment);
   }
 
   #take(batch: Batch): void {

@@ -204,22 +204,14 @@ export class SourceNode implements PartitionTarget {
 
   metrics(moment: Moment): NodeMetrics {
     const { watermark, idle, ended } = this.#progress;
-    return this.counters.metrics(
-      {
-        late: 0,
-        errors: 0,
-        watermark: ended || watermark === TIME_MIN ? undefined : watermark,
-        memory: 0,
-        queued: 0,
-        dropped: 0,
-        idle,
-        ended,
-        blocked: blockedBy(this.#below, moment.monotonic),
-        retries: this.#control.troubles.failuresOf(this.label),
-        troubled: this.#control.troubles.isTroubled(this.label),
-      },
-      moment,
-    );
+    const status = {
+      ...this.#control.troubles.figuresOf(this.label),
+      watermark: ended || watermark === TIME_MIN ? undefined : watermark,
+      idle,
+      ended,
+      blocked: blockedBy(this.#below, moment.monotonic),
+    };
+    return this.counters.metrics(status, moment);
   }
 
   #taskOf(partition: PlacedPartition, index: number): PartitionTask {
