@@ -6,16 +6,18 @@ import type { Ports, Timer } from '../../../engine/ports.ts';
 import { isShort, spaceMeter } from '../../../engine/state/disk/space.ts';
 import { logsIn } from '../../../engine/state/log/logs-in.ts';
 
-/** Milliseconds from one look to the next. */
+/** Milliseconds from one look to the next; from one look at the sizes of checkpoints, of which there may be many, to the next. */
 const LOOK = 2_000;
+const LOOK_AT_CHECKPOINTS = 10_000;
 /** Logs that are told, the largest first: a status is to stay small. */
-const TOLD = 50;
+const TOLD = 20;
 
 export class DiskWatch {
   readonly #directory: string;
   readonly #ports: Ports;
   readonly #log: Log;
   #use: DiskUse | undefined;
+  #weighedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #looking: Promise<void> = Promise.resolve();
   #failed = false;
@@ -47,7 +49,10 @@ export class DiskWatch {
 
   async #look(): Promise<void> {
     try {
-      const use = await diskUse(this.#directory);
+      const now = this.#ports.monotonic();
+      const isWeighed = this.#use !== undefined && now - this.#weighedAt < LOOK_AT_CHECKPOINTS;
+      const use = await diskUse(this.#directory, isWeighed ? this.#use?.reserve : undefined);
+      if (!isWeighed) this.#weighedAt = now;
       const isNewlyShort = use.short && this.#use?.short !== true;
       if (isNewlyShort) this.#log('warn', shortText(use, this.#directory), { code: 'agent.disk-short' });
       const since = use.short ? (this.#use?.since ?? this.#ports.now()) : undefined;
@@ -66,11 +71,11 @@ export class DiskWatch {
   }
 }
 
-/** Of a data directory, whether an agent runs on it or not. */
-export async function diskUse(directory: string): Promise<DiskUse> {
+/** Of a data directory, whether an agent runs on it or not; `known`: the reserve, where that was weighed a moment ago. */
+export async function diskUse(directory: string, known?: number): Promise<DiskUse> {
   const meter = spaceMeter(directory);
   const { free, size } = await meter.space();
-  const reserve = await meter.reserve(size);
+  const reserve = known ?? (await meter.reserve(size));
   const logs = await logsIn(directory);
   return { directory, free, size, reserve, short: isShort(free, reserve), logs: logs.slice(0, TOLD) };
 }
