@@ -69,7 +69,7 @@ spec:
     expect(JSON.parse(undeployed.stdout)).toMatchObject({
       app: 'numbers',
       namespace: 'default',
-      revision: 2,
+      revision: 3, // the second one was to flow out
       state: 'undeployed',
       regions: [{ region: 'main', phase: 'finished' }],
     });
