@@ -60,6 +60,8 @@ export const LEADER_LOOKS = 250;
 /** Until a wish is sent again that is not fulfilled, and one that is. */
 export const WISH_UNFULFILLED = 300;
 export const WISH_FULFILLED = 1_000;
+/** Since every fragment was heard, in which its leader completes a checkpoint: who was out of touch may have been replaced, and first listens. */
+export const IN_TOUCH: number = 5 * WISH_FULFILLED;
 /** After which a checkpoint that does not come about is given up, or else a few times its interval. */
 export const CHECKPOINT_PATIENCE = 30_000;
 /** Before another attempt where something waits for it. */

@@ -5,7 +5,7 @@
 import { defined } from '../../defined.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { FragmentReport } from '../documents/messages.ts';
-import { CHECKPOINT_PATIENCE, CHECKPOINT_SOON } from '../process/timing.ts';
+import { CHECKPOINT_PATIENCE, CHECKPOINT_SOON, IN_TOUCH } from '../process/timing.ts';
 import type { RegionContext } from './context.ts';
 import { RESERVE } from './decide-start.ts';
 import { Round } from './round.ts';
@@ -91,12 +91,13 @@ export class RegionCheckpoints {
   /** Does what can be done now. Rejects where the manifest cannot be written, and where the record cannot: the run is in doubt then. */
   async advance(): Promise<void> {
     if (this.#round === undefined) await this.#begin();
-    const round = this.#round;
+    const [round, run] = [this.#round, this.#run];
     if (round === undefined) return;
     if (round.stage === 'gathering' && this.#context.ports.now() - round.started > this.#patience) {
       round.giveUp(`no word from ${round.waiting.join(', ')}`);
     }
-    if (round.stage === 'completing') await this.#complete(round);
+    if (round.stage === 'completing' && run.isInTouch(this.#context.ports.monotonic() - IN_TOUCH))
+      await this.#complete(round);
     if (round.stage === 'given-up') this.#givenUp(round);
     if (round.stage === 'done') this.#finish(round);
   }

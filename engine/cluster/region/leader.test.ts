@@ -126,6 +126,21 @@ describe('a leader whose region runs', () => {
     await said;
     await leader.close();
   });
+
+  it('lets go where somebody was further, though the record, on a server that has gone back, is its own', async () => {
+    const own = { ...versioned, ...name, deployed: 1, holder: me, incarnation: 'x', released: false, finished: false };
+    const record = { ...own, epoch, checkpoint: 0, reserved: 16 };
+    let loads = 0;
+    const { leader, until } = lead(() => {
+      loads += 1;
+      return Promise.resolve(loads === 1 ? { record: undefined, revision: 0 } : { record, revision: 1 });
+    });
+    await until('starting');
+    leader.hear({ ...mistaken, epoch: epoch + 3 });
+    await until('fenced');
+    expect(leader.figures().epoch).toBe(0);
+    await leader.close();
+  });
 });
 
 describe('a leader whose region has ended', () => {

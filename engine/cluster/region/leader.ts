@@ -65,6 +65,8 @@ export class RegionLeader {
   #tried = 0;
   /** The last checkpoint that was asked for, by former runs. */
   #answered = 0;
+  /** The highest epoch that agents of its fragments spoke of when it let go. */
+  #above = 0;
   #leaving = false;
   #closed = false;
 
@@ -108,9 +110,12 @@ export class RegionLeader {
 
   hear(report: FragmentReport): void {
     const run = this.#run;
-    if (run === undefined) return;
-    if (report.epoch > run.epoch && run.fragments.includes(report.fragment)) run.inDoubt = true;
-    else if (!run.hear(report)) return;
+    if (run === undefined || !run.fragments.includes(report.fragment)) return;
+    run.heardAt(report.fragment, this.#context.ports.monotonic());
+    if (report.epoch > run.epoch) {
+      run.above = Math.max(run.above, report.epoch);
+      run.inDoubt = true;
+    } else if (!run.hear(report)) return;
     this.#checkpoints?.hear(report);
     this.#reconciler.kick();
   }
@@ -203,7 +208,12 @@ export class RegionLeader {
     since: number,
   ): Promise<number | undefined> {
     const waited = this.#context.ports.monotonic() - since;
-    const waiting = { patient: waited < HANDOVER, hopeful: waited < RETURN, memories: this.#memories };
+    const waiting = {
+      patient: waited < HANDOVER,
+      hopeful: waited < RETURN,
+      memories: this.#memories,
+      above: this.#above,
+    };
     const taken = await takeOver(this.#context, this.name, assignment, region, waiting);
     if (taken.kind === 'finished') return this.#settle('finished');
     if (taken.kind === 'empty') return this.#settle('stopped');
@@ -340,6 +350,7 @@ export class RegionLeader {
   async #resolveDoubt(run: RegionRun): Promise<void> {
     const epoch = await run.lostAt(this.#context.records, this.#context.incarnation);
     if (epoch === undefined) return;
+    this.#above = Math.max(this.#above, run.above);
     this.#log('warn', `the region was taken over at epoch ${epoch}: this agent lets go of it`, {
       code: 'cluster.fenced',
     });

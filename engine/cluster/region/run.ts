@@ -41,7 +41,11 @@ export class RegionRun {
   forget = false;
   /** The record's fate is unknown after a failure: read it again before anything is built on it. */
   inDoubt = false;
+  /** The highest epoch of the region that anybody spoke of. */
+  above = 0;
   readonly #reports = new Map<string, FragmentReport>();
+  /** By fragment, when its agent was heard last, whatever it said; by the leader's monotonic clock. */
+  readonly #heard = new Map<string, number>();
   /** By fragment, the memory that may run it: nobody knows how far another one came at this epoch. */
   readonly #memories = new Map<string, string>();
   #replaced: Fault | undefined;
@@ -60,6 +64,15 @@ export class RegionRun {
 
   get epoch(): number {
     return this.record.epoch;
+  }
+
+  /** Whether all its fragments have been heard at `since` or later. */
+  isInTouch(since: number): boolean {
+    return this.fragments.every((name) => (this.#heard.get(name) ?? Number.NEGATIVE_INFINITY) >= since);
+  }
+
+  heardAt(fragment: string, now: number): void {
+    this.#heard.set(fragment, now);
   }
 
   /** False where the report is of another epoch, or older than what is known. */
@@ -107,11 +120,15 @@ export class RegionRun {
     this.inDoubt = false;
   }
 
-  /** Reads the record again, after doubt; the epoch at which somebody else leads, undefined where nobody does. */
+  /**
+   * Reads the record again, after doubt; the epoch at which somebody else leads, undefined where nobody does. Where a server has gone back to this epoch
+   * somebody may have been further, whatever it says.
+   */
   async lostAt(records: RegionRecords, incarnation: string): Promise<number | undefined> {
     const { assignment, region, assigned } = this.options;
     const { record, revision } = await records.load(assignment, region, assigned.domain);
-    if (record?.epoch !== this.epoch || record.incarnation !== incarnation) return record?.epoch ?? 0;
+    const isMine = record?.epoch === this.epoch && record.incarnation === incarnation;
+    if (!isMine || this.above > this.epoch) return Math.max(record?.epoch ?? 0, this.above);
     this.record = record;
     this.revision = revision;
     this.inDoubt = false;

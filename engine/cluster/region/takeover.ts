@@ -23,6 +23,8 @@ export interface Waiting {
   readonly patient: boolean;
   /** So is, for longer, whoever may be back with what is missing of a checkpoint. */
   readonly hopeful: boolean;
+  /** An epoch that somebody else spoke of. */
+  readonly above: number;
   /** See `RunOptions`. */
   readonly memories: Map<string, string>;
 }
@@ -36,7 +38,7 @@ export async function takeOver(
   name: RegionName,
   assignment: AssignmentDocument,
   region: RegionAssignment,
-  { patient, hopeful, memories }: Waiting,
+  { patient, hopeful, memories, above }: Waiting,
 ): Promise<Takeover> {
   const { record, revision } = await context.records.load(name, name.region, region.domain);
   // Whatever its memory: a name is one process's (presence/own-name.ts), so that a former holder of the same name is gone, and hands nothing over.
@@ -49,7 +51,7 @@ export async function takeOver(
     mayTake: !patient || !isLed,
     // whoever is there gives it back soon
     mayReturn: isLed ? patient : hopeful,
-    seen: context.disk.epochOf(name, name.region),
+    seen: Math.max(above, context.disk.epochOf(name, name.region)),
   });
   if (start.kind !== 'go') return start;
   const heir = { name, domain: region.domain, epoch: region.epoch, assignment, patient, hopeful };
