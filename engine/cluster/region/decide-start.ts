@@ -3,6 +3,7 @@ import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import type { AssignmentDocument, RegionAssignment, RegionOrigin } from '../documents/assignment.ts';
 import { nextEpoch, stepOf } from '../documents/epochs.ts';
 import type { RegionRecord } from '../documents/region-record.ts';
+import { isToFlowOut } from './target.ts';
 
 export type Start =
   | { readonly kind: 'go'; readonly epoch: number; readonly from: StartFrom; readonly firstCheckpoint: number }
@@ -60,11 +61,6 @@ export function decideStart({ assignment, region, record, mayTake, mayReturn, se
   const from = startFrom(assignment, region, current);
   if (from.kind === 'beginning' && isToFlowOut(assignment)) return { kind: 'empty' };
   return { kind: 'go', epoch, from, firstCheckpoint };
-}
-
-/** It comes to its end and is then undeployed: sources hand on nothing more, and what is on its way reaches the sinks, which show it. */
-export function isToFlowOut({ wanted, drain }: AssignmentDocument): boolean {
-  return wanted === 'stopped' && drain === true;
 }
 
 /** The record is of an earlier time than what ran on this agent, or only hearsay: what has been committed since is not known. */

@@ -8,8 +8,7 @@ import { isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
-import type { FragmentReport, Goal } from '../documents/messages.ts';
-import { sameAgent } from '../documents/names.ts';
+import type { FragmentReport } from '../documents/messages.ts';
 import type { RegionFigures, RegionPhase } from '../documents/status.ts';
 import { type FragmentTrouble, troubleOf } from '../documents/troubles.ts';
 import type { LogFields, LogLevel } from '../process/log.ts';
@@ -25,7 +24,6 @@ import {
 } from '../process/timing.ts';
 import { RegionCheckpoints } from './checkpoints.ts';
 import type { RegionContext } from './context.ts';
-import { isToFlowOut } from './decide-start.ts';
 import {
   ACQUIRING,
   type Active,
@@ -41,13 +39,8 @@ import {
 import { RestartPolicy } from './restart-policy.ts';
 import type { Fault, RegionRun } from './run.ts';
 import { takeOver } from './takeover.ts';
+import { goalOf, isToFlowOut, isUrgent, type Target, targetOf } from './target.ts';
 import { Wishes } from './wishes.ts';
-
-interface Target {
-  readonly assignment: AssignmentDocument;
-  /** Absent where the region is not this agent's to lead, or no longer there. */
-  readonly region: RegionAssignment | undefined;
-}
 
 export class RegionLeader {
   readonly name: RegionName;
@@ -75,7 +68,7 @@ export class RegionLeader {
     this.name = name;
     this.#context = context;
     this.#changed = changed;
-    this.#target = this.#targetOf(assignment);
+    this.#target = targetOf(assignment, this.name.region, this.#context.name);
     this.#reconciler = new Reconciler(
       context.ports,
       () => this.#step(),
@@ -99,7 +92,7 @@ export class RegionLeader {
 
   follow(assignment: AssignmentDocument): void {
     const before = this.#target.assignment;
-    this.#target = this.#targetOf(assignment);
+    this.#target = targetOf(assignment, this.name.region, this.#context.name);
     if (assignment.revision !== before.revision) this.#trouble = undefined;
     // figures speak of the new revision from here on: what failed was the one before
     if (assignment.revision > before.revision && this.phase === 'failed' && this.#wantsToRun) this.#become(ACQUIRING);
@@ -148,11 +141,6 @@ export class RegionLeader {
       ...known,
       ...defined({ trouble }),
     };
-  }
-
-  #targetOf(assignment: AssignmentDocument): Target {
-    const region = assignment.regions[this.name.region];
-    return { assignment, region: region && sameAgent(region.leader, this.#context.name) ? region : undefined };
   }
 
   get #wantsToRun(): boolean {
@@ -248,7 +236,7 @@ export class RegionLeader {
     if (fault !== undefined && run.goal !== 'stopped') return this.#fail(start, fault);
     const superseded = run.options.assigned.epoch !== this.#target.region?.epoch;
     if (superseded || !this.#wantsToRun) return this.#conclude(state);
-    run.goal = this.#goal(start);
+    run.goal = start.checkpoints.isLastDone ? 'finished' : goalOf(this.#target, this.phase === 'starting');
     const isRunning = this.phase === 'running' || run.all('ready', 'running', 'paused', 'ended', 'finished');
     this.#become({ kind: 'running', phase: isRunning ? 'running' : 'starting', start });
     if (!isRunning) return;
@@ -265,14 +253,6 @@ export class RegionLeader {
     const before = checkpoints.figures.checkpoint;
     await checkpoints.advance();
     if (checkpoints.figures.checkpoint !== before) this.#changed();
-  }
-
-  #goal({ checkpoints }: Started): Goal {
-    if (checkpoints.isLastDone) return 'finished';
-    const { wanted } = this.#target.assignment;
-    // not before all of it is there: what its sources have read has a way to take
-    if (wanted === 'paused' || (wanted !== 'running' && this.phase === 'starting')) return 'paused';
-    return wanted === 'running' ? 'running' : 'drained';
   }
 
   /** A last checkpoint, then everything stops and the record says so. */
@@ -298,7 +278,7 @@ export class RegionLeader {
   #beginToStop(start: Started): Stopping {
     const { run, checkpoints } = start;
     const now = this.#context.ports.monotonic();
-    const worthwhile = this.phase === 'running' && !this.#isUrgent(run);
+    const worthwhile = this.phase === 'running' && !isUrgent(this.#target, run.options);
     const checkpointUntil = worthwhile ? now + (this.#leaving ? LEAVING_CHECKPOINT : LAST_CHECKPOINT) : now;
     checkpoints.ask();
     const until = checkpointUntil + STOPPING;
@@ -308,15 +288,6 @@ export class RegionLeader {
     };
     this.#become(stopping);
     return stopping;
-  }
-
-  /** Whether a new assignment does not want the state as it is now: its owner is lost, or it goes back to an older checkpoint. */
-  #isUrgent({ options }: RegionRun): boolean {
-    const { assignment } = this.#target;
-    const next = assignment.regions[this.name.region];
-    if (next === undefined || next.epoch === options.assigned.epoch) return false;
-    const goesBack = assignment.restore !== undefined && assignment.deployed !== options.assignment.deployed;
-    return goesBack || !next.handover;
   }
 
   async #finish(run: RegionRun): Promise<void> {
