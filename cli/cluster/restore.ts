@@ -31,7 +31,7 @@ interface Place {
   readonly store: BlobStore;
 }
 
-/** Throws `state.no-checkpoint` or `state.damaged` while the app still runs as it did. */
+/** Throws `state.several-regions`, `state.no-checkpoint` or `state.damaged` while the app still runs as it did. */
 export async function restoreApp(
   app: string,
   checkpoint: number,
@@ -41,6 +41,7 @@ export async function restoreApp(
   await withCluster(flags, async (connected) => {
     await mustHaveApp(connected.client, flags.namespace, app);
     const places = await placesOf(connected, { namespace: flags.namespace, app });
+    mustBeOneRegion(app, places);
     try {
       for (const place of places) await pin(place, checkpoint);
       const key = await readKeyFile(flags.keyFile);
@@ -57,6 +58,22 @@ export async function restoreApp(
       for (const place of places) await unpin(place, terminal);
     }
   });
+}
+
+/**
+ * Regions between durable streams complete their checkpoints each for themselves, and the streams keep what the newest one below has not covered:
+ * older ones of several regions do not fit together, whatever their numbers, and rows between them would be missing or doubled.
+ */
+function mustBeOneRegion(app: string, places: readonly Place[]): void {
+  if (places.length < 2) return;
+  const regions = places.map(({ name }) => name.region).join(', ');
+  throw userError(
+    'state.several-regions',
+    `${app} has durable streams between its regions (${regions}): none can go back alone`,
+    {
+      hint: `every region goes on from its newest checkpoint by itself; to begin anew: cloudskin deploy GRAPH --drop-state. Nothing was changed`,
+    },
+  );
 }
 
 /** Where each region of the app keeps its checkpoints. */

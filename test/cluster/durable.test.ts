@@ -57,6 +57,11 @@ describe.skipIf(!has)(has ? 'a durable stream' : `a durable stream: ${NO_NATS.in
     }
   });
 
+  it('is not taken back, which would part its two sides', async () => {
+    const refused = await stage.continuum.run('restore', 'numbers', '--checkpoint', '1');
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('state.several-regions') });
+  });
+
   it('goes on at the edge while the link is cut, restarts of the edge included', async () => {
     const { continuum, edge } = stage;
     continuum.link.cut();
