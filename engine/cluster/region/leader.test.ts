@@ -54,12 +54,16 @@ interface Led {
   readonly untilComplete: (checkpoint: number) => Promise<void>;
   /** Of what it has wished of fragments. */
   readonly goals: readonly Goal[];
+  /** By which it has wished it. */
+  readonly plans: readonly string[];
+  readonly untilPlan: (plan: string) => Promise<void>;
 }
 
 function lead(load: RegionRecords['load'], first = assignment(1)): Led {
   const records = { load, save: () => Promise.resolve(1) } as Partial<RegionRecords> as RegionRecords;
   let dropped = 0;
   const goals: Goal[] = [];
+  const plans: string[] = [];
   const context: RegionContext = {
     ports: realPorts,
     name: me,
@@ -73,7 +77,11 @@ function lead(load: RegionRecords['load'], first = assignment(1)): Led {
       dropped += 1;
       look();
     },
-    send: ({ goal }) => void goals.push(goal),
+    send: ({ goal, distributed }) => {
+      goals.push(goal);
+      plans.push(distributed);
+      look();
+    },
     isAlive: () => true,
   };
   const waiting = new Set<() => void>();
@@ -92,6 +100,8 @@ function lead(load: RegionRecords['load'], first = assignment(1)): Led {
   return {
     leader,
     goals,
+    plans,
+    untilPlan: (plan) => untilIt(() => plans.at(-1) === plan),
     dropped: () => dropped,
     untilDropped: () => untilIt(() => dropped > 0),
     until: (phase) => untilIt(() => leader.phase === phase),
@@ -107,6 +117,20 @@ async function failed(): Promise<Led> {
   await led.until('failed');
   return led;
 }
+
+describe('a leader whose region does not run yet', () => {
+  it('begins anew by the latest plan, though that changes what others run: the one before may be gone', async () => {
+    const { leader, plans, until, untilPlan } = lead(() => Promise.resolve({ record: undefined, revision: 0 }));
+    await until('starting');
+    leader.follow({ ...assignment(1), distributed: 'later' });
+    await until('stopping');
+    const { trouble: _, ...stopped } = { ...mistaken, phase: 'stopped' as const };
+    leader.hear({ ...stopped, serial: 2 });
+    await untilPlan('later');
+    expect(new Set(plans)).toEqual(new Set(['', 'later']));
+    await leader.close();
+  });
+});
 
 describe('a leader whose region runs', () => {
   it('says at once that a checkpoint is complete, which nobody who takes over must go behind', async () => {

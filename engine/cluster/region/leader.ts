@@ -234,8 +234,7 @@ export class RegionLeader {
     const { run } = start;
     const fault = run.fault();
     if (fault !== undefined && run.goal !== 'stopped') return this.#fail(start, fault);
-    const superseded = run.options.assigned.epoch !== this.#target.region?.epoch;
-    if (superseded || !this.#wantsToRun) return this.#conclude(state);
+    if (this.#isSuperseded(state) || !this.#wantsToRun) return this.#conclude(state);
     run.goal = start.checkpoints.isLastDone ? 'finished' : goalOf(this.#target, this.phase === 'starting');
     const isRunning = this.phase === 'running' || run.all('ready', 'running', 'paused', 'ended', 'finished');
     this.#become({ kind: 'running', phase: isRunning ? 'running' : 'starting', start });
@@ -246,6 +245,13 @@ export class RegionLeader {
     const isStable = this.#context.ports.monotonic() - start.at > STABLE;
     if (isStable || start.checkpoints.done > 0) this.#policy.progressed();
     if (run.goal === 'finished' && run.all('finished')) await this.#finish(run);
+  }
+
+  /** What does not run yet begins by the latest plan, also where that changes others only: the one before is not kept for ever. */
+  #isSuperseded({ phase, start: { run } }: Exclude<Active, { kind: 'sweeping' }>): boolean {
+    const { assigned, assignment } = run.options;
+    if (assigned.epoch !== this.#target.region?.epoch) return true;
+    return phase !== 'running' && assignment.distributed !== this.#target.assignment.distributed;
   }
 
   /** Whoever takes over must not go behind a complete checkpoint, though a server forget it: all hear of it at once. */

@@ -19,8 +19,8 @@ import { type Outside, outsideConnector } from './outside.ts';
 import type { Planted } from './plants.ts';
 import { type Overseer, WatchedHost } from './watched-host.ts';
 
-/** Short, so that what nothing names any more is deleted within a run, and longer than any fault: who is away longer may wish for what is gone. */
-const ARTIFACTS = { every: 2_000, grace: 45_000, undeployed: 60_000 };
+/** Short, so that what nothing names any more is deleted within a run, also while who wished for it is away. */
+const ARTIFACTS = { every: 2_000, grace: 15_000, undeployed: 30_000 };
 
 export interface MachineOptions {
   readonly site: string;
