@@ -1,6 +1,6 @@
 /**
  * `bench start`: from the request for a cell to its first result, for an operator of about 10 KB with an image of 64 KiB: a guest that waits, one made
- * from the image, one that runs `init`; beside an instance by jco's glue, a worker thread, and a Node process. And what bringing a guest back costs, and what
+ * from the image; beside an instance by jco's glue, which runs `init`, a worker thread, and a Node process. And what bringing a guest back costs, and what
  * an idle one weighs.
  */
 import { execFile } from 'node:child_process';
@@ -30,11 +30,11 @@ const OPEN = 100;
 const batch = firstBatch();
 
 /** Microseconds that each of `count` calls took, rising. */
-async function timed(count: number, call: (index: number) => unknown): Promise<number[]> {
+async function timed(count: number, call: () => unknown): Promise<number[]> {
   const times: number[] = [];
   for (let index = 0; index < count; index++) {
     const start = performance.now();
-    const pending = call(index);
+    const pending = call();
     if (pending instanceof Promise) await pending;
     times.push((performance.now() - start) * 1_000);
   }
@@ -42,23 +42,23 @@ async function timed(count: number, call: (index: number) => unknown): Promise<n
 }
 
 /** Starts of cells that all find one waiting, and how long bringing each back took. */
-async function waiting(open: () => Cell, count: number): Promise<readonly [starts: number[], resets: number[]]> {
+function waiting(open: () => Cell, count: number): readonly [starts: number[], resets: number[]] {
   startAndProcess(open, batch).close();
+  const starts: number[] = [];
   const resets: number[] = [];
-  let cell: Cell | undefined;
-  const starts = await timed(count * 2, (index) => {
-    if (index % 2 === 0) cell = startAndProcess(open, batch);
-    else {
-      const start = performance.now();
-      cell?.close();
-      resets.push((performance.now() - start) * 1_000);
-    }
-  });
-  return [starts.slice(count), resets.sort((a, b) => a - b)];
+  for (let index = 0; index < count; index++) {
+    const start = performance.now();
+    const cell = startAndProcess(open, batch);
+    const first = performance.now();
+    cell.close();
+    starts.push((first - start) * 1_000);
+    resets.push((performance.now() - first) * 1_000);
+  }
+  return [starts.sort((a, b) => a - b), resets.sort((a, b) => a - b)];
 }
 
 /** Starts of cells that find none waiting, on memories that are ready. */
-async function fromImage(open: () => Cell, count: number): Promise<number[]> {
+function fromImage(open: () => Cell, count: number): number[] {
   const times: number[] = [];
   // those that wait are taken first
   const held: Cell[] = [];
@@ -126,9 +126,9 @@ async function measure(directory: string, options: BenchOptions): Promise<readon
   const open = await openings(path);
   const count = sized(options, 10_000, 2_000, 20);
   const few = sized(options, 20, 5, 1);
-  const [ready, resets] = await waiting(open, count);
+  const [ready, resets] = waiting(open, count);
   const base = quantile(ready, 0.5);
-  const copied = await fromImage(open, sized(options, 2_000, 500, 20));
+  const copied = fromImage(open, sized(options, 2_000, 500, 20));
   const byGlue = await glue(component, directory);
   const instances = await timed(count / 10, byGlue);
   const threads = await timed(few, () => thread(path));

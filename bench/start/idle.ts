@@ -1,6 +1,6 @@
 /** `idle.ts PATH COUNT`: proportional set size in bytes of COUNT cells that each have processed a batch and wait, per cell, as JSON. */
 import { readFileSync } from 'node:fs';
-import process, { memoryUsage } from 'node:process';
+import process from 'node:process';
 import { firstBatch, openings, startAndProcess } from './operator.ts';
 
 const [path = '', count = '1000'] = process.argv.slice(2);
@@ -19,5 +19,5 @@ for (const cell of Array.from({ length: 20 }, () => startAndProcess(open, batch)
 const before = setSize();
 const cells = Array.from({ length: Number(count) + 20 }, () => startAndProcess(open, batch));
 const bytes = (setSize() - before) / Number(count);
-console.log(JSON.stringify({ bytes, heap: memoryUsage().heapUsed, cells: cells.length }));
+console.log(JSON.stringify({ bytes, cells: cells.length }));
 process.exit(0);

@@ -95,7 +95,7 @@ export class GuestImage {
     outputs: readonly OutputDescription[],
     witness: Witness,
   ): GuestImage | undefined {
-    if (!witness.repeatable || !instance.copyable) return undefined;
+    if (!witness.repeatable || instance.stateHidden !== undefined) return undefined;
     return new GuestImage(instance, before, outputs, witness.said);
   }
 

@@ -116,11 +116,6 @@ export class OperatorInstance {
     return this.#globals;
   }
 
-  /** A copy of its memories and globals is all of its state. */
-  get copyable(): boolean {
-    return this.stateHidden === undefined;
-  }
-
   /** What of its state a copy of memories and globals would not have, as the end of a sentence. */
   get stateHidden(): string | undefined {
     if (this.operator.modules.some(({ hidden }) => hidden)) return 'the component changes its tables';

@@ -23,8 +23,6 @@ export interface LogOptions extends LogLimits {
   readonly known?: number;
   /** Of the disk, shared by all logs of a thread; absent: only the bound counts. */
   readonly disk?: DiskRoom;
-  /** Bytes that a crash left behind the last record were cut off. */
-  readonly onTorn?: (bytes: number) => void;
 }
 
 const SEGMENT = 16 * 1024 * 1024;
@@ -46,7 +44,6 @@ interface Waiting {
 export async function openLog(options: LogOptions): Promise<RecordLog> {
   await makeDirectory(options.directory);
   const found = await findSegments(options.directory);
-  if (found.torn > 0) options.onTorn?.(found.torn);
   const known = options.known ?? 0;
   if (found.next <= known && known > 0) {
     await found.handle?.close();

@@ -17,8 +17,6 @@ export interface Found {
   /** The last one, to be written on; undefined for an empty log. */
   readonly handle: FileHandle | undefined;
   readonly next: number;
-  /** Bytes that a crash left behind the last sound record, cut off. */
-  readonly torn: number;
 }
 
 /** Rejects with `log.corrupt`. */
@@ -32,10 +30,10 @@ export async function findSegments(directory: string): Promise<Found> {
     segments.push(segment);
   }
   const last = segments.at(-1);
-  if (last === undefined) return { segments, handle: undefined, next: 0, torn: 0 };
+  if (last === undefined) return { segments, handle: undefined, next: 0 };
   const handle = await open(last.path, 'r+');
   try {
-    return { segments, handle, ...(await mend(last, handle)) };
+    return { segments, handle, next: await mend(last, handle) };
   } catch (error) {
     await handle.close();
     throw error;
@@ -75,20 +73,19 @@ function checkChain({ path, head }: Segment, previous: Segment | undefined): voi
   }
 }
 
-/** Finds the end of the last file, and cuts off what a crash left behind it. */
-async function mend(last: Segment, handle: FileHandle): Promise<{ readonly next: number; readonly torn: number }> {
+/** Finds the end of the last file, and cuts off what a crash left behind it; the number of the record that comes next. */
+async function mend(last: Segment, handle: FileHandle): Promise<number> {
   const walk = new SegmentWalk(handle, last.head);
   let step = await walk.next(last.bytes);
   while (step.kind === 'record') step = await walk.next(last.bytes);
-  if (step.kind === 'end') return { next: walk.sequence, torn: 0 };
+  if (step.kind === 'end') return walk.sequence;
   const { at, why } = step;
   const synced = await syncedBehind(handle, last.head, at + 1, last.bytes, walk.sequence);
   if (synced >= walk.sequence) throw corruptRecord(last.path, at, walk.sequence, why);
-  const torn = last.bytes - at;
   await handle.truncate(at);
   await handle.datasync();
   last.bytes = at;
-  return { next: walk.sequence, torn };
+  return walk.sequence;
 }
 
 export function corruptRecord(path: string, at: number, sequence: number, why: string): CloudskinError {
