@@ -2,7 +2,7 @@
 
 import { externalError } from '../../engine/errors.ts';
 import { realPorts } from '../../engine/ports.ts';
-import { snapshotsFor } from '../../engine/runtime/checkpoint/restore.ts';
+import { neededFragments } from '../../engine/runtime/checkpoint/needed-fragments.ts';
 import type { FragmentStart } from '../../engine/runtime/fragment-handle.ts';
 import type { FragmentStore } from '../../engine/runtime/run/thread-host.ts';
 import { openDirectory } from '../../engine/state/blobs/directory.ts';
@@ -42,8 +42,8 @@ export async function openStores({ directory, key, region, keep }: StoreOptions)
     load: async (id) => {
       const { manifest } = await checkpoints.newest(id);
       if (manifest?.id !== id) throw externalError('state.no-checkpoint', `there is no sound checkpoint ${id}`);
-      const names = manifest.fragments.map(({ fragment }) => fragment);
-      return await snapshotsFor(start.plan, names, (name) => checkpoints.load(manifest, name));
+      const fragments = neededFragments(manifest.fragments, start.plan);
+      return await Promise.all(fragments.map((fragment) => checkpoints.load(manifest, fragment)));
     },
   });
   return { checkpoints, storeOf };

@@ -19,6 +19,7 @@ import { type Expanded, expand } from './distribute/expand.ts';
 import { type Grouping, groupFragments } from './distribute/grouping.ts';
 import { type Link, linksOf } from './distribute/links.ts';
 import { wholeName } from './distribute/names.ts';
+import { type OriginsOf, originsOf } from './distribute/origins.ts';
 import { regionsOf } from './distribute/regions.ts';
 import { type Assignment, type DistributedPlan, type FragmentPlan, KEY_GROUPS, type Share } from './fragment-plan.ts';
 import { fuseOperators } from './fuse.ts';
@@ -40,11 +41,12 @@ export function distribute(
   const wired = wireChannels(links, grouping, (node) => expanded.hosts.get(node)?.length ?? 0);
   const names = inOrder(expanded, grouping, stages);
   const regionOf = regionsOf(logical, expanded.sites);
+  const origins = originsOf(links, expanded);
   const steps = new Map(logical.sources.map((source) => [source.name, cutStep(logical, source)]));
   const { nodes: bounds } = stayBounds(logical);
   const fragments = names.map((name) => {
     const nodes = nodesOf(name, expanded, grouping, wired);
-    return fragmentOf(name, nodes, { logical, grouping, wired, regionOf, steps, expanded, revision, bounds });
+    return fragmentOf(name, nodes, { logical, grouping, wired, regionOf, steps, expanded, origins, revision, bounds });
   });
   return { planVersion: PLAN_VERSION, logical, fragments: withBounds(fragments) };
 }
@@ -92,6 +94,7 @@ interface Whole {
   readonly wired: Wired;
   readonly regionOf: (node: string, site: string) => string;
   readonly steps: ReadonlyMap<string, bigint>;
+  readonly origins: OriginsOf;
   readonly revision: number;
   readonly bounds: Bounds['nodes'];
 }
@@ -128,14 +131,15 @@ function stayOf({ sources, operators, sinks }: Nodes, { bounds }: Whole): Pick<F
   return staying === undefined ? {} : { stays: { tier: staying.tier, why: stayProof(staying) } };
 }
 
-function sharesOf(fragment: string, nodes: Nodes, { expanded, grouping }: Whole): ReadonlyMap<string, Share> {
+function sharesOf(fragment: string, nodes: Nodes, { expanded, grouping, origins }: Whole): ReadonlyMap<string, Share> {
   const partition = grouping.partitions.get(fragment) ?? 0;
   const shares = new Map<string, Share>();
   for (const { name } of [...nodes.sources, ...nodes.operators, ...nodes.sinks]) {
     const partitions = expanded.hosts.get(name)?.length ?? 1;
     const site = expanded.sites.get(name)?.[partition];
     const [firstGroup, lastGroup] = site === undefined ? groupRange(partition, partitions) : [0, KEY_GROUPS - 1];
-    shares.set(name, { partition, partitions, firstGroup, lastGroup, ...defined({ site }) });
+    const own = site === undefined ? defined({ origins: origins(name, partition) }) : { site };
+    shares.set(name, { partition, partitions, firstGroup, lastGroup, ...own });
   }
   return shares;
 }

@@ -38,6 +38,8 @@ export interface Share {
   readonly lastGroup: number;
   /** It runs once a site: rows, state and identity are this site's own, and no other partition's state is taken. */
   readonly site?: string;
+  /** Which partitions of sources its rows come from, where not from all that lead here (distribute/origins.ts). */
+  readonly origins?: string;
 }
 
 export interface FragmentPlan {

@@ -9,7 +9,7 @@ import type { Schema } from '../batch/types.ts';
 import { openCell } from '../cell/open.ts';
 import { distribute } from '../compile/distribute.ts';
 import type { DistributedPlan, Host } from '../compile/fragment-plan.ts';
-import { snapshotsFor } from './checkpoint/restore.ts';
+import { neededFragments } from './checkpoint/needed-fragments.ts';
 import { planOrThrow, prepareText } from './prepare.ts';
 import { EmbeddedRun } from './run/embedded-run.ts';
 import { ThreadHost } from './run/thread-host.ts';
@@ -74,8 +74,7 @@ function regionOf(plan: DistributedPlan, ledger: Ledger, store: MemoryCheckpoint
       saver: store.saver,
       load: async (id) => {
         const { manifest } = await store.newest(id);
-        const names = manifest?.fragments.map(({ fragment }) => fragment) ?? [];
-        return await snapshotsFor(start.plan, names, async (name) => store.snapshot(id, name));
+        return neededFragments(manifest?.fragments ?? [], start.plan).map((name) => store.snapshot(id, name));
       },
     }),
   });

@@ -162,6 +162,20 @@ const HALVES_THAT_ARE_NO_MORE: [before: Choices, after: Choices, at: number] = [
   3,
 ];
 
+/** Partitions of `both` had each read one of `readings`, at times of their own; then each reads all. */
+const TIMES_OF_PARTS: [before: Choices, after: Choices, at: number] = [
+  [on(0, 1), on(0), on(1, 0), on(0), on(0, 1), on(0), on(0), on(0)],
+  [on(0), on(0), on(0), on(0), on(1, 0), on(1, 0), on(1, 3, 0), on(0)],
+  12,
+];
+
+/** Of two first halves one is no more, and the whole is dealt as before. */
+const ONE_HALF_IS_NO_MORE: [before: Choices, after: Choices, at: number] = [
+  [on(2, 3), on(1, 3, 2), on(1, 0, 2), on(2), on(1), on(0, 1, 3), on(1, 3, 0), on(1)],
+  [on(0), on(1, 2), on(1, 2), on(1), on(2, 0, 3), on(2, 1, 0), on(1), on(2, 3)],
+  8,
+];
+
 const anyHosts: fc.Arbitrary<Choices> = fc.array(hosts, { minLength: 8, maxLength: 8 });
 
 describe('a graph that is dealt to threads', () => {
@@ -197,7 +211,11 @@ describe('a graph that is dealt to threads', () => {
         expect(sorted(own)).toEqual(expected);
       }),
       // Every former partition's cell is compiled to hand out its state, so that a run takes a second or two.
-      { numRuns: 3, interruptAfterTimeLimit: 60_000, examples: [HALVES_THAT_ARE_NO_MORE] },
+      {
+        numRuns: 3,
+        interruptAfterTimeLimit: 60_000,
+        examples: [HALVES_THAT_ARE_NO_MORE, TIMES_OF_PARTS, ONE_HALF_IS_NO_MORE],
+      },
     );
   });
 });

@@ -6,7 +6,7 @@ import type { CellPlan } from '../../compile/cell-plan.ts';
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import type { Json } from '../../json.ts';
 import type { FragmentReceipt } from '../../state/checkpoint/checkpoints.ts';
-import { endKey } from '../../state/checkpoint/layout.ts';
+import { endKey, shareWord } from '../../state/checkpoint/layout.ts';
 import { hasOperatorOf } from './restore.ts';
 
 /** `partition/partitions` by source, cell, sink and durable channel. */
@@ -34,7 +34,7 @@ function takes(plan: FragmentPlan, key: string, own: Index | undefined): boolean
   const share = plan.shares.get(isPlain ? key : (cell?.operators[0]?.name ?? ''));
   if (share?.site !== undefined) return false;
   const isSame = isPlain || cell?.name === key;
-  return !isSame || own?.[key] !== `${share?.partition ?? 0}/${share?.partitions ?? 1}`;
+  return !isSame || own?.[key] !== shareWord(share);
 }
 
 function takerOf({ cells }: FragmentPlan, key: string): CellPlan | undefined {

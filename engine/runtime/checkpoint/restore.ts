@@ -7,6 +7,7 @@ import type { CellPlan } from '../../compile/cell-plan.ts';
 import { type FragmentPlan, KEY_GROUPS } from '../../compile/fragment-plan.ts';
 import { CloudskinError, externalError, internalError } from '../../errors.ts';
 import { earlier, TIME_MAX } from '../../progress/time.ts';
+import { shareWord } from '../../state/checkpoint/layout.ts';
 import {
   type CellSnapshot,
   COMPONENT_STATE,
@@ -23,29 +24,13 @@ export interface Restored {
   readonly snapshots: readonly FragmentSnapshot[];
 }
 
-/**
- * Of a checkpoint with the snapshots `fragments`, those that a fragment needs: its own where all its nodes were dealt as they are
- * now, otherwise all, because its state may be spread over them.
- */
-export async function snapshotsFor(
-  plan: FragmentPlan,
-  fragments: readonly string[],
-  load: (fragment: string) => Promise<FragmentSnapshot>,
-): Promise<readonly FragmentSnapshot[]> {
-  const own = fragments.includes(plan.name) ? await load(plan.name) : undefined;
-  if (own !== undefined && covers(own, plan)) return [own];
-  const others = await Promise.all(fragments.filter((name) => name !== plan.name).map(load));
-  return own === undefined ? others : [own, ...others];
-}
-
-function covers(snapshot: FragmentSnapshot, plan: FragmentPlan): boolean {
-  const cells = plan.cells.every((cell) => isOfKind(snapshot.cells.get(cell.name), cell));
-  const sources = plan.sources.every(({ name }) => snapshot.sources.has(name));
-  return cells && sources && [...plan.shares.keys()].every((node) => sameShare(snapshot, plan, node));
+/** Time went on in it by the same rows, too: what it was promised holds for those to come. */
+function sameShare({ shares }: FragmentSnapshot, plan: FragmentPlan, node: string): boolean {
+  return shareWord(shares?.get(node)) === shareWord(plan.shares.get(node));
 }
 
 /** A node without a share is whole. */
-function sameShare({ shares }: FragmentSnapshot, plan: FragmentPlan, node: string, former: string = node): boolean {
+function samePartition({ shares }: FragmentSnapshot, plan: FragmentPlan, node: string, former: string): boolean {
   const { partition = 0, partitions = 1 } = shares?.get(former) ?? {};
   const now = plan.shares.get(node);
   return partition === (now?.partition ?? 0) && partitions === (now?.partitions ?? 1);
@@ -122,9 +107,10 @@ export async function restoreCell(
     ),
   );
   if (found.length === 0) return { watermark: undefined, ended: false };
+  const adds = found.some(({ key }) => key.split('+').some((name) => isOrphan(name, plan)));
   const same = found.find(({ from, key }) => {
-    if (plan.kind === 'component') return entryOf(key) === entryOf(node) && sameShare(from, fragment, node, key);
-    return key === plan.name && sameShare(from, fragment, node);
+    if (plan.kind === 'component') return entryOf(key) === entryOf(node) && samePartition(from, fragment, node, key);
+    return !adds && key === plan.name && sameShare(from, fragment, node);
   });
   if (same !== undefined && restoreImage(cell, same.snapshot)) {
     return { watermark: same.snapshot.watermark, ended: same.snapshot.ended === true };
@@ -177,6 +163,11 @@ function ownerOf(former: string, { kind, operators }: CellPlan): string | undefi
     );
   });
   return whole?.name;
+}
+
+/** A first half that is no more, whose groups the cell takes besides its own. */
+function isOrphan(former: string, plan: CellPlan): boolean {
+  return plan.kind !== 'component' && ![undefined, former].includes(ownerOf(former, plan));
 }
 
 /** False where the image is of other code, or there is none. */

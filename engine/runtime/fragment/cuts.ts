@@ -4,6 +4,7 @@
  * durable channels have sent is made safe, and everything is saved while rows flow again.
  */
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import type { Prepared } from '../../graph/connector.ts';
 import type { FragmentReceipt, FragmentSaver } from '../../state/checkpoint/checkpoints.ts';
 import type {
@@ -138,7 +139,10 @@ export class Cuts {
       ...(inlets.size === 0 ? {} : { inlets }),
       partition: [...this.#plan.shares.values()][0]?.partition ?? 0,
       shares: new Map(
-        [...this.#plan.shares].map(([node, { partition, partitions }]) => [node, { partition, partitions }]),
+        [...this.#plan.shares].map(([node, { partition, partitions, origins }]) => [
+          node,
+          { partition, partitions, ...defined({ origins }) },
+        ]),
       ),
     };
   }

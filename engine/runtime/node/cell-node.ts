@@ -126,7 +126,8 @@ export class CellNode {
       this.#handed = watermark;
       this.#guard(() => this.#cell.onWatermark(watermark, this.#emit));
     }
-    for (const output of this.outputs) output.progress(this.#handed, idle);
+    // not what it was handed before a restart: then its rows may have come from elsewhere
+    for (const output of this.outputs) output.progress(watermark, idle);
   }
 
   #guard(call: () => void, rows = 0): void {

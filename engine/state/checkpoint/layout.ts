@@ -11,6 +11,7 @@
  */
 import type { BlobStore } from '../blobs/blobs.ts';
 import { namePart } from '../blobs/names.ts';
+import type { SnapshotShare } from './state.ts';
 
 export interface RegionName {
   readonly namespace: string;
@@ -86,6 +87,12 @@ function plainName(part = ''): string {
 
 function digits(id: number): string {
   return String(id).padStart(10, '0');
+}
+
+/** The share that a fragment has of a node, in the index of its receipt; two are the same where the words are. */
+export function shareWord(share: SnapshotShare | undefined): string {
+  const { partition, partitions, origins } = share ?? { partition: 0, partitions: 1 };
+  return origins === undefined ? `${partition}/${partitions}` : `${partition}/${partitions} ${origins}`;
 }
 
 /** Of an end of a durable channel, among the names of nodes, which have no space. */

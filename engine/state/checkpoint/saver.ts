@@ -8,7 +8,7 @@ import type { Ports } from '../../ports.ts';
 import type { BlobStore } from '../blobs/blobs.ts';
 import { checksum, pack, squeeze } from '../blobs/bytes.ts';
 import type { FragmentReceipt, FragmentSaver } from './checkpoints.ts';
-import { endKey, pagesName, type RegionName, regionPath, stateName } from './layout.ts';
+import { endKey, pagesName, type RegionName, regionPath, shareWord, stateName } from './layout.ts';
 import { type PageBlob, PageTables } from './page-table.ts';
 import { CopyBudget, PAGE, PageBuffers, PageTracker, TakenBytes, type TakenPages } from './pages.ts';
 import { type EncodedCell, encodeLogical, encodeSnapshot, type StoredImage } from './snapshot-bytes.ts';
@@ -244,10 +244,7 @@ interface Keyed extends Pick<FragmentSnapshot, 'sources' | 'sinks' | 'shares' | 
 
 /** What a fragment has state of, with its partition: so that whoever restores reads no more than it needs. */
 function nodesOf({ sources, cells, sinks, shares, outlets, inlets }: Keyed): Record<string, string> {
-  const share = (node: string): string => {
-    const { partition, partitions } = shares?.get(node) ?? { partition: 0, partitions: 1 };
-    return `${partition}/${partitions}`;
-  };
+  const share = (node: string): string => shareWord(shares?.get(node));
   const keys = [...sources.keys(), ...cells.keys(), ...sinks.keys()];
   const ends = [...(outlets?.keys() ?? []), ...(inlets?.keys() ?? [])].map((id) => [endKey(id), '0/1']);
   return Object.fromEntries([...keys.map((key) => [key, share(key.split('+')[0] ?? key)]), ...ends]);

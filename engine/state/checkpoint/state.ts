@@ -96,6 +96,13 @@ export interface InletState {
   readonly ended: boolean;
 }
 
+export interface SnapshotShare {
+  readonly partition: number;
+  readonly partitions: number;
+  /** Which partitions of sources its rows came from; absent: all. */
+  readonly origins?: string;
+}
+
 /** Of one fragment at one barrier. `partition` counts within the node's partitions. */
 export interface FragmentSnapshot {
   readonly fragment: string;
@@ -110,7 +117,7 @@ export interface FragmentSnapshot {
   readonly outlets?: ReadonlyMap<string, OutletState>;
   readonly inlets?: ReadonlyMap<string, InletState>;
   /** By node, which partition of how many was here: an image goes back only into the same. */
-  readonly shares?: ReadonlyMap<string, { readonly partition: number; readonly partitions: number }>;
+  readonly shares?: ReadonlyMap<string, SnapshotShare>;
   /** The checkpoint that it is of, where it was loaded from a region that was; never stored. */
   readonly checkpoint?: number;
 }
