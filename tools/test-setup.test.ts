@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { NEWEST_NATS } from './programs/programs.ts';
+import { NEWEST_NATS, WASMTIME } from './programs/programs.ts';
 
 const script = fileURLToPath(new URL('test-setup.ts', import.meta.url));
 
@@ -15,11 +15,12 @@ it('says how to have what it could not provide, and does not fail', () => {
   try {
     mkdirSync(join(cache, 'cloudskin'));
     // as after attempts that failed: so that this test installs nothing
-    for (const what of ['go', 'apt-get']) writeFileSync(join(cache, 'cloudskin', `${what}-failed`), '');
+    for (const what of ['go', 'apt-get', 'python3']) writeFileSync(join(cache, 'cloudskin', `${what}-failed`), '');
     const env = { ...process.env, XDG_CACHE_HOME: cache };
     const { status, stderr } = spawnSync(process.execPath, [script], { env, encoding: 'utf8' });
     expect(status).toBe(0);
     expect(stderr).toContain(`nats-server ${NEWEST_NATS} is missing`);
+    expect(stderr).toContain(`wasmtime ${WASMTIME} is missing`);
     expect(stderr).toContain('node tools/test-setup.ts');
   } finally {
     rmSync(cache, { recursive: true, force: true });

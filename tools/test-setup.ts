@@ -1,6 +1,6 @@
 /**
  * `npm test` runs this first: installs the programs that tests need and that are missing, where it may (root with apt-get; go for the newest
- * nats-server), and says what to do where it may not. Tests without their program are skipped by name, so nothing here ever fails the run.
+ * nats-server; pip for wasmtime), and says what to do where it may not. Tests without their program are skipped by name, so nothing here ever fails the run.
  * `CLOUDSKIN_TEST_SETUP=off` leaves the machine as it is.
  */
 
@@ -9,11 +9,21 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } fr
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { messageOf } from '../engine/errors.ts';
-import { cacheDirectory, findProgram, isExecutable, NEEDED, NEWEST_NATS, newestNatsPath } from './programs/programs.ts';
+import {
+  cacheDirectory,
+  findProgram,
+  isExecutable,
+  NEEDED,
+  NEWEST_NATS,
+  newestNatsPath,
+  WASMTIME,
+  wasmtimePath,
+} from './programs/programs.ts';
 
 const MODULE = `github.com/nats-io/nats-server/v2@v${NEWEST_NATS}`;
 const APT_LIMIT = 240_000;
 const GO_LIMIT = 300_000;
+const PIP_LIMIT = 120_000;
 /** What failed is not tried again for so long: an offline machine should not wait at every run. */
 const AGAIN_AFTER = 3_600_000;
 const NO_SERVICES = '/usr/sbin/policy-rc.d';
@@ -21,12 +31,14 @@ const NO_SERVICES = '/usr/sbin/policy-rc.d';
 function main(): void {
   const missing = NEEDED.filter((program) => !program.present());
   const newest = isExecutable(newestNatsPath());
-  if ((missing.length === 0 && newest) || process.env.CLOUDSKIN_TEST_SETUP === 'off') return;
+  const wasmtime = existsSync(wasmtimePath());
+  if ((missing.length === 0 && newest && wasmtime) || process.env.CLOUDSKIN_TEST_SETUP === 'off') return;
   if (missing.length > 0) provide(missing.map((program) => program.debian));
   for (const { name, debian, tests } of NEEDED.filter((program) => !program.present())) {
     say(`${name} is missing: tests of ${tests} are skipped. Install it: apt-get install ${debian}`);
   }
   if (!newest) buildNewest();
+  if (!wasmtime) installWasmtime();
 }
 
 function provide(packages: readonly string[]): void {
@@ -47,23 +59,50 @@ function provide(packages: readonly string[]): void {
 }
 
 function buildNewest(): void {
-  const go = findProgram('go');
-  const todo = `tests of nats-server ${NEWEST_NATS} are skipped. Build it with a recent go: node tools/test-setup.ts`;
-  if (go === undefined || failedLately('go')) {
-    say(`nats-server ${NEWEST_NATS} is missing: ${todo}`);
+  keep(dirname(newestNatsPath()), {
+    what: `nats-server ${NEWEST_NATS}`,
+    by: 'go',
+    todo: 'build it with a recent go: node tools/test-setup.ts',
+    fill: (go, scratch) => run(go, ['install', MODULE], GO_LIMIT, { GOBIN: scratch }),
+  });
+}
+
+function installWasmtime(): void {
+  const options = ['--quiet', '--disable-pip-version-check', '--root-user-action=ignore', '--no-deps'];
+  keep(wasmtimePath(), {
+    what: `wasmtime ${WASMTIME}`,
+    by: 'python3',
+    todo: 'install it with a python3 that has pip: node tools/test-setup.ts',
+    fill: (python, scratch) =>
+      run(python, ['-m', 'pip', 'install', ...options, '--target', scratch, `wasmtime==${WASMTIME}`], PIP_LIMIT),
+  });
+}
+
+interface Kept {
+  readonly what: string;
+  /** The program that provides it. */
+  readonly by: string;
+  readonly todo: string;
+  fill(program: string, directory: string): boolean;
+}
+
+/** Provides a directory of the cache: filled beside it, so that it is there in full or not at all. */
+function keep(target: string, { what, by, todo, fill }: Kept): void {
+  const program = findProgram(by);
+  if (program === undefined || failedLately(by)) {
+    say(`${what} is missing: its tests are skipped, ${todo}`);
     return;
   }
-  say(`building nats-server ${NEWEST_NATS} for the tests (go install)`);
-  const target = dirname(newestNatsPath());
+  say(`providing ${what} for the tests (${by})`);
   const scratch = `${target}.${process.pid}`;
   try {
     mkdirSync(scratch, { recursive: true });
-    const built = run(go, ['install', MODULE], GO_LIMIT, { GOBIN: scratch });
-    remember('go', built);
-    if (built) {
-      mkdirSync(target, { recursive: true });
-      renameSync(join(scratch, 'nats-server'), newestNatsPath());
-    } else say(`nats-server ${NEWEST_NATS} could not be built: ${todo}`);
+    const filled = fill(program, scratch);
+    remember(by, filled);
+    if (filled) {
+      rmSync(target, { recursive: true, force: true });
+      renameSync(scratch, target);
+    } else say(`${what} could not be provided: its tests are skipped, ${todo}`);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -16,6 +16,13 @@ export function newestNatsPath(): string {
   return join(cacheDirectory(), `nats-server-${NEWEST_NATS}`, 'nats-server');
 }
 
+export const WASMTIME = '50.0.1';
+
+/** Where wasmtime's Python package is, or would be. */
+export function wasmtimePath(): string {
+  return join(cacheDirectory(), `wasmtime-${WASMTIME}`);
+}
+
 /** The path of a program; Debian puts servers where the paths of users without privileges do not look. */
 export function findProgram(name: string, more: readonly string[] = []): string | undefined {
   const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/go/bin', ...more];
