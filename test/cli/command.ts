@@ -22,13 +22,18 @@ export interface Running {
 
 export const cliPath: string = join(root, 'cli/bin.ts');
 
-export function start(
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
-): Running {
-  const environment = { ...process.env, NO_COLOR: '1' };
+export interface StartOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** The command line's own command; that of the checkout, in this Node, unless given. */
+  readonly program?: readonly [command: string, ...args: string[]];
+}
+
+export function start(args: readonly string[], options: StartOptions = {}): Running {
+  const environment = { ...process.env, NO_COLOR: '1', ...options.env };
+  const [command, ...first] = options.program ?? [process.execPath, cliPath];
   const child = owned(
-    spawn(process.execPath, [cliPath, ...args], { cwd: options.cwd ?? root, env: environment, stdio: 'pipe' }),
+    spawn(command, [...first, ...args], { cwd: options.cwd ?? root, env: environment, stdio: 'pipe' }),
   );
   let stdout = '';
   let stderr = '';
@@ -55,7 +60,7 @@ export function start(
 
 export function cloudskin(
   args: readonly string[],
-  options: { cwd?: string; input?: string; env?: NodeJS.ProcessEnv } = {},
+  options: StartOptions & { readonly input?: string } = {},
 ): Promise<Ended> {
   const running = start(args, options);
   running.child.stdin?.end(options.input ?? '');

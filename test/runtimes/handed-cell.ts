@@ -1,14 +1,17 @@
-/** A compiled cell as files that a host in another language can go on with (docs/cell-abi.md), and what that host gave back. */
+/**
+ * A compiled cell as files that a host elsewhere can go on with, and what that host gave back. `cell.json` says what a host must know (docs/cell-abi.md), and for
+ * one that is our engine what the code was made of.
+ */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Batch } from '../../engine/batch/batch.ts';
-import { byteWidth, isVariable } from '../../engine/batch/types.ts';
+import { byteWidth, isVariable, type Schema } from '../../engine/batch/types.ts';
 import type { CellPlan } from '../../engine/compile/cell-plan.ts';
 import { type GeneratedCell, generate } from '../../engine/compile/codegen/generate.ts';
-import { parseValue, stringifyValue } from '../../engine/json.ts';
+import { type Json, parseValue, stringifyValue } from '../../engine/json.ts';
 import type { CellImage } from '../../engine/state/checkpoint/state.ts';
-import type { Event } from '../kit/chains.ts';
+import { chainOf, type Event, type OperatorText } from '../kit/chains.ts';
 
 const SUPPORT = new URL('../../engine/compile/support/support.wasm', import.meta.url);
 const PAGE = 65_536;
@@ -16,16 +19,18 @@ const LIMIT = 1_073_741_824;
 
 /** The code of a plan, and what its hosts must know of it. */
 export class HandedCell {
+  readonly plan: CellPlan;
+  readonly #chain: object;
   readonly #generated: GeneratedCell;
-  readonly #plan: CellPlan;
   readonly #support: Uint8Array = readFileSync(SUPPORT);
   readonly #module: Uint8Array;
   /** As `CellImage.module`. */
   readonly digest: string;
 
-  constructor(plan: CellPlan) {
-    this.#plan = plan;
-    this.#generated = generate(plan);
+  constructor(schema: Schema, operators: readonly OperatorText[]) {
+    this.plan = chainOf(schema, operators);
+    this.#chain = { schema, operators };
+    this.#generated = generate(this.plan);
     this.#module = this.#generated.module.encode();
     this.digest = createHash('sha256').update(this.#support).update(this.#module).digest('hex');
   }
@@ -39,7 +44,9 @@ export class HandedCell {
     if (image !== undefined) put('memory.bin', image.memory);
     const { calls, bytes } = callsOf(events);
     put('input.bin', bytes);
-    writeFileSync(join(directory, 'cell.json'), JSON.stringify({ ...this.#describe(), image: describe(image), calls }));
+    const handed = { ...this.#describe(), digest: this.digest, image: describe(image), calls } satisfies Handed;
+    writeFileSync(join(directory, 'cell.json'), JSON.stringify(handed));
+    writeFileSync(join(directory, 'chain.json'), stringifyValue(this.#chain));
   }
 
   #describe(): object {
@@ -71,7 +78,7 @@ export class HandedCell {
     const result = parseValue(readFileSync(join(directory, 'result.json'), 'utf8')) as unknown as Result;
     const bodies = readFileSync(join(directory, 'output.bin'));
     const batches = result.outputs.map(({ port, rows, layout, from, bytes }) => {
-      const schema = this.#plan.outputs[port]?.schema;
+      const schema = this.plan.outputs[port]?.schema;
       if (schema === undefined) throw new Error(`rows came out of output ${port}, which the cell does not have`);
       return {
         port,
@@ -90,7 +97,8 @@ export interface Returned {
   readonly late: number;
 }
 
-interface Result {
+/** `result.json`. */
+export interface Result {
   readonly outputs: readonly {
     readonly port: number;
     readonly rows: number;
@@ -102,16 +110,38 @@ interface Result {
   readonly late: number;
 }
 
-function describe(image: CellImage | undefined): object | null {
-  if (image === undefined) return null;
-  const { memory, ranges = [[0, memory.length]], host } = image;
-  return { memory: 'memory.bin', ranges, host: JSON.parse(stringifyValue(host)) as unknown };
+/** `cell.json`, beside what a host of another make must know. */
+export interface Handed {
+  readonly digest: string;
+  readonly image: {
+    readonly memory: string;
+    readonly ranges: NonNullable<CellImage['ranges']>;
+    readonly host: Json;
+  } | null;
+  readonly calls: readonly Call[];
 }
 
-function callsOf(events: readonly Event[]): { readonly calls: readonly object[]; readonly bytes: Uint8Array } {
+type Call =
+  | { readonly kind: 'end' }
+  | { readonly kind: 'watermark'; readonly time: string }
+  | {
+      readonly kind: 'batch';
+      readonly rows: number;
+      readonly from: number;
+      readonly bytes: number;
+      readonly layout: readonly number[];
+    };
+
+function describe(image: CellImage | undefined): Handed['image'] {
+  if (image === undefined) return null;
+  const { memory, ranges = [[0, memory.length]], host } = image;
+  return { memory: 'memory.bin', ranges, host };
+}
+
+function callsOf(events: readonly Event[]): { readonly calls: readonly Call[]; readonly bytes: Uint8Array } {
   const bodies: Uint8Array[] = [];
   let from = 0;
-  const calls = events.map((event) => {
+  const calls = events.map((event): Call => {
     if (event === 'end') return { kind: 'end' };
     if (!('batch' in event)) return { kind: 'watermark', time: String(event.watermark) };
     const { rows, body, layout } = event.batch;

