@@ -3,7 +3,7 @@
  * one that is our engine what the code was made of.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Batch } from '../../engine/batch/batch.ts';
 import { byteWidth, isVariable, type Schema } from '../../engine/batch/types.ts';
@@ -35,9 +35,8 @@ export class HandedCell {
     this.digest = createHash('sha256').update(this.#support).update(this.#module).digest('hex');
   }
 
-  /** Writes the cell, at an image or at its beginning, with the calls that follow. */
+  /** Writes into the directory the cell, at an image or at its beginning, with the calls that follow. */
   write(directory: string, image: CellImage | undefined, events: readonly Event[]): void {
-    mkdirSync(directory, { recursive: true });
     const put = (name: string, bytes: Uint8Array) => writeFileSync(join(directory, name), bytes);
     put('support.wasm', this.#support);
     put('module.wasm', this.#module);

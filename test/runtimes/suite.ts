@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Schema } from '../../engine/batch/types.ts';
+import type { Cell } from '../../engine/cell/cell.ts';
 import { openCompiledCell } from '../../engine/cell/compiled.ts';
 import { loadParser } from '../../engine/expression/check.ts';
 import { chainCase, eventsOf } from '../kit/chain-cases.ts';
@@ -28,88 +29,101 @@ export interface Runtime {
   readonly runs: { readonly cuts: number; readonly chains: number };
 }
 
-export function testRuntime({ name, missing: absent, start, runs }: Runtime): void {
-  const missing = absent ?? (hasSharedData() ? undefined : 'the shared inputs are not there');
-  describe.skipIf(missing !== undefined)(
-    `compiled cells in ${name}${missing === undefined ? '' : `: ${missing}`}`,
-    () => {
-      let directory: string;
-      let host: HostProcess;
-      let count = 0;
+export function testRuntime(runtime: Runtime): void {
+  const missing = runtime.missing ?? (hasSharedData() ? undefined : 'the shared inputs are not there');
+  const name = `compiled cells in ${runtime.name}`;
+  describe.skipIf(missing !== undefined)(missing === undefined ? name : `${name}: ${missing}`, () => tests(runtime));
+}
 
-      beforeAll(async () => {
-        await loadParser();
-        directory = mkdtempSync(join(tmpdir(), 'cs-runtimes-'));
-        host = start();
-      });
-      afterAll(() => {
-        host?.stop();
-        if (directory !== undefined) rmSync(directory, { recursive: true });
-      });
+function tests({ start, runs }: Runtime): void {
+  let directory: string;
+  let host: HostProcess;
 
-      /** Here and there in turn, changing in front of each event of `cuts` (rising). */
-      async function inTurn(handed: HandedCell, events: readonly Event[], cuts: readonly number[]): Promise<Ended> {
-        const { plan } = handed;
-        const outcome = new Outcome(plan);
-        let cell = openCompiledCell(plan);
-        for (const [turn, from] of [0, ...cuts].entries()) {
-          const part = events.slice(from, cuts[turn] ?? events.length);
-          if (turn % 2 === 0) {
-            outcome.drive(cell, part);
-            continue;
-          }
-          const image = keptImage(cell);
-          expect(image.module).toBe(handed.digest);
-          cell.close();
-          const place = join(directory, String(count++));
-          handed.write(place, image, part);
-          await host.run(place);
-          const returned = handed.read(place);
-          for (const { port, batch } of returned.batches) outcome.take(port, batch);
-          cell = openCompiledCell(plan);
-          cell.state?.restoreImage?.(returned.image);
-          expect(cell.counters().late).toBe(returned.late);
-          rmSync(place, { recursive: true });
-        }
-        const { late, errors } = cell.counters();
-        cell.close();
-        return { bits: outcome.bits, late, errors };
-      }
+  beforeAll(async () => {
+    await loadParser();
+    directory = mkdtempSync(join(tmpdir(), 'cs-runtimes-'));
+    host = start();
+  });
+  afterAll(() => {
+    host?.stop();
+    if (directory !== undefined) rmSync(directory, { recursive: true });
+  });
 
-      it.each(Object.entries(CHAINS))('go on with real readings from any cut, and back: %s', async (_, operators) => {
-        const handed = new HandedCell(READINGS, operators);
-        const events = readings();
-        const expected = uncut(handed.plan, events);
-        expect(expected.bits.length).toBeGreaterThan(3);
-        const cuts = fc.uniqueArray(fc.integer({ min: 1, max: events.length }), { minLength: 3, maxLength: 4 });
-        await fc.assert(
-          fc.asyncProperty(cuts, async (some) => {
-            const rising = some.toSorted((a, b) => a - b);
-            expect(await inTurn(handed, events, rising)).toEqual(expected);
-          }),
-          { numRuns: runs.cuts },
-        );
-      });
+  it.each(Object.entries(CHAINS))('go on with real readings from any cut, and back: %s', async (_, operators) => {
+    const handed = new HandedCell(READINGS, operators);
+    const events = readings();
+    const expected = uncut(handed.plan, events);
+    expect(expected.bits.length).toBeGreaterThan(3);
+    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: events.length }), { minLength: 3, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(cuts, async (some) => {
+        const rising = some.toSorted((a, b) => a - b);
+        expect(await inTurn({ handed, host, directory }, events, rising)).toEqual(expected);
+      }),
+      { numRuns: runs.cuts },
+    );
+  });
 
-      it('go on with generated chains and hostile values', async () => {
-        let valid = 0;
-        await fc.assert(
-          fc.asyncProperty(chainCase, fc.nat(), async (sample, seed) => {
-            const operators = sample.operators.map((text) => ({ ...text, onError: 'skip' as const }));
-            const handed = handedOf(sample.schema, operators);
-            if (handed === undefined) return;
-            valid += 1;
-            const events = eventsOf(sample, 100);
-            const first = seed % events.length;
-            const second = first + 1 + (seed % (events.length - first));
-            expect(await inTurn(handed, events, [first, second])).toEqual(uncut(handed.plan, events));
-          }),
-          { numRuns: runs.chains },
-        );
-        expect(valid).toBeGreaterThan(runs.chains / 2);
-      });
-    },
-  );
+  it('go on with generated chains and hostile values', async () => {
+    let valid = 0;
+    await fc.assert(
+      fc.asyncProperty(chainCase, fc.nat(), async (sample, seed) => {
+        const operators = sample.operators.map((text) => ({ ...text, onError: 'skip' as const }));
+        const handed = handedOf(sample.schema, operators);
+        if (handed === undefined) return;
+        valid += 1;
+        const events = eventsOf(sample, 100);
+        const first = seed % events.length;
+        const second = first + 1 + (seed % (events.length - first));
+        expect(await inTurn({ handed, host, directory }, events, [first, second])).toEqual(uncut(handed.plan, events));
+      }),
+      { numRuns: runs.chains },
+    );
+    expect(valid).toBeGreaterThan(runs.chains / 2);
+  });
+}
+
+interface Turns {
+  readonly handed: HandedCell;
+  readonly host: HostProcess;
+  readonly directory: string;
+}
+
+/** Here and there in turn, changing in front of each event of `cuts` (rising). */
+async function inTurn(turns: Turns, events: readonly Event[], cuts: readonly number[]): Promise<Ended> {
+  const { plan } = turns.handed;
+  const outcome = new Outcome(plan);
+  let cell = openCompiledCell(plan);
+  for (const [turn, from] of [0, ...cuts].entries()) {
+    const part = events.slice(from, cuts[turn] ?? events.length);
+    if (turn % 2 === 0) outcome.drive(cell, part);
+    else cell = await there(turns, cell, part, outcome);
+  }
+  const { late, errors } = cell.counters();
+  cell.close();
+  return { bits: outcome.bits, late, errors };
+}
+
+/** The cell after the events, which it went through there. */
+async function there(
+  { handed, host, directory }: Turns,
+  cell: Cell,
+  part: readonly Event[],
+  outcome: Outcome,
+): Promise<Cell> {
+  const image = keptImage(cell);
+  expect(image.module).toBe(handed.digest);
+  cell.close();
+  const place = mkdtempSync(join(directory, 'cell-'));
+  handed.write(place, image, part);
+  await host.run(place);
+  const returned = handed.read(place);
+  rmSync(place, { recursive: true });
+  for (const { port, batch } of returned.batches) outcome.take(port, batch);
+  const next = openCompiledCell(handed.plan);
+  next.state?.restoreImage?.(returned.image);
+  expect(next.counters().late).toBe(returned.late);
+  return next;
 }
 
 /** Undefined for the few generated texts that are no valid SQL here. */
