@@ -15,6 +15,7 @@ import type { Dataflow } from './engine/runtime/api/dataflow.ts';
 import type { OutputsOf } from './engine/runtime/api/graph-types.ts';
 import { type GraphInput, type OpenOptions, openGraph } from './engine/runtime/api/open.ts';
 import type { Summary } from './engine/runtime/run/deployment.ts';
+import { openTaskOf, type Task, type TaskOptions } from './engine/task/task.ts';
 
 export type { Batch } from './engine/batch/batch.ts';
 export type { DataType, Field, Schema, Value } from './engine/batch/types.ts';
@@ -50,6 +51,9 @@ export {
 export type { ObserveOptions, Overflow } from './engine/runtime/api/observer.ts';
 export type { GraphInput, OpenOptions } from './engine/runtime/api/open.ts';
 export type { SinkSummary, Summary } from './engine/runtime/run/deployment.ts';
+export type { TaskLimits } from './engine/task/open.ts';
+export type { CallOptions, Task, TaskOptions, TaskResult } from './engine/task/task.ts';
+export type { TaskStats, Times } from './engine/task/task-pool.ts';
 
 /**
  * Opens a graph: reads and checks it, all problems at once (`CloudskinError` with `problems`). Rows begin to flow when the first
@@ -59,6 +63,19 @@ export type { SinkSummary, Summary } from './engine/runtime/run/deployment.ts';
  */
 export function open<const G extends GraphInput>(graph: G, options: OpenOptions = {}): Promise<Dataflow<OutputsOf<G>>> {
   return openGraph(graph, options, connectors, 'all');
+}
+
+/**
+ * Opens operators of a graph as a task that is called with rows and answers with rows, each call on fresh cells: the operators between
+ * one source, whose schema the rows of a call have, and the operator whose rows are the result. No source or sink is opened. Close it with
+ * `await using`, or `close`. Throws the graph's problems, `task.no-operator`, `task.ambiguous`, `task.inputs`.
+ *
+ *     await using task = await openTask('graph.yaml', { operator: 'score' });
+ *     const result = await task.call([{ machine: 'press', temperature: 71.5 }], { deadline: 50 });
+ *     show(result.rows());
+ */
+export function openTask(graph: GraphInput, options: TaskOptions = {}): Promise<Task> {
+  return openTaskOf(graph, options, connectors);
 }
 
 /**

@@ -45,6 +45,8 @@ export interface Cell {
   readonly state?: CellState;
   /** Why there is no `state`, as the end of a sentence. */
   readonly noState?: string;
+  /** Each call from now on may take so many milliseconds; absent where nothing that a cell does can take long. */
+  limitCalls?(milliseconds: number): void;
   close(): void;
 }
 

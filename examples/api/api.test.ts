@@ -31,6 +31,14 @@ describe('the example', () => {
     ]);
   });
 
+  it('task answers calls, and sheds what is more than may wait', async () => {
+    const lines = (await output('task')).trimEnd().split('\n');
+    expect(lines[0]).toBe('press: 71 of 2');
+    const [, answered, shed] = /^(\d+) answered, (\d+) shed: task.overloaded$/.exec(lines[1] ?? '') ?? [];
+    expect(Number(answered) + Number(shed)).toBe(20);
+    expect(Number(shed)).toBeGreaterThan(0);
+  });
+
   it('observe sees every row that the sink takes', async () => {
     const printed = await output('observe');
     const seen = /(\d+) large values seen/.exec(printed)?.[1];

@@ -14,7 +14,7 @@ const GRAPH = [...LANGUAGE, 'graph'];
 const COMPILE = [...GRAPH, 'compile'];
 const CARRY = [...DATA, 'nats', 'transport', 'state'];
 const CELL = [...COMPILE, 'state', 'cell'];
-const ENGINE = [...CELL, ...CARRY, 'progress', 'metrics', 'runtime', 'cluster'];
+const ENGINE = [...CELL, ...CARRY, 'progress', 'metrics', 'runtime', 'task', 'cluster'];
 
 export const rooms: readonly Room[] = [
   { name: 'native', prefix: /^native\//, mayImport: [] },
@@ -30,7 +30,12 @@ export const rooms: readonly Room[] = [
   { name: 'transport', prefix: /^engine\/transport\//, mayImport: [...DATA, 'nats', 'state'] },
   { name: 'state', prefix: /^engine\/state\//, mayImport: [...DATA, 'nats'] },
   { name: 'runtime', prefix: /^engine\/runtime\//, mayImport: [...CELL, ...CARRY, 'progress', 'metrics'] },
-  { name: 'cluster', prefix: /^engine\/cluster\//, mayImport: [...CELL, ...CARRY, 'progress', 'metrics', 'runtime'] },
+  { name: 'task', prefix: /^engine\/task\//, mayImport: [...CELL, 'nats', 'metrics', 'runtime'] },
+  {
+    name: 'cluster',
+    prefix: /^engine\/cluster\//,
+    mayImport: [...CELL, ...CARRY, 'progress', 'metrics', 'runtime', 'task'],
+  },
   { name: 'operators', prefix: /^operators\//, mayImport: [] },
   { name: 'connectors', prefix: /^connectors\//, mayImport: ENGINE },
   { name: 'planner', prefix: /^planner\//, mayImport: ['errors', 'graph', 'metrics'] },

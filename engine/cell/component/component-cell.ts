@@ -135,6 +135,10 @@ export class ComponentCell implements Cell, ResultReceiver {
     this.#restarts = restarts;
   }
 
+  limitCalls(milliseconds: number): void {
+    this.#guest?.limit(milliseconds);
+  }
+
   close(): void {
     this.#guest?.release();
     this.#guest = undefined;

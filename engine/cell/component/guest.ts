@@ -67,6 +67,11 @@ export class Guest {
     return this.#parts.instance.size;
   }
 
+  /** Milliseconds that each call from now on may take. */
+  limit(milliseconds: number): void {
+    this.#parts.deadline.take(milliseconds);
+  }
+
   /** It may serve again, for whoever needs the same operator; nothing of what it did is left by then. */
   release(): void {
     this.#parts.deadline.release();

@@ -23,15 +23,18 @@ export type Chunk =
 /** Characters of a bad row that are kept. */
 const RAW = 1_024;
 
+/** Whose rows they are, and what takes those that do not fit. */
+export type ChunkContext = Pick<SourceContext, 'name' | 'reject'>;
+
 /** Turns the chunks of one source into batches of its schema. */
 export class ChunkReader {
   readonly #schema: Schema;
-  readonly #context: SourceContext;
+  readonly #context: ChunkContext;
   readonly #builder: BatchBuilder;
   readonly #columns: ReadonlyMap<string, number>;
   #chunks = 0;
 
-  constructor(schema: Schema, context: SourceContext) {
+  constructor(schema: Schema, context: ChunkContext) {
     this.#schema = schema;
     this.#context = context;
     this.#builder = new BatchBuilder(schema);

@@ -68,6 +68,12 @@ export async function openGraph<const G extends GraphInput>(
   });
 }
 
+/** The checked plan of a graph whose rows the program handles itself; sources may be of the connector `code`. */
+export async function planGraph(graph: GraphInput, options: PrepareOptions): Promise<LogicalPlan> {
+  const connectors = [...options.connectors, codeConnector({})];
+  return planOrThrow(await prepareInput(graph, { ...options, connectors }));
+}
+
 async function prepareInput(graph: GraphInput, options: PrepareOptions): ReturnType<typeof prepareText> {
   if (typeof graph === 'object' && !(graph instanceof URL)) return prepareObject(graph, options);
   const file = resolve(graph instanceof URL ? fileURLToPath(graph) : graph);

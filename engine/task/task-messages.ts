@@ -1,0 +1,64 @@
+/** What a worker thread of a task is told, and what it answers. */
+import type { Batch } from '../batch/batch.ts';
+import { copyBatch } from '../batch/reader.ts';
+import type { Schema } from '../batch/types.ts';
+import { CloudskinError, type Domain } from '../errors.ts';
+import type { TaskPlan } from './task-plan.ts';
+
+export interface WorkerSetup {
+  readonly plan: TaskPlan;
+  readonly directory: string;
+  readonly deadline: number;
+  readonly memoryBytes: number;
+}
+
+/** A batch without its schema, which both sides know. */
+export interface BatchParts {
+  readonly rows: number;
+  readonly body: Uint8Array;
+  readonly layout: Int32Array;
+}
+
+export interface CallMessage {
+  readonly id: number;
+  readonly milliseconds: number;
+  readonly batches: readonly BatchParts[];
+}
+
+export interface ErrorParts {
+  readonly code: string;
+  readonly message: string;
+  readonly domain: Domain;
+  readonly retry: boolean;
+  readonly hint?: string;
+}
+
+export type Answer =
+  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'result';
+      readonly id: number;
+      readonly batches: readonly BatchParts[];
+      readonly errors: readonly BatchParts[];
+    }
+  | { readonly kind: 'error'; readonly id: number; readonly error: ErrorParts };
+
+/** In memory of their own: what is posted is copied with the whole buffer behind it. */
+export function partsOf(batches: readonly Batch[]): BatchParts[] {
+  return batches.map((batch) => {
+    const { rows, body, layout } = copyBatch(batch);
+    return { rows, body, layout };
+  });
+}
+
+export function batchesOf(parts: readonly BatchParts[], schema: Schema): Batch[] {
+  return parts.map((part) => ({ schema, ...part }));
+}
+
+export function errorParts({ code, message, domain, retry, hint }: CloudskinError): ErrorParts {
+  return { code, message, domain, retry, ...(hint === undefined ? {} : { hint }) };
+}
+
+export function errorOf({ code, message, ...options }: ErrorParts): CloudskinError {
+  return new CloudskinError(code, message, options);
+}

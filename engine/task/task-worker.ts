@@ -1,0 +1,30 @@
+/** A worker thread that runs calls of one task: compiles it, says that it is ready, and answers one call after the other. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { CloudskinError, internalError, messageOf } from '../errors.ts';
+import { realPorts } from '../ports.ts';
+import { type Answer, batchesOf, type CallMessage, errorParts, partsOf, type WorkerSetup } from './task-messages.ts';
+import { TaskProgram } from './task-program.ts';
+
+const setup = workerData as WorkerSetup;
+const answer = (message: Answer): void => parentPort?.postMessage(message);
+
+function failure(error: unknown): CloudskinError {
+  return error instanceof CloudskinError ? error : internalError('task.failed', messageOf(error));
+}
+
+function run(program: TaskProgram, { id, batches, milliseconds }: CallMessage): Answer {
+  try {
+    const output = program.run(batchesOf(batches, setup.plan.input), milliseconds);
+    return { kind: 'result', id, batches: partsOf(output.batches), errors: partsOf(output.errors) };
+  } catch (error) {
+    return { kind: 'error', id, error: errorParts(failure(error)) };
+  }
+}
+
+try {
+  const program = await TaskProgram.prepare(setup.plan, { ...setup, ports: realPorts });
+  parentPort?.on('message', (message: CallMessage) => answer(run(program, message)));
+  answer({ kind: 'ready' });
+} catch (error) {
+  answer({ kind: 'error', id: 0, error: errorParts(failure(error)) });
+}
