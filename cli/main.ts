@@ -25,6 +25,7 @@ import { schema } from './commands/schema.ts';
 import { site } from './commands/site.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
+import { task } from './commands/task.ts';
 import { test } from './commands/test.ts';
 import { top } from './commands/top.ts';
 import { undeploy } from './commands/undeploy.ts';
@@ -55,6 +56,7 @@ const commands: readonly CommandModule[] = [
   resume,
   stop,
   restore,
+  task,
   checkpoint,
   undeploy,
   drain,

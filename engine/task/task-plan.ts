@@ -25,6 +25,8 @@ export interface TaskPlan {
   /** The source in whose place the rows of a call stand. */
   readonly source: string;
   readonly input: Schema;
+  /** Column name -> path into a nested payload, where the graph gives one. */
+  readonly paths: ReadonlyMap<string, string>;
   readonly result: Schema;
   /** In an order in which every cell comes after those it reads. */
   readonly cells: readonly { readonly plan: CellPlan; readonly targets: readonly (readonly Target[])[] }[];
@@ -59,6 +61,7 @@ export function planTask(graph: LogicalPlan, named?: string): TaskPlan {
     operator: last.name,
     source: source.name,
     input: source.schema,
+    paths: source.paths,
     result,
     cells: cells.map((plan) => ({
       plan,

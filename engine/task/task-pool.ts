@@ -57,8 +57,14 @@ export interface TaskStats {
   readonly ran: Times;
 }
 
+/** What a call brings, read when its turn comes; `bytes` is what it takes until then. */
+export interface CallInput {
+  readonly bytes: number;
+  read(): Promise<readonly Batch[]>;
+}
+
 interface Waiting {
-  readonly batches: readonly Batch[];
+  readonly input: readonly Batch[] | CallInput;
   readonly bytes: number;
   readonly since: number;
   readonly milliseconds: number;
@@ -92,9 +98,9 @@ export class TaskPool {
    * Resolves to what the rows yield. The batches must stay as they are until it settles. Rejects with `task.overloaded` (try again
    * after `retryAfterOf` milliseconds), `task.timeout`, `task.failed`, `task.result-too-large`, `task.input-too-large`, `task.closed`.
    */
-  call(batches: readonly Batch[], milliseconds: number = this.#options.deadline): Promise<TaskOutput> {
+  call(input: readonly Batch[] | CallInput, milliseconds: number = this.#options.deadline): Promise<TaskOutput> {
     const { name, ports, queueBytes } = this.#options;
-    const bytes = batches.reduce((sum, batch) => sum + batchBytes(batch), 0);
+    const bytes = 'read' in input ? input.bytes : input.reduce((sum, batch) => sum + batchBytes(batch), 0);
     const refusal = this.#refusal(bytes);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (bytes > queueBytes) {
@@ -103,7 +109,7 @@ export class TaskPool {
     }
     return new Promise((resolve, reject) => {
       const timer = ports.after(milliseconds, () => this.#expire(waiting));
-      const waiting = { batches, bytes, since: ports.monotonic(), milliseconds, timer, resolve, reject };
+      const waiting = { input, bytes, since: ports.monotonic(), milliseconds, timer, resolve, reject };
       this.#queue.add(waiting);
       this.#queuedBytes += bytes;
       // after whoever calls now, so that a burst meets the queue and not a thread that is busy
@@ -189,7 +195,8 @@ export class TaskPool {
     try {
       const left = waiting.milliseconds - waited;
       if (left <= 0) throw timedOut(name, waiting.milliseconds);
-      const output = await runner.run(waiting.batches, left);
+      const { input } = waiting;
+      const output = await runner.run('read' in input ? await input.read() : input, left);
       this.#calls += 1;
       waiting.resolve(output);
     } catch (error) {
