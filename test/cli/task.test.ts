@@ -11,7 +11,7 @@ import { planGraph } from '../../engine/runtime/api/open.ts';
 import { type OpenedTask, openPool, type TaskLimits } from '../../engine/task/open.ts';
 import { callTask } from '../../engine/task/remote.ts';
 import { type Form, serveTask } from '../../engine/task/service.ts';
-import { hasNats, NatsServer, NO_NATS } from '../kit/nats-server.ts';
+import { hasNats, NatsServer } from '../kit/nats-server.ts';
 import { type Ended, start } from './command.ts';
 
 const GRAPH = {
