@@ -25,7 +25,7 @@ import { withBounds } from './fragment/log-bounds.ts';
 import { AgentDisk } from './memory/agent-disk.ts';
 import { Assignments } from './memory/assignments.ts';
 import { Housekeeping, type Returning } from './memory/housekeeping.ts';
-import { RegionRecords } from './memory/region-records.ts';
+import { RegionRecords, serverOf } from './memory/region-records.ts';
 import { Plans } from './plans/plans.ts';
 import { Announcer } from './presence/announcer.ts';
 import { answerLogs } from './presence/log-requests.ts';
@@ -86,7 +86,7 @@ export class Agent {
       const runs = Object.values(fragments).some(({ host }) => sameAgent(host, this.name));
       if (distributed !== '' && (runs || tier === 'cloud')) await plans.giveBack(distributed);
     };
-    this.#records = new RegionRecords((domain) => this.#control.regions(domain), disk, this.#log);
+    this.#records = new RegionRecords((domain) => this.#control.regions(domain), serverOf(nats), disk, this.#log);
     if (options.copies !== undefined) {
       const record: Returning['record'] = (region, domain) => this.#records.giveBack(region, region.region, domain);
       const belongings = belongingsOf(this.name, ports, plans, {
@@ -238,7 +238,9 @@ export class Agent {
     this.#housekeeping?.kick();
     this.#standby.start();
     this.#connection = nats.onStatus((status) => {
-      if (status === 'reconnected') this.#housekeeping?.kick();
+      if (status !== 'reconnected') return;
+      this.#coordinator?.reconnected();
+      this.#housekeeping?.kick();
     });
     const { version: server, name, domain } = nats.info;
     this.#log('info', `agent of site ${this.name.site} is here`, { tier, workers, version, server, serverName: name });

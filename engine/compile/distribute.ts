@@ -8,7 +8,6 @@
  */
 
 import { CELL_KINDS, formatType } from '../batch/types.ts';
-import { defined } from '../defined.ts';
 import { userError } from '../errors.ts';
 import { type LogicalPlan, type OperatorNode, PLAN_VERSION, type SinkNode, type StreamRef } from '../graph/plan.ts';
 import { type Bounds, stayBounds, stayProof } from '../graph/stays.ts';
@@ -138,7 +137,7 @@ function sharesOf(fragment: string, nodes: Nodes, { expanded, grouping, origins 
     const partitions = expanded.hosts.get(name)?.length ?? 1;
     const site = expanded.sites.get(name)?.[partition];
     const [firstGroup, lastGroup] = site === undefined ? groupRange(partition, partitions) : [0, KEY_GROUPS - 1];
-    const own = site === undefined ? defined({ origins: origins(name, partition) }) : { site };
+    const own = site === undefined ? { origins: origins(name, partition) } : { site };
     shares.set(name, { partition, partitions, firstGroup, lastGroup, ...own });
   }
   return shares;

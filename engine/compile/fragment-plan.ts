@@ -38,7 +38,7 @@ export interface Share {
   readonly lastGroup: number;
   /** It runs once a site: rows, state and identity are this site's own, and no other partition's state is taken. */
   readonly site?: string;
-  /** Which partitions of sources its rows come from, where not from all that lead here (distribute/origins.ts). */
+  /** Which partitions of sources its rows come from (distribute/origins.ts); absent where it runs once a site. */
   readonly origins?: string;
 }
 

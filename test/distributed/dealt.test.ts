@@ -176,6 +176,13 @@ const ONE_HALF_IS_NO_MORE: [before: Choices, after: Choices, at: number] = [
   8,
 ];
 
+/** A first half had ended with its only source; then it reads another one besides. */
+const A_HALF_READS_MORE: [before: Choices, after: Choices, at: number] = [
+  [on(2, 0), on(2, 3, 0), on(0), on(2), on(2), on(0), on(3, 2, 0), on(0, 1, 2)],
+  [on(2, 0), on(2, 1), on(2, 1), on(0, 1, 2), on(3), on(2, 1, 0), on(0, 2, 3), on(0, 2)],
+  18,
+];
+
 const anyHosts: fc.Arbitrary<Choices> = fc.array(hosts, { minLength: 8, maxLength: 8 });
 
 describe('a graph that is dealt to threads', () => {
@@ -214,7 +221,7 @@ describe('a graph that is dealt to threads', () => {
       {
         numRuns: 3,
         interruptAfterTimeLimit: 60_000,
-        examples: [HALVES_THAT_ARE_NO_MORE, TIMES_OF_PARTS, ONE_HALF_IS_NO_MORE],
+        examples: [HALVES_THAT_ARE_NO_MORE, TIMES_OF_PARTS, ONE_HALF_IS_NO_MORE, A_HALF_READS_MORE],
       },
     );
   });

@@ -99,6 +99,11 @@ export class Coordinator {
     if (this.#reign !== undefined) this.#reconciler.kick();
   }
 
+  /** The connection was gone for a while. */
+  reconnected(): void {
+    this.#reign?.survey.cameBack();
+  }
+
   async stop(): Promise<void> {
     await Promise.all([this.#leading.stop(), this.#reconciler.stop(), this.#sweeping.stop()]);
     for (const cache of this.#caches) cache.close();

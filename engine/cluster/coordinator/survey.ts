@@ -9,7 +9,7 @@ import { type AgentName, type AppName, agentLabel, appLabel, siteKey } from '../
 import type { SiteDocument } from '../documents/site.ts';
 import type { AgentStatus } from '../documents/status.ts';
 import type { Neighbours } from '../presence/neighbours.ts';
-import { GIVE_BACK, LISTEN, PASSED_OVER, REBUILT_AFTER } from '../process/timing.ts';
+import { COMES_BACK, GIVE_BACK, LISTEN, PASSED_OVER, REBUILT_AFTER } from '../process/timing.ts';
 import { replaceLost } from './assign.ts';
 
 export interface SurveyOptions {
@@ -23,7 +23,9 @@ export interface SurveyOptions {
 
 export class Survey {
   readonly #options: SurveyOptions;
-  readonly #since: number;
+  #since: number;
+  /** Since when an agent of it is heard again, after none was; absent of those that never fell silent, undefined while they are. */
+  readonly #sitesBack = new Map<string, number | undefined>();
   readonly #wentBackSince = new Map<string, number>();
 
   constructor(options: SurveyOptions) {
@@ -34,6 +36,11 @@ export class Survey {
   /** Whether it has gone on for so long that silence means something. */
   get hasListened(): boolean {
     return this.#options.ports.monotonic() - this.#since >= LISTEN;
+  }
+
+  /** It was cut off itself: who is silent may only not have come back yet. */
+  cameBack(): void {
+    this.#since = this.#options.ports.monotonic() + COMES_BACK - LISTEN;
   }
 
   /** Agents that may be given work: those that are there, and those that have some of `before` already, though they may be silent. */
@@ -73,8 +80,23 @@ export class Survey {
   /** Other hosts for what lost agents ran, where their site has some or was forgotten; undefined where everything stays. */
   moved(before: AssignmentDocument): ReadonlyMap<string, readonly Host[]> | undefined {
     const alive = this.agents().filter((agent) => this.isAlive(agent));
-    const isLost = (host: AgentName): boolean => !this.isAlive(host);
+    this.#lookAtSites();
+    const now = this.#options.ports.monotonic();
+    const isLost = (host: AgentName): boolean =>
+      !this.isAlive(host) && now - (this.#sitesBack.get(host.site) ?? now - COMES_BACK) >= COMES_BACK;
     return replaceLost(before.nodes, isLost, (site) => alive.filter((agent) => agent.site === site));
+  }
+
+  /** A whole site falls silent with its server; its agents come back one after the other. */
+  #lookAtSites(): void {
+    const alive = new Set<string>();
+    for (const { status } of this.#options.neighbours.all) if (this.isAlive(status)) alive.add(status.site);
+    for (const { status } of this.#options.neighbours.all) {
+      if (!alive.has(status.site)) this.#sitesBack.set(status.site, undefined);
+    }
+    for (const [site, back] of this.#sitesBack) {
+      if (back === undefined && alive.has(site)) this.#sitesBack.set(site, this.#options.ports.monotonic());
+    }
   }
 
   /** Whether an app has something on a site that the user wants empty, and that may leave as far as anybody knows. */

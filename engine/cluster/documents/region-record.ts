@@ -24,6 +24,8 @@ export interface RegionRecord extends Versioned {
   readonly reserved: number;
   /** What it goes on from until a checkpoint of its own is complete. */
   readonly from?: readonly CheckpointOrigin[];
+  /** The process of the NATS server that it was written to; absent where that is not known. */
+  readonly server?: string;
 }
 
 export const checkpointOrigin: Read<CheckpointOrigin> = shape<CheckpointOrigin>({
@@ -46,4 +48,5 @@ export const regionRecord: Read<RegionRecord> = shape<RegionRecord>({
   checkpoint: whole,
   reserved: whole,
   from: optional(list(checkpointOrigin)),
+  server: optional(text),
 });

@@ -26,6 +26,7 @@ async function started(blobs: MemoryBlobs): Promise<{ readonly disk: AgentDisk; 
     disk,
     records: new RegionRecords(
       () => Promise.resolve(EMPTY),
+      () => undefined,
       disk,
       () => undefined,
     ),

@@ -4,9 +4,10 @@
  * restored from an older disk is noticed and not believed. Who takes over from another has not its disk, but has heard how far it had come, and keeps that where
  * it runs something of the region.
  */
+import { defined } from '../../defined.ts';
 import { messageOf } from '../../errors.ts';
 import { compareAndSet, isWrongRevision } from '../../nats/compare-and-set.ts';
-import type { KeyValue } from '../../nats/nats.ts';
+import type { KeyValue, Nats } from '../../nats/nats.ts';
 import { decodeDocument, encodeDocument, versioned } from '../documents/document.ts';
 import { type AppName, regionKey } from '../documents/names.ts';
 import { type RegionRecord, regionRecord } from '../documents/region-record.ts';
@@ -23,6 +24,18 @@ export interface Recorded {
   readonly record: RegionRecord | undefined;
   /** Of the server's entry; 0 where there is none. */
   readonly revision: number;
+  /** The server was started anew since, perhaps with an older disk. */
+  readonly restarted?: true;
+}
+
+/** The process of the server that keeps the buckets of a domain, where this agent is connected to that alone. */
+export type ServerOf = (domain: string | undefined) => string | undefined;
+
+export function serverOf(nats: Pick<Nats, 'info'>): ServerOf {
+  return (domain) => {
+    const { id, jetstream, cluster, domain: own } = nats.info;
+    return jetstream && cluster === undefined && (domain === undefined || domain === own) ? id : undefined;
+  };
 }
 
 export class RegionRecords {
@@ -30,9 +43,16 @@ export class RegionRecords {
   readonly #disk: AgentDisk;
   readonly #progress = new Progress();
   readonly #log: Log;
+  readonly #serverOf: ServerOf;
 
-  constructor(bucket: (domain: string | undefined) => Promise<KeyValue>, disk: AgentDisk, log: Log) {
+  constructor(
+    bucket: (domain: string | undefined) => Promise<KeyValue>,
+    serverOf: ServerOf,
+    disk: AgentDisk,
+    log: Log,
+  ) {
     this.#bucket = bucket;
+    this.#serverOf = serverOf;
     this.#disk = disk;
     this.#log = log;
   }
@@ -57,7 +77,9 @@ export class RegionRecords {
     const heard = furthest(this.#progress.of(app, region), await this.#disk.heard(app, region));
     const record = heard !== undefined && isFurther(heard, known) ? reconstructed(app, region, heard, known) : known;
     if (record !== undefined && record !== served) this.#tell(record);
-    return { record, revision };
+    const server = this.#serverOf(domain);
+    const restarted = server !== undefined && served?.server !== undefined && served.server !== server;
+    return { record, revision, ...(restarted ? { restarted } : {}) };
   }
 
   /** Puts back what the server has lost of a region that was led here; nothing where it knows as much. */
@@ -93,7 +115,9 @@ export class RegionRecords {
   /** Ends what is led under a record elsewhere: on the server alone, since the disk's is that of the region here. */
   async fence(record: RegionRecord, domain: string | undefined, revision: number): Promise<number> {
     const bucket = await this.#bucket(domain);
-    return await compareAndSet(bucket, regionKey(record, record.region), encodeDocument(record), revision);
+    const { server: _, ...rest } = record;
+    const stamped = { ...rest, ...defined({ server: this.#serverOf(domain) }) };
+    return await compareAndSet(bucket, regionKey(record, record.region), encodeDocument(stamped), revision);
   }
 }
 

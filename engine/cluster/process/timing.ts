@@ -44,6 +44,8 @@ export const LEASE_EXPIRES = 3_000;
 export const DOCUMENTS_OPEN = 10_000;
 /** That it listens before it takes anybody's silence for a loss. */
 export const LISTEN: number = LOST_AFTER + 2 * BEAT;
+/** That the agents of a server which was gone have to come back: the longest pause between two attempts to connect, and a beat. */
+export const COMES_BACK = 3_500;
 /** That agents have to give back what a server has lost. */
 export const GIVE_BACK = 3_000;
 /** That agents have to be heard of before an app counts as impossible to place. */

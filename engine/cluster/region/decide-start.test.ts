@@ -40,7 +40,16 @@ const record: RegionRecord = {
 };
 
 function start(changes: Partial<Situation> = {}): ReturnType<typeof decideStart> {
-  return decideStart({ assignment, region, record, mayTake: true, mayReturn: false, seen: 0, ...changes });
+  return decideStart({
+    assignment,
+    region,
+    record,
+    mayTake: true,
+    mayReturn: false,
+    restarted: false,
+    seen: 0,
+    ...changes,
+  });
 }
 
 describe('epochs', () => {
@@ -88,6 +97,10 @@ describe('starting a region', () => {
     expect(start({ mayReturn, seen: STEP + 5 })).toMatchObject(waits);
     expect(start({ mayReturn, record: { ...record, incarnation: '' } })).toMatchObject(waits);
     expect(start({ mayReturn, seen: STEP + 4 })).toMatchObject({ kind: 'go' });
+    // the server was started anew since: on which disk nobody knows
+    expect(start({ mayReturn, restarted: true })).toMatchObject(waits);
+    expect(start({ mayReturn, restarted: true, record: { ...record, released: true } })).toMatchObject({ kind: 'go' });
+    expect(start({ restarted: true })).toMatchObject({ kind: 'go' });
     // it ran here, too, but before the region was elsewhere, or began anew
     const later = { epoch: 3 * STEP, since: 2 * STEP, leader: me, handover: true };
     expect(start({ mayReturn, region: later, record: undefined, seen: STEP })).toMatchObject({ kind: 'go' });

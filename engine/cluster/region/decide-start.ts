@@ -30,6 +30,8 @@ export interface Situation {
   readonly mayTake: boolean;
   /** What a server has lost of the record may yet be given back, by whoever led the region. */
   readonly mayReturn: boolean;
+  /** The server was started anew since somebody else wrote the record: that may have been on an older disk. */
+  readonly restarted: boolean;
   /** The highest epoch of the region that this agent's disk knows. */
   readonly seen: number;
 }
@@ -37,7 +39,7 @@ export interface Situation {
 /** Ids that a leader may use before it says so in the record again. */
 export const RESERVE = 16;
 
-export function decideStart({ assignment, region, record, mayTake, mayReturn, seen }: Situation): Start {
+export function decideStart({ assignment, region, record, mayTake, mayReturn, restarted, seen }: Situation): Start {
   const behind = Math.max(record?.epoch ?? 0, seen);
   const epoch = nextEpoch(region.epoch, behind);
   if (epoch === undefined) {
@@ -47,8 +49,9 @@ export function decideStart({ assignment, region, record, mayTake, mayReturn, se
   }
   // A record of an earlier time, when the region was here before: only its numbers count.
   const current = record !== undefined && record.epoch >= (region.since ?? 0) ? record : undefined;
-  if (mayReturn && hasGoneBack(current, region, seen)) {
-    const why = 'the server has lost what its last leader wrote, who may be back with it';
+  const isHeld = current !== undefined && !current.released && !current.finished;
+  if (mayReturn && (hasGoneBack(current, region, seen) || (restarted && isHeld))) {
+    const why = 'the server may have lost what its last leader wrote, who may be back with it';
     return { kind: 'wait', phase: 'acquiring', why };
   }
   const sameRevision = current?.deployed === assignment.deployed;

@@ -40,7 +40,7 @@ export async function takeOver(
   region: RegionAssignment,
   { patient, hopeful, memories, above }: Waiting,
 ): Promise<Takeover> {
-  const { record, revision } = await context.records.load(name, name.region, region.domain);
+  const { record, revision, restarted } = await context.records.load(name, name.region, region.domain);
   // Whatever its memory: a name is one process's (presence/own-name.ts), so that a former holder of the same name is gone, and hands nothing over.
   const mine = record === undefined || sameAgent(record.holder, context.name);
   const isLed = record !== undefined && !mine && context.isAlive(record.holder);
@@ -51,6 +51,7 @@ export async function takeOver(
     mayTake: !patient || !isLed,
     // whoever is there gives it back soon
     mayReturn: isLed ? patient : hopeful,
+    restarted: restarted === true && !mine,
     seen: Math.max(above, context.disk.epochOf(name, name.region)),
   });
   if (start.kind !== 'go') return start;

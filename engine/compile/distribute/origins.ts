@@ -5,8 +5,8 @@
 import type { Expanded } from './expand.ts';
 import type { Link } from './links.ts';
 
-/** Sorted words such as `readings:0/2`; undefined: every partition of whatever source leads there. */
-export type OriginsOf = (node: string, partition: number) => string | undefined;
+/** Sorted words: `readings` with all its partitions, or `readings:0/2` and others. */
+export type OriginsOf = (node: string, partition: number) => string;
 
 /** `links` in the order of `linksOf`: each after those that lead to it. */
 export function originsOf(links: readonly Link[], { plan, hosts }: Expanded): OriginsOf {
@@ -30,10 +30,11 @@ export function originsOf(links: readonly Link[], { plan, hosts }: Expanded): Or
     origins.set(to, own);
   }
   return (node, partition) => {
-    const all = new Set((origins.get(node) ?? []).flatMap((words) => [...words].map(sourceOf)));
-    const whole = [...all].reduce((count, source) => count + partitionsOf(source), 0);
-    const own = origins.get(node)?.[partition];
-    return own === undefined || own.size === whole ? undefined : [...own].sort().join(' ');
+    const own = [...(origins.get(node)?.[partition] ?? [])].sort();
+    const bySource = Map.groupBy(own, sourceOf);
+    return [...bySource]
+      .map(([source, words]) => (words.length === partitionsOf(source) ? source : words.join(' ')))
+      .join(' ');
   };
 }
 

@@ -115,12 +115,13 @@ export async function restoreCell(
   if (same !== undefined && restoreImage(cell, same.snapshot)) {
     return { watermark: same.snapshot.watermark, ended: same.snapshot.ended === true };
   }
-  await restoreLogical(fragment, plan, cell, found, open);
-  const marks = found.flatMap(({ snapshot }) => (snapshot.ended === true ? [] : [snapshot.watermark]));
+  const time = timeOf(found, fragment, plan);
+  await restoreLogical(fragment, plan, cell, found, time, open);
+  const marks = time.isKnown ? found.map(time.markOf).filter((mark) => mark !== TIME_MAX) : [];
   const known = marks.filter((mark) => mark !== undefined);
   return {
     watermark: known.length < marks.length ? undefined : known.reduce<bigint | undefined>(least, undefined),
-    ended: found.every(({ snapshot }) => snapshot.ended === true),
+    ended: time.isOver,
   };
 }
 
@@ -128,8 +129,47 @@ function least(a: bigint | undefined, b: bigint): bigint {
   return a === undefined ? b : earlier(a, b);
 }
 
+interface Found {
+  readonly from: FragmentSnapshot;
+  readonly key: string;
+  readonly snapshot: CellSnapshot;
+}
+
+/** How far those that a cell goes on from had come, in what it reads now. */
+interface Time {
+  /** All had ended, and nothing else is read now: it is not ended again. */
+  readonly isOver: boolean;
+  readonly isKnown: boolean;
+  /** Undefined: nothing yet; `TIME_MAX` of one that has ended and holds nobody's time back. */
+  markOf(found: Found): bigint | undefined;
+}
+
+/**
+ * Of what nobody of them read, nothing is known. A whole keeps its time even so, that no window comes out twice; a first half would lose what
+ * another half, which is no more, was to take.
+ */
+function timeOf(found: readonly Found[], fragment: FragmentPlan, { operators }: CellPlan): Time {
+  const [node = ''] = operators.map(({ name }) => name);
+  const now = sourcesOf(fragment.shares.get(node)?.origins);
+  const before = found.map(({ from, key }) => sourcesOf(from.shares?.get(key.split('+')[0] ?? key)?.origins));
+  const isFed = now.every((source) => before.some((sources) => sources.includes(source)));
+  const flows = found.some(({ snapshot }) => snapshot.ended !== true);
+  const isHalf = operators.some(({ name }) => HALF.test(name));
+  return {
+    isOver: !flows && isFed,
+    isKnown: isFed || (flows && !isHalf),
+    markOf: ({ snapshot }) => (flows && snapshot.ended === true ? TIME_MAX : snapshot.watermark),
+  };
+}
+
+/** The sources in words of `originsOf` (engine/compile/distribute/origins.ts). */
+function sourcesOf(origins: string | undefined): readonly string[] {
+  return origins === undefined || origins === '' ? [] : origins.split(' ').map((word) => word.replace(/:.*$/, ''));
+}
+
 /** What the first half of an aggregate done in two is called behind the aggregate's name (engine/compile/distribute/expand.ts). */
 const PARTIAL = /^\/partial(-\d+)?$/;
+const HALF = /\/partial(-\d+)?$/;
 
 /** What the component of an operator that does more besides is called behind the operator's name (engine/compile/split.ts). */
 const COMPONENT = /\/component$/;
@@ -182,16 +222,12 @@ function restoreImage(cell: Cell, { image }: CellSnapshot): boolean {
   }
 }
 
-interface Found {
-  readonly key: string;
-  readonly snapshot: CellSnapshot;
-}
-
 async function restoreLogical(
   fragment: FragmentPlan,
   plan: CellPlan,
   cell: Cell,
   found: readonly Found[],
+  time: Time,
   open: (plan: CellPlan) => Cell | Promise<Cell>,
 ): Promise<void> {
   const share = fragment.shares.get(plan.operators[0]?.name ?? '');
@@ -199,13 +235,9 @@ async function restoreLogical(
   const former: Cell[] = [];
   try {
     const states: LogicalState[] = [];
-    const flows = found.some(({ snapshot }) => snapshot.ended !== true);
     for (const one of found) {
       const parts = one.snapshot.logical ?? (await logicalOf(one, open, former));
-      // one that has ended holds nobody's time back
-      states.push(
-        ...(flows && one.snapshot.ended === true ? parts.map((part) => ({ ...part, watermark: TIME_MAX })) : parts),
-      );
+      states.push(...parts.map((part) => (time.isKnown ? timed(part, one, time) : timeless(part))));
     }
     const own = states.flatMap((state) => {
       const operator = ownerOf(state.operator, plan);
@@ -219,6 +251,15 @@ async function restoreLogical(
   } finally {
     for (const one of former) one.close();
   }
+}
+
+/** One that has ended and holds nobody's time back says so; each operator else keeps its own. */
+function timed(state: LogicalState, found: Found, time: Time): LogicalState {
+  return time.markOf(found) === TIME_MAX ? { ...state, watermark: TIME_MAX } : state;
+}
+
+function timeless({ watermark: _, ...state }: LogicalState): LogicalState {
+  return state;
 }
 
 /** Has the cell that was export what its image holds; it stays open in `former` as long as its rows are needed. */

@@ -99,7 +99,7 @@ export interface InletState {
 export interface SnapshotShare {
   readonly partition: number;
   readonly partitions: number;
-  /** Which partitions of sources its rows came from; absent: all. */
+  /** Which partitions of sources its rows came from; absent where that is not known. */
   readonly origins?: string;
 }
 
