@@ -42,6 +42,10 @@ export function describeState({ operators }: LogicalPlan): readonly StateDescrip
 function keepsOf({ steps }: OperatorNode): string | undefined {
   for (const step of steps) {
     if (step.kind === 'component') return 'what the component keeps';
+    if (step.kind === 'join') {
+      const sides = step.sides.map(({ alias }) => alias).join(' and ');
+      return `the rows of ${sides} of every window of ${formatDuration(step.window.size)} that the watermark has not passed`;
+    }
     if (step.kind !== 'aggregate') continue;
     const keys =
       step.keys.length === 0 ? 'one group' : `a group for each ${step.keys.map(({ name }) => name).join(', ')}`;

@@ -109,7 +109,7 @@ function describeCell(cell: CellPlan): CellDescription {
     name: cell.name,
     kind: cell.kind,
     steps,
-    stateful: steps.some((step) => step.kind === 'aggregate' || step.kind === 'component'),
+    stateful: steps.some((step) => step.kind === 'aggregate' || step.kind === 'join' || step.kind === 'component'),
     outputs: cell.outputs.map((port) => ({
       name: streamName({ node: port.operator, port: port.port }),
       schema: schemaText(port.schema),
@@ -130,6 +130,8 @@ function stepText(step: Step): string {
       const results = step.aggregates.map((aggregate) => `${aggregate.name} = ${aggregate.text}`).join(', ');
       return `tumbling ${formatDuration(step.window.size)}${keys}: ${results}; late: ${step.late}`;
     }
+    case 'join':
+      return `tumbling ${formatDuration(step.window.size)} where ${step.text}; late: drop`;
     case 'component':
       return `${step.component} ${JSON.stringify(step.config)}`;
   }

@@ -58,7 +58,7 @@ function stayLines({ stays }: Explanation): string[] {
 }
 
 function cellRest(cell: CellDescription): string {
-  const what = cell.kind === 'compiled' ? 'compiled, one Wasm module' : 'component';
+  const what = { compiled: 'compiled, one Wasm module', component: 'component', join: 'join' }[cell.kind];
   return `${what}${cell.stateful ? ', keeps state' : ''}`;
 }
 

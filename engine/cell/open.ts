@@ -14,6 +14,10 @@ export async function openCell(plan: CellPlan, options: OpenCellOptions = {}): P
     const { openComponentCell } = await import('./component.ts');
     return openComponentCell(plan, { now: Date.now, ...options });
   }
+  if (plan.kind === 'join') {
+    const { openJoinKernel } = await import('../compile/kernels/join.ts');
+    return openJoinKernel(plan);
+  }
   if (options.execution === 'kernels') {
     const { openKernelCell } = await import('../compile/kernels/chain.ts');
     return openKernelCell(plan);

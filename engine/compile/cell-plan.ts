@@ -13,14 +13,14 @@ export interface OutputPort {
   readonly schema: Schema;
 }
 
-/** `compiled`: a fused chain of declared operators, one Wasm module. `component`: one Wasm component. */
+/** `compiled`: a fused chain of declared operators, one Wasm module. `component`: one Wasm component. `join`: a windowed join. */
 export interface CellPlan {
   /** The names of its operators, joined by `+`. */
   readonly name: string;
-  readonly kind: 'compiled' | 'component';
-  /** In the order that rows take; a component cell has exactly one. */
+  readonly kind: 'compiled' | 'component' | 'join';
+  /** In the order that rows take; a component or join cell has exactly one. */
   readonly operators: readonly OperatorNode[];
-  /** Streams that feed it; a compiled cell takes the union of them as its one input, a component may tell them apart. */
+  /** Streams that feed it; a compiled cell takes the union of them as its one input, a component may tell them apart, and a join does. */
   readonly inputs: readonly StreamRef[];
   readonly input: Schema;
   /**

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatType, type Schema } from '../batch/types.ts';
 import type { ComponentStep, LogicalPlan, OperatorNode, SinkNode, SourceNode } from '../graph/plan.ts';
 import { stateMismatch, stateSchema } from './state/aggregate-state.ts';
+import { joinMismatch, joinSchema } from './state/join-state.ts';
 
 export interface StateChange {
   readonly kind: 'source' | 'operator' | 'sink';
@@ -48,8 +49,10 @@ function keeping({ operators }: LogicalPlan): readonly OperatorNode[] {
 
 function stateOf({
   steps,
-}: OperatorNode): Extract<OperatorNode['steps'][number], { kind: 'aggregate' | 'component' }> | undefined {
-  for (const step of steps) if (step.kind === 'aggregate' || step.kind === 'component') return step;
+}: OperatorNode): Extract<OperatorNode['steps'][number], { kind: 'aggregate' | 'join' | 'component' }> | undefined {
+  for (const step of steps) {
+    if (step.kind === 'aggregate' || step.kind === 'join' || step.kind === 'component') return step;
+  }
   return undefined;
 }
 
@@ -109,6 +112,7 @@ function operatorDifference(before: OperatorNode, after: OperatorNode): string |
   const [was, is] = [stateOf(before), stateOf(after)];
   if (was === undefined || is === undefined) return undefined;
   if (was.kind === 'aggregate' && is.kind === 'aggregate') return stateMismatch(is, stateSchema(was));
+  if (was.kind === 'join' && is.kind === 'join') return joinMismatch(is, joinSchema(was));
   if (was.kind === 'component' && is.kind === 'component') return componentDifference([before, was], [after, is]);
   return `it is ${article(is.kind)} and was ${article(was.kind)}`;
 }
@@ -127,5 +131,5 @@ function schemaText({ fields }: Schema): string {
 }
 
 function article(kind: string): string {
-  return kind === 'aggregate' ? 'an aggregate' : 'a component';
+  return kind === 'aggregate' ? 'an aggregate' : `a ${kind}`;
 }

@@ -49,6 +49,10 @@ function stepOf(operator: OperatorNode, time: number): { readonly step: bigint; 
       }
       case 'aggregate':
         return { step: step.time === column ? step.window.size : FINEST };
+      case 'join': {
+        const times = step.sides.map((side) => side.time);
+        return { step: times.every((each) => each === column) ? step.window.size : FINEST };
+      }
       case 'component':
         return { step: FINEST };
     }

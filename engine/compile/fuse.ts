@@ -1,7 +1,7 @@
 /**
  * Fusion: neighbouring declared operators become one chain, one cell, one Wasm module. An operator joins the chain of the
  * operator it reads when that is its only input, it is the only reader of that operator's main output, neither is a
- * component, and the chain keeps at most one stateful step. A chain's first operator may read a union.
+ * component or a join, and the chain keeps at most one stateful step. A chain's first operator may read a union.
  */
 import type { LogicalPlan, OperatorNode, Step, StreamRef } from '../graph/plan.ts';
 import type { CellPlan, OutputPort, PhysicalPlan } from './cell-plan.ts';
@@ -37,7 +37,7 @@ export function fuseOperators(plan: Pick<LogicalPlan, 'operators' | 'sinks'>, re
 
 /** True for a step that keeps state between batches. */
 export function isStateful(step: Step): boolean {
-  return step.kind === 'aggregate';
+  return step.kind === 'aggregate' || step.kind === 'join';
 }
 
 function chainToJoin(
@@ -49,7 +49,7 @@ function chainToJoin(
   if (input === undefined || others.length > 0 || input.port !== '') return undefined;
   if (readers.get(streamKey(input)) !== 1) return undefined;
   const chain = openChains.get(input.node);
-  if (chain === undefined || hasComponent(operator) || chain.some(hasComponent)) return undefined;
+  if (chain === undefined || isAlone(operator) || chain.some(isAlone)) return undefined;
   const stateful = [...chain, operator].flatMap((member) => member.steps).filter(isStateful);
   return stateful.length > 1 ? undefined : chain;
 }
@@ -58,7 +58,7 @@ function cellOf(chain: readonly OperatorNode[], readers: ReadonlyMap<string, num
   const head = chain[0] as OperatorNode;
   return {
     name: chain.map((operator) => operator.name).join('+'),
-    kind: chain.some(hasComponent) ? 'component' : 'compiled',
+    kind: kindOf(chain),
     operators: chain,
     inputs: head.inputs,
     input: head.input,
@@ -82,8 +82,14 @@ function outputsOf(chain: readonly OperatorNode[], readers: ReadonlyMap<string, 
   return ports;
 }
 
-function hasComponent(operator: OperatorNode): boolean {
-  return operator.steps.some((step) => step.kind === 'component');
+function kindOf(chain: readonly OperatorNode[]): CellPlan['kind'] {
+  const alone = chain.flatMap(({ steps }) => steps).find(({ kind }) => kind === 'component' || kind === 'join');
+  return alone?.kind === 'component' || alone?.kind === 'join' ? alone.kind : 'compiled';
+}
+
+/** A component or a join, which the plan has made operators of their own (split.ts). */
+function isAlone(operator: OperatorNode): boolean {
+  return kindOf([operator]) !== 'compiled';
 }
 
 function countReaders(

@@ -4,11 +4,25 @@
  *
  *     score:  filter, component, project   ->   score/filter, score/component, score
  *
+ * A join is a cell of its own as well, in front of which its keys are computed where they are no columns:
+ *
+ *     pairs:  join, filter, project        ->   pairs/keys-1, pairs/keys-2, pairs/join, pairs
+ *
  * The last part keeps the name, so whoever reads `score` reads it. `score.errors` is the union of all parts' errors, a component's
  * further outputs (`score.name`) are those of `score/component`.
  */
 import type { Schema } from '../batch/types.ts';
-import { ERRORS_SCHEMA, type LogicalPlan, type OperatorNode, type Step, type StreamRef } from '../graph/plan.ts';
+import { carriedColumn, widened } from '../graph/build/columns.ts';
+import {
+  ERRORS_SCHEMA,
+  type JoinSide,
+  type JoinStep,
+  type LogicalPlan,
+  type OperatorNode,
+  type Step,
+  type StreamRef,
+} from '../graph/plan.ts';
+import { columnOf } from './pre-aggregate.ts';
 
 /** The plan with every component alone in its operator; the same object where there is nothing to split. */
 export function splitComponents(plan: LogicalPlan): LogicalPlan {
@@ -43,6 +57,8 @@ function producers(ref: StreamRef, parts: ReadonlyMap<string, readonly OperatorN
 }
 
 function splitOperator(operator: OperatorNode): OperatorNode[] {
+  const [join] = operator.steps;
+  if (join?.kind === 'join') return splitJoin(operator, join);
   const at = operator.steps.findIndex((step) => step.kind === 'component');
   const component = operator.steps[at];
   if (component?.kind !== 'component' || operator.steps.length === 1) return [operator];
@@ -63,6 +79,75 @@ function splitOperator(operator: OperatorNode): OperatorNode[] {
     parts.push({ ...part(single, name, after, [['', result]]), ...from(componentName), input: main });
   }
   return parts;
+}
+
+function splitJoin(operator: OperatorNode, join: JoinStep): OperatorNode[] {
+  const { name, aliases: _, inputSchemas: __, ...single } = operator;
+  const after = operator.steps.slice(1);
+  const joinName = after.length === 0 ? name : `${name}/join`;
+  const fronts = operator.inputs.map((ref, index) => keysPart({ ...single, name }, join, ref, index));
+  const sides = fronts.map((front, index) => front?.side ?? join.sides[index]) as [JoinSide, JoinSide];
+  const inputSchemas = sides.map(({ input }) => input);
+  const core: OperatorNode = {
+    ...operator,
+    name: joinName,
+    inputs: operator.inputs.map((ref, index) => fronts[index]?.ref ?? ref),
+    input: sides[0].input,
+    inputSchemas,
+    steps: [{ ...join, sides }],
+    outputs: new Map([['', join.output]]),
+  };
+  const parts = [...fronts.flatMap((front) => front?.operator ?? []), core];
+  if (after.length === 0) return parts;
+  const result = operator.outputs.get('') ?? join.output;
+  return [
+    ...parts,
+    { ...part({ ...single, name }, name, after, [['', result]]), ...from(joinName), input: join.output },
+  ];
+}
+
+interface KeysPart {
+  readonly operator: OperatorNode;
+  readonly ref: StreamRef;
+  readonly side: JoinSide;
+}
+
+/** What reads one input of a join in front of it; undefined where its columns go in as they are. */
+function keysPart(operator: OperatorNode, join: JoinStep, ref: StreamRef, index: number): KeysPart | undefined {
+  const side = join.sides[index];
+  if (side === undefined) return undefined;
+  const { input } = side;
+  const plain = widened(input);
+  const computed = side.keys.filter(({ node }) => node !== 'column');
+  const isPlain = plain.fields.every(({ type }, column) => type.kind === input.fields[column]?.type.kind);
+  if (computed.length === 0 && isPlain) return undefined;
+  const name = `${operator.name}/keys-${index + 1}`;
+  const made = computed.map((expr, key) => ({
+    name: `/key-${key + 1}`,
+    text: join.text.slice(expr.span.start, expr.span.end),
+    expr,
+    place: join.place,
+  }));
+  const fields = [
+    ...plain.fields,
+    ...made.map(({ name, expr }) => ({ name, type: expr.type, nullable: expr.nullable })),
+  ];
+  const schema: Schema = { ...plain, fields };
+  const carried = input.fields.map((field, column) => carriedColumn(field, column, join.place));
+  const step: Step = { kind: 'project', columns: [...carried, ...made], output: schema };
+  const keys = side.keys.map((expr) =>
+    expr.node === 'column' ? expr : columnOf(schema, plain.fields.length + computed.indexOf(expr)),
+  );
+  return {
+    operator: { ...part(operator, name, [step], [['', schema]]), inputs: [ref], input },
+    ref: { node: name, port: '' },
+    side: { ...side, input: schema, keys },
+  };
+}
+
+/** Whether an operator computes the keys of a join in front of it. */
+export function isKeysPart(name: string): boolean {
+  return /\/keys-[12]$/.test(name);
 }
 
 function from(node: string): { readonly inputs: readonly StreamRef[] } {

@@ -64,6 +64,7 @@ export interface OperatorEntry extends RunEntry {
   readonly window?: { readonly tumbling: bigint } | undefined;
   readonly groupBy?: readonly ExpressionText[] | Readonly<Record<string, ExpressionText>> | undefined;
   readonly aggregate?: Readonly<Record<string, ExpressionText>> | undefined;
+  readonly join?: { readonly where: ExpressionText } | undefined;
   readonly late?: 'drop' | 'divert' | undefined;
   readonly component?: string | undefined;
   readonly config?: Readonly<Record<string, unknown>> | undefined;

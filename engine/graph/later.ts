@@ -5,10 +5,11 @@
 import type { Path } from './tree.ts';
 
 /** Kinds and options by the section of the graph they stand in. */
-const OPERATOR_KINDS = ['join', 'top', 'dedupe', 'over', 'route', 'command', 'model', 'kernel', 'sql'];
+const OPERATOR_KINDS = ['top', 'dedupe', 'over', 'route', 'command', 'model', 'kernel', 'sql'];
 const OPERATOR_OPTIONS = ['emit', 'ttl', 'until', 'within'];
 const WINDOW_KINDS = ['hopping', 'session', 'count'];
 const WINDOW_OPTIONS = ['every', 'timezone'];
+const JOIN_OPTIONS = ['within', 'ttl'];
 
 export interface Later {
   readonly what: string;
@@ -27,6 +28,9 @@ export function laterKey(path: Path, key: string): Later | undefined {
   if (section === 'operators' && path.length === 4 && sub === 'window') {
     if (WINDOW_KINDS.includes(key)) return { what: `a ${key} window`, option: false };
     if (WINDOW_OPTIONS.includes(key)) return { what: `"${key}" of a window`, option: true };
+  }
+  if (section === 'operators' && path.length === 4 && sub === 'join' && JOIN_OPTIONS.includes(key)) {
+    return { what: `"${key}" of a join`, option: true };
   }
   return undefined;
 }

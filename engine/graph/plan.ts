@@ -145,6 +145,37 @@ export interface AggregateStep {
   readonly whole?: AggregateStep;
 }
 
+/** One of the two inputs of a join, in the order of `inputs`. */
+export interface JoinSide {
+  readonly alias: string;
+  /** The columns that come in, of which the first `columns` go out; any further are keys that were computed in front of the join (engine/compile/split.ts). */
+  readonly input: Schema;
+  readonly columns: number;
+  /** The time column's index in `input`. */
+  readonly time: number;
+  /** As of an aggregate. */
+  readonly timeIsEnd?: true;
+  /** What has to be equal on both sides, key by key of the same type on either; null equals nothing. */
+  readonly keys: readonly Expr[];
+}
+
+/**
+ * The inner join of the rows of one window. Output columns: `window_start`, `window_end` (the first side's time type), the columns of either side; a name
+ * that both have is `alias.name`. Pairs come out when the window closes, in the order of the first side's rows, then of the second's. What the condition asks
+ * for besides equal keys is a filter behind it. A row is late when its window's end is not after the watermark; late rows are dropped and counted.
+ */
+export interface JoinStep {
+  readonly kind: 'join';
+  readonly window: Window;
+  /** The whole condition, as the graph has it. */
+  readonly text: string;
+  /** What the keys are computed of, whatever columns they have become. */
+  readonly keyText: string;
+  readonly sides: readonly [JoinSide, JoinSide];
+  readonly output: Schema;
+  readonly place: Place;
+}
+
 /** How much an operator's state may take, and what happens when it would take more. */
 export interface MemoryLimit {
   readonly bytes: number;
@@ -167,15 +198,15 @@ export interface ComponentStep {
   readonly place: Place;
 }
 
-export type Step = FilterStep | ProjectStep | AggregateStep | ComponentStep;
+export type Step = FilterStep | ProjectStep | AggregateStep | JoinStep | ComponentStep;
 
 export interface OperatorNode extends NodePolicy {
   readonly name: string;
-  /** In the order of `from`; several are a union and have one schema, unless the operator is a component with named inputs. */
+  /** In the order of `from`; several are a union and have one schema, unless the operator is a join, or a component with named inputs. */
   readonly inputs: readonly StreamRef[];
   /** The first input's schema, or that of the union. */
   readonly input: Schema;
-  /** Of a component with named inputs: the names, and a schema each, in the order of `inputs`. */
+  /** Of named inputs: the names, and a schema each, in the order of `inputs`. */
   readonly aliases?: readonly string[];
   readonly inputSchemas?: readonly Schema[];
   /** Run in this order on every row: filter, the kind, having (a filter), with or select (a project). */

@@ -135,12 +135,14 @@ const operator = z
   .strictObject({
     from: z
       .union([z.string(), streams, z.record(z.string(), z.string())])
-      .describe('What it reads: a name, a list (their union), or a map of aliases for a component of several inputs.'),
+      .describe(
+        'What it reads: a name, a list (their union), or a map of aliases for a join, or a component of several inputs.',
+      ),
     filter: expression.optional().describe('Keeps the input rows for which this SQL condition is true.'),
     window: z
       .strictObject({ tumbling: positiveDurationType.describe('Windows of this size, one after the other.') })
       .optional()
-      .describe('The windows of event time that the aggregate stands on.'),
+      .describe('The windows of event time that the aggregate or the join stands on.'),
     groupBy: z
       .union([z.array(expression), expressions])
       .optional()
@@ -148,6 +150,12 @@ const operator = z
         'The keys of the aggregate: a list of columns, or a map of names to SQL expressions. Of a component: columns by which its rows may be dealt to partitions.',
       ),
     aggregate: expressions.optional().describe('Columns computed of each group: count, sum, avg, min or max.'),
+    join: z
+      .strictObject({
+        where: expression.describe('Which pairs of rows: an SQL condition with at least one equality of both sides.'),
+      })
+      .optional()
+      .describe('Pairs of rows of two named inputs that fall into the same window.'),
     late: z
       .enum(['drop', 'divert'])
       .optional()
@@ -160,7 +168,7 @@ const operator = z
     onError,
     ...run,
   })
-  .describe('filter, then one kind (aggregate or component), then having, then with or select.');
+  .describe('filter, then one kind (aggregate, join or component), then having, then with or select.');
 
 const sink = z
   .looseObject({

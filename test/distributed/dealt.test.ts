@@ -9,12 +9,10 @@ import { fuse } from '../../engine/compile/fuse.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
 import { Deployment } from '../../engine/runtime/run/deployment.ts';
-import { EmbeddedRun } from '../../engine/runtime/run/embedded-run.ts';
-import { ThreadHost } from '../../engine/runtime/run/thread-host.ts';
+import { hosts, on, runOn } from '../kit/dealt.ts';
 import { Ledger } from '../kit/ledger.ts';
 import { MemoryCheckpoints } from '../kit/memory-checkpoints.ts';
 import type { Row } from '../kit/memory-connector.ts';
-import { MemoryTransport } from '../kit/memory-transport.ts';
 import { build } from '../kit/tables.ts';
 
 const SCHEMA: Schema = {
@@ -119,10 +117,6 @@ async function whole(): Promise<unknown> {
   return sorted(own);
 }
 
-const hosts: fc.Arbitrary<readonly Host[]> = fc
-  .uniqueArray(fc.nat(3), { minLength: 1, maxLength: 3 })
-  .map((workers) => workers.map((worker) => ({ site: 'here', agent: 'a', worker })));
-
 /** Eight choices of hosts, one a source or operator; sinks run where the first source does. */
 type Choices = readonly (readonly Host[])[];
 
@@ -136,24 +130,6 @@ function placedOn(plan: LogicalPlan, choices: Choices): DistributedPlan {
   ]);
   return distribute(plan, { nodes }, { revision: 1 });
 }
-
-function runOn(plan: DistributedPlan, own: Ledger, store?: MemoryCheckpoints): EmbeddedRun {
-  const transport = new MemoryTransport();
-  const host = new ThreadHost({
-    runtime: () => ({ connectors: [own.connector], openCell: (cell) => openCell(cell) }),
-    transport: () => transport,
-    ...(store === undefined
-      ? {}
-      : { store: () => ({ saver: store.saver, load: async (id: number) => store.snapshots(id) }) }),
-  });
-  return new EmbeddedRun(plan, {
-    host,
-    ...(store === undefined ? {} : { checkpoints: { store, every: 60_000 } }),
-  });
-}
-
-const on = (...workers: readonly number[]): readonly Host[] =>
-  workers.map((worker) => ({ site: 'here', agent: 'a', worker }));
 
 /** First halves of aggregates had read from one source and not from the other; then there are none. */
 const HALVES_THAT_ARE_NO_MORE: [before: Choices, after: Choices, at: number] = [

@@ -46,7 +46,7 @@ export function planChain(cell: CellPlan): ChainPlan {
   let aggregate: PlannedAggregate | undefined;
   for (const operator of cell.operators) {
     for (const step of operator.steps) {
-      if (step.kind === 'component') continue;
+      if (step.kind === 'component' || step.kind === 'join') continue;
       if (step.kind === 'aggregate') aggregate = { step, operator };
       else (aggregate === undefined ? before : after).push({ step, operator });
     }

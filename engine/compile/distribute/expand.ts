@@ -13,7 +13,7 @@ import type { AggregateStep, LogicalPlan, OperatorNode, Step, StreamRef } from '
 import type { Assignment, Host } from '../fragment-plan.ts';
 import { columnOf, partialKeys, preAggregate } from '../pre-aggregate.ts';
 import { addSiteColumns } from '../site-column.ts';
-import { replaceOperators, splitComponents } from '../split.ts';
+import { isKeysPart, replaceOperators, splitComponents } from '../split.ts';
 import { wholeName } from './names.ts';
 import { siteOwned } from './site-owned.ts';
 
@@ -23,6 +23,8 @@ export interface Expanded {
   readonly hosts: ReadonlyMap<string, readonly Host[]>;
   /** Columns by which an operator's input is dealt to its partitions. */
   readonly keys: ReadonlyMap<string, readonly ColumnExpr[]>;
+  /** Of joins in several partitions: those of each input. */
+  readonly inputKeys: ReadonlyMap<string, readonly (readonly ColumnExpr[])[]>;
   /** Of sources, operators, parts and sinks whose partitions are each a site's own: the site of each. */
   readonly sites: ReadonlyMap<string, readonly string[]>;
 }
@@ -61,9 +63,23 @@ export function expand(logical: LogicalPlan, assignment: Assignment): Expanded {
   );
   const keys = new Map<string, readonly ColumnExpr[]>();
   const parts = new Map<string, readonly OperatorNode[]>();
+  const inputKeys = new Map<string, readonly (readonly ColumnExpr[])[]>();
   for (const operator of plan.operators) {
     if (sites.has(operator.name)) continue;
     const known = { hosts, sites, durable };
+    const [join] = operator.steps;
+    if (join?.kind === 'join' && (hosts.get(operator.name)?.length ?? 1) > 1) {
+      inputKeys.set(
+        operator.name,
+        join.sides.map((side) => columns(side.keys)),
+      );
+    }
+    const [group] = isKeysPart(operator.name) ? inputGroups(operator, known) : [];
+    if (group !== undefined) {
+      hosts.set(operator.name, group.hosts);
+      if (group.sites !== undefined) sites.set(operator.name, group.sites);
+      continue;
+    }
     const isSpread = (hosts.get(operator.name)?.length ?? 1) > 1;
     const made = isSpread ? partsOf(operator, plan, known) : gathered(operator, known);
     if (made === undefined) continue;
@@ -72,7 +88,7 @@ export function expand(logical: LogicalPlan, assignment: Assignment): Expanded {
     for (const [name, own] of made.sites) sites.set(name, own);
     keys.set(operator.name, made.keys);
   }
-  return { plan: replaceOperators(plan, parts), hosts, keys, sites };
+  return { plan: replaceOperators(plan, parts), hosts, keys, inputKeys, sites };
 }
 
 /** Undefined where rows need no dealing by key. */

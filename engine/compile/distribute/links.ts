@@ -47,7 +47,8 @@ export function linksOf(logical: LogicalPlan, expanded: Expanded): Linked {
       const kind = kindOf(from, name, durable, expanded);
       const schema = schemas.get(streamKey(stream));
       if (schema === undefined) throw internalError('placement.no-stream', `nothing yields ${streamKey(stream)}`);
-      return { stream, schema, from, input, to: name, kind, keys: expanded.keys.get(name) ?? [], durable, queue };
+      const keys = expanded.inputKeys.get(name)?.[input] ?? expanded.keys.get(name) ?? [];
+      return { stream, schema, from, input, to: name, kind, keys, durable, queue };
     });
     const stage = Math.max(0, ...own.map(({ from, kind }) => (stages.get(from) ?? 0) + (kind === 'direct' ? 0 : 1)));
     stages.set(name, stage);
@@ -60,11 +61,16 @@ export function linksOf(logical: LogicalPlan, expanded: Expanded): Linked {
   return { links, stages };
 }
 
-function kindOf(from: string, to: string, durable: Durable | undefined, { hosts, keys }: Expanded): LinkKind {
+function kindOf(
+  from: string,
+  to: string,
+  durable: Durable | undefined,
+  { hosts, keys, inputKeys }: Expanded,
+): LinkKind {
   const before = hosts.get(from) ?? [];
   const after = hosts.get(to) ?? [];
   if (after.length === 1 && before.length > 1) return 'gather';
-  if (after.length > 1 && keys.has(to)) return 'hash';
+  if (after.length > 1 && (keys.has(to) || inputKeys.has(to))) return 'hash';
   if (before.length === after.length) {
     return durable === undefined && before.every((host, index) => sameHost(host, after[index])) ? 'direct' : 'pairs';
   }

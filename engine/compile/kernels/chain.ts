@@ -195,8 +195,9 @@ class KernelCell {
         this.#divertLate(stage, flow, taken?.late ?? new Int32Array(0), emit);
         return undefined;
       }
+      case 'join':
       case 'component':
-        throw internalError('internal.kernel', `a kernel cell cannot run the component ${step.component}`);
+        throw internalError('internal.kernel', `a chain has no ${step.kind}`);
     }
   }
 

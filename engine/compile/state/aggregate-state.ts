@@ -14,7 +14,7 @@
  * Field metadata says what windows, keys and calls are computed of, so that state never goes to an aggregate that means something else.
  */
 import { type DataType, type Field, formatType, type Schema } from '../../batch/types.ts';
-import type { Expr } from '../../expression/ir.ts';
+import { expressionText } from '../../expression/meaning.ts';
 import type { AggregateStep } from '../../graph/plan.ts';
 import { formatDuration } from '../../graph/units.ts';
 
@@ -128,19 +128,4 @@ function windowText({ window, timeIsEnd }: AggregateStep): string {
 
 function meaning(text: string): ReadonlyMap<string, string> {
   return new Map([[MEANING, text]]);
-}
-
-/** The same for expressions that mean the same: columns by their names, without places in the text. */
-function expressionText(expr: Expr): string {
-  return JSON.stringify(expr, (name, value: unknown) => {
-    if (name === 'span' || name === 'index') return undefined;
-    if (typeof value === 'bigint') return `${value}n`;
-    if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
-    return typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)) ? floatText(value) : value;
-  });
-}
-
-/** JSON knows no NaN, infinities or -0. */
-function floatText(value: number): string {
-  return Object.is(value, -0) ? '-0' : String(value);
 }

@@ -73,9 +73,11 @@ function find(context: Context, alias: Name | undefined, name: Name, span: Span)
   const exact = columns.filter((column) => column.name === name.exact && hasAlias(column, alias));
   const found =
     exact.length > 0 ? exact : columns.filter((column) => column.name === name.folded && hasAlias(column, alias));
-  const [column] = found;
+  // beside inputs with aliases, one that is of none of them is meant where no input is said
+  const own = alias === undefined ? found.find((each) => each.alias === undefined) : undefined;
+  const column = own ?? found[0];
   if (column === undefined) return unknown(context, alias, name, span);
-  if (found.length > 1) return ambiguous(context, found, name, span);
+  if (own === undefined && found.length > 1) return ambiguous(context, found, name, span);
   const type = valueType(column.type);
   if (type === undefined) {
     const message = `column ${column.name} is ${formatType(column.type)}, which expressions cannot compute with`;

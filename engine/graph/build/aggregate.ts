@@ -14,8 +14,8 @@ export interface Aggregated {
   readonly stream: Stream;
 }
 
-const RESERVED = ['window_start', 'window_end'];
-const KEY_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+export const RESERVED: readonly string[] = ['window_start', 'window_end'];
+export const KEY_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   'bool',
   'int32',
   'int64',
@@ -142,7 +142,7 @@ function checkNames(keys: readonly Key[], entry: OperatorEntry, path: Path, buil
 }
 
 /** The time column that the window goes by; undefined after reporting why it cannot. */
-function checkWindow(
+export function checkWindow(
   size: bigint,
   path: Path,
   { schema, grid, noWindow }: Stream,

@@ -1,4 +1,5 @@
 /** The steps of one operator as they are made, and the stream that flows after the last of them. */
+import type { Scope } from '../../expression/check.ts';
 import type { OperatorEntry } from '../document.ts';
 import type { FilterStep, Step } from '../plan.ts';
 import type { Path } from '../tree.ts';
@@ -6,6 +7,7 @@ import { aggregate } from './aggregate.ts';
 import { componentInputs, describe } from './component.ts';
 import type { Build } from './context.ts';
 import { predicateAt, scopeOf } from './expressions.ts';
+import { join } from './join.ts';
 import { addColumns, select } from './project.ts';
 import type { Stream } from './stream.ts';
 import type { Input } from './union.ts';
@@ -19,6 +21,8 @@ export class Chain {
   /** Undefined once the columns cannot be told: then nothing more is checked against them. */
   #stream: Stream | undefined;
   #alias: string | undefined;
+  /** Of a join, whose columns are called otherwise than its alias says. */
+  #scope: Scope | undefined;
   #failed = false;
 
   constructor(path: Path, input: Stream, alias: string | undefined, build: Build) {
@@ -51,7 +55,7 @@ export class Chain {
   filter(key: 'filter' | 'having'): void {
     if (this.#stream === undefined) return;
     const path = [...this.#path, key];
-    const found = predicateAt(path, scopeOf(this.#stream.schema, this.#alias), this.#build);
+    const found = predicateAt(path, this.#scopeOf(this.#stream), this.#build);
     if (found === undefined) {
       this.#failed = true;
       return;
@@ -85,11 +89,27 @@ export class Chain {
     for (const [port, stream] of made.outputs) if (port !== '') this.further.set(port, stream);
   }
 
+  join(entry: OperatorEntry, inputs: readonly Input[]): void {
+    const made = join(entry, this.#path, inputs, this.#build);
+    if (made === undefined) {
+      this.lose();
+      return;
+    }
+    this.#take(made.step, made.stream);
+    if (made.rest !== undefined) this.steps.push(made.rest);
+    this.#alias = undefined;
+    this.#scope = made.scope;
+  }
+
+  #scopeOf({ schema }: Stream): Scope {
+    return this.#scope ?? scopeOf(schema, this.#alias);
+  }
+
   project(entry: OperatorEntry): void {
     const columns = entry.select ?? entry.with;
     if (this.#stream === undefined || columns === undefined) return;
     const key = entry.select === undefined ? 'with' : 'select';
-    const input = { operator: String(this.#path.at(-1)), stream: this.#stream, alias: this.#alias };
+    const input = { operator: String(this.#path.at(-1)), stream: this.#stream, scope: this.#scopeOf(this.#stream) };
     const make = key === 'select' ? select : addColumns;
     const made = make(columns, [...this.#path, key], input, this.#build);
     if (made === undefined) this.lose();

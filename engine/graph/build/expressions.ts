@@ -70,6 +70,7 @@ function syntaxAt(path: Path, build: Build): void {
 /** The same for all expressions of an operator, whose columns cannot be told because something else is wrong. */
 export function checkSyntaxOf(entry: OperatorEntry, path: Path, build: Build): void {
   for (const key of ['filter', 'having'] as const) if (entry[key] !== undefined) syntaxAt([...path, key], build);
+  if (entry.join !== undefined) syntaxAt([...path, 'join', 'where'], build);
   for (const key of ['groupBy', 'aggregate', 'with', 'select'] as const) {
     const value = entry[key] ?? {};
     const names = Array.isArray(value) ? [...value.keys()] : Object.keys(value);

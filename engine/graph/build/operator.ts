@@ -22,7 +22,7 @@ export interface BuiltOperator {
 const FAILED: BuiltOperator = { outputs: undefined };
 
 /** Keys that make the kind's result: with one of them wrong, its columns are unknown. */
-const KIND_KEYS = ['window', 'groupBy', 'aggregate', 'component', 'config'];
+const KIND_KEYS = ['window', 'groupBy', 'aggregate', 'join', 'component', 'config'];
 
 /** Keys that change no column. */
 const HARMLESS_KEYS = ['filter', 'having', 'parallelism', 'memory', 'durable', 'queue', 'stays'];
@@ -52,6 +52,7 @@ async function withSteps(
   const chain = new Chain(path, union, first.reference.alias, build);
   if (value.filter !== undefined) chain.filter('filter');
   if (value.aggregate !== undefined) chain.aggregate(value);
+  else if (value.join !== undefined && fits && !dropped.has('window')) chain.join(value, inputs);
   else if (value.component !== undefined && fits && dropped.size === 0) await chain.component(value, inputs, union);
   if (!fits || [...dropped].some((key) => KIND_KEYS.includes(key) || !OPERATOR_KEYS.includes(key))) chain.lose();
   if (value.having !== undefined) chain.filter('having');
@@ -61,14 +62,15 @@ async function withSteps(
   return finish(entry, value, inputs, union, chain, build);
 }
 
-/** Several inputs are a union, unless they have aliases, which only a component can tell apart. */
+/** Several inputs are a union, unless they have aliases, which only a join or a component can tell apart. */
 function unionOrFirst(entry: Entry<OperatorEntry>, inputs: readonly Input[], build: Build): Stream | undefined {
   const [first] = inputs;
   if (inputs.length === 1 || first?.reference.alias === undefined) return unionOf(inputs, build);
   const { value, path, dropped } = entry;
-  if (value?.component === undefined) {
-    if ([...dropped].some((key) => key === 'component' || !OPERATOR_KEYS.includes(key))) return undefined;
-    const message = 'several named inputs need a kind that tells them apart, such as a component';
+  if (value?.component === undefined && value?.join === undefined) {
+    if ([...dropped].some((key) => key === 'component' || key === 'join' || !OPERATOR_KEYS.includes(key)))
+      return undefined;
+    const message = 'several named inputs need a kind that tells them apart, such as a join or a component';
     build.atKey([...path, 'from'], 'graph.several-inputs', message, 'for the union of them write a list');
     return undefined;
   }

@@ -51,8 +51,9 @@ export function checkSourcePolicy(value: SourceEntry, path: Path, build: Build):
 export function checkOperatorPolicy(value: OperatorEntry, steps: readonly Step[], path: Path, build: Build): void {
   const aggregate = steps.find((step) => step.kind === 'aggregate');
   const component = steps.find((step) => step.kind === 'component');
-  if (value.memory !== undefined && aggregate === undefined && component === undefined) {
-    const message = 'memory bounds the state of an aggregate or a component, and there is none';
+  const join = steps.find((step) => step.kind === 'join');
+  if (value.memory !== undefined && aggregate === undefined && component === undefined && join === undefined) {
+    const message = 'memory bounds the state of an aggregate, a join or a component, and there is none';
     build.atKey([...path, 'memory'], 'graph.without-kind', message);
   }
   if (value.memory?.onLimit === 'evict' && component !== undefined) {
@@ -63,6 +64,10 @@ export function checkOperatorPolicy(value: OperatorEntry, steps: readonly Step[]
       message,
       'leave onLimit out: it fails at the limit',
     );
+  }
+  if (value.memory?.onLimit === 'evict' && join !== undefined) {
+    const message = 'a join that is put out before its time would miss pairs: onLimit is fail';
+    build.atValue([...path, 'memory', 'onLimit'], 'graph.bad-value', message);
   }
   checkEach(value, path, build);
   if (value.parallelism === undefined || value.parallelism === 1) return;
@@ -97,5 +102,5 @@ export function eachOf(name: string, build: Build): string | undefined {
 
 /** Whether an operator keeps something from row to row. */
 export function hasState({ steps }: Pick<OperatorNode, 'steps'>): boolean {
-  return steps.some(({ kind }) => kind === 'aggregate' || kind === 'component');
+  return steps.some(({ kind }) => kind === 'aggregate' || kind === 'join' || kind === 'component');
 }

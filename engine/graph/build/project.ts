@@ -1,11 +1,12 @@
 /** `select` names all columns of the result, `with` adds some; and which of them is then the time column. */
 import type { Field } from '../../batch/types.ts';
+import type { Scope } from '../../expression/check.ts';
 import type { ExpressionText } from '../document.ts';
 import type { ProjectStep } from '../plan.ts';
 import type { Path } from '../tree.ts';
 import { carriedColumn } from './columns.ts';
 import type { Build } from './context.ts';
-import { type Column, columnAt, scopeOf } from './expressions.ts';
+import { type Column, columnAt } from './expressions.ts';
 import type { NoWindow, Stream } from './stream.ts';
 
 export interface Projected {
@@ -17,7 +18,8 @@ export interface ProjectInput {
   /** The name of the entry, for what a window behind it is told. */
   readonly operator: string;
   readonly stream: Stream;
-  readonly alias: string | undefined;
+  /** What the columns of the stream are called. */
+  readonly scope: Scope;
 }
 
 type Entry = Readonly<Record<string, ExpressionText>>;
@@ -53,13 +55,12 @@ export function addColumns(entry: Entry, path: Path, input: ProjectInput, build:
   return { step: { kind: 'project', columns, output }, stream: { ...input.stream, schema: output } };
 }
 
-function columnsOf(entry: Entry, path: Path, { stream, alias }: ProjectInput, build: Build): Column[] | undefined {
+function columnsOf(entry: Entry, path: Path, { scope }: ProjectInput, build: Build): Column[] | undefined {
   const names = Object.keys(entry);
   if (names.length === 0) {
     build.atKey(path, 'graph.empty-map', `"${path.at(-1)}" names no column`);
     return undefined;
   }
-  const scope = scopeOf(stream.schema, alias);
   const columns = names.map((name) => columnAt(name, [...path, name], scope, build));
   const good = columns.filter((column) => column !== undefined);
   return good.length === columns.length ? good : undefined;

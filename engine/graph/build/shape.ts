@@ -7,7 +7,12 @@ import type { Build } from './context.ts';
 
 /** Keys that mean something only beside another: what they belong to, and the sentence that says so. */
 const COMPANIONS = [
-  { key: 'window', needs: 'aggregate', or: undefined, message: 'a window belongs to an aggregate, and there is none' },
+  {
+    key: 'window',
+    needs: 'aggregate',
+    or: 'join',
+    message: 'a window belongs to an aggregate or a join, and there is none',
+  },
   {
     key: 'groupBy',
     needs: 'aggregate',
@@ -17,11 +22,13 @@ const COMPANIONS = [
   {
     key: 'late',
     needs: 'aggregate',
-    or: undefined,
-    message: 'late belongs to a windowed aggregate, and there is none',
+    or: 'join',
+    message: 'late belongs to a windowed aggregate or a join, and there is none',
   },
   { key: 'config', needs: 'component', or: undefined, message: 'config belongs to a component, and there is none' },
 ] as const;
+
+const KINDS = ['aggregate', 'join', 'component'] as const;
 
 /** True where the keys fit together. Keys that were wrong in themselves count as there: they have been reported. */
 export function checkShape({ value, path, dropped }: Entry<OperatorEntry>, build: Build): boolean {
@@ -38,19 +45,20 @@ export function checkShape({ value, path, dropped }: Entry<OperatorEntry>, build
     const isThere = has(needs) || (or !== undefined && has(or));
     if (has(key) && !isThere && !kindUnknown) wrong(key, 'graph.without-kind', message);
   }
-  if (has('aggregate') && has('component')) {
-    wrong(
-      'component',
-      'graph.two-kinds',
-      'an operator has one kind: an aggregate or a component',
-      'make two operators',
-    );
+  const [, second] = KINDS.filter(has);
+  if (second !== undefined) {
+    const message = 'an operator has one kind: an aggregate, a join or a component';
+    wrong(second, 'graph.two-kinds', message, 'make two operators');
   }
   if (has('aggregate') && !has('window')) {
     build.add(notInVersion('an aggregate without a window', build.places.key([...path, 'aggregate'])));
     fits = false;
   }
-  if (has('having') && !has('aggregate') && !has('component') && !kindUnknown) {
+  if (has('join') && !has('window')) {
+    build.add(notInVersion('a join without a window', build.places.key([...path, 'join'])));
+    fits = false;
+  }
+  if (has('having') && !KINDS.some(has) && !kindUnknown) {
     wrong('having', 'graph.without-kind', 'having looks at the result of a kind, and there is none', 'write filter');
   }
   if (has('with') && has('select')) {

@@ -12,6 +12,7 @@ import {
   type CellSnapshot,
   COMPONENT_STATE,
   type FragmentSnapshot,
+  JOIN_STATE,
   type LogicalState,
   type PartitionState,
   type SinkSnapshot,
@@ -109,7 +110,7 @@ export async function restoreCell(
   if (found.length === 0) return { watermark: undefined, ended: false };
   const adds = found.some(({ key }) => key.split('+').some((name) => isOrphan(name, plan)));
   const same = found.find(({ from, key }) => {
-    if (plan.kind === 'component') return entryOf(key) === entryOf(node) && samePartition(from, fragment, node, key);
+    if (plan.kind !== 'compiled') return entryOf(key) === entryOf(node) && samePartition(from, fragment, node, key);
     return !adds && key === plan.name && sameShare(from, fragment, node);
   });
   if (same !== undefined && restoreImage(cell, same.snapshot)) {
@@ -171,21 +172,27 @@ function sourcesOf(origins: string | undefined): readonly string[] {
 const PARTIAL = /^\/partial(-\d+)?$/;
 const HALF = /\/partial(-\d+)?$/;
 
-/** What the component of an operator that does more besides is called behind the operator's name (engine/compile/split.ts). */
-const COMPONENT = /\/component$/;
+/** What the component or the join of an operator that does more besides is called behind the operator's name (engine/compile/split.ts). */
+const COMPONENT = /\/(component|join)$/;
 
-/** The operator as the graph names it: whether its component is called by that name depends on what stands beside it. */
+/** The operator as the graph names it: whether its component or join is called by that name depends on what stands beside it. */
 function entryOf(name: string): string {
   return name.replace(COMPONENT, '');
 }
 
-/** Of an operator that was split, a component and what stands beside it have taken each other's names. */
+/** Kinds of cells that only one kind of state comes from. */
+const KINDS = [
+  [COMPONENT_STATE, 'component'],
+  [JOIN_STATE, 'join'],
+] as const;
+
+/** Of an operator that was split, a component or a join and what stands beside it have taken each other's names. */
 function isOfKind(snapshot: CellSnapshot | undefined, { kind }: CellPlan): boolean {
   if (snapshot === undefined) return false;
   const { plan, logical = [] } = snapshot;
-  const former = (plan as CellPlan | undefined)?.kind;
-  const was = former === undefined ? logical.some((state) => state.kind === COMPONENT_STATE) : former === 'component';
-  return was === (kind === 'component');
+  const former =
+    (plan as CellPlan | undefined)?.kind ?? KINDS.find(([state]) => logical.some((one) => one.kind === state))?.[1];
+  return (former ?? 'compiled') === kind;
 }
 
 /** True where a cell that was had an operator of this one, by its name. */
@@ -195,7 +202,7 @@ export function hasOperatorOf(name: string, plan: CellPlan): boolean {
 
 /** The operator of the cell that takes the state of one that was: itself; an aggregate that of first halves that are no more. */
 function ownerOf(former: string, { kind, operators }: CellPlan): string | undefined {
-  if (kind === 'component') return operators.find(({ name }) => entryOf(name) === entryOf(former))?.name;
+  if (kind !== 'compiled') return operators.find(({ name }) => entryOf(name) === entryOf(former))?.name;
   if (operators.some(({ name }) => name === former)) return former;
   const whole = operators.find(({ name, inputs }) => {
     return (
@@ -207,7 +214,7 @@ function ownerOf(former: string, { kind, operators }: CellPlan): string | undefi
 
 /** A first half that is no more, whose groups the cell takes besides its own. */
 function isOrphan(former: string, plan: CellPlan): boolean {
-  return plan.kind !== 'component' && ![undefined, former].includes(ownerOf(former, plan));
+  return plan.kind === 'compiled' && ![undefined, former].includes(ownerOf(former, plan));
 }
 
 /** False where the image is of other code, or there is none. */

@@ -46,6 +46,9 @@ export interface CellImage {
 /** The `kind` of what a component exported. */
 export const COMPONENT_STATE = 'component/1';
 
+/** The `kind` of what a join keeps. */
+export const JOIN_STATE = 'join/1';
+
 /** The logical form of one operator: Arrow rows, the first column `key_group` (int32, 0 to 127; 0 where there is no key). */
 export interface LogicalState {
   readonly operator: string;

@@ -63,6 +63,10 @@ function describeStep(step: Step): string {
       return `filter ${JSON.stringify(step.text)} ${step.predicate.node}`;
     case 'project':
       return `project ${step.columns.map(({ name, text }) => `${name}=${JSON.stringify(text)}`).join(' ')}`;
+    case 'join': {
+      const sides = step.sides.map(({ alias, keys, time, input }) => `${alias} by ${input.fields[time]?.name} [${keys.map(({ type }) => formatType(type)).join(', ')}]`);
+      return `join ${formatDuration(step.window.size)} ${sides.join(', ')} ${JSON.stringify(step.text)}`;
+    }
     case 'component':
       return `component ${step.component.split('/').at(-1)} ${JSON.stringify(step.config)}${step.keys === undefined ? '' : ` by ${step.keys.map(({ name }) => name).join(' ')}`}`;
     case 'aggregate': {
