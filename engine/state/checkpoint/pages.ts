@@ -218,7 +218,7 @@ interface Writable {
 }
 
 /** The pages that `ranges` touch, from inclusive to exclusive. */
-function* wholePages(
+export function* wholePages(
   ranges: readonly (readonly [number, number])[],
   length: number,
 ): Generator<readonly [number, number]> {
