@@ -113,19 +113,30 @@ export class PageTracker {
     this.#budget = budget;
   }
 
-  /** Takes what has changed in `ranges` (bytes, rising and apart) of `memory`; outside them pages count as zeros. */
-  take(memory: Uint8Array, ranges: readonly (readonly [number, number])[], bytes: TakenBytes): TakenPages {
+  /**
+   * Takes what has changed in `ranges` (bytes, rising and apart) of `memory`; outside them pages count as zeros. With `window` it looks
+   * at pages from inclusive to exclusive only, and says nothing of others.
+   */
+  take(
+    memory: Uint8Array,
+    ranges: readonly (readonly [number, number])[],
+    bytes: TakenBytes,
+    window: readonly [number, number] = [0, Number.POSITIVE_INFINITY],
+  ): TakenPages {
     this.#reserve(Math.ceil(memory.length / PAGE));
+    const [from, to] = window;
     const view = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
     const taken = { numbers: [] as number[], zeros: [] as number[] };
     const place = bytes.pages;
-    let next = 0;
+    let next = from;
     for (const [first, end] of wholePages(ranges, memory.length)) {
+      if (end <= from) continue;
+      if (first >= to) break;
       this.#leave(next, first, taken.zeros);
-      this.#compare(view, first, end, taken, bytes);
-      next = end;
+      this.#compare(view, Math.max(first, from), Math.min(end, to), taken, bytes);
+      next = Math.min(end, to);
     }
-    this.#leave(next, this.#stale.length, taken.zeros);
+    this.#leave(next, Math.min(to, this.#stale.length), taken.zeros);
     const isFirst = this.#isFirst;
     this.#isFirst = false;
     return { length: memory.length, ...taken, place, isFirst };
