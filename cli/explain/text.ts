@@ -58,7 +58,9 @@ function stayLines({ stays }: Explanation): string[] {
 }
 
 function cellRest(cell: CellDescription): string {
-  const what = { compiled: 'compiled, one Wasm module', component: 'component', join: 'join' }[cell.kind];
+  const what = { compiled: 'compiled, one Wasm module', component: 'component', join: 'join, one Wasm module' }[
+    cell.kind
+  ];
   return `${what}${cell.stateful ? ', keeps state' : ''}`;
 }
 

@@ -25,7 +25,11 @@ import type { CellImage } from '../state/checkpoint/state.ts';
 export type Range = readonly [from: number, to: number];
 
 /** The parts that matter; `scratch` are blocks of the heap that the host writes to, in any order. */
-export function rangesOf(generated: GeneratedCell, memory: WebAssembly.Memory, scratch: readonly Range[]): Range[] {
+export function rangesOf(
+  generated: Pick<GeneratedCell, 'ports' | 'heap'>,
+  memory: WebAssembly.Memory,
+  scratch: readonly Range[],
+): Range[] {
   const view = new DataView(memory.buffer);
   const word = (at: number) => view.getUint32(at, true);
   const heads: Range[] = [];

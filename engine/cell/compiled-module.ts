@@ -50,9 +50,9 @@ export interface HostFunctions {
 }
 
 /** Bytes for the first blocks behind static memory: arena, small batches, small tables. */
-const FIRST_BLOCKS = 4 * PAGE_BYTES;
+export const FIRST_BLOCKS: number = 4 * PAGE_BYTES;
 /** Pages that a compiled cell's memory may have as far as the memory is concerned; its allocator stops at the cell's limit. */
-const LARGEST_PAGES = 65_536;
+export const LARGEST_PAGES: number = 65_536;
 
 let supportModule: { readonly module: WebAssembly.Module; readonly bytes: Uint8Array } | undefined;
 
@@ -151,7 +151,7 @@ const MAX_COMPILED = 64;
 /** Modules of this thread by the checksum of their bytes, least recently used first: a chain that is opened again is not compiled again. */
 const modules = new Map<string, WebAssembly.Module>();
 
-function compiled(bytes: Uint8Array): WebAssembly.Module {
+export function compiled(bytes: Uint8Array): WebAssembly.Module {
   const checksum = createHash('sha256').update(bytes).digest('base64');
   const module = modules.get(checksum) ?? compileFast(bytes);
   modules.delete(checksum);
@@ -185,7 +185,7 @@ function compileFast(bytes: Uint8Array): WebAssembly.Module {
 }
 
 /** Compiled once a process, function by function as they are called. */
-function loadSupport(): NonNullable<typeof supportModule> {
+export function loadSupport(): NonNullable<typeof supportModule> {
   if (supportModule !== undefined) return supportModule;
   const path = fileURLToPath(new URL('../compile/support/support.wasm', import.meta.url));
   let bytes: Uint8Array;

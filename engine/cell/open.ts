@@ -15,8 +15,8 @@ export async function openCell(plan: CellPlan, options: OpenCellOptions = {}): P
     return openComponentCell(plan, { now: Date.now, ...options });
   }
   if (plan.kind === 'join') {
-    const { openJoinKernel } = await import('../compile/kernels/join.ts');
-    return openJoinKernel(plan);
+    if (options.execution === 'kernels') return (await import('../compile/kernels/join.ts')).openJoinKernel(plan);
+    return (await import('./join.ts')).openJoinCell(plan, options);
   }
   if (options.execution === 'kernels') {
     const { openKernelCell } = await import('../compile/kernels/chain.ts');

@@ -3,6 +3,7 @@ import { type CloudskinError, externalError, internalError, userError } from '..
 import type { JoinStep, OperatorNode } from '../../graph/plan.ts';
 import { formatSize } from '../../graph/units.ts';
 import type { CellPlan } from '../cell-plan.ts';
+import { wholeName } from '../distribute/names.ts';
 import type { OperatorState } from './chain-state.ts';
 import type { KeyGroupRange } from './group-rows.ts';
 import { JOIN_STATE, joinMismatch } from './join-state.ts';
@@ -47,7 +48,7 @@ export function importJoin(
 
 export function joinOverLimit({ name, memory }: OperatorNode, bytes: number, rows: number): CloudskinError {
   const limit = formatSize(memory?.bytes ?? 0);
-  const message = `operator ${name} keeps ${Math.ceil(bytes / 1024)} KiB of state in ${rows} rows, more than its memory of ${limit}`;
+  const message = `operator ${wholeName(name)} keeps ${Math.ceil(bytes / 1024)} KiB of state in ${rows} rows, more than its memory of ${limit}`;
   return externalError('cell.memory-limit', message, {
     hint: 'shorter windows or a smaller maxDelay need less; give it more memory',
   });

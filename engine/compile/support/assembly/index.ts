@@ -6,6 +6,7 @@
 export * from './bytes';
 export * from './casts';
 export * from './dates';
+export * from './join';
 export * from './maths';
 export { allocate, arenaAllocate, arenaStart, dataEnd, initialise, release } from './memory';
 export * from './panes';
