@@ -1,5 +1,7 @@
 /** What is wrong, worked out of what documents and agents say. */
 import { describe, expect, it } from 'vitest';
+import type { AssignmentDocument } from '../../engine/cluster/documents/assignment.ts';
+import type { RegionRecord } from '../../engine/cluster/documents/region-record.ts';
 import type {
   AgentStatus,
   FragmentFigures,
@@ -8,6 +10,7 @@ import type {
 } from '../../engine/cluster/documents/status.ts';
 import { type Health, healthOf, troubleLine } from './health.ts';
 import { type AppOverview, missingAgents, type Overview } from './overview.ts';
+import { settled } from './settled-regions.ts';
 import { overviewText } from './status-text.ts';
 
 const NOW = 1_700_000_000_000;
@@ -125,6 +128,11 @@ function overviewOf({ wanted = 'running', regions, fragments, overview = {}, ...
   };
 }
 
+function assignmentOf(app: AppOverview | undefined): AssignmentDocument {
+  if (app?.assignment === undefined) throw new Error('no assignment');
+  return app.assignment;
+}
+
 function healthOfCase(one: Case): Health {
   return healthOf(overviewOf(one));
 }
@@ -186,6 +194,23 @@ describe('the health of an app', () => {
     const gone = { fragments: [], overview: { agents: [agent('hub', true)], silent: [silent] } };
     expect(told({ ...gone, regions: [region({ phase: 'finished' })] })).toEqual(['finished']);
     expect(told({ ...gone, wanted: 'stopped', regions: [region({ phase: 'stopped' })] })).toEqual(['stopped']);
+  });
+
+  it('is finished by its records where no agent is left to say so', () => {
+    const overview = { agents: [agent('port', true)], silent: [silent] };
+    const gone: Case = { regions: [], fragments: [], overview };
+    expect(told(gone)[0]).toBe('unreachable');
+    const [before] = overviewOf(gone).apps;
+    const record = { ...name, region: 'main', deployed: 1, epoch: 9, finished: true, released: false, checkpoint: 7 };
+    const from = (change: object) => settled({ ...record, ...change } as RegionRecord, assignmentOf(before));
+    expect(told({ ...gone, regions: from({}) })).toEqual(['finished']);
+    expect(from({ deployed: 0 }), 'of an earlier deployment').toEqual([]);
+    expect(from({ finished: false, released: true }), 'let go, to be run by another').toEqual([]);
+    const stopped = settled({ ...record, finished: false, released: true } as unknown as RegionRecord, {
+      ...assignmentOf(before),
+      wanted: 'stopped',
+    });
+    expect(told({ ...gone, wanted: 'stopped', regions: stopped })).toEqual(['stopped']);
   });
 
   it('tells of a checkpoint that is three intervals overdue, and what it waits for', () => {

@@ -11,6 +11,7 @@ import type {
   RegionFigures,
   SilentAgent,
 } from '../../engine/cluster/documents/status.ts';
+import { settledRegions } from './settled-regions.ts';
 
 export interface AppOverview {
   readonly document: AppDocument;
@@ -42,9 +43,16 @@ export async function overviewOf(client: ClusterClient, nodes?: AppName): Promis
   const [documents, sites, lease] = await Promise.all([client.apps(), client.sites(), client.lease()]);
   const assignments = await Promise.all(documents.map((document) => client.assignment(document)));
   const agents = await client.ask(ANSWERS, undefined, nodes);
-  const apps = documents.map((document, index) => appOverview(document, assignments[index], agents));
+  const told = documents.map((document, index) => appOverview(document, assignments[index], agents));
+  const apps = await Promise.all(told.map((app) => withSettled(client, app)));
   const known = { at: Date.now(), agents, lease, sites, apps };
   return { ...known, silent: missingAgents(known) };
+}
+
+async function withSettled(client: ClusterClient, app: AppOverview): Promise<AppOverview> {
+  const { assignment, regions } = app;
+  if (assignment === undefined) return app;
+  return { ...app, regions: [...regions, ...(await settledRegions(client, assignment, regions))] };
 }
 
 /** Agents of the same site hear each other, and those of the cloud hear all: where none of these is left, assignments and the lease tell. */
@@ -143,6 +151,12 @@ export function stateOf(app: AppOverview): string {
   if (names.length > 0 && phases.every((phase) => phase === 'finished')) return 'finished';
   if (phases.every((phase) => phase === 'stopped')) return 'stopped';
   return assignment.wanted === 'paused' ? 'paused' : 'running';
+}
+
+/** Of a fragment that no agent speaks of: its region may be over. */
+export function untoldPhase({ regions }: AppOverview, region: string | undefined): string {
+  const phase = regions.find((one) => one.region === region)?.phase;
+  return phase === 'finished' || phase === 'stopped' ? phase : 'unreachable';
 }
 
 /** Of a region, or `unreachable`. */

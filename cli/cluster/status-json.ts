@@ -2,7 +2,7 @@
 import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
 import { defined } from '../../engine/defined.ts';
 import type { AppHealth, Health } from './health.ts';
-import type { Overview } from './overview.ts';
+import { type Overview, untoldPhase } from './overview.ts';
 
 export function overviewJson({ agents, sites, silent }: Overview, { apps, troubles }: Health): object {
   return {
@@ -39,7 +39,7 @@ export function appJson({ app, state, troubles }: AppHealth, plan: DistributedPl
       const names = (nodes: readonly { readonly name: string }[] = []): string[] => nodes.map((node) => node.name);
       const { sources, cells, sinks } = planned ?? {};
       const what = planned === undefined ? {} : { sources: names(sources), cells: names(cells), sinks: names(sinks) };
-      return { fragment, region, ...host, ...what, ...(figures ?? { phase: 'unreachable' }) };
+      return { fragment, region, ...host, ...what, ...(figures ?? { phase: untoldPhase(app, region) }) };
     }),
     streams: (plan?.fragments ?? []).flatMap((fragment) =>
       fragment.outlets.flatMap(({ stream, channels }) =>

@@ -6,7 +6,7 @@ import { count, duration, mebibytes } from '../output/figures.ts';
 import { paint } from '../output/paint.ts';
 import { columns } from '../output/table.ts';
 import { type AppHealth, type Health, type HealthTrouble, troubleLine } from './health.ts';
-import { type AppOverview, type MissingAgent, type Overview, revisionOf, unplacedOf } from './overview.ts';
+import { type AppOverview, type MissingAgent, type Overview, revisionOf, unplacedOf, untoldPhase } from './overview.ts';
 
 const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
   running: 'green',
@@ -143,12 +143,17 @@ function regionsText({ assignment, regions }: AppOverview, now: number, width: n
   return rows.length === 0 ? '' : columns([heading, ...rows], [4, 5, 6], width);
 }
 
-function fragmentsText({ fragments }: AppOverview, plan: DistributedPlan, width: number | undefined): string {
+function fragmentsText(app: AppOverview, plan: DistributedPlan, width: number | undefined): string {
   const rows = plan.fragments.map((fragment) => {
-    const figures = fragments.find((one) => one.fragment === fragment.name);
+    const figures = app.fragments.find((one) => one.fragment === fragment.name);
     const { site, agent, worker } = fragment.host;
     return [
-      ...[fragment.name, `${site}/${agent}#${worker}`, figures?.phase ?? 'unreachable', nodesOf(fragment)],
+      ...[
+        fragment.name,
+        `${site}/${agent}#${worker}`,
+        figures?.phase ?? untoldPhase(app, fragment.region),
+        nodesOf(fragment),
+      ],
       ...(figures === undefined ? ['', '', '', '', '', ''] : figuresOf(figures)),
     ];
   });

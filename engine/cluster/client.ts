@@ -23,9 +23,11 @@ import {
   appLabel,
   assignmentKey,
   LEASE_KEY,
+  regionKey,
   siteKey,
 } from './documents/names.ts';
 import type { Read } from './documents/read-json.ts';
+import { type RegionRecord, regionRecord } from './documents/region-record.ts';
 import { type SiteDocument, siteDocument } from './documents/site.ts';
 import { type AgentStatus, decodeStatus } from './documents/status.ts';
 import { Plans } from './plans/plans.ts';
@@ -97,6 +99,13 @@ export class ClusterClient {
 
   assignment(name: AppName): Promise<AssignmentDocument | undefined> {
     return this.#one(assignmentKey(name), assignmentDocument);
+  }
+
+  /** How far a region was, as its leader wrote it down; undefined where there is no record. `domain` as in its assignment. Rejects where its place is out of reach. */
+  async regionRecord(name: AppName, region: string, domain: string | undefined): Promise<RegionRecord | undefined> {
+    const key = regionKey(name, region);
+    const entry = await (await this.#control.knownRegions(domain))?.get(key);
+    return entry === undefined ? undefined : decodeDocument(regionRecord, entry.value, key);
   }
 
   /** The plan of an assignment. */

@@ -7,7 +7,7 @@ import type {
 } from '../../../engine/cluster/documents/status.ts';
 import type { DistributedPlan, FragmentPlan } from '../../../engine/compile/fragment-plan.ts';
 import { type AppHealth, healthOf, troubleLine } from '../../cluster/health.ts';
-import { type AppOverview, type MissingAgent, type Overview, revisionOf } from '../../cluster/overview.ts';
+import { type AppOverview, type MissingAgent, type Overview, revisionOf, untoldPhase } from '../../cluster/overview.ts';
 import { Deltas } from './deltas.ts';
 import { span } from './figures.ts';
 
@@ -162,7 +162,8 @@ export class Models {
       plan === undefined ? name : [...plan.sources, ...plan.cells, ...plan.sinks].map((one) => one.name).join(' ');
     if (figures === undefined) {
       const nothing = { rate: 0, lag: undefined, queued: 0, memory: 0, busy: undefined, blocked: undefined };
-      return { id: name, place, phase: 'unreachable', nodes, ...nothing, trouble: undefined };
+      const region = plan?.region ?? app.assignment?.fragments[name]?.region;
+      return { id: name, place, phase: untoldPhase(app, region), nodes, ...nothing, trouble: undefined };
     }
     return {
       id: name,

@@ -200,6 +200,15 @@ export class ControlBuckets {
     );
   }
 
+  /** As `regions`, for those who only look: undefined where there is no such bucket. */
+  async knownRegions(domain: string | undefined): Promise<KeyValue | undefined> {
+    const { nats } = this.#options;
+    const isOwn = domain === undefined || domain === '' || domain === nats.info.domain;
+    const jetstream = isOwn ? nats.jetstream() : nats.jetstream(domain);
+    const state = await jetstream.streamState(`KV_${REGIONS_BUCKET}`);
+    return state === undefined ? undefined : this.regions(domain);
+  }
+
   /** Makes what the agents of an app keep here, as edges are not permitted to make it: records of regions, checkpoints. */
   async prepare(app: AppName): Promise<void> {
     const { nats, replicas } = this.#options;

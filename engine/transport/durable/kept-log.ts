@@ -16,6 +16,7 @@ import { recordSize, writeRecord } from '../protocol/records.ts';
 import type { SentItem } from '../transport.ts';
 import type { Kept, Told } from './messages.ts';
 import { Numbers } from './numbers.ts';
+import { Waiting } from './waiting.ts';
 
 const HEAD = 8;
 
@@ -41,6 +42,7 @@ export class KeptLog {
   #rowsBefore: number;
   #lookedAt = 0;
   #told: Told;
+  readonly #waiting: Waiting;
 
   private constructor(log: RecordLog, numbers: Numbers, counts: Partial<Counts>) {
     const { rows = 0, rowsBefore = 0, told = { rows: 0, lost: 0 } } = counts;
@@ -51,6 +53,7 @@ export class KeptLog {
     this.#rows = rows;
     this.#rowsBefore = rowsBefore;
     this.#told = told;
+    this.#waiting = new Waiting(this.#covered, numbers.last, log.bytes);
   }
 
   /** `mark`: of the checkpoint that the sender goes on from; what the log holds beyond it is taken back. */
@@ -97,6 +100,11 @@ export class KeptLog {
     return this.#told.lost + Math.max(0, this.#rowsBefore - this.#told.rows);
   }
 
+  /** Bytes of the items that no checkpoint of the receiver covers: the log itself gives room back in pieces. */
+  get waiting(): number {
+    return Math.min(this.#log.bytes, this.#waiting.behind(this.#covered));
+  }
+
   hear(told: Told): void {
     this.#told = told;
   }
@@ -109,8 +117,11 @@ export class KeptLog {
     }
     this.#view.setFloat64(0, this.#rows, true);
     writeRecord(item, this.#scratch, this.#view, HEAD);
+    const before = this.#log.bytes;
     this.#numbers.add(this.#log.append(this.#scratch.subarray(0, size)));
     this.unsynced += size;
+    // with what the log writes around it; where it gave up the oldest for it, it has become no larger
+    this.#waiting.add(this.last, Math.max(size, this.#log.bytes - before));
     if (item.kind === 'batch') this.#rows += item.rows;
   }
 
@@ -122,6 +133,7 @@ export class KeptLog {
 
   /** What a checkpoint keeps of the items so far. */
   mark(): Json {
+    this.#waiting.mark();
     const counts = { rows: this.#rows, rowsBefore: this.#rowsBefore, told: { ...this.#told } };
     return { ...this.#numbers.upTo(this.last), ...counts };
   }

@@ -51,7 +51,7 @@ export class DurableSenderEnd implements DurableSender {
       ...this.#count,
       connected: this.#heart.connected,
       lost: this.#kept.lost,
-      queued: this.#kept.log.bytes,
+      queued: this.#kept.waiting,
       roundTrip: this.#roundTrip.milliseconds,
     };
   }
