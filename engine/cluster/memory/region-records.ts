@@ -108,8 +108,13 @@ export class RegionRecords {
   /** Rejects with `nats.wrong-revision` where somebody else was first. Resolves to the new revision when both have it. */
   async save(record: RegionRecord, domain: string | undefined, revision: number): Promise<number> {
     const next = await this.fence(record, domain, revision);
-    await this.#disk.keepRegion(record);
+    await this.keep(record);
     return next;
+  }
+
+  /** On the disk alone, of what the server has. */
+  async keep(record: RegionRecord): Promise<void> {
+    await this.#disk.keepRegion(record);
   }
 
   /** Ends what is led under a record elsewhere: on the server alone, since the disk's is that of the region here. */

@@ -122,13 +122,14 @@ export class RegionRun {
 
   /**
    * Reads the record again, after doubt; the epoch at which somebody else leads, undefined where nobody does. Where a server has gone back to this epoch
-   * somebody may have been further, whatever it says.
+   * somebody may have been further, whatever it says. Rejects where the record is not safe on the disk, too: what only a server knows is nothing to build on.
    */
   async lostAt(records: RegionRecords, incarnation: string): Promise<number | undefined> {
     const { assignment, region, assigned } = this.options;
     const { record, revision } = await records.load(assignment, region, assigned.domain);
     const isMine = record?.epoch === this.epoch && record.incarnation === incarnation;
     if (!isMine || this.above > this.epoch) return Math.max(record?.epoch ?? 0, this.above);
+    await records.keep(record);
     this.record = record;
     this.revision = revision;
     this.inDoubt = false;

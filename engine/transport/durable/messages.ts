@@ -12,6 +12,11 @@
  *
  *     64     72     80
  *     | rows | lost |    f64: rows in front of the item that is awaited; how many of them never came
+ *
+ * and a probe with
+ *
+ *     48     56         64
+ *     | item | sequence |    f64: the last whole item that is known to be stored, and the stream's sequence up to which it is
  */
 import {
   ACKNOWLEDGEMENT,
@@ -48,6 +53,27 @@ export function readTold(bytes: Uint8Array): Told | undefined {
   if (bytes.length < REPORT) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { rows: view.getFloat64(ACKNOWLEDGEMENT, true), lost: view.getFloat64(ACKNOWLEDGEMENT + 8, true) };
+}
+
+/** What a sender tells of the stream: its last whole item, and the sequence up to which that is there. */
+export interface Stored {
+  readonly item: number;
+  readonly sequence: number;
+}
+
+/** Of a probe with what it tells of the stream. */
+export const PROBE: number = HEADER + 16;
+
+export function writeStored(view: DataView, { item, sequence }: Stored): void {
+  view.setFloat64(HEADER, item, true);
+  view.setFloat64(HEADER + 8, sequence, true);
+}
+
+/** Undefined where the probe tells nothing of it. */
+export function readStored(bytes: Uint8Array): Stored | undefined {
+  if (bytes.length < PROBE) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { item: view.getFloat64(HEADER, true), sequence: view.getFloat64(HEADER + 8, true) };
 }
 
 export function setOldest(probe: Frame, oldest: number): void {

@@ -9,7 +9,7 @@ import type { JetStream, StreamState } from '../../nats/nats.ts';
 import type { Ports, Timer } from '../../ports.ts';
 import { Signal } from '../protocol/end.ts';
 import type { KeptLog } from './kept-log.ts';
-import { nextMessage, type Outgoing, readMessage } from './messages.ts';
+import { nextMessage, type Outgoing, readMessage, type Stored } from './messages.ts';
 
 export interface PublisherOptions {
   readonly jetstream: JetStream;
@@ -65,6 +65,8 @@ export class Publisher {
   #closed = false;
   #done: Promise<void> = Promise.resolve();
   published = 0;
+  /** What the stream is known to hold. */
+  stored: Stored = { item: 0, sequence: 0 };
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -174,7 +176,8 @@ export class Publisher {
     this.#soughtFor = -1;
     this.#purgedTo = state.firstSequence;
     this.#old = state.messages > 0 ? { first: state.firstSequence, last: state.lastSequence } : undefined;
-    const item = Math.max((await this.#lastItem(state)) + 1, kept.covered + 1, kept.oldest);
+    this.stored = { item: await this.#lastItem(state), sequence: state.lastSequence };
+    const item = Math.max(this.stored.item + 1, kept.covered + 1, kept.oldest);
     this.#next = { item, offset: 0 };
     this.published = item - 1;
   }
@@ -251,6 +254,7 @@ export class Publisher {
       this.#index.push({ first: message.first, sequence });
       this.#isEmpty = false;
       this.published = Math.max(this.published, message.next - 1);
+      this.stored = { item: message.next - 1, sequence };
       this.#pause = FIRST_PAUSE;
       this.#options.stuck(undefined);
     } catch (error) {

@@ -14,22 +14,8 @@ import { Inbox } from '../protocol/inbox.ts';
 import { costOf, readRecord, recordEnd } from '../protocol/records.ts';
 import type { ChannelStats, Item } from '../transport.ts';
 import type { DurableReceiver, DurableReceiverOptions } from './durable.ts';
-import { oldestOf, REPORT, readMessage, type Told, writeTold } from './messages.ts';
-
-interface Position extends Told {
-  readonly born: number;
-  readonly after: number;
-}
-
-/** Of a snapshot. Throws TypeError where it is none. */
-function positionOf(snapshot: Json | undefined): Position {
-  if (snapshot === undefined) return { born: 0, after: 0, rows: 0, lost: 0 };
-  const { born, after, rows = 0, lost = 0 } = snapshot as { readonly [key in keyof Position]?: number };
-  if (born !== undefined && after !== undefined && [born, after, rows, lost].every(Number.isSafeInteger)) {
-    return { born, after, rows, lost };
-  }
-  throw new TypeError('no position of a durable channel');
-}
+import { oldestOf, REPORT, readMessage, readStored, type Stored, type Told, writeTold } from './messages.ts';
+import { positionOf } from './position.ts';
 
 const PAUSE = 250;
 const LONGEST_PAUSE = 5_000;
@@ -69,6 +55,8 @@ export class DurableReceiverEnd implements DurableReceiver {
   #stampedAt = 0;
   #pause = PAUSE;
   #reader: StreamReader | undefined;
+  /** The stream's sequence up to which the reader's messages were taken in. */
+  #readTo = 0;
   #reading: Promise<void> = Promise.resolve();
   #over = false;
   /** Rows in front of the item to come, by the sender's count; those in the inbox included. */
@@ -165,6 +153,7 @@ export class DurableReceiverEnd implements DurableReceiver {
     while (!this.#over) {
       try {
         this.#assembly.clear();
+        this.#readTo = 0;
         this.#reader = await this.#jetstream.read(this.#stream, { maxBytes: this.#options.maxBytes });
         await this.#follow(this.#reader);
       } catch (error) {
@@ -196,6 +185,7 @@ export class DurableReceiverEnd implements DurableReceiver {
       if (message === undefined || this.#over) return;
       this.#pause = PAUSE;
       await this.#takeIn(message.data);
+      this.#readTo = message.sequence;
     }
   }
 
@@ -257,6 +247,17 @@ export class DurableReceiverEnd implements DurableReceiver {
     this.#missing = this.#received + 1;
     this.#count.repeated += 1;
     this.#say();
+  }
+
+  /**
+   * A stream that went back and was filled again holds other items where the reader has been, and a reader that was cut off meanwhile goes on behind
+   * them: what the sender has stored is read from the stream's beginning.
+   */
+  #checkRead({ item, sequence }: Stored): void {
+    if (item <= this.#received || this.#readTo < sequence || this.#missing === this.#received + 1) return;
+    this.#readTo = 0;
+    this.#count.repeated += 1;
+    this.#reader?.close();
   }
 
   #takePart(bytes: Uint8Array, message: Frame): void {
@@ -335,6 +336,8 @@ export class DurableReceiverEnd implements DurableReceiver {
       this.#oldest = oldestOf(frame);
       this.#committed = frame.sequence - 1;
       this.#told.settle();
+      const stored = readStored(bytes);
+      if (stored !== undefined) this.#checkRead(stored);
       const wasConnected = this.#heart.connected;
       this.#heart.heard();
       if (wasConnected) return;

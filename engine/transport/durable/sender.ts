@@ -3,13 +3,13 @@ import type { CloudskinError } from '../../errors.ts';
 import type { Json } from '../../json.ts';
 import { Counts } from '../counts.ts';
 import { type EndContext, fenced, otherVersion, protocolError, Signal } from '../protocol/end.ts';
-import { emptyFrame, FLAG, HEADER, KIND, readFrame, VERSION, writeFrame } from '../protocol/frame.ts';
+import { emptyFrame, FLAG, KIND, readFrame, VERSION, writeFrame } from '../protocol/frame.ts';
 import { Heart } from '../protocol/heart.ts';
 import { RoundTrip } from '../protocol/round-trip.ts';
 import type { ChannelStats, SentItem } from '../transport.ts';
 import type { DurableSender, DurableSenderOptions } from './durable.ts';
 import type { KeptLog } from './kept-log.ts';
-import { readTold, setOldest } from './messages.ts';
+import { PROBE, readTold, setOldest, writeStored } from './messages.ts';
 import { Numbers } from './numbers.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -31,7 +31,7 @@ export class DurableSenderEnd implements DurableSender {
   readonly #look = new Signal();
   readonly #heard = emptyFrame();
   readonly #said = emptyFrame();
-  readonly #bytes = new Uint8Array(HEADER);
+  readonly #bytes = new Uint8Array(PROBE);
   readonly #view = new DataView(this.#bytes.buffer);
   #receiverEpoch = 0;
   #over = false;
@@ -172,7 +172,8 @@ export class DurableSenderEnd implements DurableSender {
     said.sequence = this.#kept.committed + 1;
     setOldest(said, this.#options.onFull === 'dropOldest' ? this.#kept.oldest : 0);
     said.stamp = ports.monotonic();
-    writeFrame(this.#view, said, HEADER, port.checked);
+    writeStored(this.#view, this.#publisher.stored);
+    writeFrame(this.#view, said, PROBE, port.checked);
     port.send(this.#bytes);
     this.#heart.beatIn(this.#heart.connected ? timing.keepAlive : Math.min(timing.keepAlive, timing.ask * 4));
   }
