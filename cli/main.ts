@@ -23,6 +23,7 @@ import { resume } from './commands/resume.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { site } from './commands/site.ts';
+import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
 import { task } from './commands/task.ts';
@@ -58,6 +59,7 @@ const commands: readonly CommandModule[] = [
   restore,
   task,
   checkpoint,
+  snapshot,
   undeploy,
   drain,
   site,

@@ -45,23 +45,41 @@ export async function withPlace(
   flags: CheckpointFlags,
   use: (place: Place) => Promise<void>,
 ): Promise<void> {
-  const key = await readKeyFile(flags.keyFile);
   const isDirectory = existsSync(where) && flags.nats === undefined;
   if (!isDirectory && !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(where)) {
     throw userError('checkpoint.where', `there is no directory ${where}, and no app has such a name`);
   }
-  if (isDirectory) return use(await placeOf(where, flags, [await directoryOf(where)], key));
+  if (isDirectory) return withDirectory(where, flags, use);
   try {
-    await withCluster(flags, async ({ nats, url }) => {
-      const namespace = flags.namespace ?? 'default';
-      const stores = await objectStores(nats, url, { namespace, app: where }, flags.domain);
-      await use(await placeOf(`app ${where}`, { ...flags, namespace }, stores, key));
-    });
+    await withApp(where, flags, use);
   } catch (error) {
     if (!(error instanceof CloudskinError) || error.code !== 'nats.connect' || flags.nats !== undefined) throw error;
     const hint = `there is no directory ${where} either${error.hint === undefined ? '' : `; ${error.hint}`}`;
     throw externalError(error.code, error.message, { hint, cause: error });
   }
+}
+
+export async function withDirectory(
+  where: string,
+  flags: CheckpointFlags,
+  use: (place: Place) => Promise<void>,
+): Promise<void> {
+  const key = await readKeyFile(flags.keyFile);
+  await use(await placeOf(where, flags, [await directoryOf(where)], key));
+}
+
+/** Those of an app of a cluster. */
+export async function withApp(
+  app: string,
+  flags: CheckpointFlags,
+  use: (place: Place) => Promise<void>,
+): Promise<void> {
+  const key = await readKeyFile(flags.keyFile);
+  await withCluster(flags, async ({ nats, url }) => {
+    const namespace = flags.namespace ?? 'default';
+    const stores = await objectStores(nats, url, { namespace, app }, flags.domain);
+    await use(await placeOf(`app ${app}`, { ...flags, namespace }, stores, key));
+  });
 }
 
 /** The directory of an agent, or of a run, has them in `checkpoints`. */

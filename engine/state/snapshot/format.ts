@@ -3,7 +3,7 @@
  *
  *     | "CSNP" | format, u32 | bytes of the head, u32 | head, JSON | sections, one after the other | SHA-256 of all before, 32 bytes |
  *
- *     section state   one a fragment that runs a partition of the cell: its snapshot as in checkpoints (checkpoint/snapshot-bytes.ts): input and output
+ *     section state   one a fragment of the region: its snapshot as in checkpoints (checkpoint/snapshot-bytes.ts): input and output
  *                     positions, counts, and of cells this one alone, its image or logical form. The table of an image has a byte a page of 4 KiB:
  *                       0 zeros, kept nowhere    1 here    2 as in the snapshot that this one is a difference of
  *     section pages   the pages that are here, of all images one behind the other, up to 1,024 a section
@@ -69,7 +69,7 @@ export interface SnapshotHead extends SnapshotOrigin {
   readonly sections: readonly Section[];
 }
 
-/** What a snapshot holds: of each fragment that runs a partition of the cell its snapshot, in which `cells` has this one alone. */
+/** What a snapshot holds: of each fragment of the region its snapshot, in which `cells` has this one alone. */
 export interface CellSnapshotFile extends SnapshotOrigin {
   readonly fragments: readonly FragmentSnapshot[];
 }
