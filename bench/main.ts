@@ -23,6 +23,7 @@ const benchmarks: readonly {
   { name: 'scale', load: () => import('./scale.ts') },
   { name: 'start', load: () => import('./start.ts') },
   { name: 'startup', load: () => import('./startup.ts') },
+  { name: 'task', load: () => import('./task.ts') },
 ];
 
 const { values, positionals } = parseArgs({

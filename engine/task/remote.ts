@@ -19,6 +19,8 @@ export interface RemoteResult {
   readonly data: Uint8Array;
   /** Rows that operators left out. */
   readonly diverted: number;
+  /** Milliseconds that the call waited for its turn. */
+  readonly waited: number;
 }
 
 /** Milliseconds beyond the deadline that the answer may be on its way. */
@@ -52,7 +54,8 @@ export async function callTask(nats: Nats, call: RemoteCall): Promise<RemoteResu
     });
   }
   if (answer.headers['Nats-Service-Error-Code'] !== undefined) throw refusalOf(answer);
-  return { data: answer.data, diverted: Number(answer.headers['Cs-Diverted'] ?? 0) };
+  const { 'Cs-Diverted': diverted = 0, 'Cs-Waited': waited = 0 } = answer.headers;
+  return { data: answer.data, diverted: Number(diverted), waited: Number(waited) };
 }
 
 function refusalOf({ headers, data }: Message): CloudskinError {

@@ -6,7 +6,7 @@
  *   $SRV.<PING|INFO|STATS>[.name[.id]]
  *
  * Headers of a request: `Content-Type` (else told by the first byte), `Accept`, `Cs-Deadline` (milliseconds). Of an answer: `Content-Type`,
- * `Cs-Diverted` (rows that operators left out); of one that failed: `Nats-Service-Error-Code` (as of HTTP), `Nats-Service-Error`, `Cs-Error` (our
+ * `Cs-Waited` (milliseconds in the queue), `Cs-Diverted` (rows that operators left out); of one that failed: `Nats-Service-Error-Code` (as of HTTP), `Nats-Service-Error`, `Cs-Error` (our
  * code), `Cs-Retry-After` (milliseconds, where it was shed).
  */
 import type { Batch } from '../batch/batch.ts';
@@ -142,8 +142,8 @@ class Service implements TaskService {
       throw userError('task.result-too-large', message, { hint: 'send fewer rows a call' });
     }
     const diverted = output.errors.reduce((sum, { rows }) => sum + rows, 0);
-    const told = { 'Content-Type': CONTENT_TYPES[wanted], ...(diverted === 0 ? {} : { 'Cs-Diverted': `${diverted}` }) };
-    return { data: encoded, headers: told };
+    const told = { 'Content-Type': CONTENT_TYPES[wanted], 'Cs-Waited': output.waited.toFixed(3) };
+    return { data: encoded, headers: diverted === 0 ? told : { ...told, 'Cs-Diverted': `${diverted}` } };
   }
 
   #refuse(message: Message, error: unknown): void {

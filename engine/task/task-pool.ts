@@ -63,13 +63,19 @@ export interface CallInput {
   read(): Promise<readonly Batch[]>;
 }
 
+/** What a call yielded, and the milliseconds that it waited and ran. */
+export interface Answered extends TaskOutput {
+  readonly waited: number;
+  readonly ran: number;
+}
+
 interface Waiting {
   readonly input: readonly Batch[] | CallInput;
   readonly bytes: number;
   readonly since: number;
   readonly milliseconds: number;
   readonly timer: { cancel(): void };
-  readonly resolve: (output: TaskOutput) => void;
+  readonly resolve: (answered: Answered) => void;
   readonly reject: (error: CloudskinError) => void;
 }
 
@@ -98,7 +104,7 @@ export class TaskPool {
    * Resolves to what the rows yield. The batches must stay as they are until it settles. Rejects with `task.overloaded` (try again
    * after `retryAfterOf` milliseconds), `task.timeout`, `task.failed`, `task.result-too-large`, `task.input-too-large`, `task.closed`.
    */
-  call(input: readonly Batch[] | CallInput, milliseconds: number = this.#options.deadline): Promise<TaskOutput> {
+  call(input: readonly Batch[] | CallInput, milliseconds: number = this.#options.deadline): Promise<Answered> {
     const { name, ports, queueBytes } = this.#options;
     const bytes = 'read' in input ? input.bytes : input.reduce((sum, batch) => sum + batchBytes(batch), 0);
     const refusal = this.#refusal(bytes);
@@ -198,7 +204,7 @@ export class TaskPool {
       const { input } = waiting;
       const output = await runner.run('read' in input ? await input.read() : input, left);
       this.#calls += 1;
-      waiting.resolve(output);
+      waiting.resolve({ ...output, waited, ran: ports.monotonic() - began });
     } catch (error) {
       this.#reject(waiting, error);
     } finally {

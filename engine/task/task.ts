@@ -10,8 +10,7 @@ import { type Chunk, ChunkReader } from '../runtime/api/chunk.ts';
 import { type GraphInput, planGraph } from '../runtime/api/open.ts';
 import { directoryOf } from '../runtime/options.ts';
 import { type OpenedTask, openPool, type TaskLimits } from './open.ts';
-import type { TaskStats } from './task-pool.ts';
-import type { TaskOutput } from './task-program.ts';
+import type { Answered, TaskStats } from './task-pool.ts';
 
 export interface TaskOptions extends TaskLimits {
   /** The operator whose rows are the result; the one that no other reads, unless given. */
@@ -34,10 +33,15 @@ type Row = Readonly<Record<string, Value>>;
 /** What a call yields. */
 export class TaskResult {
   readonly schema: Schema;
-  readonly #output: TaskOutput;
+  /** Milliseconds from the call to its beginning, and from there to its end. */
+  readonly waited: number;
+  readonly ran: number;
+  readonly #output: Answered;
 
-  constructor(schema: Schema, output: TaskOutput) {
+  constructor(schema: Schema, output: Answered) {
     this.schema = schema;
+    this.waited = output.waited;
+    this.ran = output.ran;
     this.#output = output;
   }
 
