@@ -113,4 +113,23 @@ describe('a shared store that was put back to an older state', () => {
     expect(put).toEqual([manifest]);
     expect(pair.shared.blobs.get(manifest)).toEqual(whole);
   });
+
+  it('is not thought to have lost what is completed while it is looked at, or is on its way out', async () => {
+    const pair = new Pair();
+    for (let id = 1; id <= 3; id++) await pair.checkpoint(id);
+    const [own] = pair.disks;
+    const before = new Map(own.blobs);
+    const list = pair.shared.list.bind(pair.shared);
+    const copies = { ...NAME, own, shared: pair.shared, keep: 2 };
+    const stale = await list('');
+    await pair.checkpoint(4);
+    let looks = 0;
+    // as it was before checkpoint 4, the first time
+    pair.shared.list = async (prefix) =>
+      looks++ === 0 ? stale.filter((name) => name.startsWith(prefix)) : list(prefix);
+    expect(await replenish(copies)).toEqual([]);
+    for (let id = 5; id <= 12; id++) await pair.checkpoint(id);
+    for (const [name, bytes] of before) own.blobs.set(name, bytes);
+    expect(await replenish(copies)).toEqual([]);
+  });
 });

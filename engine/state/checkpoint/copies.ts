@@ -51,19 +51,38 @@ export async function forgetIn({ own, shared, keep = DEFAULT_KEEP, ...region }: 
  * Puts into the shared store what its manifests need, or what are later manifests than it has, from the agent's own disk; resolves to the names.
  * Blobs come before the manifests that name them. Called by all agents of a region, the leader first; again until nothing is missing.
  */
-export async function replenish({ own, shared, ...region }: Copies): Promise<readonly string[]> {
+export async function replenish({ own, shared, keep = DEFAULT_KEEP, ...region }: Copies): Promise<readonly string[]> {
   const path = `${regionPath(region)}/`;
   const [mine, theirs] = await Promise.all([own.list(path), shared.list(path)]);
   const all = await openCheckpoints({ ...region, store: teeStore([own, shared]) }).list();
+  const newest = newestOf(all);
   const needed = new Set(all.flatMap(({ manifest }) => (manifest === undefined ? [] : blobsOf(manifest))));
+  // on its way out: the shared store forgets first
+  const old = new Set(newest === undefined ? [] : unneeded([...mine, ...theirs], all, newest, keep));
   const there = new Set(theirs);
   // listed, and yet not to be had; of other blobs whoever needs them has a copy
   for (const name of mine) {
     if (isManifest(name) && there.has(name) && (await shared.get(name)) === undefined) there.delete(name);
   }
-  const missing = mine.filter((name) => !there.has(name) && (needed.has(name) || isManifest(name)));
+  const isMissing = (name: string): boolean => !there.has(name) && !old.has(name);
+  const missing = mine.filter((name) => isMissing(name) && (needed.has(name) || isManifest(name)));
+  return putBack(await stillMissing(missing, path, { own, shared, before: new Set(theirs) }), own, shared);
+}
+
+/** Without what has come, or gone here, since the stores were listed: a checkpoint may have been completed, or forgotten, meanwhile. */
+async function stillMissing(
+  missing: readonly string[],
+  path: string,
+  { own, shared, before }: Pick<Copies, 'own' | 'shared'> & { readonly before: ReadonlySet<string> },
+): Promise<readonly string[]> {
+  if (missing.length === 0) return [];
+  const [mine, theirs] = (await Promise.all([own.list(path), shared.list(path)])).map((names) => new Set(names));
+  return missing.filter((name) => mine?.has(name) === true && (before.has(name) || theirs?.has(name) !== true));
+}
+
+async function putBack(names: readonly string[], own: BlobStore, shared: BlobStore): Promise<readonly string[]> {
   const put: string[] = [];
-  for (const name of [...missing.filter((one) => !isManifest(one)), ...missing.filter(isManifest)]) {
+  for (const name of [...names.filter((one) => !isManifest(one)), ...names.filter(isManifest)]) {
     const bytes = await own.get(name);
     if (bytes === undefined) continue;
     await shared.put(name, [bytes]);
