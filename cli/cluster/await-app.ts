@@ -4,10 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument } from '../../engine/cluster/documents/app.ts';
 import type { AssignmentDocument } from '../../engine/cluster/documents/assignment.ts';
+import type { AppName } from '../../engine/cluster/documents/names.ts';
 import type { AgentStatus, RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { defined } from '../../engine/defined.ts';
 import { CloudskinError, externalError, userError } from '../../engine/errors.ts';
 import type { Progress } from '../output/progress.ts';
+import { appArguments, appTitle } from './app-words.ts';
 import { type AppOverview, appOverview } from './overview.ts';
 
 /** Milliseconds. */
@@ -22,9 +24,11 @@ export interface Awaited {
   readonly done: (region: RegionFigures | undefined, overview: AppOverview) => boolean;
   /** Whether a region that failed for good is an error. */
   readonly mayFail?: boolean;
+  /** As in "pausing shop", and the code that says that it took too long; what is deployed is to be there unless given. */
+  readonly change?: { readonly doing: string; readonly late: string };
 }
 
-/** Resolves when every region of the app's revision is done. Rejects with what failed, or with `deploy.not-ready` and what is missing. */
+/** Resolves when every region of the app's revision is done. Rejects with what failed, or with `deploy.not-ready`, or what `change` says, and what is missing. */
 export async function awaitApp(client: ClusterClient, document: AppDocument, awaited: Awaited): Promise<AppOverview> {
   const until = performance.now() + awaited.timeout;
   let missing: readonly string[];
@@ -43,7 +47,7 @@ export async function awaitApp(client: ClusterClient, document: AppDocument, awa
       if (missing.length === 0) return overview;
     } else missing = [unanswered(agents)];
     awaited.progress.step(missing[0] ?? 'waiting');
-    if (performance.now() > until) throw notReady(document, missing, awaited.timeout);
+    if (performance.now() > until) throw tooLate(document, missing, awaited);
     await sleep(LOOK);
   }
 }
@@ -93,17 +97,17 @@ function failed({ document, assignment }: AppOverview, { region, trouble }: Regi
   const where = [...new Set(hosts.map(([, { host }]) => `${host.site}/${host.agent}`))].join(', ');
   return new CloudskinError(
     trouble?.code ?? 'deploy.failed',
-    `${document.app} failed at ${where}: ${trouble?.message ?? 'no reason was given'}`,
+    `${appTitle(document)} failed at ${where}: ${trouble?.message ?? 'no reason was given'}`,
     {
       domain: 'external',
       hint:
         trouble?.hint ??
-        `cloudskin logs ${document.app} says more; it stays as it is until it is deployed again or resumed`,
+        `cloudskin logs ${appArguments(document)} says more; it stays as it is until it is deployed again or resumed`,
     },
   );
 }
 
-function troubled({ troubles }: AssignmentDocument, { app }: AppDocument): CloudskinError {
+function troubled({ troubles }: AssignmentDocument, document: AppDocument): CloudskinError {
   const [first] = troubles;
   const problems = troubles.map(({ code, message, hint }) => ({
     severity: 'error' as const,
@@ -111,16 +115,25 @@ function troubled({ troubles }: AssignmentDocument, { app }: AppDocument): Cloud
     message,
     ...defined({ hint }),
   }));
-  return userError(first?.code ?? 'deploy.not-placed', first?.message ?? `${app} could not be placed`, {
+  return userError(first?.code ?? 'deploy.not-placed', first?.message ?? `${appTitle(document)} could not be placed`, {
     ...(troubles.length > 1 ? { problems } : {}),
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
   });
 }
 
-function notReady({ app }: AppDocument, missing: readonly string[], timeout: number): CloudskinError {
-  const message = `${app} is not there after ${timeout / 1000} s: ${missing.slice(0, 5).join('; ')}`;
-  return externalError('deploy.not-ready', message, {
+export function tooLate(
+  app: AppName,
+  missing: readonly string[],
+  { timeout, change }: Pick<Awaited, 'timeout' | 'change'>,
+): CloudskinError {
+  const after = `after ${timeout / 1000} s`;
+  const what =
+    change === undefined
+      ? `${appTitle(app)} is not there ${after}`
+      : `${change.doing} ${appTitle(app)} is not done ${after}`;
+  const own = appArguments(app);
+  return externalError(change?.late ?? 'deploy.not-ready', `${what}: ${missing.slice(0, 5).join('; ')}`, {
     retry: true,
-    hint: `it goes on trying: cloudskin status ${app}, cloudskin logs ${app}`,
+    hint: `it goes on trying: cloudskin status ${own}, cloudskin logs ${own}`,
   });
 }

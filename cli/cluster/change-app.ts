@@ -6,6 +6,7 @@ import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { milliseconds } from '../output/durations.ts';
 import { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
+import { appTitle } from './app-words.ts';
 import { type Awaited, awaitApp } from './await-app.ts';
 import type { ChangeFlags } from './change-command.ts';
 import { mustHaveApp, withCluster } from './connect.ts';
@@ -18,6 +19,8 @@ export interface Change {
   readonly done: (region: RegionFigures | undefined, overview: AppOverview) => boolean;
   /** As in "stopping shop" and "shop is stopped". */
   readonly doing: string;
+  /** The code that says that it took too long. */
+  readonly late: string;
   readonly is: string | ((overview: AppOverview) => string);
   /** A region that has failed is as good as one that is stopped. */
   readonly mayFail?: boolean;
@@ -34,15 +37,16 @@ export async function changeApp(app: string, flags: ChangeFlags, terminal: Termi
     await withCluster(flags, async ({ client }) => {
       await mustHaveApp(client, namespace, app);
       await change.before?.(client, { namespace, app });
-      progress.step(`${change.doing} ${app}`);
+      progress.step(`${change.doing} ${appTitle({ namespace, app })}`);
       const { done, mayFail = false, flowsOut = false } = change;
-      if (flowsOut) await letEnd(client, { namespace, app }, { progress, timeout, done: isStopped, mayFail });
+      const awaited = { progress, timeout, mayFail, change };
+      if (flowsOut) await letEnd(client, { namespace, app }, { ...awaited, done: isStopped });
       const document = await change.change(client, { namespace, app });
-      const overview = await awaitApp(client, document, { progress, timeout, done, mayFail });
+      const overview = await awaitApp(client, document, { ...awaited, done });
       is = typeof change.is === 'string' ? change.is : change.is(overview);
     });
     progress.end();
-    await terminal.out(`${app} ${is}\n`);
+    await terminal.out(`${appTitle({ namespace, app })} ${is}\n`);
   } finally {
     progress.end();
   }

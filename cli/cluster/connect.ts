@@ -8,6 +8,7 @@ import { CloudskinError, systemCode, userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
+import { appTitle } from './app-words.ts';
 import { readUpState } from './up/home.ts';
 
 export interface NatsOptions {
@@ -109,7 +110,7 @@ export async function mustHaveApp(client: ClusterClient, namespace: string, app:
     app,
     apps.filter((one) => one.namespace === namespace).map((one) => one.app),
   );
-  const there = apps.map((one) => (one.namespace === 'default' ? one.app : `${one.namespace}/${one.app}`));
+  const there = apps.map((one) => appTitle(one));
   let hint =
     there.length === 0 ? 'nothing is deployed; cloudskin deploy GRAPH does it' : `there are: ${there.join(', ')}`;
   if (near !== undefined) hint = `did you mean ${near}?`;

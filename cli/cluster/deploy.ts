@@ -16,6 +16,7 @@ import { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { leftBehind, leftSinks, mustKeepState, type WaysOut } from '../run/kept-state.ts';
 import { loadGraph } from '../run/load.ts';
+import { appTitle } from './app-words.ts';
 import { awaitApp } from './await-app.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
 import { letFlowOut } from './flow-out.ts';
@@ -42,7 +43,7 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
   const began = performance.now();
   try {
     await withCluster(flags, async ({ client }) => {
-      progress.step(`deploying ${logical.name}`);
+      progress.step(`deploying ${appTitle({ namespace: logical.namespace, app: logical.name })}`);
       const shipped = await shipComponents(logical, directory, (bytes) => client.keepComponent(bytes));
       const former = await formerOf(client, shipped, flags);
       // what is not waited for is written down, and placed when its agents are there; but nothing is ended for it before it has a place
@@ -52,7 +53,7 @@ export async function deployGraph(graph: string, flags: DeployFlags, terminal: T
         former.leaving === undefined
           ? former.notes
           : await letFlowOut(client, former.leaving, shipped, { progress, timeout });
-      progress.step(`deploying ${logical.name}`);
+      progress.step(`deploying ${appTitle({ namespace: logical.namespace, app: logical.name })}`);
       const document = await client.deploy({
         plan: shipped,
         parameters: Object.keys(flags.param),
@@ -143,7 +144,7 @@ async function say(
   if (json === true)
     return terminal.out(`${JSON.stringify({ namespace, app, revision, fragments, state: changes })}\n`);
   const state = stateText(changes) + notes;
-  const label = namespace === 'default' ? app : `${namespace}/${app}`;
+  const label = appTitle({ namespace, app });
   if (overview === undefined) return terminal.out(`deployed ${label}, revision ${revision}\n${state}`);
   const sites = [...new Set(fragments.map(({ site }) => site))];
   const where = `${plural(fragments.length, 'fragment')} on ${sites.join(', ')}`;

@@ -3,12 +3,13 @@
  * long, and what to do about it. `status`, `list` and `top` show it, and `--json` has it as data.
  */
 
-import { agentLabel } from '../../engine/cluster/documents/names.ts';
+import { type AppName, agentLabel } from '../../engine/cluster/documents/names.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import type { Trouble } from '../../engine/cluster/documents/troubles.ts';
 import { channelEnds } from '../../engine/compile/distribute/names.ts';
 import { defined } from '../../engine/defined.ts';
 import { count, duration, plural } from '../output/figures.ts';
+import { appArguments } from './app-words.ts';
 import { diskTroubles } from './disk-health.ts';
 import { type AppOverview, type MissingAgent, type Overview, phaseWord, stateOf } from './overview.ts';
 
@@ -112,7 +113,7 @@ function absentees({ document, assignment, fragments, regions }: AppOverview, ov
     if (!isThere) missing.set(label, [...(missing.get(label) ?? []), name]);
     else if (phase === 'running' && !fragments.some(({ fragment }) => fragment === name)) {
       const where = `fragment ${name} at ${label}`;
-      const hint = `cloudskin logs ${document.app} says more`;
+      const hint = `cloudskin logs ${appArguments(document)} says more`;
       troubles.push({ code: 'cluster.unreachable', where, message: 'its agent does not run it', hint });
     }
   }
@@ -146,8 +147,7 @@ function regionTroubles({ document, assignment, regions }: AppOverview, { silent
     const region = regions.find((one) => one.region === name);
     if (region !== undefined) {
       const own = region.trouble === undefined ? [] : [{ ...region.trouble, where }];
-      const overdue =
-        document.wanted === 'running' ? overdueOf(region, assignment?.checkpoint.every, document.app) : [];
+      const overdue = document.wanted === 'running' ? overdueOf(region, assignment?.checkpoint.every, document) : [];
       return [...own, ...overdue];
     }
     if (!isWanted) return [];
@@ -165,7 +165,7 @@ function regionTroubles({ document, assignment, regions }: AppOverview, { silent
   });
 }
 
-function overdueOf(region: RegionFigures, every: number | undefined, app: string): HealthTrouble[] {
+function overdueOf(region: RegionFigures, every: number | undefined, app: AppName): HealthTrouble[] {
   const { unsaved, phase, hindrance, checkpoint } = region;
   if (unsaved === undefined || every === undefined || phase !== 'running') return [];
   if (unsaved <= Math.max(OVERDUE_INTERVALS * every, OVERDUE)) return [];
@@ -176,7 +176,7 @@ function overdueOf(region: RegionFigures, every: number | undefined, app: string
       code: 'checkpoint.overdue',
       where: `region ${region.region}`,
       message: `no checkpoint was completed, though one is due every ${duration(every / 1_000)}${why}`,
-      hint: `a restart would go back to ${from}; cloudskin logs ${app} says more`,
+      hint: `a restart would go back to ${from}; cloudskin logs ${appArguments(app)} says more`,
       lasts: unsaved,
     },
   ];

@@ -12,7 +12,7 @@ function overviewOf(wanted: AppDocument['wanted'], ...phases: RegionFigures['pha
   const regions = phases.map((phase, index) => ({ region: `r${index}`, phase }) as RegionFigures);
   const assignment = { regions: Object.fromEntries(regions.map(({ region }) => [region, {}])) };
   return {
-    document: { app: 'shop', wanted } as AppDocument,
+    document: { namespace: 'default', app: 'shop', wanted } as AppDocument,
     assignment: assignment as unknown as AssignmentDocument,
     fragments: [],
     regions,

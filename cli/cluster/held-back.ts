@@ -2,6 +2,7 @@
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { type CloudskinError, userError } from '../../engine/errors.ts';
 import type { SinkNode } from '../../engine/graph/plan.ts';
+import { appArguments, appTitle } from './app-words.ts';
 import type { Change } from './change-app.ts';
 import { type AppOverview, overviewOf } from './overview.ts';
 
@@ -30,13 +31,17 @@ function holding(sinks: readonly SinkNode[]): readonly SinkNode[] {
 
 /** Why an app that was stopped is not undeployed without the user's word; undefined where it may be. */
 export function refusalOf(overview: AppOverview, sinks: readonly SinkNode[]): CloudskinError | undefined {
-  const { wanted, drain, app } = overview.document;
+  const { wanted, drain } = overview.document;
   // one that was to flow out already goes on with it
   if (wanted !== 'stopped' || drain === true || sinks.length === 0 || hasFinished(overview)) return undefined;
   const what = sinks.map(whatOf).join(', ');
-  return userError('undeploy.held-back', `${app} is stopped: what ${what} wrote and had not shown would be dropped`, {
-    hint: `cloudskin resume ${app} first, then undeploy lets everything flow out; or undeploy --now, which drops it`,
-  });
+  return userError(
+    'undeploy.held-back',
+    `${appTitle(overview.document)} is stopped: what ${what} wrote and had not shown would be dropped`,
+    {
+      hint: `cloudskin resume ${appArguments(overview.document)} first, then undeploy lets everything flow out; or undeploy --now, which drops it`,
+    },
+  );
 }
 
 /** Lines for people about what was not shown, of an app that has been undeployed; empty where everything was. */

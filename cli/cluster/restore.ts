@@ -14,6 +14,7 @@ import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.
 import { manifestName, pinName, pinnedOf, regionPath } from '../../engine/state/checkpoint/layout.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { readKeyFile } from '../place/key-file.ts';
+import { appArguments, appTitle } from './app-words.ts';
 import { changeAndTell } from './change-and-tell.ts';
 import { isRunning } from './change-app.ts';
 import type { ChangeFlags } from './change-command.ts';
@@ -41,7 +42,7 @@ export async function restoreApp(
   await withCluster(flags, async (connected) => {
     await mustHaveApp(connected.client, flags.namespace, app);
     const places = await placesOf(connected, { namespace: flags.namespace, app });
-    mustBeOneRegion(app, places);
+    mustBeOneRegion({ namespace: flags.namespace, app }, places);
     try {
       for (const place of places) await pin(place, checkpoint);
       const key = await readKeyFile(flags.keyFile);
@@ -52,6 +53,7 @@ export async function restoreApp(
         change: (client, name) => client.restore(name, checkpoint),
         done: isRunning,
         doing: 'restoring',
+        late: 'restore.not-done',
         is: `runs from checkpoint ${checkpoint}`,
       });
     } finally {
@@ -64,12 +66,12 @@ export async function restoreApp(
  * Regions between durable streams complete their checkpoints each for themselves, and the streams keep what the newest one below has not covered:
  * older ones of several regions do not fit together, whatever their numbers, and rows between them would be missing or doubled.
  */
-function mustBeOneRegion(app: string, places: readonly Place[]): void {
+function mustBeOneRegion(app: AppName, places: readonly Place[]): void {
   if (places.length < 2) return;
   const regions = places.map(({ name }) => name.region).join(', ');
   throw userError(
     'state.several-regions',
-    `${app} has durable streams between its regions (${regions}): none can go back alone`,
+    `${appTitle(app)} has durable streams between its regions (${regions}): none can go back alone`,
     {
       hint: `every region goes on from its newest checkpoint by itself; to begin anew: cloudskin deploy GRAPH --drop-state. Nothing was changed`,
     },
@@ -109,8 +111,8 @@ async function unpin({ name, store }: Place, terminal: Terminal): Promise<void> 
 async function mustBeThere({ name, store }: Place, checkpoint: number): Promise<void> {
   const names = await store.list(`${regionPath(name)}/manifest/`);
   if (names.includes(`${regionPath(name)}/${manifestName(checkpoint)}`)) return;
-  throw userError('state.no-checkpoint', `region ${name.region} of ${name.app} has no checkpoint ${checkpoint}`, {
-    hint: `cloudskin checkpoint list ${name.app} shows those there are; nothing was changed`,
+  throw userError('state.no-checkpoint', `region ${name.region} of ${appTitle(name)} has no checkpoint ${checkpoint}`, {
+    hint: `cloudskin checkpoint list ${appArguments(name)} shows those there are; nothing was changed`,
   });
 }
 
@@ -131,6 +133,6 @@ async function mustBeSound(
     return terminal.err(`note: checkpoint ${checkpoint} is encrypted and was not checked: --key-file FILE\n`);
   }
   throw externalError('state.damaged', `checkpoint ${checkpoint} of region ${name.region} cannot be used: ${problem}`, {
-    hint: `cloudskin checkpoint verify ${name.app} checks all there are; nothing was changed`,
+    hint: `cloudskin checkpoint verify ${appArguments(name)} checks all there are; nothing was changed`,
   });
 }

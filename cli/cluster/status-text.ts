@@ -5,6 +5,7 @@ import type { DistributedPlan, FragmentPlan } from '../../engine/compile/fragmen
 import { count, duration, mebibytes } from '../output/figures.ts';
 import { paint } from '../output/paint.ts';
 import { columns } from '../output/table.ts';
+import { appTitle } from './app-words.ts';
 import { type AppHealth, type Health, type HealthTrouble, troubleLine } from './health.ts';
 import { type AppOverview, type MissingAgent, type Overview, revisionOf, unplacedOf, untoldPhase } from './overview.ts';
 
@@ -22,7 +23,7 @@ const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
 const AT_REST: ReadonlySet<string> = new Set(['finished', 'stopped', 'failed', 'not placed', 'absent']);
 
 export function appLabelOf({ document: { namespace, app } }: AppOverview): string {
-  return namespace === 'default' ? app : `${namespace}/${app}`;
+  return appTitle({ namespace, app });
 }
 
 /** Troubles that are shown of all; those of one app are all shown. */

@@ -66,6 +66,7 @@ function defineTake(group: Command, terminal: Terminal): void {
         change: (client, name) => client.checkpoint(name),
         done: isTaken,
         doing: 'asking for a checkpoint of',
+        late: 'checkpoint.not-done',
         is: checkpointsOf,
       });
     });

@@ -15,7 +15,12 @@ export const pause: CommandModule = {
           import('../cluster/change-app.ts'),
         ]);
         const change = wanting('paused', false, isPaused);
-        await changeAndTell(app, flags, terminal, { ...change, doing: 'pausing', is: 'is paused' });
+        await changeAndTell(app, flags, terminal, {
+          ...change,
+          doing: 'pausing',
+          late: 'pause.not-done',
+          is: 'is paused',
+        });
       });
   },
 };

@@ -15,7 +15,12 @@ export const resume: CommandModule = {
           import('../cluster/change-app.ts'),
         ]);
         const change = wanting('running', false, isRunning);
-        await changeAndTell(app, flags, terminal, { ...change, doing: 'resuming', is: 'runs' });
+        await changeAndTell(app, flags, terminal, {
+          ...change,
+          doing: 'resuming',
+          late: 'resume.not-done',
+          is: 'runs',
+        });
       });
   },
 };

@@ -22,7 +22,13 @@ export const stop: CommandModule = {
           import('../cluster/change-app.ts'),
         ]);
         const change = wanting('stopped', flags.drain === true, isStopped);
-        await changeAndTell(app, flags, terminal, { ...change, doing: 'stopping', is: 'is stopped', mayFail: true });
+        await changeAndTell(app, flags, terminal, {
+          ...change,
+          doing: 'stopping',
+          late: 'stop.not-done',
+          is: 'is stopped',
+          mayFail: true,
+        });
       });
   },
 };

@@ -28,7 +28,7 @@ export const undeploy: CommandModule = {
         const change = wanting('undeployed', flags.now !== true, isStopped);
         const output = flags.now === true ? { is: 'is gone' } : held();
         await changeAndTell(app, flags, terminal, {
-          ...{ ...change, ...output, doing: 'undeploying', mayFail: true },
+          ...{ ...change, ...output, doing: 'undeploying', late: 'undeploy.not-done', mayFail: true },
           flowsOut: flags.now !== true,
         });
       });
