@@ -1,6 +1,6 @@
 /**
  * `bench start`: from the request for a cell to its first result, for an operator of about 10 KB with an image of 64 KiB: a guest that waits, one made
- * from the image; beside an instance by jco's glue, which runs `init`, a worker thread, and a Node process. And what bringing a guest back costs, and what
+ * from the image, one that sleeps; beside an instance by jco's glue, which runs `init`, a worker thread, and a Node process. And what bringing a guest back costs, and what
  * an idle one weighs.
  */
 import { execFile } from 'node:child_process';
@@ -24,8 +24,10 @@ const IDLE = fileURLToPath(new URL('./start/idle.ts', import.meta.url));
 const LIMIT = 60_000;
 /** As a cell's memory may grow to unless told otherwise, in pages. */
 const LARGEST = 4_096;
-/** Cells that are open at once where each is to be a new one. */
+/** Cells that are open at once where each is to be a new one, and none is to sleep. */
 const OPEN = 100;
+/** Cells of which most sleep. */
+const MANY = 1_000;
 
 const batch = firstBatch();
 
@@ -58,19 +60,36 @@ function waiting(open: () => Cell, count: number): readonly [starts: number[], r
 }
 
 /** Starts of cells that find none waiting, on memories that are ready. */
-function fromImage(open: () => Cell, count: number): number[] {
+async function fromImage(path: string, count: number): Promise<number[]> {
   const times: number[] = [];
-  // those that wait are taken first
-  const held: Cell[] = [];
   for (let round = 0; round * OPEN < count; round++) {
+    const open = await openings(path, { round });
     prepareMemories(OPEN, 2, LARGEST);
+    // the first runs `init`, and takes the one that waits
+    const held = [startAndProcess(open, batch)];
     for (let index = 0; index < OPEN; index++) {
       const start = performance.now();
       held.push(startAndProcess(open, batch));
       times.push((performance.now() - start) * 1_000);
     }
+    for (const cell of held) cell.close();
   }
-  for (const cell of held) cell.close();
+  return times.sort((a, b) => a - b);
+}
+
+/** First results of cells that slept. */
+function fromSleep(open: () => Cell, count: number): number[] {
+  const times: number[] = [];
+  while (times.length < count) {
+    const cells = Array.from({ length: MANY }, () => startAndProcess(open, batch));
+    for (const cell of cells) {
+      if (cell.memory() >= IMAGE_BYTES) continue;
+      const start = performance.now();
+      cell.process(0, batch, () => {});
+      times.push((performance.now() - start) * 1_000);
+    }
+    for (const cell of cells) cell.close();
+  }
   return times.sort((a, b) => a - b);
 }
 
@@ -111,7 +130,7 @@ async function idle(path: string, count: number): Promise<readonly Result[]> {
   if (process.platform !== 'linux') return [];
   const { stdout } = await execute(process.execPath, ['--expose-gc', IDLE, path, String(count)], { timeout: LIMIT });
   const { bytes } = JSON.parse(stdout) as { readonly bytes: number };
-  const figure = plain('start', 'an idle cell', 'memory', bytes / 1024, 'KiB');
+  const figure = plain('start', `an idle cell of ${count}`, 'memory', bytes / 1024, 'KiB');
   return [against(figure, { variant: 'its image', value: IMAGE_BYTES / 1024 })];
 }
 
@@ -128,7 +147,8 @@ async function measure(directory: string, options: BenchOptions): Promise<readon
   const few = sized(options, 20, 5, 1);
   const [ready, resets] = waiting(open, count);
   const base = quantile(ready, 0.5);
-  const copied = fromImage(open, sized(options, 2_000, 500, 20));
+  const copied = await fromImage(path, sized(options, 2_000, 500, 20));
+  const woken = fromSleep(open, sized(options, 5_000, 500, 20));
   const byGlue = await glue(component, directory);
   const instances = await timed(count / 10, byGlue);
   const threads = await timed(few, () => thread(path));
@@ -140,10 +160,12 @@ async function measure(directory: string, options: BenchOptions): Promise<readon
     plain('start', 'a cell that waits', 'reset-p50', quantile(resets, 0.5), 'us'),
     plain('start', 'a cell that waits', 'reset-p99', quantile(resets, 0.99), 'us'),
     ...figures('from the image', copied, base),
+    ...figures('a cell that sleeps', woken, base),
     ...figures('jco, init', instances, base),
     ...figures('a worker thread', threads, base),
     ...figures('a Node process', processes, base),
-    ...(await idle(path, sized(options, 1_000, 1_000, 20))),
+    ...(await idle(path, OPEN)),
+    ...(await idle(path, sized(options, MANY, MANY, OPEN + 1))),
   ];
 }
 

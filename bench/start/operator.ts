@@ -42,10 +42,10 @@ export async function writeOperator(
   return { path, component };
 }
 
-/** Opens cells of it; each call opens one. */
-export async function openings(path: string): Promise<() => Cell> {
-  const outputs = await describeComponent(path, {}, new Map([['', SCHEMA]]), '.', {});
-  return prepareComponentCell(componentPlan(path, SCHEMA, outputs), { now: () => 0 });
+/** Opens cells of it; each call opens one. Those of another `config` begin with an image of their own. */
+export async function openings(path: string, config: Readonly<Record<string, unknown>> = {}): Promise<() => Cell> {
+  const outputs = await describeComponent(path, config, new Map([['', SCHEMA]]), '.', {});
+  return prepareComponentCell(componentPlan(path, SCHEMA, outputs, { config }), { now: () => 0 });
 }
 
 /** A batch of 4 KiB. */

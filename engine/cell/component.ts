@@ -12,7 +12,9 @@ import { defined } from '../defined.ts';
 import { CloudskinError, internalError, userError } from '../errors.ts';
 import type { ComponentStep, OperatorNode } from '../graph/plan.ts';
 import type { Cell } from './cell.ts';
+import { makeRoom } from './component/awake.ts';
 import { ComponentCell, type ComponentCellSetup } from './component/component-cell.ts';
+import { BatchFramer, GuestBatchReader } from './component/framer.ts';
 import { Grants, type LogEntry } from './component/granted.ts';
 import { Guest, type GuestSetup } from './component/guest.ts';
 import { compileOperator } from './component/instance.ts';
@@ -195,8 +197,10 @@ export async function prepareComponentCell(plan: CellPlan, options: ComponentOpt
     ports: plan.outputs,
     errorsPort: plan.outputs.findIndex((output) => output.port === 'errors'),
     union: operator.aliases === undefined,
+    framers: setup.inputs.map(({ schema }) => new BatchFramer(schema)),
   };
   return () => {
+    makeRoom();
     const grants = grantsOf(target, options);
     const guest = Guest.start({ ...setup, grants });
     try {
@@ -227,6 +231,6 @@ function plannedOutputs(plan: CellPlan, operator: OperatorNode, who: string, fro
         hint: "a component's outputs may depend only on its configuration and its inputs",
       });
     }
-    return { schema: planned, port: plan.outputs.findIndex((output) => output.port === name) };
+    return { reader: new GuestBatchReader(planned), port: plan.outputs.findIndex((output) => output.port === name) };
   });
 }

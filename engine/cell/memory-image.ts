@@ -64,9 +64,66 @@ export class MemoryImage {
     target.fill(0, end);
   }
 
+  /** What tells a memory from it. */
+  differenceOf(memory: WebAssembly.Memory): MemoryDifference {
+    const words = new Uint32Array(memory.buffer);
+    const count = memory.buffer.byteLength / PIECE;
+    const changed: number[] = [];
+    for (let piece = 0, run = 0; piece < count; piece++) {
+      const at = piece * PIECE;
+      while (at >= this.#endOf(run)) run++;
+      const kept = this.#pieces[run];
+      const same =
+        kept === undefined || kept.at > at
+          ? !isFull(words, piece)
+          : Buffer.from(memory.buffer, at, PIECE).equals(kept.bytes.subarray(at - kept.at, at - kept.at + PIECE));
+      if (!same) changed.push(piece);
+    }
+    return new MemoryDifference(memory, changed);
+  }
+
+  /** Where a run of pieces ends; behind the last there is no end. */
+  #endOf(run: number): number {
+    const piece = this.#pieces[run];
+    return piece === undefined ? Number.POSITIVE_INFINITY : piece.at + piece.bytes.length;
+  }
+
   #room(memory: WebAssembly.Memory): Uint8Array {
     const missing = this.#bytes - memory.buffer.byteLength;
     if (missing > 0) memory.grow(missing / PAGE_BYTES);
     return new Uint8Array(memory.buffer);
+  }
+}
+
+/** The pieces of a memory that are not as an image has them. */
+export class MemoryDifference {
+  /** Bytes of the memory. */
+  readonly memory: number;
+  readonly #changed: Uint32Array;
+  /** One behind the other. */
+  readonly #bytes: Uint8Array;
+
+  constructor({ buffer }: WebAssembly.Memory, changed: readonly number[]) {
+    this.memory = buffer.byteLength;
+    this.#changed = Uint32Array.from(changed);
+    this.#bytes = new Uint8Array(changed.length * PIECE);
+    for (const [index, piece] of changed.entries()) {
+      this.#bytes.set(new Uint8Array(buffer, piece * PIECE, PIECE), index * PIECE);
+    }
+  }
+
+  /** Bytes that it keeps. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  /** Makes of a memory that is at the image the one that it was taken of. */
+  applyTo(memory: WebAssembly.Memory): void {
+    const missing = this.memory - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(missing / PAGE_BYTES);
+    const target = new Uint8Array(memory.buffer);
+    for (const [index, piece] of this.#changed.entries()) {
+      target.set(this.#bytes.subarray(index * PIECE, (index + 1) * PIECE), piece * PIECE);
+    }
   }
 }

@@ -60,8 +60,8 @@ function graph({ speed, filter }: Variant): string {
   });
 }
 
-/** About five seconds for all readings. */
-const PACED: Variant = { speed: '240000x' };
+/** About ten seconds for all readings. */
+const PACED: Variant = { speed: '120000x' };
 
 describe.skipIf(missing !== undefined)(
   `run --state on two architectures${missing === undefined ? '' : `: ${missing}`}`,

@@ -7,15 +7,16 @@
  */
 import type { Batch } from '../../batch/batch.ts';
 import { BatchBuilder } from '../../batch/builder.ts';
-import type { Schema } from '../../batch/types.ts';
 import type { OutputPort } from '../../compile/cell-plan.ts';
 import { CloudskinError, internalError, userError } from '../../errors.ts';
 import { ERRORS_SCHEMA, type OnError } from '../../graph/plan.ts';
 import type { Cell, CellCounters, CellState, Emit, StateSize } from '../cell.ts';
+import { isAwake, isGone, type Sleeper } from './awake.ts';
 import { ComponentState, type SavedCounts } from './component-state.ts';
-import { BatchFramer, GuestBatchReader } from './framer.ts';
+import type { BatchFramer, GuestBatchReader } from './framer.ts';
 import { Guest, type GuestSetup } from './guest.ts';
 import { describeGuestError, isFatal } from './guest-errors.ts';
+import type { GuestDifference } from './guest-image.ts';
 import { AbiViolation } from './guest-memory.ts';
 import type { RowError } from './host.ts';
 import type { ResultReceiver } from './lifter.ts';
@@ -25,8 +26,10 @@ export interface ComponentCellSetup extends GuestSetup {
   readonly operatorName: string;
   readonly onError: OnError;
   readonly ports: readonly OutputPort[];
-  /** Schemas of the guest's outputs, in its order, with the port that each goes to (-1: nobody reads it). */
-  readonly outputs: readonly { readonly schema: Schema; readonly port: number }[];
+  /** By input; they and the readers hold nothing between calls, so that all cells of an operator share them. */
+  readonly framers: readonly BatchFramer[];
+  /** The guest's outputs, in its order, with the port that each goes to (-1: nobody reads it). */
+  readonly outputs: readonly { readonly reader: GuestBatchReader; readonly port: number }[];
   /** The port of `.errors`, -1 where nobody reads it. */
   readonly errorsPort: number;
   /** True where all inputs of the cell are the guest's one input, their union. */
@@ -39,15 +42,20 @@ const MAX_TRAPS_IN_A_ROW = 10;
 /** Which calls traps are counted of apart: one that never takes rows may take watermarks well, and the other way round. */
 type Kind = 'rows' | 'time';
 
-export class ComponentCell implements Cell, ResultReceiver {
+export class ComponentCell implements Cell, ResultReceiver, Sleeper {
   readonly name: string;
   readonly outputs: readonly OutputPort[];
   readonly #setup: ComponentCellSetup;
-  readonly #framers: readonly BatchFramer[];
-  readonly #readers: readonly GuestBatchReader[];
   readonly #pendingPorts: number[] = [];
   readonly #pendingBatches: Batch[] = [];
   #guest: Guest | undefined;
+  /** In place of the guest. */
+  #asleep: GuestDifference | undefined;
+  /** Milliseconds of each call, where that is not as the operator was set up. */
+  #limit: number | undefined;
+  #called = false;
+  /** A call is running, or somebody holds views of the guest's memory, which the next call ends. */
+  #held = false;
   #emit: Emit = () => undefined;
   #errorRows: BatchBuilder | undefined;
   #errors = 0;
@@ -64,10 +72,11 @@ export class ComponentCell implements Cell, ResultReceiver {
     this.outputs = setup.ports;
     this.#setup = setup;
     this.#guest = guest;
-    this.#framers = setup.inputs.map(({ schema }) => new BatchFramer(schema));
-    this.#readers = setup.outputs.map(({ schema }) => new GuestBatchReader(schema));
     const state = ComponentState.of(setup, {
-      guest: () => this.#open(),
+      guest: () => {
+        this.#held = true;
+        return this.#open();
+      },
       save: () => ({
         errors: this.#errors,
         traps: Math.max(this.#trapsInARow.rows, this.#trapsInARow.time),
@@ -77,13 +86,15 @@ export class ComponentCell implements Cell, ResultReceiver {
     });
     if (typeof state === 'string') this.noState = state;
     else this.state = state;
+    this.#held = false;
+    if (this.noState === undefined) isAwake(this);
   }
 
   process(input: number, batch: Batch, emit: Emit): void {
     if (batch.rows === 0) return;
-    const guest = this.#open();
+    const guest = this.#take();
     const index = this.#setup.union ? 0 : input;
-    const framer = this.#framers[index];
+    const framer = this.#setup.framers[index];
     if (framer === undefined) throw internalError('component.no-such-input', `${this.name} has no input ${input}`);
     const { grants } = this.#setup;
     this.#emit = emit;
@@ -95,6 +106,7 @@ export class ComponentCell implements Cell, ResultReceiver {
       this.#handle(error, 'rows', 'processing a batch', batch.rows);
     } finally {
       grants.expectRows(-1);
+      this.#held = false;
     }
   }
 
@@ -121,7 +133,7 @@ export class ComponentCell implements Cell, ResultReceiver {
   }
 
   memory(): number {
-    return this.#guest?.size ?? 0;
+    return this.#guest?.size ?? this.#asleep?.size ?? 0;
   }
 
   /** Its memory; how many keys it has only the guest knows. */
@@ -136,12 +148,29 @@ export class ComponentCell implements Cell, ResultReceiver {
   }
 
   limitCalls(milliseconds: number): void {
+    this.#limit = milliseconds;
     this.#guest?.limit(milliseconds);
   }
 
   close(): void {
+    isGone(this);
+    this.#asleep = undefined;
     this.#guest?.release();
     this.#guest = undefined;
+  }
+
+  wasCalled(): boolean {
+    const called = this.#called;
+    this.#called = false;
+    return called;
+  }
+
+  sleep(): boolean {
+    if (this.#guest === undefined || this.#held) return false;
+    this.#asleep = this.#guest.sleep();
+    if (this.#asleep === undefined) return false;
+    this.#guest = undefined;
+    return true;
   }
 
   #discard(): void {
@@ -151,10 +180,8 @@ export class ComponentCell implements Cell, ResultReceiver {
 
   take(output: number, address: number, length: number): void {
     const target = this.#setup.outputs[output];
-    const reader = this.#readers[output];
-    if (target === undefined || reader === undefined)
-      throw new AbiViolation(`it returned a batch for output ${output}`);
-    const batch = reader.read(this.#open().lifter.memory, address, length);
+    if (target === undefined) throw new AbiViolation(`it returned a batch for output ${output}`);
+    const batch = target.reader.read(this.#open().lifter.memory, address, length);
     if (batch.rows === 0 || target.port < 0) return;
     this.#pendingPorts.push(target.port);
     this.#pendingBatches.push(batch);
@@ -184,7 +211,20 @@ export class ComponentCell implements Cell, ResultReceiver {
     }
   }
 
+  /** For a call; `#held` ends with it. */
+  #take(): Guest {
+    this.#called = true;
+    this.#held = true;
+    return this.#open();
+  }
+
   #open(): Guest {
+    if (this.#guest === undefined && this.#asleep !== undefined) {
+      this.#guest = Guest.wake(this.#setup, this.#asleep);
+      this.#asleep = undefined;
+      if (this.#limit !== undefined) this.#guest.limit(this.#limit);
+      isAwake(this);
+    }
     if (this.#guest === undefined) throw internalError('component.closed', `${this.name} is closed or has failed`);
     return this.#guest;
   }
@@ -195,10 +235,12 @@ export class ComponentCell implements Cell, ResultReceiver {
 
   #call(doing: string, call: (guest: Guest) => void): void {
     try {
-      call(this.#open());
+      call(this.#take());
       this.#trapsInARow.time = 0;
     } catch (error) {
       this.#handle(error, 'time', doing, 0);
+    } finally {
+      this.#held = false;
     }
   }
 
@@ -234,6 +276,7 @@ export class ComponentCell implements Cell, ResultReceiver {
     grants.log('error', `${who} starts again with empty state`);
     grants.lastError = '';
     this.#guest = Guest.start(this.#setup);
+    if (this.#limit !== undefined) this.#guest.limit(this.#limit);
   }
 
   #reportRejected(rejected: readonly RowError[]): void {

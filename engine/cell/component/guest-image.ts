@@ -3,7 +3,7 @@
  * the same operator, configuration and inputs begin with it instead of running `init`.
  */
 
-import { type Footprint, MemoryImage } from '../memory-image.ts';
+import { type Footprint, type MemoryDifference, MemoryImage } from '../memory-image.ts';
 import type { LogLevel, OperatorHost, RowError } from './host.ts';
 import type { OperatorInstance } from './instance.ts';
 import type { OutputDescription } from './lifter.ts';
@@ -118,8 +118,45 @@ export class GuestImage {
     }
   }
 
+  /** What tells an instance from it. */
+  differenceOf(instance: OperatorInstance): GuestDifference {
+    const memories = instance.memories.flatMap((memory, index) => this.#memories[index]?.differenceOf(memory) ?? []);
+    return new GuestDifference(this, memories, instance.globals);
+  }
+
   /** Tells a host what `init` told. */
   introduce(host: OperatorHost): void {
     for (const say of this.#said) say(host);
+  }
+}
+
+/** What tells a guest from the image that it began with: all that is kept of one that sleeps (`awake.ts`), beside the image, which many share. */
+export class GuestDifference {
+  readonly image: GuestImage;
+  readonly #memories: readonly MemoryDifference[];
+  readonly #globals: ReadonlyMap<string, WebAssembly.Global['value']>;
+
+  constructor(
+    image: GuestImage,
+    memories: readonly MemoryDifference[],
+    globals: ReadonlyMap<string, WebAssembly.Global>,
+  ) {
+    this.image = image;
+    this.#memories = memories;
+    this.#globals = new Map([...globals].map(([name, global]) => [name, global.value]));
+  }
+
+  /** Bytes that it keeps. */
+  get size(): number {
+    return this.#memories.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Makes of an instance that is at the image the one that it was taken of. */
+  applyTo(instance: OperatorInstance): void {
+    for (const [index, memory] of instance.memories.entries()) this.#memories[index]?.applyTo(memory);
+    for (const [name, global] of instance.globals) {
+      const value = this.#globals.get(name);
+      if (value !== undefined) global.value = value;
+    }
   }
 }

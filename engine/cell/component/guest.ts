@@ -6,7 +6,7 @@ import type { Schema } from '../../batch/types.ts';
 import { footprintOf } from '../memory-image.ts';
 import type { Grants } from './granted.ts';
 import { describeGuestError } from './guest-errors.ts';
-import { GuestImage, Witness } from './guest-image.ts';
+import { type GuestDifference, GuestImage, Witness } from './guest-image.ts';
 import type { OperatorHost } from './host.ts';
 import { type CompiledOperator, OperatorInstance } from './instance.ts';
 import { Lifter, type OutputDescription } from './lifter.ts';
@@ -40,10 +40,30 @@ export class Guest {
   /** A guest as it is after `init`, by running it or from the image that an earlier run left; throws the guest's errors as the user's. */
   static start(setup: GuestSetup): Guest {
     try {
-      return waiting(setup) ?? begin(setup);
+      return fromImage(setup) ?? begin(setup);
     } catch (error) {
       throw describeGuestError(error, setup.who, 'starting', setup.grants.lastError);
     }
+  }
+
+  /** The guest that was put to sleep, as it was. */
+  static wake(setup: GuestSetup, difference: GuestDifference): Guest {
+    try {
+      const parts = waitingParts(setup, difference.image) ?? copied(setup, difference.image);
+      difference.applyTo(parts.instance);
+      return new Guest(setup.start, parts, difference.image.outputs);
+    } catch (error) {
+      throw describeGuestError(error, setup.who, 'waking', setup.grants.lastError);
+    }
+  }
+
+  /** Its instance may serve others, and what is left of it is what `wake` makes it of again. Undefined where that could not be: it stays as it is. */
+  sleep(): GuestDifference | undefined {
+    const { image } = this.#start;
+    if (image === undefined || this.stateHidden !== undefined) return undefined;
+    const difference = image.differenceOf(this.#parts.instance);
+    this.release();
+    return difference;
   }
 
   get lifter(): Lifter {
@@ -85,30 +105,47 @@ export class Guest {
   }
 }
 
-/** One that has ended and waits at the image. */
-function waiting({ start, grants, callLimitMs }: GuestSetup): Guest | undefined {
+/** A guest at the image of its start, where there is one. */
+function fromImage(setup: GuestSetup): Guest | undefined {
+  const { start, grants } = setup;
   const { image } = start;
-  const parts = image === undefined ? undefined : start.take();
-  if (image === undefined || parts === undefined) return undefined;
-  parts.deadline.take(callLimitMs);
-  parts.instance.host = grants;
+  if (image === undefined) return undefined;
+  const parts = waitingParts(setup, image) ?? copied(setup, image);
   image.introduce(grants);
   return new Guest(start, parts, image.outputs);
 }
 
+/** Of one that has ended and waits at the image. */
+function waitingParts({ start, grants, callLimitMs }: GuestSetup, image: GuestImage): GuestParts | undefined {
+  const parts = start.image === image ? start.take() : undefined;
+  if (parts === undefined) return undefined;
+  parts.deadline.take(callLimitMs);
+  parts.instance.host = grants;
+  return parts;
+}
+
+/** Of a fresh one, brought to the image. */
+function copied(setup: GuestSetup, image: GuestImage): GuestParts {
+  const parts = instantiate(setup, setup.grants);
+  return orGiveBack(parts, () => {
+    image.copyTo(parts.instance);
+    setup.start.copied();
+    return parts;
+  });
+}
+
 function begin(setup: GuestSetup): Guest {
-  const { start, grants } = setup;
-  const { image } = start;
-  const witness = new Witness(grants);
-  const parts = instantiate(setup, image === undefined ? witness : grants);
+  const witness = new Witness(setup.grants);
+  const parts = instantiate(setup, witness);
+  return orGiveBack(parts, () => initialise(setup, parts, witness));
+}
+
+function orGiveBack<T>({ instance, deadline }: GuestParts, use: () => T): T {
   try {
-    if (image === undefined) return initialise(setup, parts, witness);
-    start.copy(parts.instance);
-    image.introduce(grants);
-    return new Guest(start, parts, image.outputs);
+    return use();
   } catch (error) {
-    parts.instance.release();
-    parts.deadline.release();
+    instance.release();
+    deadline.release();
     throw error;
   }
 }

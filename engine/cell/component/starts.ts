@@ -74,9 +74,8 @@ export class Start {
     this.#hold(image.size);
   }
 
-  /** Brings a fresh instance to the image. */
-  copy(instance: OperatorInstance): void {
-    this.#image?.copyTo(instance);
+  /** A fresh instance was brought to the image. */
+  copied(): void {
     counts.copied += 1;
   }
 
