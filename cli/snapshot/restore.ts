@@ -140,11 +140,7 @@ async function refuseDeployed(file: OpenedSnapshot, flags: RestoreFlags): Promis
       mustFit(file, { ...defined({ epoch, app: flags.app, namespace: flags.namespace }) });
     });
   }
-  throw userError(
-    'snapshot.deployed',
-    `a cell of a deployed app does not go back alone (${originText(file)})`,
-    {
-      hint: `the app as a whole does: cloudskin restore ${app} --checkpoint ${file.checkpoint}; into the directory of a run: --state DIR`,
-    },
-  );
+  throw userError('snapshot.deployed', `a cell of a deployed app does not go back alone (${originText(file)})`, {
+    hint: `the app as a whole does: cloudskin restore ${app} --checkpoint ${file.checkpoint}; into the directory of a run: --state DIR`,
+  });
 }
