@@ -19,6 +19,7 @@ const benchmarks: readonly {
   { name: 'ipc', load: () => import('./ipc.ts') },
   { name: 'nats', load: () => import('./nats.ts') },
   { name: 'pipeline', load: () => import('./pipeline.ts') },
+  { name: 'precopy', load: () => import('./precopy.ts') },
   { name: 'recovery', load: () => import('./recovery.ts') },
   { name: 'scale', load: () => import('./scale.ts') },
   { name: 'start', load: () => import('./start.ts') },
