@@ -38,7 +38,7 @@ interface JoinSupport extends Support {
 /** Opens the join of a plan of kind `join`. */
 export function openJoinCell(plan: CellPlan, options: CompiledCellOptions = {}): Cell {
   const wanted = Math.max(MAX_MEMORY_BYTES, ...plan.operators.map(({ memory }) => (memory?.bytes ?? 0) * 3));
-  return new JoinCell(plan, options.maxMemoryBytes ?? Math.min(wanted, 0xffff_0000));
+  return new JoinCell(plan, Math.min(options.maxMemoryBytes ?? wanted, 0xffff_0000));
 }
 
 class JoinCell implements Cell {
