@@ -62,7 +62,7 @@ export const doctor: CommandModule = {
       )
       .action(async (options: Options) => {
         const data = await dataDirectories(options.data, Date.now());
-        const findings = [...inspect(), ...data, ...(await running(options))];
+        const findings = [...inspect(), await pools(), ...data, ...(await running(options))];
         const text = options.json === true ? `${JSON.stringify({ findings })}\n` : table(findings, invocation);
         await invocation.terminal.out(text);
         finish(findings.some((finding) => finding.status === 'missing') ? EXIT_FAILED : 0);
@@ -81,6 +81,15 @@ function inspect(): Finding[] {
     installedServer(),
     ...OPTIONAL.map(packageFinding),
   ];
+}
+
+/** Bounds of what each thread keeps for cells that start; what is kept now only who runs cells can say (--metrics). */
+async function pools(): Promise<Finding> {
+  const { poolFigures } = await import('../../engine/cell/pools.ts');
+  const bounds = poolFigures().map(({ pool, most, maxBytes }) =>
+    maxBytes === undefined ? `${pool} at most ${most}` : `${pool} at most ${maxBytes / 2 ** 20} MiB`,
+  );
+  return { name: 'Pools a thread', status: 'ok', detail: bounds.join(', ') };
 }
 
 async function running(options: Options): Promise<Finding[]> {

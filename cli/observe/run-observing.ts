@@ -1,6 +1,6 @@
 /** What is asked to be observed of `cloudskin run`. */
 import process from 'node:process';
-import { nodeSamples } from '../../engine/metrics/samples.ts';
+import { nodeSamples, type Sample, samplesOf } from '../../engine/metrics/samples.ts';
 import type { MetricsSnapshot } from '../../engine/metrics/snapshot.ts';
 import { type ObserveFlags, type Observing, observe } from './observing.ts';
 import { processSamples } from './process-samples.ts';
@@ -24,9 +24,13 @@ export async function observeRun(
     warn: (message) => say(`warning: ${message}\n`),
   });
   const labels = { namespace: name.namespace, app: name.app };
+  const { poolFigures } = await import('../../engine/cell/pools.ts');
+  const pools = (): Sample[] =>
+    poolFigures().flatMap(({ pool, ...figures }) => samplesOf('pool', { ...labels, pool }, figures));
   return {
     traces,
     close,
-    watch: (metrics, restored) => samples(() => [...nodeSamples(metrics(), labels, restored()), ...processSamples({})]),
+    watch: (metrics, restored) =>
+      samples(() => [...nodeSamples(metrics(), labels, restored()), ...pools(), ...processSamples({})]),
   };
 }

@@ -66,6 +66,7 @@ function nothing(): number {
 /** Bytes of memories that wait with the code of chains, at most, in this thread. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 let waitingBytes = 0;
+let waitingCount = 0;
 
 export interface ChainCodeOptions extends GenerateOptions {
   /** More than one cell will be opened: what one ran on waits for the next, its memory as in the beginning. */
@@ -97,6 +98,7 @@ export class ChainCode {
     const waiting = this.#waiting.pop();
     if (waiting === undefined) return this.#instantiate({ ...host });
     waitingBytes -= waiting.memory.buffer.byteLength;
+    waitingCount -= 1;
     Object.assign(waiting.host, host);
     return waiting;
   }
@@ -111,6 +113,7 @@ export class ChainCode {
     this.#image.restore(code.memory);
     this.#waiting.push(code);
     waitingBytes += bytes;
+    waitingCount += 1;
   }
 
   #instantiate(host: RunningCode['host']): RunningCode {
@@ -150,6 +153,18 @@ export function watText(plan: CellPlan): string {
 const MAX_COMPILED = 64;
 /** Modules of this thread by the checksum of their bytes, least recently used first: a chain that is opened again is not compiled again. */
 const modules = new Map<string, WebAssembly.Module>();
+
+/** What this thread keeps of compiled chains: their modules, and what cells ran on and the next will. */
+export function chainStats(): {
+  readonly modules: number;
+  readonly maxModules: number;
+  readonly waiting: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+} {
+  const waiting = { waiting: waitingCount, bytes: waitingBytes, maxBytes: MAX_WAITING_BYTES };
+  return { modules: modules.size, maxModules: MAX_COMPILED, ...waiting };
+}
 
 export function compiled(bytes: Uint8Array): WebAssembly.Module {
   const checksum = createHash('sha256').update(bytes).digest('base64');

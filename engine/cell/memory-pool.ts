@@ -50,8 +50,8 @@ export function prepareMemories(count: number, pages: number, maximum: number): 
   for (; missing > 0; missing -= 1) releaseMemory(new WebAssembly.Memory({ initial: pages, maximum }), maximum);
 }
 
-export function memoryPoolSize(): { readonly memories: number; readonly bytes: number } {
-  return { memories: kept.length, bytes: keptBytes };
+export function memoryPoolSize(): { readonly memories: number; readonly bytes: number; readonly maxBytes: number } {
+  return { memories: kept.length, bytes: keptBytes, maxBytes: MAX_POOL_BYTES };
 }
 
 function pagesOf(memory: WebAssembly.Memory): number {

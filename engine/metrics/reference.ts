@@ -11,6 +11,7 @@ const SUBJECTS: readonly (readonly [title: string, ...of: MetricSubject[]])[] = 
   ['Fragments', 'fragment'],
   ['Regions', 'region'],
   ['Journals and logs of durable channels', 'log'],
+  ['Pools of `cloudskin run`, those of its main thread', 'pool'],
   ['Agents', 'agent'],
 ];
 

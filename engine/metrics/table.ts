@@ -14,6 +14,7 @@ export type MetricSubject =
   | 'fragment'
   | 'region'
   | 'log'
+  | 'pool'
   | 'agent';
 
 const PLACE = ['site', 'agent'];
@@ -29,6 +30,7 @@ export const LABELS: Readonly<Record<MetricSubject, readonly string[]>> = {
   fragment: FRAGMENT,
   region: ['namespace', 'app', 'region', ...PLACE],
   log: ['namespace', 'app', 'kind', 'log', ...PLACE],
+  pool: ['namespace', 'app', 'pool'],
   agent: PLACE,
 };
 
@@ -178,6 +180,16 @@ const CLUSTER: readonly MetricDefinition[] = [
   }),
   define('maxBytes', 'bytes', 'log', 'its bound; of a journal that of each partition', { gauge: 'max_bytes' }),
   define('oldest', 'ms', 'log', 'when the oldest file of it was begun', { gauge: 'oldest_timestamp_seconds' }),
+  define(
+    'held',
+    '',
+    'pool',
+    'memories, images with guests that wait there, chains that wait, or compiled modules or components that are kept for the next cells',
+    { gauge: 'held' },
+  ),
+  define('most', '', 'pool', 'how many may be kept', { gauge: 'max_held' }),
+  define('bytes', 'bytes', 'pool', 'bytes that they take', { gauge: 'bytes' }),
+  define('maxBytes', 'bytes', 'pool', 'bytes that they may take', { gauge: 'max_bytes' }),
   define('diskFree', 'bytes', 'agent', 'free on the disk of its data directory', { gauge: 'disk_free_bytes' }),
   define('diskSize', 'bytes', 'agent', 'the size of that disk', { gauge: 'disk_size_bytes' }),
   define('diskReserve', 'bytes', 'agent', 'what logs leave free there for checkpoints', {

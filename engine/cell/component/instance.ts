@@ -27,6 +27,11 @@ const MAX_COMPILED = 32;
 /** Compiled operators of this process by checksum, least recently used first. */
 const compiled = new Map<string, Promise<CompiledOperator>>();
 
+/** Compiled operators that this thread keeps, and may keep. */
+export function operatorStats(): { readonly held: number; readonly most: number } {
+  return { held: compiled.size, most: MAX_COMPILED };
+}
+
 async function compileModule(bytes: Uint8Array, where: string): Promise<CompiledModule> {
   try {
     const rewritten = rewriteModule(bytes);

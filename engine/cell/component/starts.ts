@@ -34,6 +34,13 @@ export interface StartCounts {
   reused: number;
 }
 
+export interface StartsHeld {
+  /** Images, and guests that wait at one. */
+  readonly held: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+}
+
 let bytesHeld = 0;
 const counts: StartCounts = { initialised: 0, copied: 0, reused: 0 };
 /** Least recently used first. */
@@ -55,6 +62,11 @@ export class Start {
 
   get image(): GuestImage | undefined {
     return this.#image;
+  }
+
+  /** How many things it holds: its image, and guests that wait there. */
+  get held(): number {
+    return this.#waiting.length + (this.#image === undefined ? 0 : 1);
   }
 
   /** A guest that waits at the image. */
@@ -131,6 +143,8 @@ export function startOf({ checksum, config, inputs, memoryLimitBytes }: StartOf)
 }
 
 /** How guests of this thread have started, and what is held for the next ones. */
-export function startStats(): Readonly<StartCounts> & { readonly bytes: number } {
-  return { ...counts, bytes: bytesHeld };
+export function startStats(): Readonly<StartCounts> & StartsHeld {
+  let held = 0;
+  for (const start of known.values()) held += start.held;
+  return { ...counts, held, bytes: bytesHeld, maxBytes: MAX_BYTES };
 }
