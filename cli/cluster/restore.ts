@@ -6,12 +6,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppName } from '../../engine/cluster/documents/names.ts';
 import { stateBucket } from '../../engine/cluster/documents/names.ts';
-import { externalError, messageOf, userError } from '../../engine/errors.ts';
+import { type CloudskinError, externalError, messageOf, userError } from '../../engine/errors.ts';
 import type { BlobStore } from '../../engine/state/blobs/blobs.ts';
 import { encryptedStore } from '../../engine/state/blobs/encrypted.ts';
 import { objectsStore } from '../../engine/state/blobs/objects.ts';
 import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
-import { manifestName, pinName, pinnedOf, regionPath } from '../../engine/state/checkpoint/layout.ts';
+import { checkpointOf, isManifest, pinName, pinnedOf, regionPath } from '../../engine/state/checkpoint/layout.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { readKeyFile } from '../place/key-file.ts';
 import { appArguments, appTitle } from './app-words.ts';
@@ -26,16 +26,20 @@ export interface RestoreFlags extends ChangeFlags {
 
 /** Milliseconds that whoever was deleting old checkpoints when the mark was set has to finish. */
 const DELETING = 300;
+/** At marking the newest before it is forgotten. */
+const ATTEMPTS = 5;
+/** Checkpoints that are named where the one that is wanted is not there. */
+const SHOWN = 10;
 
 interface Place {
   readonly name: AppName & { readonly region: string };
   readonly store: BlobStore;
 }
 
-/** Throws `state.several-regions`, `state.no-checkpoint` or `state.damaged` while the app still runs as it did. */
+/** `wanted`: a checkpoint; the newest as it is now unless given. Throws `state.several-regions`, `state.no-checkpoint` or `state.damaged` while the app still runs as it did. */
 export async function restoreApp(
   app: string,
-  checkpoint: number,
+  wanted: number | undefined,
   flags: RestoreFlags,
   terminal: Terminal,
 ): Promise<void> {
@@ -44,7 +48,7 @@ export async function restoreApp(
     const places = await placesOf(connected, { namespace: flags.namespace, app });
     mustBeOneRegion({ namespace: flags.namespace, app }, places);
     try {
-      for (const place of places) await pin(place, checkpoint);
+      const checkpoint = await pinned(places, wanted);
       const key = await readKeyFile(flags.keyFile);
       for (const place of places) await mustBeSound(place, checkpoint, key, terminal);
       await sleep(DELETING);
@@ -92,6 +96,32 @@ async function placesOf({ nats, client }: Connected, app: AppName): Promise<read
   );
 }
 
+/** Marks the checkpoint that is wanted; of an app that takes one a second the newest may be forgotten before the mark is set, and then there is a newer one. */
+async function pinned(places: readonly Place[], wanted: number | undefined): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const checkpoint = wanted ?? (await newestOf(places));
+    for (const place of places) await pin(place, checkpoint);
+    if (wanted !== undefined || attempt === ATTEMPTS) return checkpoint;
+    const there = await Promise.all(places.map(checkpointsOf));
+    if (there.every((ids) => ids.includes(checkpoint))) return checkpoint;
+  }
+}
+
+async function newestOf(places: readonly Place[]): Promise<number> {
+  const [place] = places;
+  const newest = place === undefined ? undefined : (await checkpointsOf(place)).at(-1);
+  if (newest !== undefined) return newest;
+  throw userError('state.no-checkpoint', `there is no checkpoint to go back to`, {
+    hint: 'a graph takes them where it says so: spec.checkpoint { every: 10s }; nothing was changed',
+  });
+}
+
+/** Those that are complete, rising. */
+async function checkpointsOf({ name, store }: Place): Promise<readonly number[]> {
+  const names = await store.list(`${regionPath(name)}/manifest/`);
+  return names.flatMap((one) => (isManifest(one) ? (checkpointOf(one) ?? []) : [])).sort((a, b) => a - b);
+}
+
 async function pin({ name, store }: Place, checkpoint: number): Promise<void> {
   await store.put(`${regionPath(name)}/${pinName(checkpoint)}`, [new TextEncoder().encode('pinned')]);
 }
@@ -108,12 +138,25 @@ async function unpin({ name, store }: Place, terminal: Terminal): Promise<void> 
   }
 }
 
-async function mustBeThere({ name, store }: Place, checkpoint: number): Promise<void> {
-  const names = await store.list(`${regionPath(name)}/manifest/`);
-  if (names.includes(`${regionPath(name)}/${manifestName(checkpoint)}`)) return;
-  throw userError('state.no-checkpoint', `region ${name.region} of ${appTitle(name)} has no checkpoint ${checkpoint}`, {
-    hint: `cloudskin checkpoint list ${appArguments(name)} shows those there are; nothing was changed`,
-  });
+async function mustBeThere(place: Place, checkpoint: number): Promise<void> {
+  const there = await checkpointsOf(place);
+  if (there.includes(checkpoint)) return;
+  throw noCheckpoint(place.name, checkpoint, there);
+}
+
+/** `there`: rising. */
+export function noCheckpoint(name: Place['name'], checkpoint: number, there: readonly number[]): CloudskinError {
+  const shown = there.slice(-SHOWN).join(', ');
+  const some = there.length > SHOWN ? `the last of ${there.length} are ${shown}` : `there are ${shown}`;
+  const last = there.at(-1);
+  const advice = `${some}; without --checkpoint the newest is taken, and spec.checkpoint.keep keeps more`;
+  return userError(
+    'state.no-checkpoint',
+    `region ${name.region} of ${appTitle(name)} has no checkpoint ${checkpoint}`,
+    {
+      hint: `${last === undefined ? 'there are none' : advice}; nothing was changed`,
+    },
+  );
 }
 
 async function mustBeSound(

@@ -49,6 +49,10 @@ describe.skipIf(!has)(has ? 'restore' : `restore: ${NO_NATS.installed}`, () => {
     await continuum.ok('restore', 'numbers', '--checkpoint', String(last));
     await region(({ phase, deployed }) => phase === 'running' && deployed > before.deployed);
     expect(hub.log).toContain(`region starts from checkpoint ${last}`);
+    // of which number it is nobody has to know
+    const [, newest] = /runs from checkpoint (\d+)/.exec(await continuum.ok('restore', 'numbers')) ?? [];
+    expect(Number(newest)).toBeGreaterThanOrEqual(last);
+    await continuum.until(() => hub.log.includes(`region starts from checkpoint ${newest}`));
     const nats = await connectNats({ servers: continuum.hub.url });
     const names = await (await nats.jetstream().objects(stateBucket(APP))).list();
     await nats.close();
