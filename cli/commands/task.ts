@@ -1,5 +1,6 @@
-/** `cloudskin task serve|call|bench`: operators of a graph, called with rows over NATS. */
+/** `cloudskin task serve|deploy|call|bench`: operators of a graph, called with rows over NATS. */
 import type { Command } from 'commander';
+import { userError } from '../../engine/errors.ts';
 import { appCommand, clusterCommand } from '../cluster/connect.ts';
 import { type CommandModule, examples, graphCommand, type Invocation } from '../command.ts';
 import type { BenchFlags } from '../task/bench.ts';
@@ -13,6 +14,7 @@ export const task: CommandModule = {
       .command('task')
       .description('call operators of a graph with rows, request and answer: serve, call, bench');
     defineServe(group, invocation, finish);
+    defineDeploy(group);
     defineCall(group, invocation);
     defineBench(group, invocation);
   },
@@ -40,6 +42,18 @@ function defineServe(group: Command, { terminal, version }: Invocation, finish: 
     .action(async (graph: string, flags: ServeFlags) => {
       const { serve } = await import('../task/serve.ts');
       finish(await serve(graph, flags, terminal, version));
+    });
+}
+
+/** Says what there is instead: who looks for a way to leave a task with the agents finds it. */
+function defineDeploy(group: Command): void {
+  clusterCommand(graphCommand(group, 'deploy'))
+    .description('agents do not host tasks yet: says so; `task serve` serves one from a process of its own')
+    .addHelpText('after', examples(['cloudskin task serve graph.yaml', 'what there is instead']))
+    .action((graph: string) => {
+      throw userError('task.not-hosted', 'agents do not host tasks yet', {
+        hint: `cloudskin task serve ${graph} serves it from a process of its own; several share its calls`,
+      });
     });
 }
 
