@@ -18,6 +18,7 @@ export const snapshot: CommandModule = {
       .description('write a snapshot of a cell, out of the newest checkpoint that is sound (default)')
       .requiredOption('--out <file>', 'the file to write; it must not be there')
       .option('--base <file>', 'a snapshot of the same cell: write the difference of it')
+      .option('--now', 'have the app of a cluster take a checkpoint first')
       .addHelpText(
         'after',
         examples(

@@ -135,9 +135,11 @@ async function refuseDeployed(file: OpenedSnapshot, flags: RestoreFlags): Promis
   const { namespace, app } = file;
   if (flags.app !== undefined || flags.nats !== undefined) {
     await withCluster(flags, async ({ client }) => {
-      const assignment = await client.assignment({ namespace, app });
-      const epoch = assignment?.regions[file.region]?.epoch;
-      mustFit(file, { ...defined({ epoch, app: flags.app, namespace: flags.namespace }) });
+      const name = { namespace, app };
+      const assigned = (await client.assignment(name))?.regions[file.region];
+      const record = assigned && (await client.regionRecord(name, file.region, assigned.domain));
+      const epoch = Math.max(record?.epoch ?? 0, assigned?.epoch ?? 0);
+      mustFit(file, { epoch, ...defined({ app: flags.app, namespace: flags.namespace }) });
     });
   }
   throw userError('snapshot.deployed', `a cell of a deployed app does not go back alone (${originText(file)})`, {

@@ -21,6 +21,8 @@ export interface TakeFlags extends CheckpointFlags {
   readonly state?: string;
   readonly app?: string;
   readonly base?: string;
+  /** Of an app of a cluster: it takes a checkpoint first. */
+  readonly now?: boolean;
   readonly out: string;
 }
 
@@ -28,6 +30,7 @@ export interface TakeFlags extends CheckpointFlags {
 export async function takeSnapshot(cell: string, flags: TakeFlags, terminal: Terminal): Promise<void> {
   const progress = new Progress(terminal, flags.json === true);
   try {
+    if (flags.now === true) await takeCheckpoint(flags, progress, terminal);
     await withStates(flags, async (place) => {
       const file = await findCell(place, cell, flags.app, progress);
       await write(file, flags, progress, terminal);
@@ -35,6 +38,23 @@ export async function takeSnapshot(cell: string, flags: TakeFlags, terminal: Ter
   } finally {
     progress.end();
   }
+}
+
+async function takeCheckpoint(flags: TakeFlags, progress: Progress, terminal: Terminal): Promise<void> {
+  const { app, state, namespace = 'default' } = flags;
+  if (app === undefined || state !== undefined) {
+    throw userError('snapshot.where', '--now is for an app of a cluster', { hint: '--app APP, and no --state' });
+  }
+  progress.step(`asking for a checkpoint of ${app}`);
+  const { changeApp, checkpointsOf, isTaken } = await import('../cluster/change-app.ts');
+  const silent: Terminal = { ...terminal, live: false, out: () => Promise.resolve(), err: () => undefined };
+  await changeApp(app, { ...flags, namespace, timeout: '60s' }, silent, {
+    change: (client, name) => client.checkpoint(name),
+    done: isTaken,
+    doing: 'asking for a checkpoint of',
+    late: 'checkpoint.not-done',
+    is: checkpointsOf,
+  });
 }
 
 async function withStates({ state, ...flags }: TakeFlags, use: (place: Place) => Promise<void>): Promise<void> {

@@ -2,6 +2,13 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectNats } from '../../engine/nats/client.ts';
+import { objectsStore } from '../../engine/state/blobs/objects.ts';
+import { openCheckpoints } from '../../engine/state/checkpoint/checkpoint-store.ts';
+import { createSaver } from '../../engine/state/checkpoint/saver.ts';
+import { goldenRegion, goldenSnapshot } from '../kit/golden-checkpoint.ts';
+import { ManualPorts } from '../kit/manual-ports.ts';
+import { hasNats, startNats } from '../kit/nats-server.ts';
 import { root } from '../tidy/source-files.ts';
 import { checkpointIn } from './checkpoints.ts';
 import { cloudskin, type Ended, scratch, start } from './command.ts';
@@ -65,6 +72,38 @@ describe('cloudskin snapshot, of a checkpoint', () => {
       2,
       expect.stringMatching(/snapshot\.deployed.*\n.*cloudskin restore machine-health --checkpoint 2/),
     ]);
+  });
+});
+
+describe('cloudskin snapshot, of an app of a cluster', () => {
+  it.skipIf(!hasNats())('finds the checkpoints in its object store (needs nats-server)', async () => {
+    const place = scratch();
+    const server = await startNats();
+    try {
+      const nats = await connectNats({ servers: server.url });
+      const bucket = 'cs-state-plant_machine-health';
+      const store = objectsStore(await nats.jetstream().objects(bucket), bucket);
+      const saver = createSaver({ ...goldenRegion, store, ports: new ManualPorts() });
+      const receipt = await saver.save(5, goldenSnapshot(1));
+      const checkpoints = openCheckpoints({ ...goldenRegion, store });
+      await checkpoints.complete({ id: 5, epoch: 7, revision: 1, started: 0, completed: 0 }, [receipt]);
+      await checkpoints.settled();
+      await nats.close();
+      const where = ['--app', 'machine-health', '--namespace', 'plant', '--nats', server.url];
+      const { status, stdout } = await at(place, 'score', ...where, '--out', 'a.snap', '--json');
+      expect([status, JSON.parse(stdout)]).toEqual([
+        0,
+        expect.objectContaining({ cell: 'score', epoch: 7, checkpoint: 5 }),
+      ]);
+      const shown = await at(place, 'inspect', 'a.snap');
+      expect([shown.status, shown.stdout]).toEqual([
+        0,
+        expect.stringContaining('state of minutes: 2 rows in 2 key groups'),
+      ]);
+    } finally {
+      await server.stop();
+      rmSync(place, { recursive: true, force: true });
+    }
   });
 });
 
