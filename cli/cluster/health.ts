@@ -61,7 +61,8 @@ export function troubleLine({ where, message, lasts }: HealthTrouble): string {
   return `${place}${message}${lasts === undefined ? '' : `, for ${duration(Math.round(lasts / 1_000))}`}`;
 }
 
-function coordinatorTroubles({ agents, lease, at }: Overview): readonly HealthTrouble[] {
+function coordinatorTroubles({ agents, lease, at, partial }: Overview): readonly HealthTrouble[] {
+  if (partial !== undefined) return [{ ...partial, where: 'cloud' }];
   if (agents.some(({ coordinator }) => coordinator)) return [];
   const age = lease === undefined ? undefined : Math.max(0, at - lease.renewed);
   // It may only have been too slow to answer.

@@ -11,6 +11,7 @@ import type {
   RegionFigures,
   SilentAgent,
 } from '../../engine/cluster/documents/status.ts';
+import type { Trouble } from '../../engine/cluster/documents/troubles.ts';
 import { settledRegions } from './settled-regions.ts';
 
 export interface AppOverview {
@@ -33,10 +34,12 @@ export interface Overview {
   readonly lease: LeaseDocument | undefined;
   readonly sites: readonly SiteDocument[];
   readonly apps: readonly AppOverview[];
+  /** Why only a part of it is known; absent: all is. */
+  readonly partial?: Trouble;
 }
 
 /** Milliseconds that agents have to answer, where it is not known how many there are. */
-const ANSWERS = 400;
+export const ANSWERS = 400;
 
 /** `nodes`: an app whose nodes are wanted, too. */
 export async function overviewOf(client: ClusterClient, nodes?: AppName): Promise<Overview> {

@@ -4,13 +4,14 @@ import { defined } from '../../engine/defined.ts';
 import type { AppHealth, Health } from './health.ts';
 import { type Overview, untoldPhase } from './overview.ts';
 
-export function overviewJson({ agents, sites, silent }: Overview, { apps, troubles }: Health): object {
+export function overviewJson({ agents, sites, silent, partial }: Overview, { apps, troubles }: Health): object {
   return {
     agents: agents.map(({ site, agent, tier, labels, devices, workers, version, coordinator, disk }) => {
       const said = sites.find((one) => one.site === site);
       const notes = { coordinator, draining: said?.draining ?? false };
       return { site, agent, tier, labels, devices, workers, version, ...notes, ...defined({ disk }) };
     }),
+    ...defined({ partial }),
     silent,
     troubles,
     apps: apps.map((app) => appJson(app, undefined)),

@@ -124,7 +124,7 @@ export function appText(
   const parts = [
     `${appLabelOf(app)}: ${paint(state, COLORS[state] ?? 'yellow', color)}, revision ${revisionText(app)}\n`,
     regionsText(app, now, width),
-    ...(plan === undefined ? [] : [fragmentsText(app, plan, width), streamsText(app, plan, width)]),
+    ...(plan === undefined ? [toldText(app, width)] : [fragmentsText(app, plan, width), streamsText(app, plan, width)]),
     lines.length === 0 ? '' : `${lines.join('\n')}\n`,
   ];
   return parts.filter((part) => part !== '').join('\n');
@@ -160,6 +160,18 @@ function fragmentsText(app: AppOverview, plan: DistributedPlan, width: number | 
   });
   const heading = ['FRAGMENT', 'AGENT', 'PHASE', 'CELLS', 'IN', 'OUT', 'RATE', 'LAG', 'WATERMARK', 'MEMORY'];
   return columns([heading, ...rows], [4, 5, 6, 7, 9], width);
+}
+
+/** Fragments where the plan is not known, which says what runs in them. */
+function toldText({ fragments }: AppOverview, width: number | undefined): string {
+  const rows = fragments.map((one) => [
+    one.fragment,
+    `${one.site}/${one.agent}#${one.worker}`,
+    one.phase,
+    ...figuresOf(one),
+  ]);
+  const heading = ['FRAGMENT', 'AGENT', 'PHASE', 'IN', 'OUT', 'RATE', 'LAG', 'WATERMARK', 'MEMORY'];
+  return rows.length === 0 ? '' : columns([heading, ...rows], [3, 4, 5, 6, 8], width);
 }
 
 function figuresOf(figures: FragmentFigures): string[] {

@@ -108,6 +108,16 @@ export class ClusterClient {
     return entry === undefined ? undefined : decodeDocument(regionRecord, entry.value, key);
   }
 
+  /** Those that lie with the server that we are connected to. */
+  async regionRecords(): Promise<readonly RegionRecord[]> {
+    const bucket = await this.#control.knownRegions(undefined);
+    if (bucket === undefined) return [];
+    const entries = await Promise.all((await bucket.keys('regions.>')).map((key) => bucket.get(key)));
+    return entries.flatMap((entry) =>
+      entry === undefined ? [] : [decodeDocument(regionRecord, entry.value, entry.key)],
+    );
+  }
+
   /** The plan of an assignment. */
   distributed(digest: string): Promise<DistributedPlan> {
     return this.#plans.distributed(digest);
