@@ -1,7 +1,10 @@
 /** Tasks of compiled chains and components, on this thread and on others. */
+import process from 'node:process';
+import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { defineGraph, openTask, type TaskOptions } from '../../index.ts';
 import { ECHO, guestComponent, withFile } from '../../test/kit/guests.ts';
+import { until } from '../../test/kit/until.ts';
 import { CloudskinError } from '../errors.ts';
 
 const METADATA = { apiVersion: 'cloudskin.dev/v1', kind: 'Dataflow', metadata: { name: 'tasks' } } as const;
@@ -153,6 +156,26 @@ describe('a task', () => {
     await using task = await openTask(minutes, { operator: 'valid', memoryBytes: 4_194_304 });
     const many = { t: new Float64Array(300_000), machine: [], at: [] };
     expect(await codeOf(task.call(many))).toBe('task.result-too-large');
+  });
+
+  it('goes on where its worker thread ended, idle or at work', async () => {
+    const workers: Worker[] = [];
+    const note = (worker: Worker): number => workers.push(worker);
+    process.on('worker', note);
+    try {
+      await withGuest(LOOPING, { workers: 1 }, async (task) => {
+        const threads = () => workers.filter(({ threadName }) => threadName === 'cloudskin-task');
+        await threads().at(-1)?.terminate();
+        expect((await task.call([])).rowCount).toBe(0);
+        const looping = codeOf(task.call([{ x: 1 }]));
+        await until(() => task.stats().running === 1);
+        await threads().at(-1)?.terminate();
+        expect(await looping).toBe('task.failed');
+        expect((await task.call([])).rowCount).toBe(0);
+      });
+    } finally {
+      process.off('worker', note);
+    }
   });
 
   it('takes no call after it was closed', async () => {

@@ -28,6 +28,8 @@ export class WorkerRunner implements Runner {
   #pending: Pending | undefined;
   #calls = 0;
   #closed = false;
+  /** Its thread ended while nothing ran; the next call has another started. */
+  #ended = false;
 
   constructor(setup: WorkerSetup, ports: Pick<Ports, 'after'>) {
     this.#setup = setup;
@@ -41,6 +43,7 @@ export class WorkerRunner implements Runner {
   }
 
   async run(batches: readonly Batch[], milliseconds: number): Promise<TaskOutput> {
+    if (this.#ended) this.#worker = this.#start();
     const worker = await this.#worker;
     this.#calls += 1;
     const id = this.#calls;
@@ -61,6 +64,7 @@ export class WorkerRunner implements Runner {
   }
 
   #start(): Promise<Worker> {
+    this.#ended = false;
     const own = import.meta.url;
     const file = new URL(`./task-worker${own.endsWith('.ts') ? '.ts' : '.js'}`, own);
     const worker = new Worker(file, { workerData: this.#setup, name: 'cloudskin-task' });
@@ -71,8 +75,8 @@ export class WorkerRunner implements Runner {
         else if (answer.id === 0 && answer.kind === 'error') reject(errorOf(answer.error));
         else this.#answered(answer);
       });
-      worker.on('error', (error) => reject(this.#ended(worker, messageOf(error))));
-      worker.on('exit', (code) => reject(this.#ended(worker, `exit ${code}`)));
+      worker.on('error', (error) => reject(this.#end(worker, messageOf(error))));
+      worker.on('exit', (code) => reject(this.#end(worker, `exit ${code}`)));
     });
     started.catch(() => {});
     return started;
@@ -90,7 +94,7 @@ export class WorkerRunner implements Runner {
     }
   }
 
-  #ended(worker: Worker, reason: string): CloudskinError {
+  #end(worker: Worker, reason: string): CloudskinError {
     const error = lost(this.#setup.plan.operator, reason);
     this.#giveUp(worker, error);
     return error;
@@ -102,6 +106,7 @@ export class WorkerRunner implements Runner {
     void worker.terminate();
     const pending = this.#pending;
     this.#pending = undefined;
+    this.#ended = pending === undefined;
     if (!this.#closed && pending !== undefined) this.#worker = this.#start();
     pending?.timer.cancel();
     pending?.reject(error);
