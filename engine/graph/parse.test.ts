@@ -239,3 +239,20 @@ describe('a graph object', () => {
     expect(codes(parse('__proto__: { polluted: true }').problems)).toContain('graph.bad-key');
   });
 });
+
+describe('columns of a schema', () => {
+  const columns = (text: string): readonly (readonly [string, string, string | undefined])[] => {
+    const graph = GRAPH.replace('machine: utf8', text);
+    return parse(graph).problems.map(({ code, message, place }) => [code, message, String(place?.line)] as const);
+  };
+
+  it('have a time zone that there is, and a name', () => {
+    expect(columns('machine: "timestamp[ms, Mars/Phobos]"')).toEqual([
+      ['graph.unknown-time-zone', 'there is no time zone "Mars/Phobos"', '9'],
+    ]);
+    expect(columns('"": utf8')).toEqual([['graph.bad-name', 'the name "" must not be empty', '9']]);
+    for (const zone of ['UTC', 'Europe/Madrid', '+02:00']) {
+      expect(columns(`machine: "timestamp[ms, ${zone}]"`), zone).toEqual([]);
+    }
+  });
+});

@@ -43,7 +43,13 @@ const dataType = z
   .string({ error: 'expected a type such as float64 or timestamp[ms]' })
   .transform((text, context): DataType => {
     const type = parseType(text);
-    if (type !== undefined) return type;
+    const zone = type?.kind === 'timestamp' ? type.timezone : undefined;
+    if (type !== undefined && (zone === undefined || isTimeZone(zone))) return type;
+    if (zone !== undefined) {
+      const params = { code: 'graph.unknown-time-zone', of: text, hint: 'write UTC, Europe/Madrid or +02:00' };
+      context.addIssue({ code: 'custom', message: `there is no time zone "${zone}"`, params });
+      return z.NEVER;
+    }
     const other = OTHER_TYPE_NAMES[text.trim().toLowerCase()];
     context.addIssue({
       code: 'custom',
@@ -52,6 +58,15 @@ const dataType = z
     });
     return z.NEVER;
   });
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const column = z.union([
   dataType.transform((type) => ({ type }) as { type: DataType; path?: string | undefined }),
@@ -116,7 +131,10 @@ const streams = z.array(z.string()).min(1);
 
 const source = z
   .looseObject({
-    schema: z.record(z.string(), column).optional().describe('Columns and their types; inferred unless given.'),
+    schema: z
+      .record(z.string().min(1, 'must not be empty'), column)
+      .optional()
+      .describe('Columns and their types; inferred unless given.'),
     time: time.optional().describe('Event time; without it rows have none, and no window can stand on them.'),
     attach: z.array(z.string()).optional().describe('Columns of what the connector knows of a row, such as line.'),
     orderBy: z.string().optional().describe('Reads a bounded source whole and puts it in order of this column.'),
