@@ -70,7 +70,7 @@ async function runAll(graph: string, options: TestOptions, terminal: Terminal): 
       const testCase = readCase(directory);
       results.push(await runCase(graph, testCase, options.param, { terminal, update: options.update === true }));
     } catch (error) {
-      // What is wrong with the graph itself is told once and with its places; a case's own mistake fails that case.
+      // What is wrong with the graph itself, or in a test.yaml, is told once and with its places; a case's own mistake fails that case.
       if (error instanceof CloudskinError && error.problems.length > 0) throw error;
       results.push({ name: basename(directory), passed: false, error: describeError(error) });
     }

@@ -8,9 +8,12 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { userError } from '../../engine/errors.ts';
+import { throwProblems, userError } from '../../engine/errors.ts';
+import { Places } from '../../engine/graph/places.ts';
+import { SourceText } from '../../engine/graph/text.ts';
+import { validate } from '../../engine/graph/validate.ts';
+import { yamlTree } from '../../engine/graph/yaml-tree.ts';
 import type { Parameters } from '../command.ts';
 
 export interface Settings {
@@ -83,11 +86,16 @@ function dataFiles(directory: string): Map<string, string> {
   return found;
 }
 
+/** Read as a graph file is, so that a mistake is told with its place. */
 function readSettings(path: string): Settings {
-  if (!existsSync(path)) return settingsSchema.parse({});
-  const parsed = settingsSchema.safeParse(parse(readFileSync(path, 'utf8')) ?? {});
-  if (parsed.success) return parsed.data;
-  throw userError('test.settings', `${path}: ${z.prettifyError(parsed.error)}`);
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const source = new SourceText(path, text);
+  const { root, problems } = yamlTree(source);
+  throwProblems(problems);
+  if (root === undefined) return settingsSchema.parse({});
+  const { value, problems: mistakes } = validate(settingsSchema, new Places(path, root, source), []);
+  throwProblems(mistakes);
+  return value ?? settingsSchema.parse({});
 }
 
 /** The values that a case runs with: its own win over the command line's. */
