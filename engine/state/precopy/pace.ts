@@ -27,6 +27,8 @@ export interface Round {
   readonly took: number;
   /** Looking alone. */
   readonly looked: number;
+  /** Part of the memory that it looked at before it had to end, so that the bytes stay within their bound; 1: all. */
+  readonly share: number;
 }
 
 export interface Prediction {
@@ -59,9 +61,13 @@ const OVERHEAD = 1.01;
 export function predict(round: Round, roundTrip: number, fixed: number): Prediction {
   const sending = Math.max(0.01, round.took - roundTrip);
   const bandwidth = Math.max(1, round.bytes / sending);
-  const dirtyRate = round.interval === undefined ? undefined : round.pages / Math.max(0.01, round.interval);
-  if (dirtyRate === undefined) return { pause: Number.POSITIVE_INFINITY, pages: round.pages, bandwidth, dirtyRate };
-  const pages = dirtyRate * round.took;
+  const { interval, share } = round;
+  if (interval === undefined || share === 0) {
+    return { pause: Number.POSITIVE_INFINITY, pages: round.pages, bandwidth, dirtyRate: undefined };
+  }
+  const dirtyRate = round.pages / share / Math.max(0.01, interval);
+  // what was changed since its look, and what it left
+  const pages = dirtyRate * (round.took + interval * (1 - share));
   const pause = round.looked + (pages * PAGE) / bandwidth + roundTrip + fixed;
   return { pause, pages, bandwidth, dirtyRate };
 }

@@ -117,6 +117,19 @@ describe('a page transfer', () => {
     expect(within(receipt.bytes, receipt.imagePages, receipt.dirtiedPages)).toBe(true);
   });
 
+  it('foretells what a round leaves that had to end for its bytes', () => {
+    const memory = randomFillSync(Buffer.alloc(16 * 2 ** 20));
+    const random = randomOf(2);
+    // the whole of it every two seconds
+    const write = (): void => {
+      for (let page = 0; page < 2; page++) memory.writeUInt32LE(random() * 1e9, Math.floor(random() * 4096) * PAGE);
+    };
+    const { receipt } = moveOver({ bandwidth: HUNDRED, delay: 20 }, { budget: 60 }, () => ({ memory }), write);
+    expect(receipt.verdict).toBe('bytes');
+    const { pause = 0, predicted } = receipt;
+    expect(predicted?.pause).toBeGreaterThan(pause / 2);
+  });
+
   it('takes one round and a cut of nothing where nothing is written', () => {
     const memory = randomFillSync(Buffer.alloc(2 ** 20));
     const { receipt } = moveOver(

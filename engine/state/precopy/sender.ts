@@ -57,6 +57,7 @@ interface Look {
   pages: number;
   bytes: number;
   looked: number;
+  share: number;
 }
 
 export class PreCopySender {
@@ -162,6 +163,7 @@ export class PreCopySender {
       pages: 0,
       bytes: 0,
       looked: 0,
+      share: 1,
     };
     this.#lastBegan = now;
   }
@@ -194,6 +196,7 @@ export class PreCopySender {
       if (this.#unanswered.bytes >= (this.#options.window ?? WINDOW)) break;
       if (running && this.#cannotSendMore()) {
         // what is left of the round goes with the cut
+        look.share = (look.page * PAGE) / memory.length;
         look.page = Math.ceil(memory.length / PAGE);
         break;
       }
@@ -256,8 +259,8 @@ export class PreCopySender {
     else for (const page of pages) this.#dirtied.add(page);
   }
 
-  #endRound({ interval, began, pages, bytes, looked }: Look, now: number): void {
-    const round = { pages, bytes, interval, took: now - began, looked };
+  #endRound({ interval, began, pages, bytes, looked, share }: Look, now: number): void {
+    const round = { pages, bytes, interval, took: now - began, looked, share };
     this.#rounds.push(round);
     const { roundTrip } = this.#unanswered;
     const predicted = predict(round, roundTrip, this.#options.fixed ?? 0);
