@@ -109,7 +109,9 @@ class JsonDecoder implements PayloadDecoder {
 
   add(message: Payload): void {
     const { data } = message;
-    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    // as in files: it says nothing, and programs of Windows write it
+    const mark = data[0] === 0xef && data[1] === 0xbb && data[2] === 0xbf ? 3 : 0;
+    const bytes = Buffer.from(data.buffer, data.byteOffset + mark, data.byteLength - mark);
     this.#columns.values = message.attached;
     if (isUtf8(bytes)) this.#take(bytes.toString('utf8'), bytes, message);
     else this.#reject('text.invalid-utf8', 'the message is no valid UTF-8', message, bytes);

@@ -79,6 +79,16 @@ describe('messages of json', () => {
     ]);
   });
 
+  it('may begin with a byte order mark, as files may', async () => {
+    for (const form of ['json', 'ndjson', 'senml'] as const) {
+      const message = form === 'senml' ? '[{"n":"a","v":1}]' : '{"id":1}';
+      const plain = await decode(form, message);
+      expect(plain.rows, form).toHaveLength(1);
+      expect(await decode(form, `\ufeff${message}`), form).toEqual(plain);
+    }
+    expect((await decode('json', '\ufeff[{"id":2}]')).rows).toHaveLength(1);
+  });
+
   it('must be UTF-8', async () => {
     const { decoder, bad } = await decoding('json');
     await decoder.add({ data: Uint8Array.of(0x7b, 0xff, 0x7d), position: 'm/0', attached: [] });
