@@ -139,7 +139,6 @@ describe('csv values', () => {
     ['123456789012345678901234567890', 1.2345678901234568e29],
     ['0.30000000000000004', 0.30000000000000004],
     ['4.9e-324', 5e-324],
-    ['1e400', Number.POSITIVE_INFINITY],
     ['NaN', Number.NaN],
     ['-Infinity', Number.NEGATIVE_INFINITY],
     [' 7.25 ', 7.25],
@@ -147,7 +146,7 @@ describe('csv values', () => {
     expect((await read(`a\n${text}\n`, {}, schemaOf({ a: 'float64' }))).rows).toEqual([[value]]);
   });
 
-  it.each(['1.2.3', '1e', 'e5', '.', '0x1F', 'infinite', '1_000', '1,5', '--1', '1.5f'])(
+  it.each(['1.2.3', '1e', 'e5', '.', '0x1F', 'infinite', '1_000', '1,5', '--1', '1.5f', '1e400', '-1e309'])(
     'refuses %j as a float',
     async (text) => {
       const { rows, bad } = await read(`a\n"${text}"\n`, {}, schemaOf({ a: 'float64' }));

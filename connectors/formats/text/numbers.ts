@@ -50,7 +50,11 @@ export function parseFloat64(bytes: Buffer, start: number, end: number): number 
 
 function slowFloat64(bytes: Buffer, start: number, end: number): number | undefined {
   const text = bytes.toString('latin1', start, end);
-  if (DECIMAL.test(text)) return Number(text);
+  if (DECIMAL.test(text)) {
+    // a decimal that no float64 holds is none, as in PostgreSQL and in json: infinity has to be written
+    const value = Number(text);
+    return Number.isFinite(value) ? value : undefined;
+  }
   const word = WORDS.get(text.replace(/^[+-]/, '').toLowerCase());
   return word === undefined || text[0] !== '-' ? word : -word;
 }
