@@ -4,7 +4,7 @@
  */
 import { defined } from '../defined.ts';
 import { CloudskinError, externalError, internalError, messageOf } from '../errors.ts';
-import type { NodeKind } from '../metrics/snapshot.ts';
+import type { NodeKind, NodeTrouble } from '../metrics/snapshot.ts';
 import type { Tracer } from '../metrics/trace.ts';
 import { WorkClock } from '../metrics/work-clock.ts';
 import type { Ports } from '../ports.ts';
@@ -55,12 +55,14 @@ export class Latch {
 
 export class Control {
   readonly ports: Ports;
-  /** Follows batches, where somebody wants that. */
-  readonly tracer: Tracer | undefined;
-  /** What sources and sinks go on trying. */
+  /** What sources and sinks go on trying, but for members'. */
   readonly troubles: Troubles;
-  /** Which node works. */
-  readonly clock: WorkClock;
+  readonly #onTrouble: TroubleListener | undefined;
+  readonly #tracer: Tracer | undefined;
+  readonly #clock: WorkClock;
+  /** Of a member: whose it is; undefined while it goes from one to another. */
+  #above: Control | undefined;
+  readonly #members = new Set<Control>();
   /** Sources are to hand over nothing more. */
   readonly stopping: Latch = new Latch();
   /** Sources are not waited for any more: the run has failed, or a source has not heard that it is to stop. */
@@ -75,9 +77,49 @@ export class Control {
 
   constructor(ports: Ports, tracer?: Tracer, onTrouble?: TroubleListener) {
     this.ports = ports;
+    this.#onTrouble = onTrouble;
     this.troubles = new Troubles(ports, onTrouble);
-    this.tracer = tracer;
-    this.clock = new WorkClock(() => ports.monotonic());
+    this.#tracer = tracer;
+    this.#clock = new WorkClock(() => ports.monotonic());
+  }
+
+  /** Of one node, which may go over to another run: whatever stops, holds or fails this one does so to it, and its failure is this one's. */
+  member(): Control {
+    const member = new Control(this.ports, undefined, this.#onTrouble);
+    member.goTo(this);
+    return member;
+  }
+
+  /** A member goes over to another run, or for now to nobody. */
+  goTo(above: Control | undefined): void {
+    if (this.#above !== undefined) this.#above.#members.delete(this);
+    this.#above = above;
+    if (above === undefined) return;
+    above.#members.add(this);
+    if (this.#failure !== undefined) above.fail(this.#failure);
+    if (above.#failure !== undefined) this.#take(above.#failure);
+    if (above.stopping.tripped) this.stop();
+    if (above.cut.tripped) this.cut.trip();
+  }
+
+  /** Follows batches, where somebody wants that. */
+  get tracer(): Tracer | undefined {
+    return this.#above === undefined ? this.#tracer : this.#above.tracer;
+  }
+
+  /** Which node works. */
+  get clock(): WorkClock {
+    return this.#above === undefined ? this.#clock : this.#above.clock;
+  }
+
+  /** What sources and sinks go on trying, members' included. */
+  get troubled(): readonly NodeTrouble[] {
+    return [...this.troubles.all, ...[...this.#members].flatMap(({ troubles }) => troubles.all)];
+  }
+
+  /** Nothing is tried any more. */
+  close(): void {
+    for (const { troubles } of [this, ...this.#members]) troubles.close();
   }
 
   /** Aborts when sources are to stop, by request or by failure. */
@@ -97,7 +139,7 @@ export class Control {
 
   /** Errors after the first: most of them follow from it. */
   get suppressed(): number {
-    return this.#suppressed;
+    return this.#above === undefined ? this.#suppressed : this.#above.suppressed;
   }
 
   /** Sources hand on nothing until `resume`. */
@@ -112,16 +154,28 @@ export class Control {
 
   /** A promise while sources are paused. */
   get paused(): Promise<void> | undefined {
-    return this.#pause?.promise;
+    return this.#pause?.promise ?? this.#above?.paused;
   }
 
   stop(): void {
     this.stopping.trip();
     this.#sources.abort();
+    for (const member of this.#members) member.stop();
+  }
+
+  /** Sources that have not heard that they are to stop are left behind. */
+  leaveBehind(): void {
+    this.cut.trip();
+    for (const member of this.#members) member.leaveBehind();
   }
 
   /** Takes the first failure as the run's and ends every wait; later ones are counted. */
   fail(error: CloudskinError): void {
+    if (this.#above !== undefined) this.#above.fail(error);
+    else this.#take(error);
+  }
+
+  #take(error: CloudskinError): void {
     if (this.#failure !== undefined) {
       if (error !== this.#failure) this.#suppressed += 1;
       return;
@@ -129,6 +183,7 @@ export class Control {
     this.#failure = error;
     this.stop();
     this.cut.trip();
+    for (const member of this.#members) member.#take(error);
     this.failed.trip();
     this.#sinks.abort(error);
   }
@@ -138,7 +193,7 @@ export class Control {
     const opened = await this.failed.until(opening);
     if (this.#failure === undefined) return opened;
     void opening.then(discard).catch(() => {
-      this.#suppressed += 1;
+      (this.#above ?? this).#suppressed += 1;
     });
     return undefined;
   }

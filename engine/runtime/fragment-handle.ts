@@ -13,6 +13,7 @@ import type { SinkReport } from '../graph/connector.ts';
 import type { MetricsSnapshot } from '../metrics/snapshot.ts';
 import type { FragmentReceipt } from '../state/checkpoint/checkpoints.ts';
 import type { ChannelStats } from '../transport/transport.ts';
+import type { Succession } from './handover/succession.ts';
 
 /** A complete checkpoint of a region that was, perhaps under another name or in another place. */
 export interface CheckpointOrigin {
@@ -20,6 +21,32 @@ export interface CheckpointOrigin {
   /** As `FragmentStart.domain`. */
   readonly domain?: string;
   readonly checkpoint: number;
+}
+
+/**
+ * The fragment goes on, live, with what fragments of the plan before have (handover/succession.ts). It is `ready` when everything that it needs besides is
+ * prepared; rows flow when all of it has come, after those fragments' barrier with `handover`.
+ */
+export interface Takeover {
+  /** The epoch that ends. */
+  readonly from: number;
+  readonly succession: Succession;
+}
+
+/** What a fragment has taken over, once rows flow. */
+export interface TookOver {
+  /** Milliseconds from the cut of what it took to the first word that each of its cells had; where none comes for a second, until it could. */
+  readonly pause: number;
+  /** Sources, sinks and cells that went on as they were, and cells whose state went by snapshot. */
+  readonly adopted: number;
+  readonly carried: number;
+  /** Of snapshots. */
+  readonly bytes: number;
+}
+
+export interface BarrierOptions {
+  /** After it the fragment hands on nothing: what it has goes to the fragments that take over. */
+  readonly handover?: boolean;
 }
 
 export interface FragmentStart {
@@ -40,6 +67,8 @@ export interface FragmentStart {
   readonly begun?: number;
   /** The domains of other regions by their fragments: durable channels are kept in that of their near side. Absent: as this agent's own server. */
   readonly domains?: ReadonlyMap<string, string>;
+  /** Instead of `checkpoint` and `origins`; needs `checkpointed`. */
+  readonly takeover?: Takeover;
   /** Where relative paths of connectors and components count from; absent: the host's own. */
   readonly directory?: string;
 }
@@ -70,6 +99,13 @@ export interface FragmentEvents {
   ready(): void;
   /** Once: sources and inlets have ended, all has flowed out; only with checkpoints, and then the fragment waits for `finish`. */
   ended(): void;
+  /** Once: rows flow through what it has taken over. */
+  tookOver?(figures: TookOver): void;
+  /**
+   * Once: it has been cut at a barrier with `handover`, all that it sent has been taken, its channels are closed, and what it had may be taken. Then it waits for
+   * `finish`, when all that follow have taken theirs.
+   */
+  handedOver?(checkpoint: number): void;
   /** Once, and the last call: finished, stopped, or failed. */
   over(error?: Error): void;
 }
@@ -83,7 +119,7 @@ export interface FragmentHandle {
    * Asks for a barrier: the fragment cuts itself as soon as the barrier has come in on every open channel, at once where there is none (any
    * more). Ids rise; one that is not greater than the last does nothing, and a barrier that is overtaken by a later one is given up.
    */
-  checkpoint(id: number): void;
+  checkpoint(id: number, options?: BarrierOptions): void;
   /** The checkpoint is complete in the whole region: sinks commit, sources acknowledge. Resolves when they have. */
   commit(id: number): Promise<void>;
   /** Sources hand on nothing more until `resume`; channels stay. */

@@ -38,6 +38,7 @@ export class Stream {
   readonly schema: Schema;
   readonly #counters: NodeCounters | undefined;
   readonly #receivers: Receiver[] = [];
+  #wasRead = false;
 
   /** `counters` where the rows count as handed on by their node: main outputs, not late rows and errors. */
   constructor(ref: StreamRef, schema: Schema, counters?: NodeCounters) {
@@ -50,8 +51,24 @@ export class Stream {
     this.#receivers.push(receiver);
   }
 
+  /** Nobody reads it until it is attached again: whoever yields it has to hold back what it has. */
+  detach(): void {
+    this.#wasRead ||= this.#receivers.length > 0;
+    this.#receivers.length = 0;
+  }
+
+  /** Whoever reads it is attached. */
+  settle(): void {
+    this.#wasRead = false;
+  }
+
+  get isDetached(): boolean {
+    return this.#wasRead && this.#receivers.length === 0;
+  }
+
+  /** It is read, or was before it was detached. */
   get isRead(): boolean {
-    return this.#receivers.length > 0;
+    return this.#wasRead || this.#receivers.length > 0;
   }
 
   batch(batch: Batch): void {

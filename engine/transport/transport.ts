@@ -28,7 +28,8 @@ export type Item =
   | ItemOf<Uint8Array>
   /** `time` in microseconds. */
   | { readonly kind: 'watermark'; readonly time: bigint; readonly idle: boolean }
-  | { readonly kind: 'barrier'; readonly checkpoint: number }
+  /** `handover`: the sender hands on nothing after it, whoever follows it begins a new epoch. */
+  | { readonly kind: 'barrier'; readonly checkpoint: number; readonly handover?: true }
   | { readonly kind: 'end' };
 
 /** Bytes that are written where they are wanted, so that a batch is copied once on its way into a channel. */

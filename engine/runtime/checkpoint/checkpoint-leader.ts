@@ -29,6 +29,13 @@ const PATIENCE = 120_000;
 const LAST_TRIES = 3;
 const LAST_PAUSE = 1_000;
 
+/** Who goes on after a handover. */
+export interface Heirs {
+  readonly handles: readonly FragmentHandle[];
+  readonly epoch: number;
+  readonly revision: number;
+}
+
 interface Round {
   readonly id: number;
   readonly receipts: Map<string, FragmentReceipt>;
@@ -45,6 +52,7 @@ export class CheckpointLeader {
   #id: number;
   #round: Round | undefined;
   #taking: Promise<boolean> | undefined;
+  #finished = false;
 
   /** `handles` are those of all `count` fragments by the time that `run` is called. */
   constructor(handles: () => readonly FragmentHandle[], count: number, options: LeaderOptions) {
@@ -92,10 +100,32 @@ export class CheckpointLeader {
 
   /** Takes one now, or waits for the one under way and takes another; false where it was given up. */
   async take(): Promise<boolean> {
-    while (this.#taking !== undefined) await this.#taking;
-    this.#taking = this.#take();
+    return await this.#inTurn(() => this.#take());
+  }
+
+  /**
+   * Has all hand over to `heirs` at a checkpoint, which those commit: the last of this leader. `begun` is called with it when nothing goes back any more. False where the
+   * checkpoint was given up; the heirs go on all the same. Throws `handover.ending` where the run ends.
+   */
+  async handOver(heirs: Heirs, begun: (checkpoint: number) => void): Promise<boolean> {
+    return await this.#inTurn(async () => {
+      if (this.#finished || this.#stopped.tripped) {
+        throw externalError('handover.ending', 'the run is at its end, so that nothing is handed over any more');
+      }
+      begun(this.#id + 1);
+      const taken = await this.#take(heirs);
+      this.#stopped.trip();
+      return taken;
+    });
+  }
+
+  /** One after the other. */
+  async #inTurn(take: () => Promise<boolean>): Promise<boolean> {
+    while (this.#taking !== undefined) await this.#taking.catch(() => undefined);
+    const taking = take();
+    this.#taking = taking;
     try {
-      return await this.#taking;
+      return await taking;
     } finally {
       this.#taking = undefined;
     }
@@ -121,10 +151,13 @@ export class CheckpointLeader {
       }
       await this.#sleep(LAST_PAUSE);
     }
+    if (this.#stopped.tripped) return;
+    this.#finished = true;
     await Promise.all(this.#handles().map((handle) => handle.finish()));
   }
 
-  async #take(): Promise<boolean> {
+  async #take(heirs?: Heirs): Promise<boolean> {
+    if (this.#stopped.tripped) return false;
     const { ports } = this.#options;
     const id = ++this.#id;
     const round: Round = { id, receipts: new Map(), all: Promise.withResolvers() };
@@ -135,9 +168,9 @@ export class CheckpointLeader {
     this.#round = round;
     try {
       const started = ports.now();
-      for (const handle of this.#handles()) handle.checkpoint(id);
+      for (const handle of this.#handles()) handle.checkpoint(id, { handover: heirs !== undefined });
       await round.all.promise;
-      await this.#complete(round, started);
+      await this.#complete(round, started, heirs ?? { ...this.#options, handles: this.#handles() });
       return true;
     } catch (error) {
       if (!this.#stopped.tripped)
@@ -149,12 +182,12 @@ export class CheckpointLeader {
     }
   }
 
-  async #complete({ id, receipts }: Round, started: number): Promise<void> {
-    const { checkpoints, epoch, revision, ports, onComplete } = this.#options;
+  async #complete({ id, receipts }: Round, started: number, { handles, epoch, revision }: Heirs): Promise<void> {
+    const { checkpoints, ports, onComplete } = this.#options;
     const all = [...receipts.values()];
     const completed = ports.now();
     await checkpoints.complete({ id, epoch, revision, started, completed }, all);
-    await Promise.all(this.#handles().map((handle) => handle.commit(id)));
+    await Promise.all(handles.map((handle) => handle.commit(id)));
     const bytes = all.reduce((sum, receipt) => sum + receipt.bytes, 0);
     onComplete?.(id, ports.now() - started, bytes);
   }

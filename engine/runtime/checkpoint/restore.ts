@@ -31,7 +31,12 @@ function sameShare({ shares }: FragmentSnapshot, plan: FragmentPlan, node: strin
 }
 
 /** A node without a share is whole. */
-function samePartition({ shares }: FragmentSnapshot, plan: FragmentPlan, node: string, former: string): boolean {
+export function samePartition(
+  { shares }: Pick<FragmentSnapshot, 'shares'>,
+  plan: FragmentPlan,
+  node: string,
+  former: string,
+): boolean {
   const { partition = 0, partitions = 1 } = shares?.get(former) ?? {};
   const now = plan.shares.get(node);
   return partition === (now?.partition ?? 0) && partitions === (now?.partitions ?? 1);
@@ -176,7 +181,7 @@ const HALF = /\/partial(-\d+)?$/;
 const COMPONENT = /\/(component|join)$/;
 
 /** The operator as the graph names it: whether its component or join is called by that name depends on what stands beside it. */
-function entryOf(name: string): string {
+export function entryOf(name: string): string {
   return name.replace(COMPONENT, '');
 }
 
@@ -213,7 +218,7 @@ function ownerOf(former: string, { kind, operators }: CellPlan): string | undefi
 }
 
 /** A first half that is no more, whose groups the cell takes besides its own. */
-function isOrphan(former: string, plan: CellPlan): boolean {
+export function isOrphan(former: string, plan: CellPlan): boolean {
   return plan.kind === 'compiled' && ![undefined, former].includes(ownerOf(former, plan));
 }
 

@@ -28,6 +28,9 @@ export interface DurablePast {
   readonly inlet: (channel: string) => InletState | undefined;
 }
 
+/** There is no checkpoint, or it holds nothing of durable channels. */
+export const NO_PAST: DurablePast = { outlet: () => undefined, inlet: () => undefined };
+
 /** Milliseconds of silence after which the other end of a durable channel may be gone for good, once all is published. */
 const SILENCE = 30_000;
 /** Bytes of a durable channel that may wait at its receiver; what it keeps is the sender's. */
@@ -55,6 +58,7 @@ export class Channels {
   readonly #durableSenders = new Map<string, DurableSender>();
   readonly #durableReceivers = new Map<string, DurableReceiver>();
   readonly #watchers = new Map<string, () => void>();
+  #closed = false;
 
   /** `onConnected` is called whenever none that has to be connected waits any more. */
   constructor(options: ChannelOptions, onConnected: () => void) {
@@ -139,7 +143,10 @@ export class Channels {
     );
   }
 
+  /** Called again it does nothing. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     const ends = [...this.#senders.values(), ...this.#receivers.values()];
     this.#waiting.clear();
     await Promise.all(ends.map((end) => end.close()));

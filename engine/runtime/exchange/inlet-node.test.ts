@@ -102,7 +102,7 @@ async function stageOf(restored?: InletState): Promise<Stage> {
     end: () => all.push('end'),
   });
   await channels.open(plan, control, past);
-  const lane = { hold: () => undefined, barrier: () => undefined, ended: () => undefined };
+  const lane = { hold: () => undefined, barrier: () => undefined, ended: () => undefined, isOver: false };
   return { ports, control, receiver, node, said: () => all.splice(0), run: () => node.run(0, receiver, lane, []) };
 }
 

@@ -22,7 +22,9 @@ const BREATHE_AFTER = 2;
 export interface Lane {
   /** A promise while the channel is not to be read. */
   hold(): Promise<void> | undefined;
-  barrier(checkpoint: number): void;
+  barrier(checkpoint: number, handover: boolean): void;
+  /** The fragment has handed over: nothing is taken any more. */
+  readonly isOver: boolean;
   ended(): void;
 }
 
@@ -79,7 +81,7 @@ export class InletNode {
     const { failed, ports } = this.#control;
     if (this.#resume(index)) return lane.ended();
     let lastBreath = ports.monotonic();
-    while (!failed.tripped) {
+    while (!failed.tripped && !lane.isOver) {
       const wait = lane.hold() ?? roomOf(below);
       const item = wait === undefined ? receiver.take() : undefined;
       if (item === undefined) {
@@ -87,7 +89,7 @@ export class InletNode {
         continue;
       }
       this.#accept(index, item);
-      if (item.kind === 'barrier') lane.barrier(item.checkpoint);
+      if (item.kind === 'barrier') lane.barrier(item.checkpoint, item.handover === true);
       if (item.kind === 'end') return lane.ended();
       if (ports.monotonic() - lastBreath < BREATHE_AFTER) continue;
       await ports.turn();

@@ -92,11 +92,12 @@ export class OutletNode implements Taker {
     };
   }
 
-  /** After the end there is nothing to part. */
-  barrier(checkpoint: number): void {
+  /** After the end there is nothing to part. `handover`: nothing comes after it. */
+  barrier(checkpoint: number, handover: boolean): void {
     if (this.#ended) return;
     this.#tell();
-    for (const sender of this.#senders) sender.send({ kind: 'barrier', checkpoint });
+    const mark = handover ? { handover: true as const } : {};
+    for (const sender of this.#senders) sender.send({ kind: 'barrier', checkpoint, ...mark });
   }
 
   /** What its durable channels have sent so far, by their ids, for a checkpoint; good for it once `drained` has resolved. */

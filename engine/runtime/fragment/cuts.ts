@@ -29,7 +29,7 @@ interface Places {
   readonly inlets: ReadonlyMap<string, InletState>;
 }
 
-interface Cut extends Places {
+export interface Cut extends Places {
   readonly sinks: Promise<ReadonlyMap<string, Prepared>>;
 }
 
@@ -46,6 +46,7 @@ export class Cuts {
   readonly #events: CutEvents;
   readonly #cuts = new Map<number, Cut>();
   #committing: Promise<void> = Promise.resolve();
+  #saving: Promise<FragmentReceipt> | undefined;
 
   constructor(plan: FragmentPlan, parts: Parts, control: Control, saver: FragmentSaver, events: CutEvents) {
     this.#plan = plan;
@@ -55,8 +56,18 @@ export class Cuts {
     this.#events = events;
   }
 
-  /** `last`: all has flowed out, nothing will come after. */
-  cut(id: number, last: boolean): void {
+  /** Of a fragment before this one, whose sinks and sources it has taken over: what they prepared is committed here. */
+  inherit(cuts: ReadonlyMap<number, Cut>): void {
+    for (const [id, cut] of cuts) this.#cuts.set(id, cut);
+  }
+
+  /** By checkpoint, those that may still be committed. */
+  get open(): ReadonlyMap<number, Cut> {
+    return new Map(this.#cuts);
+  }
+
+  /** `last`: all has flowed out, nothing will come after; `handover`: nothing comes after it from here. What was taken, as views. */
+  cut(id: number, last: boolean, handover: boolean): FragmentSnapshot {
     const { ports } = this.#control;
     const started = ports.monotonic();
     const places = this.#places();
@@ -64,8 +75,9 @@ export class Cuts {
     const safe = Promise.all(this.#parts.outlets.map((outlet) => outlet.safe()));
     const frozen = Promise.all([sinks, safe]).then(([prepared]) => snapshotsOf(prepared));
     frozen.catch(() => undefined);
-    const saving = this.#save(id, this.#snapshot(places), frozen);
-    for (const outlet of this.#parts.outlets) outlet.barrier(id);
+    const snapshot = this.#snapshot(places);
+    const saving = this.#save(id, snapshot, frozen);
+    for (const outlet of this.#parts.outlets) outlet.barrier(id, handover);
     this.#cuts.set(id, { ...places, sinks });
     for (const known of this.#cuts.keys()) if (this.#cuts.size > KEPT) this.#cuts.delete(known);
     const paused = ports.monotonic() - started;
@@ -73,6 +85,13 @@ export class Cuts {
       (receipt) => this.#events.saved(id, { ...receipt, paused }),
       (error: unknown) => this.#events.notSaved(id, error instanceof Error ? error : new Error(String(error))),
     );
+    this.#saving = saving;
+    return snapshot;
+  }
+
+  /** Resolves when the last cut is saved, or could not be. */
+  async saved(): Promise<void> {
+    await this.#saving?.catch(() => undefined);
   }
 
   /** Sinks and durable channels make visible what they prepared for the checkpoint, then sources may forget what came up to it. One after the other. */

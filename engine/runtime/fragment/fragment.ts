@@ -4,6 +4,9 @@
  *     opening ──> running ──> draining ──> ended        `stop` leads from running to draining,
  *        └───────────┴────────────┴──────> failed        any error to failed
  *
+ * A fragment that takes over what those of a former plan had waits between opening and running until they have left it; one that hands over goes from
+ * running to the end without draining: its sinks live on elsewhere.
+ *
  * When every source and inlet has ended, cells have been flushed already (the end is a call through the cells like any other), so all
  * that is left is to wait for busy sinks and channels, then to close. With checkpoints the fragment waits for its leader between the two: the
  * last checkpoint has to make the output visible. On failure sinks are aborted, so that nothing half-written looks whole.
@@ -13,23 +16,34 @@ import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import { defined } from '../../defined.ts';
 import { type CloudskinError, externalError, internalError } from '../../errors.ts';
 import type { MetricsSnapshot, RunState } from '../../metrics/snapshot.ts';
-import { Tracer } from '../../metrics/trace.ts';
-import { type Ports, realPorts } from '../../ports.ts';
+import { realPorts } from '../../ports.ts';
 import type { FragmentSaver } from '../../state/checkpoint/checkpoints.ts';
 import type { RecordLog } from '../../state/log/log.ts';
 import type { Restored } from '../checkpoint/restore.ts';
 import { Control, Latch } from '../control.ts';
-import { Alignment } from '../exchange/alignment.ts';
 import { type ChannelOptions, Channels, NO_CHANNELS } from '../exchange/channels.ts';
-import type { Lane } from '../exchange/inlet-node.ts';
-import type { FragmentEvents, FragmentHandle, FragmentStatus, SinkSummary, StopHow } from '../fragment-handle.ts';
+import type {
+  BarrierOptions,
+  FragmentEvents,
+  FragmentHandle,
+  FragmentStatus,
+  SinkSummary,
+  StopHow,
+  Takeover,
+} from '../fragment-handle.ts';
+import type { Estate } from '../handover/estate.ts';
+import { Leaving } from '../handover/leaving.ts';
+import { Succeeding } from '../handover/succeeding.ts';
+import { awaitTakeover } from '../handover/taken-over.ts';
 import { bounded } from '../node/sink-node.ts';
 import { directoryOf, PATIENCE, type RuntimeOptions } from '../options.ts';
 import type { Taker } from '../stream.ts';
 import { Cuts } from './cuts.ts';
+import { tracerOf } from './fragment-tracer.ts';
+import { Lanes } from './lanes.ts';
 import { Opening } from './opening.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { cellKey, inletKey, NO_PARTS, outletKey, type Parts, sinkKey, sourceKey } from './wiring.ts';
+import { cellKey, type Downstream, inletKey, NO_PARTS, outletKey, type Parts, sinkKey, sourceKey } from './wiring.ts';
 
 export interface FragmentOptions {
   readonly runtime: RuntimeOptions;
@@ -42,39 +56,31 @@ export interface FragmentOptions {
   /** The checkpoint to go on from. */
   readonly restored?: Restored;
   readonly events?: Partial<FragmentEvents>;
+  /** Where fragments of this thread hand over; needed where one does. */
+  readonly estate?: Estate;
+  /** Instead of a checkpoint: the parts of fragments that run. */
+  readonly takeover?: Takeover;
 }
 
 /** Milliseconds after which sources that have not heard that they are to stop are left behind. */
 const SOURCE_GRACE = 1_500;
-
-function tracerOf(plan: FragmentPlan, { runtime, channels }: FragmentOptions, ports: Ports): Tracer | undefined {
-  if (runtime.traces === undefined) return undefined;
-  const { namespace, app, name, region, revision, host } = plan;
-  return new Tracer(runtime.traces, ports, {
-    'cloudskin.namespace': namespace,
-    'cloudskin.app': app,
-    'cloudskin.fragment': name,
-    'cloudskin.region': region,
-    'cloudskin.site': host.site,
-    'cloudskin.agent': host.agent,
-    'cloudskin.revision': revision,
-    'cloudskin.epoch': channels?.epoch ?? 1,
-  });
-}
 
 export class Fragment implements FragmentHandle {
   readonly plan: FragmentPlan;
   readonly #options: FragmentOptions;
   readonly #control: Control;
   readonly #channels: Channels;
-  readonly #alignment: Alignment;
-  readonly #opening: Opening;
+  readonly #lanes: Lanes;
+  readonly #opening: Opening | Succeeding;
+  readonly #leaving: Leaving;
+  /** Rows flow, or have. */
+  readonly #flowing = new Latch();
   /** `finish` was called. */
   readonly #finishing = new Latch();
   #parts: Parts;
   #cuts: Cuts | undefined;
   /** The greatest barrier asked for before rows flowed. */
-  #early = 0;
+  #early: { readonly id: number; readonly handover: boolean } = { id: 0, handover: false };
   #state: RunState = 'opening';
   #isReady = false;
   #flowedOut = false;
@@ -90,13 +96,13 @@ export class Fragment implements FragmentHandle {
     this.plan = plan;
     this.#options = options;
     const { ports = realPorts } = options.runtime;
-    this.#control = new Control(ports, tracerOf(plan, options, ports), options.runtime.trouble);
+    const { epoch } = options.channels ?? NO_CHANNELS;
+    this.#control = new Control(ports, tracerOf(plan, options.runtime, epoch, ports), options.runtime.trouble);
     this.#channels = new Channels(options.channels ?? NO_CHANNELS, () => this.#becomeReady());
-    const incoming = plan.inlets.flatMap(({ channels }) => channels);
-    const aligned = incoming.filter((channel) => !this.#channels.isDurable(channel)).length;
-    this.#alignment = new Alignment(aligned, (id) => this.#cut(id), plan.mode !== 'at-least-once');
-    this.#opening = new Opening(plan, this.#openingOptions(), this.#control, this.#channels);
-    this.#parts = { ...NO_PARTS, sources: this.#opening.sources };
+    this.#lanes = new Lanes(plan, this.#control, this.#channels, (id, handover) => this.#cut(id, handover));
+    this.#leaving = new Leaving(plan, epoch, options.estate);
+    this.#opening = this.#openingOf();
+    this.#parts = { ...NO_PARTS, sources: this.#opening instanceof Opening ? this.#opening.sources : [] };
   }
 
   get state(): RunState {
@@ -134,15 +140,20 @@ export class Fragment implements FragmentHandle {
 
   metrics(): MetricsSnapshot {
     const end = this.#endedAt ?? this.#control.ports.monotonic();
-    return takeSnapshot(this.#parts, this.#state, end - (this.#startedAt ?? end), this.#control);
+    return takeSnapshot(this.#leaving.rest ?? this.#parts, this.#state, end - (this.#startedAt ?? end), this.#control);
   }
 
-  checkpoint(id: number): void {
-    if (this.#cuts === undefined) this.#early = Math.max(this.#early, id);
-    else if (this.#control.failure === undefined && !this.isOver) this.#guard(() => this.#alignment.request(id));
+  checkpoint(id: number, { handover = false }: BarrierOptions = {}): void {
+    if (this.#cuts === undefined) {
+      if (id > this.#early.id) this.#early = { id, handover };
+    } else if (this.#control.failure === undefined && !this.isOver && !this.#leaving.left.tripped) {
+      this.#guard(() => this.#lanes.request(id, handover));
+    }
   }
 
   async commit(id: number): Promise<void> {
+    // what was prepared before it took over is not here yet
+    if (this.#options.takeover !== undefined) await this.#control.failed.until(this.#flowing.tripping);
     await this.#cuts?.commit(id);
   }
 
@@ -172,7 +183,7 @@ export class Fragment implements FragmentHandle {
   drain(): void {
     if (this.isOver) return;
     this.#control.stop();
-    const grace = this.#control.ports.after(SOURCE_GRACE, () => this.#control.cut.trip());
+    const grace = this.#control.ports.after(SOURCE_GRACE, () => this.#control.leaveBehind());
     const cancel = (): void => grace.cancel();
     if (this.#running === undefined) cancel();
     else void this.#running.then(cancel, cancel);
@@ -202,16 +213,20 @@ export class Fragment implements FragmentHandle {
       ...this.#opening.pending,
       ...this.#parts.sinks.filter((sink) => sink.isBusy).map(({ label }) => label),
     ];
-    const troubles = new Map(this.#control.troubles.all.map((trouble) => [trouble.node, trouble]));
+    const troubles = new Map(this.#control.troubled.map((trouble) => [trouble.node, trouble]));
     return all.map((label) => {
       const trouble = troubles.get(label);
       return trouble === undefined ? label : `${label} (${trouble.server}: ${trouble.reason})`;
     });
   }
 
-  #openingOptions() {
-    const { runtime, channels, saver, restored, journal } = this.#options;
-    return {
+  #openingOf(): Opening | Succeeding {
+    const { runtime, channels, saver, restored, journal, takeover, estate } = this.#options;
+    if (takeover !== undefined && estate !== undefined) {
+      const options = { ...takeover, runtime, estate };
+      return new Succeeding(this.plan, options, this.#control, this.#channels);
+    }
+    const options = {
       runtime,
       epoch: channels?.epoch ?? 1,
       directory: runtime.directory ?? directoryOf('<fragment>'),
@@ -219,12 +234,13 @@ export class Fragment implements FragmentHandle {
       restored,
       journal: saver === undefined ? undefined : journal,
     };
+    return new Opening(this.plan, options, this.#control, this.#channels);
   }
 
   #handleState(): FragmentStatus['state'] {
     if (this.#state === 'failed') return this.#discarded ? 'stopped' : 'failed';
     if (this.#state === 'ended') return 'ended';
-    if (this.#state === 'opening') return 'opening';
+    if (this.#state === 'opening') return this.#isReady ? 'ready' : 'opening';
     if (this.#flowedOut) return 'ended';
     if (!this.#isReady) return 'opening';
     return this.#control.paused === undefined ? 'running' : 'paused';
@@ -235,8 +251,8 @@ export class Fragment implements FragmentHandle {
       this.#control.fail(internalError('runtime.failed', 'the runtime failed', { cause: error }));
       return [];
     });
-    const { failure, troubles } = this.#control;
-    troubles.close();
+    const { failure } = this.#control;
+    this.#control.close();
     this.#reports = reports;
     this.#state = failure === undefined ? 'ended' : 'failed';
     this.#endedAt = this.#control.ports.monotonic();
@@ -249,10 +265,23 @@ export class Fragment implements FragmentHandle {
     const { failed, stopping } = this.#control;
     if (failed.tripped || stopping.tripped) return [];
     this.#refuseUnchecked();
-    this.#parts = await this.#opening.open();
+    this.#parts = await this.#open();
     if (!failed.tripped) await this.#flow();
-    if (!failed.tripped) await this.#flowOut();
+    if (!failed.tripped && !this.#leaving.left.tripped) await this.#flowOut();
+    if (this.#leaving.left.tripped) await this.#handOver();
     return await this.#close();
+  }
+
+  async #open(): Promise<Parts> {
+    if (this.#opening instanceof Opening) return await this.#opening.open();
+    await this.#opening.prepare();
+    if (this.#control.failure === undefined) {
+      this.#tellReady();
+      const parts = await this.#opening.open();
+      if (this.#control.failure === undefined) return parts;
+    }
+    this.#opening.forget();
+    return NO_PARTS;
   }
 
   /** What is not in a checkpoint would never be published. */
@@ -275,39 +304,40 @@ export class Fragment implements FragmentHandle {
     }
     for (const cell of this.#parts.cells) cell.heed(this.#takersBelow(cellKey(cell.plan.name)));
     if (this.#channels.connected) this.#becomeReady();
-    const running = [
-      ...this.#parts.sources.map((source) => source.run(this.#takersBelow(sourceKey(source.plan.name)))),
-      ...this.#runInlets(),
-    ];
-    if (this.#early > 0) this.checkpoint(this.#early);
-    await Promise.all(running);
+    const running = [...this.#runSources(), ...this.#runInlets()];
+    this.#flowing.trip();
+    if (this.#early.id > 0) this.checkpoint(this.#early.id, this.#early);
+    await this.#leaving.left.until(Promise.all(running));
     this.#state = 'draining';
   }
 
-  #runInlets(): Promise<void>[] {
-    let place = 0;
-    return this.#parts.inlets.flatMap((inlet) => {
-      const below = this.#takersBelow(inletKey(inlet.plan.stream));
-      return inlet.plan.channels.map((channel, index) => {
-        const lane = this.#channels.isDurable(channel) ? this.#durableLane() : this.#alignedLane(place++);
-        return inlet.run(index, this.#channels.receiver(channel.id), lane, below).catch((error: unknown) => {
-          this.#control.failNode('cell', this.plan.name, error);
-        });
-      });
-    });
+  #runSources(): readonly Promise<void>[] {
+    const below = (name: string) => this.#takersBelow(sourceKey(name));
+    if (this.#opening instanceof Opening) {
+      return this.#parts.sources.map((source) => source.run(below(source.plan.name)));
+    }
+    const { taken, cuts } = this.#opening;
+    this.#cuts?.inherit(cuts);
+    awaitTakeover(this.#parts.cells, taken, this.#control, (figures) => this.#options.events?.tookOver?.(figures));
+    return this.#parts.sources.map((source) => source.goOn(below(source.plan.name)));
   }
 
-  #alignedLane(place: number): Lane {
-    return {
-      hold: () => this.#alignment.hold(place),
-      barrier: (checkpoint) => this.#alignment.barrier(place, checkpoint),
-      ended: () => this.#alignment.ended(place),
-    };
+  #runInlets(): readonly Promise<void>[] {
+    return this.#lanes.run(this.#parts.inlets, ({ plan }) => this.#takersBelow(inletKey(plan.stream)));
   }
 
-  /** Like a source: no barrier comes, and a pause holds it. */
-  #durableLane(): Lane {
-    return { hold: () => this.#control.paused, barrier: () => undefined, ended: () => undefined };
+  /** What was left is others'; what was sent before has to be taken, and whoever comes next wants the channels' names. */
+  async #handOver(): Promise<void> {
+    const { failed } = this.#control;
+    const { outlets } = this.#parts;
+    await failed.until(Promise.all(outlets.map((outlet) => outlet.drained())));
+    for (const outlet of outlets) outlet.close();
+    await bounded(this.#channels.close(), PATIENCE, this.#control);
+    if (failed.tripped) return;
+    this.#leaving.close();
+    this.#options.events?.handedOver?.(this.#leaving.checkpoint);
+    await this.#leaving.unclaimed(this.#control, this.#finishing);
+    await failed.until(this.#cuts?.saved() ?? Promise.resolve());
   }
 
   /**
@@ -316,11 +346,14 @@ export class Fragment implements FragmentHandle {
    */
   async #flowOut(): Promise<void> {
     const { failed } = this.#control;
+    const { left } = this.#leaving;
     for (const sink of this.#parts.sinks) await sink.drained();
+    if (left.tripped) return;
     this.#flowedOut = true;
     if (this.#cuts !== undefined) {
       this.#options.events?.ended?.();
-      await failed.until(this.#finishing.tripping);
+      await failed.until(left.until(this.#finishing.tripping));
+      if (left.tripped) return;
     }
     const { outlets } = this.#parts;
     const drained = outlets.map((outlet) => (this.#cuts === undefined ? outlet.drained() : outlet.safe()));
@@ -329,17 +362,24 @@ export class Fragment implements FragmentHandle {
   }
 
   #takersBelow(key: string): readonly Taker[] {
-    const below = this.#opening.downstream.get(key);
+    const downstream: Downstream = this.#opening.downstream;
+    const below = downstream.get(key);
     return [
       ...this.#parts.sinks.filter(({ plan }) => below?.has(sinkKey(plan.name))),
       ...this.#parts.outlets.filter(({ plan }) => below?.has(outletKey(plan.stream))),
     ];
   }
 
-  #cut(id: number): void {
+  #cut(id: number, handover: boolean): void {
     const { sources, inlets } = this.#parts;
     const last = sources.every(({ ended }) => ended) && inlets.every(({ ended }) => ended);
-    this.#cuts?.cut(id, last);
+    const leftAt = this.#control.ports.monotonic();
+    const snapshot = this.#cuts?.cut(id, last, handover);
+    if (!handover || snapshot === undefined) return;
+    this.#lanes.end();
+    const parts = this.#parts;
+    this.#parts = { ...parts, sources: [], sinks: [], cells: [] };
+    this.#leaving.leave({ parts, checkpoint: id, snapshot, cuts: this.#cuts?.open ?? new Map(), leftAt });
   }
 
   #guard(call: () => void): void {
@@ -351,7 +391,11 @@ export class Fragment implements FragmentHandle {
   }
 
   #becomeReady(): void {
-    if (this.#isReady || this.#state === 'opening') return;
+    if (this.#state !== 'opening') this.#tellReady();
+  }
+
+  #tellReady(): void {
+    if (this.#isReady) return;
     this.#isReady = true;
     this.#options.events?.ready?.();
   }
@@ -359,7 +403,8 @@ export class Fragment implements FragmentHandle {
   /** Sources, then sinks one after the other, so that a failing one leaves as many of the others unwritten as possible. */
   async #close(): Promise<readonly SinkSummary[]> {
     const { failed } = this.#control;
-    const { sources, sinks, cells, outlets } = this.#parts;
+    const { sources, sinks, cells } = this.#leaving.reclaim(this.#control) ?? this.#parts;
+    const { outlets } = this.#parts;
     await Promise.all(sources.map((source) => bounded(source.close(), PATIENCE, this.#control)));
     const reports: SinkSummary[] = [];
     for (const sink of sinks) {
@@ -372,6 +417,7 @@ export class Fragment implements FragmentHandle {
     await bounded(this.#channels.close(), PATIENCE, this.#control).catch((error: unknown) => {
       this.#control.failNode('cell', this.plan.name, error);
     });
+    this.#leaving.forget();
     return reports;
   }
 }

@@ -5,20 +5,18 @@
  */
 
 import type { Cell } from '../../cell/cell.ts';
-import type { CellPlan } from '../../compile/cell-plan.ts';
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import { defined } from '../../defined.ts';
-import { internalError, userError } from '../../errors.ts';
+import { internalError } from '../../errors.ts';
 import type { SinkContext } from '../../graph/connector.ts';
-import type { SinkNode as SinkPlan, SourceNode as SourcePlan, Step } from '../../graph/plan.ts';
-import { resolveSecrets, type SecretLookup } from '../../graph/secrets.ts';
+import type { SinkNode as SinkPlan, SourceNode as SourcePlan } from '../../graph/plan.ts';
+import { resolveSecrets } from '../../graph/secrets.ts';
 import type { RecordLog } from '../../state/log/log.ts';
-import { countersOf, durablePast, partitionsOf, type Restored, restoreCell, sinkOf } from '../checkpoint/restore.ts';
+import { countersOf, durablePast, partitionsOf, type Restored, sinkOf } from '../checkpoint/restore.ts';
 import type { Control } from '../control.ts';
 import type { Channels } from '../exchange/channels.ts';
 import { InletNode } from '../exchange/inlet-node.ts';
 import { OutletNode } from '../exchange/outlet-node.ts';
-import { CellNode } from '../node/cell-node.ts';
 import { bounded, SinkNode } from '../node/sink-node.ts';
 import {
   connectorNamed,
@@ -32,6 +30,7 @@ import {
 } from '../options.ts';
 import { SourceNode } from '../source/source-node.ts';
 import { Turns } from '../source/turns.ts';
+import { Cells } from './cells.ts';
 import { identityOf } from './identity.ts';
 import {
   type Downstream,
@@ -65,6 +64,7 @@ export class Opening {
   readonly #control: Control;
   readonly #channels: Channels;
   readonly #downstream: Downstream;
+  readonly #cells: Cells;
   readonly sources: readonly SourceNode[];
   /** Sources and sinks that are being opened. */
   readonly pending: Set<string> = new Set<string>();
@@ -75,12 +75,13 @@ export class Opening {
     this.#control = control;
     this.#channels = channels;
     this.#downstream = downstreamOf(plan);
+    this.#cells = new Cells(plan, options.runtime, control, options.checkpointed);
     const met = meetings(plan.sources, this.#downstream);
     this.sources = plan.sources.map((source) => {
       const meeting = met.get(source.name);
       return new SourceNode(
         source,
-        control,
+        control.member(),
         this.#sourceOptions(source, meeting?.turns ?? new Turns(), meeting?.drift),
       );
     });
@@ -95,7 +96,7 @@ export class Opening {
     const openingSources = Promise.all(this.sources.map((source) => this.#openSource(source)));
     const past = durablePast(this.#options.restored);
     const openingChannels = this.#channels.open(this.#plan, this.#control, past);
-    const openingCells = this.#openCells();
+    const openingCells = this.#cells.open(this.#plan.cells);
     await openingSources;
     const sinks = await this.#openSinks();
     const cells = await openingCells;
@@ -105,7 +106,7 @@ export class Opening {
       inlets: this.#attempt(() =>
         this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control, this.#channels, past)),
       ),
-      cells: await this.#restoredCells(cells),
+      cells: await this.#cells.restored(cells, this.#options.restored),
       sinks,
       outlets: this.#attempt(() =>
         senders.map(({ outlet, ends }) => new OutletNode(outlet, ends, this.#control, this.#channels, past)),
@@ -165,44 +166,6 @@ export class Opening {
     }
   }
 
-  async #openCells(): Promise<ReadonlyMap<string, Cell>> {
-    const cells = new Map<string, Cell>();
-    for (const plan of this.#plan.cells) {
-      try {
-        const cell = this.#options.runtime.openCell(withSecrets(plan, secretsOf(this.#options.runtime)));
-        cells.set(plan.name, cell instanceof Promise ? await cell : cell);
-      } catch (error) {
-        this.#control.failNode('cell', plan.name, error);
-      }
-    }
-    return cells;
-  }
-
-  /** Their state put back; none once the run has failed. */
-  async #restoredCells(cells: ReadonlyMap<string, Cell>): Promise<readonly CellNode[]> {
-    const nodes: CellNode[] = [];
-    for (const plan of this.#plan.cells) {
-      const cell = cells.get(plan.name);
-      if (cell === undefined || this.#control.failure !== undefined) return [];
-      try {
-        nodes.push(await this.#restoredCell(plan, cell));
-      } catch (error) {
-        this.#control.failNode('cell', plan.name, error);
-      }
-    }
-    return nodes;
-  }
-
-  async #restoredCell(plan: CellPlan, cell: Cell): Promise<CellNode> {
-    const { restored, runtime, checkpointed } = this.#options;
-    if (checkpointed && cell.state === undefined) throw noState(plan, cell);
-    const node = new CellNode(plan, cell, this.#control);
-    if (restored === undefined) return node;
-    const { watermark, ended } = await restoreCell(restored, this.#plan, { plan, cell }, runtime.openCell);
-    node.restored(watermark, ended);
-    return node;
-  }
-
   #restoreCounters({ sources, cells, sinks }: Parts): void {
     for (const { counters } of [...sources, ...cells, ...sinks]) {
       const before = countersOf(this.#options.restored, this.#plan, `${counters.kind} ${counters.name}`);
@@ -233,14 +196,18 @@ export class Opening {
     const { runtime } = this.#options;
     const spec = connectorNamed(runtime, plan.connector).sink;
     if (spec === undefined) throw internalError('runtime.no-sink', `connector ${plan.connector} has no sink`);
-    const { context, quiet } = this.#sinkContext(plan);
+    const control = this.#control.member();
+    const { context, quiet } = this.#sinkContext(plan, control);
     const opening = spec.open(resolveSecrets(plan.options, secretsOf(runtime)), plan.input, context);
     const sink = await this.#control.orDiscard(opening, (late) => late.abort());
     if (sink === undefined) return undefined;
-    return new SinkNode(plan, sink, this.#control, { quiet, queueBytes: runtime.queueBytes ?? QUEUE_BYTES });
+    return new SinkNode(plan, sink, control, { quiet, queueBytes: runtime.queueBytes ?? QUEUE_BYTES });
   }
 
-  #sinkContext(plan: SinkPlan): { readonly context: SinkContext; readonly quiet: number | undefined } {
+  #sinkContext(
+    plan: SinkPlan,
+    control: Control,
+  ): { readonly context: SinkContext; readonly quiet: number | undefined } {
     const { runtime, directory, epoch, checkpointed } = this.#options;
     const feeds = (key: string): boolean => this.#downstream.get(key)?.has(sinkKey(plan.name)) ?? false;
     const feeding = this.sources.filter((source) => feeds(sourceKey(source.plan.name)));
@@ -251,9 +218,9 @@ export class Opening {
     const context: SinkContext = {
       name: plan.name,
       directory,
-      signal: this.#control.sinkSignal,
-      ports: this.#control.ports,
-      trouble: this.#control.troubles.reporter(`sink ${plan.name}`),
+      signal: control.sinkSignal,
+      ports: control.ports,
+      trouble: control.troubles.reporter(`sink ${plan.name}`),
       bounded: isBounded,
       stdout: runtime.stdout ?? writeStdout,
       color: runtime.color ?? false,
@@ -276,35 +243,7 @@ export class Opening {
 
   /** Frees what was opened when something else could not be. */
   async #discard(cells: ReadonlyMap<string, Cell>, sinks: readonly SinkNode[]): Promise<void> {
-    for (const [name, cell] of cells) {
-      try {
-        cell.close();
-      } catch (error) {
-        this.#control.failNode('cell', name, error);
-      }
-    }
+    this.#cells.close(cells);
     for (const sink of sinks) await bounded(sink.abort(PATIENCE), PATIENCE, this.#control);
   }
-}
-
-/** The plan with the secrets in the configuration of its component, if it is one. */
-function withSecrets(plan: CellPlan, lookup: SecretLookup): CellPlan {
-  if (plan.kind !== 'component') return plan;
-  const resolved = (step: Step): Step =>
-    step.kind === 'component' ? { ...step, config: resolveSecrets(step.config, lookup) as typeof step.config } : step;
-  return {
-    ...plan,
-    operators: plan.operators.map((operator) => ({ ...operator, steps: operator.steps.map(resolved) })),
-  };
-}
-
-function noState({ name }: CellPlan, { noState: why }: Cell): Error {
-  const hint = 'leave `checkpoint` out of the graph, or use an operator whose state can be taken';
-  return userError(
-    'checkpoint.no-state',
-    `the state of ${name} cannot be taken, so that no checkpoint can be${why === undefined ? '' : `: ${why}`}`,
-    {
-      hint,
-    },
-  );
 }

@@ -1,10 +1,9 @@
 /** Gathers the figures of all nodes of a run into one snapshot. */
-import type { MetricsSnapshot, NodeMetrics, RunState } from '../../metrics/snapshot.ts';
+import type { MetricsSnapshot, NodeMetrics, NodeTrouble, RunState } from '../../metrics/snapshot.ts';
 import type { Ports } from '../../ports.ts';
 import type { CellNode } from '../node/cell-node.ts';
 import type { SinkNode } from '../node/sink-node.ts';
 import type { SourceNode } from '../source/source-node.ts';
-import type { Troubles } from '../troubles.ts';
 
 export interface Nodes {
   readonly sources: readonly SourceNode[];
@@ -17,7 +16,7 @@ export function takeSnapshot(
   nodes: Nodes,
   state: RunState,
   elapsed: number,
-  { ports, troubles }: { readonly ports: Ports; readonly troubles: Troubles },
+  { ports, troubled }: { readonly ports: Ports; readonly troubled: readonly NodeTrouble[] },
 ): MetricsSnapshot {
   const now = ports.now();
   const moment = { now, monotonic: ports.monotonic(), elapsed };
@@ -39,7 +38,7 @@ export function takeSnapshot(
     watermark,
     lag: watermark === null ? null : now - watermark,
     memory: sum(all, 'memory') + sum(all, 'queued'),
-    troubles: troubles.all,
+    troubles: troubled,
     nodes: all,
   };
 }

@@ -32,11 +32,19 @@ export class CellNode {
   #closed = false;
   #below: readonly Taker[] = [];
 
-  constructor(plan: CellPlan, cell: Cell, control: Control) {
+  /** Called at the first word of any input. */
+  #onFirst: (() => void) | undefined;
+
+  /** `former`: the node that had the cell before; it is not used any more. */
+  constructor(plan: CellPlan, cell: Cell, control: Control, former?: CellNode) {
     this.plan = plan;
     this.#label = `cell ${plan.name}`;
-    this.counters = new NodeCounters(plan.name, 'cell');
+    this.counters = former?.counters ?? new NodeCounters(plan.name, 'cell');
     this.#cell = cell;
+    if (former !== undefined) {
+      this.#handed = former.#handed;
+      this.#flushed = former.#flushed;
+    }
     this.#control = control;
     this.#progress = new ProgressMinimum(plan.inputs.length);
     this.outputs = plan.outputs.map(({ operator, port, schema }) => {
@@ -60,6 +68,17 @@ export class CellNode {
     };
   }
 
+  /** A node of another fragment that goes on with the very cell; this one is as closed. */
+  handOn(plan: CellPlan, control: Control): CellNode {
+    this.#closed = true;
+    return new CellNode(plan, this.#cell, control, this);
+  }
+
+  /** `call` is called once, at the first word of any input. */
+  awaitFirst(call: () => void): void {
+    this.#onFirst = call;
+  }
+
   /** Takes up where a cell of a checkpoint was, whose state has been put into this one's cell. */
   restored(watermark: bigint | undefined, ended: boolean): void {
     this.#handed = watermark ?? TIME_MIN;
@@ -72,9 +91,11 @@ export class CellNode {
     return {
       batch: (batch) => this.#take(input, batch),
       progress: (watermark, idle) => {
+        this.#first();
         if (this.#progress.update(index, watermark, idle)) this.#advance();
       },
       end: () => {
+        this.#first();
         if (this.#progress.end(index)) this.#advance();
       },
     };
@@ -108,7 +129,14 @@ export class CellNode {
     }
   }
 
+  #first(): void {
+    if (this.#onFirst === undefined) return;
+    this.#onFirst();
+    this.#onFirst = undefined;
+  }
+
   #take(input: number, batch: Batch): void {
+    this.#first();
     this.counters.takenIn(batch);
     this.#guard(() => this.#cell.process(input, batch, this.#emit), batch.rows);
   }

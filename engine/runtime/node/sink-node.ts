@@ -35,13 +35,13 @@ type Queued =
   | { readonly call: () => Promise<void> };
 
 export class SinkNode implements Taker {
-  readonly plan: SinkPlan;
   readonly counters: NodeCounters;
   readonly label: string;
+  #plan: SinkPlan;
   readonly #sink: Sink & Dropping;
   readonly #control: Control;
   readonly #options: SinkNodeOptions;
-  readonly #progress: ProgressMinimum;
+  #progress: ProgressMinimum;
   readonly #queue: Queued[] = [];
   #queuedBytes = 0;
   /** Times that the queue was full, and that the connector was waited for. */
@@ -58,13 +58,29 @@ export class SinkNode implements Taker {
   #settled = false;
 
   constructor(plan: SinkPlan, sink: Sink, control: Control, options: SinkNodeOptions) {
-    this.plan = plan;
+    this.#plan = plan;
     this.counters = new NodeCounters(plan.name, 'sink');
     this.label = `sink ${plan.name}`;
     this.#sink = sink;
     this.#control = control;
     this.#options = options;
     this.#progress = new ProgressMinimum(plan.inputs.length);
+  }
+
+  get plan(): SinkPlan {
+    return this.#plan;
+  }
+
+  /** At a handover: it is no fragment's until `join`; what it was given is written all the same. */
+  leave(): void {
+    this.#control.goTo(undefined);
+  }
+
+  /** It is of the run that has this control, fed as `plan` says. */
+  join(control: Control, plan: SinkPlan): void {
+    this.#plan = plan;
+    this.#progress = new ProgressMinimum(plan.inputs.length);
+    this.#control.goTo(control);
   }
 
   receiver(index: number): Receiver {

@@ -8,17 +8,19 @@
  * nothing had been.
  */
 
-import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
+import type { DistributedPlan } from '../../compile/fragment-plan.ts';
 import { defined } from '../../defined.ts';
-import { CloudskinError, externalError, internalError } from '../../errors.ts';
+import { type CloudskinError, externalError, userError } from '../../errors.ts';
 import { mergeSnapshots } from '../../metrics/merge.ts';
 import type { MetricsSnapshot, RunState } from '../../metrics/snapshot.ts';
 import { type Ports, realPorts } from '../../ports.ts';
 import type { Checkpoints, Manifest } from '../../state/checkpoint/checkpoints.ts';
 import { CheckpointLeader } from '../checkpoint/checkpoint-leader.ts';
 import { Latch } from '../control.ts';
-import type { FragmentEvents, FragmentHandle, FragmentHost } from '../fragment-handle.ts';
+import type { FragmentHandle, FragmentHost } from '../fragment-handle.ts';
+import { type ChangeReceipt, changePlan } from './change.ts';
 import type { SinkSummary, Summary } from './deployment.ts';
+import { Generation, known } from './generation.ts';
 
 export interface RegionRunOptions {
   readonly host: FragmentHost;
@@ -45,13 +47,14 @@ interface Start {
 }
 
 export class EmbeddedRun {
-  readonly plan: DistributedPlan;
   readonly #options: RegionRunOptions;
   readonly #ports: Ports;
-  readonly #handles = new Map<string, FragmentHandle>();
-  readonly #over = new Set<string>();
   readonly #allOver = new Latch();
-  #leader: CheckpointLeader | undefined;
+  /** What runs. */
+  #generation: Generation;
+  /** What hands over to it. */
+  #former: Generation | undefined;
+  #changing: Promise<unknown> = Promise.resolve();
   #failure: CloudskinError | undefined;
   #state: RunState = 'opening';
   #running: Promise<Summary> | undefined;
@@ -60,9 +63,14 @@ export class EmbeddedRun {
   #leftOffAt: number | undefined;
 
   constructor(plan: DistributedPlan, options: RegionRunOptions) {
-    this.plan = plan;
     this.#options = options;
     this.#ports = options.ports ?? realPorts;
+    this.#generation = this.#generationOf(plan, 1);
+  }
+
+  /** That runs now. */
+  get plan(): DistributedPlan {
+    return this.#generation.plan;
   }
 
   get state(): RunState {
@@ -96,8 +104,18 @@ export class EmbeddedRun {
     this.#fail(reason ?? externalError('run.aborted', 'the run was aborted; nothing of it is kept'));
   }
 
+  /**
+   * Goes over to another plan of the same graph while rows flow, one change after the other. Needs checkpoints. Where it rejects before anything is handed over
+   * (`handover.…`, or what kept the new fragments from being prepared) the old plan runs on; later the run fails, to go on from its last checkpoint.
+   */
+  change(plan: DistributedPlan): Promise<ChangeReceipt> {
+    const changing = this.#changing.then(() => this.#change(plan));
+    this.#changing = changing.catch(() => undefined);
+    return changing;
+  }
+
   metrics(): MetricsSnapshot {
-    const all = [...this.#handles.values()].map((handle) => handle.status().metrics);
+    const all = this.#handles.map((handle) => handle.status().metrics);
     return mergeSnapshots(all, this.#state, this.#ports.now());
   }
 
@@ -106,12 +124,10 @@ export class EmbeddedRun {
       const start = await this.#startingPoint();
       if (!this.#stopped && this.#failure === undefined) await this.#flow(start);
     } catch (error) {
-      this.#fail(
-        error instanceof CloudskinError ? error : internalError('runtime.failed', String(error), { cause: error }),
-      );
+      this.#fail(known(error));
     }
     this.#leader?.stop();
-    await Promise.all([...this.#handles.values()].map((handle) => handle.stop('discard')));
+    await Promise.all(this.#handles.map((handle) => handle.stop('discard')));
     await this.#options.host.close();
     this.#state = this.#failure === undefined ? 'ended' : 'failed';
     if (this.#failure !== undefined) throw this.#failure;
@@ -122,67 +138,83 @@ export class EmbeddedRun {
     return { name, stopped: this.#stopped, ...points, metrics: this.metrics(), sinks: this.#reports() };
   }
 
-  async #flow(start: Start): Promise<void> {
-    this.#restored = start.checkpoint;
-    const opened = await Promise.allSettled(this.plan.fragments.map((plan) => this.#start(plan, start)));
-    const refused = opened.find((result) => result.status === 'rejected');
-    if (refused !== undefined) throw refused.reason;
+  async #flow({ checkpoint }: Start): Promise<void> {
+    this.#restored = checkpoint;
+    await this.#generation.start(this.#options.host, () => ({
+      peers: new Map<string, number>(),
+      ...defined({ checkpoint }),
+      ...(this.#options.checkpoints === undefined ? {} : { checkpointed: true as const }),
+    }));
     if (this.#failure !== undefined) return;
     this.#state = 'running';
-    this.#leader?.run().catch((error: unknown) => {
-      this.#fail(
-        error instanceof CloudskinError ? error : internalError('runtime.failed', String(error), { cause: error }),
-      );
-    });
+    this.#led(this.#generation);
     if (this.#stopped) this.#end();
     await this.#allOver.tripping;
   }
 
-  async #start(plan: FragmentPlan, { epoch, checkpoint }: Start): Promise<void> {
-    const start = {
-      plan,
-      epoch,
-      peers: new Map<string, number>(),
-      ...defined({ checkpoint }),
-      ...(this.#options.checkpoints === undefined ? {} : { checkpointed: true as const }),
-    };
-    this.#handles.set(plan.name, await this.#options.host.start(start, this.#eventsOf(plan)));
+  #led({ leader }: Generation): void {
+    leader?.run().catch((error: unknown) => this.#fail(known(error)));
   }
 
-  #eventsOf({ name }: FragmentPlan): FragmentEvents {
-    return {
-      saved: (id, receipt) => this.#leader?.saved(name, id, receipt),
-      notSaved: (id, error) => this.#leader?.notSaved(id, error),
-      ready: () => undefined,
-      ended: () => this.#leader?.ended(name),
-      over: (error) => this.#isOver(name, error),
-    };
-  }
-
-  #isOver(fragment: string, error: Error | undefined): void {
-    this.#over.add(fragment);
-    if (error !== undefined) {
-      this.#fail(
-        error instanceof CloudskinError ? error : internalError('runtime.failed', error.message, { cause: error }),
+  async #change(plan: DistributedPlan): Promise<ChangeReceipt> {
+    const now = this.#generation;
+    if (this.#state !== 'running' || now.leader === undefined) {
+      throw userError(
+        'handover.not-running',
+        'only a run that takes checkpoints can change its plan, and only while it runs',
       );
     }
-    if (this.#over.size === this.plan.fragments.length) this.#allOver.trip();
+    const receipt = await changePlan(now, plan, {
+      host: this.#options.host,
+      ports: this.#ports,
+      begun: (next, checkpoint) => {
+        this.#lead(next, checkpoint);
+        this.#former = now;
+        this.#generation = next;
+      },
+      failed: (error) => this.#fail(error),
+      over: (generation) => this.#isOver(generation),
+      isOver: this.#allOver,
+    });
+    if (receipt === undefined) throw this.#failure ?? this.#drainTimeout();
+    this.#former = undefined;
+    this.#led(this.#generation);
+    return receipt;
+  }
+
+  #generationOf(plan: DistributedPlan, epoch: number): Generation {
+    const generation: Generation = new Generation(plan, epoch, {
+      failed: (error) => this.#fail(error),
+      over: () => this.#isOver(generation),
+    });
+    return generation;
+  }
+
+  #isOver(generation: Generation): void {
+    if (generation === this.#generation) this.#allOver.trip();
+  }
+
+  get #leader(): CheckpointLeader | undefined {
+    return this.#generation.leader;
+  }
+
+  get #handles(): readonly FragmentHandle[] {
+    return [...(this.#former?.handles ?? []), ...this.#generation.handles];
   }
 
   /** What `stop` does once there is something to stop. */
   #end(): void {
     if (this.#state !== 'running') return;
     this.#state = 'draining';
-    const all = [...this.#handles.values()];
-    const ending =
-      this.#leader === undefined ? all.map((handle) => handle.stop('drain')) : [this.#leaveOff(this.#leader)];
-    Promise.all(ending).catch((error: unknown) =>
-      this.#fail(internalError('runtime.failed', String(error), { cause: error })),
-    );
+    const ending = this.#changing.then(async () => {
+      if (this.#leader !== undefined) await this.#leaveOff(this.#leader);
+      else await Promise.all(this.#handles.map((handle) => handle.stop('drain')));
+    });
+    ending.catch((error: unknown) => this.#fail(known(error)));
   }
 
   async #leaveOff(leader: CheckpointLeader): Promise<void> {
-    const all = [...this.#handles.values()];
+    const all = this.#handles;
     await Promise.all(all.map((handle) => handle.pause()));
     if (await leader.take()) this.#leftOffAt = leader.lastId;
     else if (this.#failure === undefined) {
@@ -193,7 +225,7 @@ export class EmbeddedRun {
   }
 
   #drainTimeout(): CloudskinError {
-    const busy = [...this.#handles.values()].flatMap((handle) => handle.status().busy ?? []);
+    const busy = this.#handles.flatMap((handle) => handle.status().busy ?? []);
     const waiting = busy.length === 0 ? '' : `; still waiting for ${busy.join(', ')}`;
     return externalError('run.drain-timeout', `the run could not be ended within ${DRAIN / 1000} s${waiting}`);
   }
@@ -202,35 +234,42 @@ export class EmbeddedRun {
     if (this.#state === 'ended' || this.#state === 'failed') return;
     this.#failure ??= error;
     this.#leader?.stop();
-    for (const handle of this.#handles.values()) void handle.stop('discard').catch(() => undefined);
+    for (const handle of this.#handles) void handle.stop('discard').catch(() => undefined);
     this.#allOver.trip();
   }
 
   async #startingPoint(): Promise<Start> {
     const { checkpoints } = this.#options;
     if (checkpoints === undefined) return { epoch: 1, lastId: 0, checkpoint: undefined };
-    const { store, every } = checkpoints;
+    const { store } = checkpoints;
     const { manifest, refused } = await store.newest();
     for (const { id, problem } of refused) this.#options.onWarning?.(`checkpoint ${id} is not used: ${problem}`);
     if (manifest === undefined && refused.length > 0) throw noneSound(refused.length);
     if (manifest !== undefined) this.#options.onRestored?.(manifest);
     const ids = (await store.list()).map(({ id }) => id);
     const start = { epoch: (manifest?.epoch ?? 0) + 1, lastId: Math.max(0, ...ids), checkpoint: manifest?.id };
-    const handles = this.#handles;
-    this.#leader = new CheckpointLeader(() => [...handles.values()], this.plan.fragments.length, {
-      checkpoints: store,
-      every,
-      epoch: start.epoch,
-      revision: this.plan.fragments[0]?.revision ?? 1,
-      lastId: start.lastId,
-      ports: this.#ports,
-      onProblem: (id, error) => this.#options.onWarning?.(`checkpoint ${id} was given up: ${error.message}`),
-    });
+    this.#generation = this.#generationOf(this.plan, start.epoch);
+    this.#lead(this.#generation, start.lastId);
     return start;
   }
 
+  #lead(generation: Generation, lastId: number): void {
+    const { checkpoints } = this.#options;
+    if (checkpoints === undefined) return;
+    const { plan, epoch } = generation;
+    generation.leader = new CheckpointLeader(() => generation.handles, plan.fragments.length, {
+      checkpoints: checkpoints.store,
+      every: checkpoints.every,
+      epoch,
+      revision: plan.fragments[0]?.revision ?? 1,
+      lastId,
+      ports: this.#ports,
+      onProblem: (id, error) => this.#options.onWarning?.(`checkpoint ${id} was given up: ${error.message}`),
+    });
+  }
+
   #reports(): readonly SinkSummary[] {
-    const all = [...this.#handles.values()].flatMap((handle) => handle.status().sinks ?? []);
+    const all = this.#handles.flatMap((handle) => handle.status().sinks ?? []);
     const order = this.plan.logical.sinks.map(({ name }) => name);
     return all.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   }

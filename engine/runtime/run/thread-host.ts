@@ -17,6 +17,7 @@ import type {
   FragmentHost,
   FragmentStart,
 } from '../fragment-handle.ts';
+import { Estate } from '../handover/estate.ts';
 import type { RuntimeOptions } from '../options.ts';
 
 /** Where one fragment's checkpoints go to and come from. */
@@ -39,21 +40,25 @@ export interface ThreadHostOptions {
   readonly durable?: (channel: Channel, start: FragmentStart) => DurableEnds;
   /** Needed where checkpoints are taken. */
   readonly store?: (start: FragmentStart) => FragmentStore;
+  /** Where fragments of this thread hand over to each other; its own unless given. */
+  readonly estate?: Estate;
 }
 
 export class ThreadHost implements FragmentHost {
   readonly #options: ThreadHostOptions;
   readonly #running = new Set<Fragment>();
+  readonly #estate: Estate;
   #closed = false;
 
   constructor(options: ThreadHostOptions) {
     this.#options = options;
+    this.#estate = options.estate ?? new Estate();
   }
 
   async start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
     const { transport, durable } = this.#options;
     const runtime = this.#options.runtime(start);
-    const { plan, epoch, peers, checkpoint, checkpointed, origins } = start;
+    const { plan, epoch, peers, checkpoint, checkpointed, origins, takeover } = start;
     const isStored = checkpointed === true || checkpoint !== undefined || origins !== undefined;
     const store = isStored ? this.#storeOf(start) : undefined;
     const restored = store === undefined ? undefined : await restoredFrom(store, start);
@@ -68,7 +73,8 @@ export class ThreadHost implements FragmentHost {
       },
       ...(checkpointed === true && store !== undefined ? { saver: store.saver } : {}),
       ...(store?.journal === undefined ? {} : { journal: (source, partition) => journalOf(store, source, partition) }),
-      ...defined({ restored }),
+      estate: this.#estate,
+      ...defined({ restored, takeover }),
       events: {
         ...events,
         over: (error) => {

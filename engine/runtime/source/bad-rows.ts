@@ -51,7 +51,9 @@ export class BadRows {
     if (this.#builder.rows >= GATHER) this.handOn();
   }
 
+  /** Nothing while nobody reads for now. */
   handOn(): void {
+    if (this.#stream.isDetached) return;
     if (this.#builder.rows > 0) this.#stream.batch(this.#builder.finish());
   }
 

@@ -72,6 +72,9 @@ export class SourceNode implements PartitionTarget {
   #progress = new ProgressMinimum(1);
   #below: readonly Taker[] = [];
   #flushSet = false;
+  /** Between `leave` and `goOn`. */
+  #held = false;
+  #running: Promise<void> = Promise.resolve();
 
   constructor(plan: SourcePlan, control: Control, options: SourceNodeOptions) {
     this.plan = plan;
@@ -126,7 +129,45 @@ export class SourceNode implements PartitionTarget {
   }
 
   /** Runs every partition to its end. Never rejects: failures go to the control. `below`: whose room its rows need. */
-  async run(below: readonly Taker[]): Promise<void> {
+  run(below: readonly Taker[]): Promise<void> {
+    this.#running = this.#run(below);
+    return this.#running;
+  }
+
+  /** At a handover: hands on nothing until `goOn`. Nobody reads its streams, and it is no fragment's. */
+  leave(): void {
+    this.#held = true;
+    this.#control.pause();
+    this.#control.goTo(undefined);
+    this.main.detach();
+    this.errors.detach();
+  }
+
+  /** It is of the run that has this control. */
+  join(control: Control): void {
+    this.#control.goTo(control);
+  }
+
+  /** Goes on where it was left, its streams read anew: says first how far it has come. As `run`. */
+  goOn(below: readonly Taker[]): Promise<void> {
+    this.#held = false;
+    this.#below = below;
+    this.main.settle();
+    this.errors.settle();
+    try {
+      if (this.plan.time === undefined) this.main.progress(TIME_MIN, true);
+      this.errors.progress(TIME_MIN, true);
+      this.#advance();
+      this.#bad.handOn();
+      if (this.#progress.ended) this.#end();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#control.resume();
+    return this.#running;
+  }
+
+  async #run(below: readonly Taker[]): Promise<void> {
     this.#below = below;
     this.counters.start(this.#control.ports.monotonic());
     this.#tasks = this.#partitions.map((partition, index) => this.#taskOf(partition, index));
@@ -197,7 +238,7 @@ export class SourceNode implements PartitionTarget {
   }
 
   end(partition: number): void {
-    if (!this.#progress.end(partition)) return;
+    if (!this.#progress.end(partition) || this.#held) return;
     if (this.#progress.ended) this.#end();
     else this.#advance();
   }
@@ -255,7 +296,7 @@ export class SourceNode implements PartitionTarget {
 
   #advance(): void {
     const { watermark, idle } = this.#progress;
-    if (this.plan.time !== undefined) this.main.progress(watermark, idle);
+    if (this.plan.time !== undefined && !this.#held) this.main.progress(watermark, idle);
   }
 
   #end(): void {

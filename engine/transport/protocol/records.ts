@@ -3,7 +3,7 @@
  *
  *     0      1      2              4                8      12     16               16 + trace, padded
  *     | kind | idle | trace bytes  | payload bytes  | rows | 0    | trace (ASCII)  | payload, padded |     a batch
- *     | kind | idle | 0            | 0              | i64: time, or checkpoint    |                       watermark, barrier, end
+ *     | kind | idle | 0            | 0              | i64: time, or checkpoint    |                       watermark, barrier (`idle` is 1 at a handover), end
  */
 import { internalError } from '../../errors.ts';
 import type { Item, SentItem } from '../transport.ts';
@@ -53,6 +53,7 @@ export function writeRecord(item: SentItem, bytes: Uint8Array, view: DataView, a
       return;
     case 'barrier':
       view.setUint8(at, BARRIER);
+      view.setUint8(at + 1, item.handover === true ? 1 : 0);
       view.setBigInt64(at + 8, BigInt(item.checkpoint), true);
       return;
     case 'end':
@@ -91,8 +92,10 @@ export function readRecord(bytes: Uint8Array, view: DataView, at: number): Item 
   switch (view.getUint8(at)) {
     case WATERMARK:
       return { kind: 'watermark', time: view.getBigInt64(at + 8, true), idle: view.getUint8(at + 1) !== 0 };
-    case BARRIER:
-      return { kind: 'barrier', checkpoint: Number(view.getBigInt64(at + 8, true)) };
+    case BARRIER: {
+      const checkpoint = Number(view.getBigInt64(at + 8, true));
+      return { kind: 'barrier', checkpoint, ...(view.getUint8(at + 1) === 0 ? {} : { handover: true as const }) };
+    }
     case END:
       return { kind: 'end' };
     default:

@@ -1,0 +1,102 @@
+/**
+ * Where fragments of one thread meet at a handover: those of the old plan leave what they have, those of the new one wait for it. Keyed by the
+ * epoch that ends and the fragment's name. What was left is its fragment's until somebody takes it; an entry goes with the fragment that made it,
+ * and one that was only waited for with whoever waited.
+ */
+import { internalError } from '../../errors.ts';
+import type { FragmentSnapshot } from '../../state/checkpoint/state.ts';
+import type { Legacy } from './legacy.ts';
+
+/** A fragment of the plan that ends. */
+export interface Former {
+  readonly namespace: string;
+  readonly app: string;
+  readonly epoch: number;
+  readonly fragment: string;
+}
+
+/** What one that ran in another thread has left. */
+export interface Brought {
+  /** With the cells that are carried. */
+  readonly snapshot: FragmentSnapshot;
+  /** When it was cut, in milliseconds of this thread's clock that never goes back. */
+  readonly leftAt: number;
+}
+
+/** Brings what fragments in other threads have left, and the word that their channels are closed. */
+export interface Courier {
+  /** Whether the fragment is elsewhere. */
+  handles(former: Former): boolean;
+  bring(former: Former, cells: readonly string[]): Promise<Brought>;
+  closed(former: Former): Promise<void>;
+}
+
+interface Entry {
+  readonly left: PromiseWithResolvers<Legacy>;
+  readonly closed: PromiseWithResolvers<void>;
+}
+
+export class Estate {
+  readonly #courier: Courier | undefined;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(courier?: Courier) {
+    this.#courier = courier;
+  }
+
+  /** How many fragments are waited for, or have left what may be taken. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  leave(former: Former, legacy: Legacy): void {
+    this.#entry(former).left.resolve(legacy);
+  }
+
+  /** No channel of the fragment is open any more. */
+  close(former: Former): void {
+    this.#entry(former).closed.resolve();
+  }
+
+  /** Nothing of it is to be had any more: whoever waits fails. */
+  forget(former: Former): void {
+    const entry = this.#entries.get(keyOf(former));
+    this.#entries.delete(keyOf(former));
+    const gone = internalError('handover.gone', `${former.fragment} is over and has left nothing`);
+    entry?.left.reject(gone);
+    entry?.closed.reject(gone);
+  }
+
+  /** Resolves when it has left. */
+  left(former: Former): Promise<Legacy> {
+    return this.#entry(former).left.promise;
+  }
+
+  /** The state of its cells, wherever it was. */
+  async carried(former: Former, cells: readonly string[]): Promise<Brought> {
+    if (this.#courier?.handles(former) === true) return await this.#courier.bring(former, cells);
+    const { options } = await this.left(former);
+    return options;
+  }
+
+  closed(former: Former): Promise<void> {
+    if (this.#courier?.handles(former) === true) return this.#courier.closed(former);
+    return this.#entry(former).closed.promise;
+  }
+
+  #entry(former: Former): Entry {
+    const key = keyOf(former);
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const entry: Entry = { left: Promise.withResolvers(), closed: Promise.withResolvers() };
+    // whoever waits hears it; nobody has to wait
+    entry.left.promise.catch(() => undefined);
+    entry.closed.promise.catch(() => undefined);
+    this.#entries.set(key, entry);
+    return entry;
+  }
+}
+
+function keyOf({ namespace, app, epoch, fragment }: Former): string {
+  return `${namespace}/${app} ${epoch} ${fragment}`;
+}

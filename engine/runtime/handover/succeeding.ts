@@ -1,0 +1,270 @@
+/**
+ * Puts a fragment together of what fragments of the plan before leave: cells that are carried are opened ahead, so that everything is there
+ * before rows are held up; the rest is taken when it has been left. Failures go to the control.
+ */
+import type { Cell } from '../../cell/cell.ts';
+import type { CellPlan } from '../../compile/cell-plan.ts';
+import type { FragmentPlan } from '../../compile/fragment-plan.ts';
+import { userError } from '../../errors.ts';
+import type { CellSnapshot, FragmentSnapshot } from '../../state/checkpoint/state.ts';
+import type { Control } from '../control.ts';
+import { type Channels, NO_PAST } from '../exchange/channels.ts';
+import { InletNode } from '../exchange/inlet-node.ts';
+import { OutletNode } from '../exchange/outlet-node.ts';
+import { Cells } from '../fragment/cells.ts';
+import type { Cut } from '../fragment/cuts.ts';
+import { type Downstream, downstreamOf, NO_PARTS, type Parts, wire } from '../fragment/wiring.ts';
+import type { CellNode } from '../node/cell-node.ts';
+import { bounded, type SinkNode } from '../node/sink-node.ts';
+import { PATIENCE, type RuntimeOptions } from '../options.ts';
+import type { SourceNode } from '../source/source-node.ts';
+import { carriedCounts } from './carried-counts.ts';
+import type { Brought, Estate, Former } from './estate.ts';
+import { inheritedCuts } from './inherited-cuts.ts';
+import type { Legacy } from './legacy.ts';
+import type { CellSuccession, Succession } from './succession.ts';
+
+export interface SucceedingOptions {
+  readonly runtime: RuntimeOptions;
+  readonly estate: Estate;
+  readonly succession: Succession;
+  /** The epoch that ends. */
+  readonly from: number;
+}
+
+/** What a fragment has taken over. */
+export interface Taken {
+  readonly adopted: number;
+  readonly carried: number;
+  /** Of snapshots. */
+  readonly bytes: number;
+  /** When the first of what it took was cut; milliseconds of the clock that never goes back. */
+  readonly leftAt: number;
+}
+
+export class Succeeding {
+  readonly downstream: Downstream;
+  readonly pending: ReadonlySet<string> = new Set();
+  readonly #plan: FragmentPlan;
+  readonly #options: SucceedingOptions;
+  readonly #control: Control;
+  readonly #channels: Channels;
+  readonly #cells: Cells;
+  readonly #sources: SourceNode[] = [];
+  readonly #sinks: SinkNode[] = [];
+  readonly #nodes: CellNode[] = [];
+  /** Opened ahead, and not yet a node. */
+  readonly #ahead = new Map<string, Cell>();
+  readonly #legacies = new Map<string, Legacy>();
+  readonly #brought = new Map<string, Brought>();
+
+  constructor(plan: FragmentPlan, options: SucceedingOptions, control: Control, channels: Channels) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#control = control;
+    this.#channels = channels;
+    this.downstream = downstreamOf(plan);
+    this.#cells = new Cells(plan, options.runtime, control, true);
+  }
+
+  /** Opens what is carried. */
+  async prepare(): Promise<void> {
+    const carried = this.#plan.cells.filter(({ name }) => this.#of(name).how === 'carry');
+    for (const [name, cell] of await this.#cells.open(carried)) this.#ahead.set(name, cell);
+    for (const plan of carried) this.#attempt(() => this.#refuse(plan));
+    if (this.#control.failure !== undefined) this.#cells.close(this.#ahead);
+  }
+
+  /** Everything, taken and wired; nothing once the run has failed. */
+  async open(): Promise<Parts> {
+    try {
+      await this.#gather();
+      await this.#takeCells();
+      if (this.#control.failure === undefined) return await this.#wired();
+    } catch (error) {
+      this.#control.failNode('cell', this.#plan.name, error);
+    }
+    return await this.#discarded();
+  }
+
+  /** Nothing was taken: nobody is waited for any more. */
+  forget(): void {
+    for (const fragment of this.#formers) {
+      if (!this.#legacies.has(fragment)) this.#options.estate.forget(this.#former(fragment));
+    }
+  }
+
+  get taken(): Taken {
+    const all = [...this.#options.succession.cells.values()];
+    const snapshots = [...this.#brought.values()].map(({ snapshot }) => snapshot);
+    return {
+      adopted: all.filter(({ how }) => how === 'adopt').length + this.#sources.length + this.#sinks.length,
+      carried: all.filter(({ how }) => how === 'carry').length,
+      bytes: this.#carriedCells(snapshots).reduce((sum, cell) => sum + bytesOf(cell), 0),
+      leftAt: Math.min(...this.#lefts),
+    };
+  }
+
+  /** What sinks and sources that were taken had prepared and reached, by checkpoint. */
+  get cuts(): ReadonlyMap<number, Cut> {
+    const { sources, sinks } = this.#options.succession;
+    return inheritedCuts({ sources, sinks }, this.#legacies);
+  }
+
+  get #lefts(): readonly number[] {
+    return [
+      ...[...this.#legacies.values()].map(({ options }) => options.leftAt),
+      ...[...this.#brought.values()].map(({ leftAt }) => leftAt),
+    ];
+  }
+
+  get #formers(): ReadonlySet<string> {
+    const { sources, sinks, cells, closed } = this.#options.succession;
+    const from = [...cells.values()].flatMap((cell) => cell.from.map(({ fragment }) => fragment));
+    return new Set([...sources.values(), ...sinks.values(), ...from, ...closed]);
+  }
+
+  #former(fragment: string): Former {
+    const { namespace, app } = this.#plan;
+    return { namespace, app, epoch: this.#options.from, fragment };
+  }
+
+  #of(cell: string): CellSuccession {
+    return this.#options.succession.cells.get(cell) ?? { how: 'carry', from: [], isSame: false };
+  }
+
+  /** What would be found out only when rows are held up. */
+  #refuse(plan: CellPlan): void {
+    const cell = this.#ahead.get(plan.name);
+    const { from, isSame } = this.#of(plan.name);
+    if (cell === undefined) return;
+    this.#cells.refuseStateless(plan, cell);
+    if (from.length === 0 || isSame || cell.state?.importLogical !== undefined) return;
+    const message = `the state of ${plan.name} can go to another place, but not be dealt otherwise`;
+    throw userError('handover.whole', message, {
+      hint: 'keep its partitions, or have the component export and import its state',
+    });
+  }
+
+  /** Waits for all that is taken. */
+  async #gather(): Promise<void> {
+    const { sources, sinks, cells } = this.#options.succession;
+    const all = [...cells.values()];
+    const adopted = all.flatMap(({ how, from }) => (how === 'adopt' ? from : []));
+    const live = new Set([...sources.values(), ...sinks.values(), ...adopted.map(({ fragment }) => fragment)]);
+    const carried = all.flatMap(({ how, from }) => (how === 'carry' ? from : []));
+    const states = new Set(carried.map(({ fragment }) => fragment));
+    await this.#control.failed.until(
+      Promise.all([
+        ...[...live].map(async (fragment) => {
+          this.#legacies.set(fragment, await this.#options.estate.left(this.#former(fragment)));
+        }),
+        ...[...states].map(async (fragment) => {
+          const names = carried.filter((one) => one.fragment === fragment).map(({ cell }) => cell);
+          this.#brought.set(fragment, await this.#options.estate.carried(this.#former(fragment), names));
+        }),
+      ]),
+    );
+    if (this.#control.failure === undefined) this.#takePlain();
+  }
+
+  #takePlain(): void {
+    const { sources, sinks } = this.#options.succession;
+    for (const [name, fragment] of sources) {
+      const source = this.#legacy(fragment).takeSource(name);
+      source.join(this.#control);
+      this.#sources.push(source);
+    }
+    for (const plan of this.#plan.sinks) {
+      const sink = this.#legacy(sinks.get(plan.name) ?? '').takeSink(plan.name);
+      sink.join(this.#control, plan);
+      this.#sinks.push(sink);
+    }
+  }
+
+  #legacy(fragment: string): Legacy {
+    const legacy = this.#legacies.get(fragment);
+    if (legacy === undefined) throw new Error(`${fragment} has left nothing`);
+    return legacy;
+  }
+
+  async #takeCells(): Promise<void> {
+    for (const plan of this.#plan.cells) {
+      if (this.#control.failure !== undefined) return;
+      const succession = this.#of(plan.name);
+      this.#nodes.push(
+        succession.how === 'adopt' ? this.#adopt(plan, succession) : await this.#carry(plan, succession),
+      );
+    }
+  }
+
+  #adopt(plan: CellPlan, { from }: CellSuccession): CellNode {
+    const [{ fragment, cell } = { fragment: '', cell: '' }] = from;
+    return this.#legacy(fragment).takeCell(cell).handOn(plan, this.#control);
+  }
+
+  async #carry(plan: CellPlan, { from }: CellSuccession): Promise<CellNode> {
+    const cell = this.#ahead.get(plan.name);
+    if (cell === undefined) throw new Error(`cell ${plan.name} was not opened`);
+    const snapshots = from.flatMap(({ fragment, cell: name }) => {
+      const snapshot = this.#brought.get(fragment)?.snapshot;
+      const state = snapshot?.cells.get(name);
+      return snapshot === undefined || state === undefined ? [] : [{ ...snapshot, cells: new Map([[name, state]]) }];
+    });
+    const node = await this.#cells.restoredCell(plan, cell, { checkpoint: 0, snapshots });
+    this.#ahead.delete(plan.name);
+    const counts = carriedCounts(this.#plan, plan, snapshots);
+    if (counts !== undefined) node.counters.restore(counts);
+    return node;
+  }
+
+  async #wired(): Promise<Parts> {
+    const { closed } = this.#options.succession;
+    const closing = closed.map((fragment) => this.#options.estate.closed(this.#former(fragment)));
+    await this.#control.failed.until(Promise.all(closing));
+    if (this.#control.failure !== undefined) return await this.#discarded();
+    const senders = await this.#channels.open(this.#plan, this.#control, NO_PAST);
+    if (this.#control.failure !== undefined) return await this.#discarded();
+    const parts: Parts = {
+      sources: this.#sources,
+      inlets: this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control, this.#channels, NO_PAST)),
+      cells: this.#nodes,
+      sinks: this.#sinks,
+      outlets: senders.map(({ outlet, ends }) => new OutletNode(outlet, ends, this.#control, this.#channels, NO_PAST)),
+    };
+    wire(this.#plan, parts);
+    return parts;
+  }
+
+  async #discarded(): Promise<Parts> {
+    this.#cells.close(this.#ahead);
+    for (const node of this.#nodes) node.close();
+    for (const sink of this.#sinks) await bounded(sink.abort(PATIENCE), PATIENCE, this.#control);
+    return { ...NO_PARTS, sources: this.#sources };
+  }
+
+  #attempt(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#control.failNode('cell', this.#plan.name, error);
+    }
+  }
+
+  #carriedCells(snapshots: readonly FragmentSnapshot[]): readonly CellSnapshot[] {
+    const carried = [...this.#options.succession.cells.values()].filter(({ how }) => how === 'carry');
+    const names = new Set(carried.flatMap(({ from }) => from.map(({ fragment, cell }) => `${fragment} ${cell}`)));
+    return snapshots.flatMap(({ fragment, cells }) =>
+      [...cells].flatMap(([name, cell]) => (names.has(`${fragment} ${name}`) ? [cell] : [])),
+    );
+  }
+}
+
+/** Of memory that matters, or of rows. */
+function bytesOf({ image, logical = [] }: CellSnapshot): number {
+  const ranges = image === undefined ? [] : (image.ranges ?? [[0, image.memory.length] as const]);
+  const rows = image === undefined ? logical.flatMap(({ batches }) => batches) : [];
+  return (
+    ranges.reduce((sum, [from, to]) => sum + to - from, 0) + rows.reduce((sum, { body }) => sum + body.byteLength, 0)
+  );
+}

@@ -1,0 +1,254 @@
+/** A graph whose plan changes while rows flow gives the rows that it gives in one thread, whatever happens on the way. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openCell } from '../../engine/cell/open.ts';
+import type { CellPlan } from '../../engine/compile/cell-plan.ts';
+import { distribute } from '../../engine/compile/distribute.ts';
+import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
+import { fuse } from '../../engine/compile/fuse.ts';
+import type { LogicalPlan } from '../../engine/graph/plan.ts';
+import type { MetricsSnapshot } from '../../engine/metrics/snapshot.ts';
+import type { FragmentStart } from '../../engine/runtime/fragment-handle.ts';
+import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
+import type { ChangeReceipt } from '../../engine/runtime/run/change.ts';
+import { Deployment } from '../../engine/runtime/run/deployment.ts';
+import { EmbeddedRun } from '../../engine/runtime/run/embedded-run.ts';
+import { ThreadHost } from '../../engine/runtime/run/thread-host.ts';
+import type { CheckpointHead, FragmentReceipt } from '../../engine/state/checkpoint/checkpoints.ts';
+import { ThreadTransport } from '../../engine/transport/thread.ts';
+import { type Choices, hosts, ledger, on, placedOn, planned, sorted, whole } from '../kit/handover-graph.ts';
+import type { Ledger } from '../kit/ledger.ts';
+import { MemoryCheckpoints } from '../kit/memory-checkpoints.ts';
+
+type Opening = (cell: CellPlan, start: FragmentStart) => ReturnType<typeof openCell>;
+
+function runOn(
+  plan: DistributedPlan,
+  own: Ledger,
+  store: MemoryCheckpoints,
+  open: Opening = (cell) => openCell(cell),
+): EmbeddedRun {
+  const transport = new ThreadTransport();
+  const host = new ThreadHost({
+    runtime: (start) => ({ connectors: [own.connector], openCell: (cell) => open(cell, start) }),
+    transport: () => transport,
+    store: () => ({ saver: store.saver, load: async (id: number) => store.snapshots(id) }),
+  });
+  return new EmbeddedRun(plan, { host, checkpoints: { store, every: 60_000 } });
+}
+
+/** Sources stay where the first choices have them, and with them the sinks. */
+function withSourcesOf(first: Choices, choices: Choices): Choices {
+  return choices.map((choice, index) => (index < 2 ? (first[index] ?? []) : choice));
+}
+
+/** One a source or operator of the graph. */
+const anyHosts: fc.Arbitrary<Choices> = fc.array(hosts, { minLength: 9, maxLength: 9 });
+
+type Changes = readonly (readonly [plan: DistributedPlan, at: number])[];
+
+/** Changes the plan at the given batches, each counted from the change before; gives what became of each when the run is over. */
+async function changing(own: Ledger, run: EmbeddedRun, plans: Changes): Promise<PromiseSettledResult<ChangeReceipt>[]> {
+  const receipts: Promise<ChangeReceipt>[] = [];
+  let batches = 0;
+  own.onBatch = () => {
+    const [plan, at] = plans[receipts.length] ?? [];
+    batches += 1;
+    if (plan === undefined || at === undefined || batches < at) return;
+    batches = 0;
+    receipts.push(run.change(plan));
+  };
+  const settled = async () => await Promise.allSettled(receipts);
+  await run.run().finally(() => {
+    own.onBatch = () => undefined;
+  });
+  return await settled();
+}
+
+/** Those that came in time: a run that is at its end says so. */
+function receiptsOf(all: readonly PromiseSettledResult<ChangeReceipt>[]): readonly ChangeReceipt[] {
+  return all.flatMap((result) => {
+    if (result.status === 'fulfilled') return [result.value];
+    expect(result.reason).toMatchObject({ code: expect.stringMatching(/^handover\.(ending|not-running)$/) });
+    return [];
+  });
+}
+
+function sums({ rowsIn, rowsOut, late, errors, bad }: MetricsSnapshot) {
+  return { rowsIn, rowsOut, late, errors, bad };
+}
+
+describe('a graph whose plan changes while rows flow', () => {
+  it('gives the rows that it gives in one thread, and counts them once', async () => {
+    const expected = await whole();
+    const still = ledger();
+    const { metrics } = await runOn(
+      placedOn(
+        await planned(still),
+        Array.from({ length: 9 }, () => on(0)),
+      ),
+      still,
+      new MemoryCheckpoints(),
+    ).run();
+    const changes = fc.array(fc.tuple(anyHosts, fc.integer({ min: 1, max: 7 })), { minLength: 1, maxLength: 3 });
+    let done = 0;
+    await fc.assert(
+      fc.asyncProperty(anyHosts, changes, async (before, after) => {
+        const own = ledger();
+        const plan = await planned(own);
+        const run = runOn(placedOn(plan, before), own, new MemoryCheckpoints());
+        const plans = after.map(([choices, at]) => [placedOn(plan, withSourcesOf(before, choices)), at] as const);
+        done += receiptsOf(await changing(own, run, plans)).length;
+        expect(sorted(own)).toEqual(expected);
+        expect(sums(run.metrics())).toEqual(sums(metrics));
+      }),
+      { numRuns: 2, interruptAfterTimeLimit: 60_000 },
+    );
+    expect(done).toBeGreaterThan(0);
+  });
+
+  it('goes on after a kill as the handover left it, whether its checkpoint was complete or not', async () => {
+    const expected = await whole();
+    const when = fc.constantFrom('before', 'between', 'after');
+    await fc.assert(
+      fc.asyncProperty(anyHosts, anyHosts, fc.integer({ min: 1, max: 12 }), when, async (before, other, at, moment) => {
+        const own = ledger();
+        const plan = await planned(own);
+        const after = placedOn(plan, withSourcesOf(before, other));
+        const store = new MemoryCheckpoints();
+        const first = runOn(placedOn(plan, before), own, store);
+        const killed = new Error('killed');
+        const { complete } = store;
+        store.complete = async (head: CheckpointHead, receipts: readonly FragmentReceipt[]) => {
+          if (moment !== 'before') await complete.call(store, head, receipts);
+          if (moment !== 'after') first.abort();
+          if (moment !== 'after') throw killed;
+        };
+        own.onBatch = (_source, _partition, batches) => {
+          if (batches !== at) return;
+          own.onBatch = () => undefined;
+          first.change(after).then(
+            () => first.abort(),
+            () => undefined,
+          );
+        };
+        await first.run().catch(() => undefined);
+        own.onBatch = () => undefined;
+        store.complete = complete;
+        await runOn(after, own, store).run();
+        expect(sorted(own)).toEqual(expected);
+      }),
+      { numRuns: 2, interruptAfterTimeLimit: 60_000 },
+    );
+  });
+
+  const BEFORE: Choices = [on(0), on(0), on(0), on(1), on(1), on(1), on(1), on(1), on(1)];
+  const AFTER: Choices = [on(0), on(0), on(0), on(2), on(2, 3), on(1), on(1), on(1), on(1)];
+
+  it('says how long what moved stood still and what went over', async () => {
+    const own = ledger();
+    const plan = await planned(own);
+    const run = runOn(placedOn(plan, BEFORE), own, new MemoryCheckpoints());
+    const [receipt] = receiptsOf(await changing(own, run, [[placedOn(plan, AFTER), 3]]));
+    expect(receipt?.carried).toBeGreaterThan(0);
+    expect(receipt?.adopted).toBeGreaterThan(8);
+    expect(receipt?.bytes).toBeGreaterThan(0);
+    expect(receipt?.pause).toBeGreaterThan(0);
+    expect(receipt?.total).toBeGreaterThanOrEqual(receipt?.pause ?? 0);
+    expect(receipt?.completed).toBe(true);
+  });
+
+  it('goes on as it was where the new plan cannot be prepared', async () => {
+    const own = ledger();
+    const plan = await planned(own);
+    const run = runOn(placedOn(plan, BEFORE), own, new MemoryCheckpoints(), (cell, { takeover }) => {
+      if (takeover !== undefined) throw new Error('no memory');
+      return openCell(cell);
+    });
+    const [result] = await changing(own, run, [[placedOn(plan, AFTER), 3]]);
+    expect(result).toMatchObject({ status: 'rejected', reason: { message: expect.stringMatching(/no memory/) } });
+    expect(run.plan.fragments).toEqual(placedOn(plan, BEFORE).fragments);
+    expect(sorted(own)).toEqual(await whole());
+  });
+
+  it('refuses to take a source or a sink to another thread, and goes on', async () => {
+    const own = ledger();
+    const plan = await planned(own);
+    const run = runOn(placedOn(plan, BEFORE), own, new MemoryCheckpoints());
+    const elsewhere: Choices = [on(2), ...BEFORE.slice(1)];
+    const [result] = await changing(own, run, [[placedOn(plan, elsewhere), 3]]);
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'handover.stays' } });
+    expect(sorted(own)).toEqual(await whole());
+  });
+
+  it('takes the state of what moved with it where the checkpoint of the handover cannot be saved', async () => {
+    const own = ledger();
+    const plan = await planned(own);
+    const store = new MemoryCheckpoints();
+    store.broken = new Error('disk full');
+    const run = runOn(placedOn(plan, BEFORE), own, store);
+    const changed = changing(own, run, [[placedOn(plan, AFTER), 3]]);
+    own.onBatch = withMended(own, store, run);
+    expect(receiptsOf(await changed)).toMatchObject([{ completed: false }]);
+    expect(sorted(own)).toEqual(await whole());
+  });
+});
+
+/** The disk has room again once the new plan runs. */
+function withMended(own: Ledger, store: MemoryCheckpoints, run: EmbeddedRun): Ledger['onBatch'] {
+  const { onBatch } = own;
+  const before = run.plan;
+  return (...batch) => {
+    if (run.plan !== before) {
+      void Promise.resolve().then(() => {
+        store.broken = undefined;
+      });
+    }
+    return onBatch(...batch);
+  };
+}
+
+const COMPONENT = `
+apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: scored }
+spec:
+  sources:
+    others: { ledger: {}, schema: { machine: utf8, at: "timestamp[ms]", value: int64, weight: float64 }, time: { column: at } }
+  operators:
+    score: { from: others, component: anomaly, config: { key: machine, value: weight, minimum: 2 } }
+  sinks:
+    a: { from: score, ledger: {} }
+`;
+
+describe('a component whose place changes while rows flow', () => {
+  const scored = async (own: Ledger): Promise<LogicalPlan> =>
+    planOrThrow(await prepareText(COMPONENT, 'graph.yaml', { connectors: [own.connector], environment: {} }));
+  const at = (plan: LogicalPlan, ...workers: readonly number[]): DistributedPlan => {
+    const nodes = new Map([
+      ['others', on(0)],
+      ['score', on(...workers)],
+      ['a', on(0)],
+    ]);
+    return distribute(plan, { nodes }, { revision: 1 });
+  };
+
+  it('takes its memory there and back', async () => {
+    const [still, own] = [ledger(), ledger()];
+    await new Deployment(fuse(await scored(still)), {
+      connectors: [still.connector],
+      openCell: (cell) => openCell(cell),
+    }).run();
+    const plan = await scored(own);
+    const run = runOn(at(plan, 1), own, new MemoryCheckpoints());
+    const receipts: ChangeReceipt[] = [];
+    own.onBatch = async (_source, _partition, batches) => {
+      if (batches === 1) receipts.push(await run.change(at(plan, 2)));
+      if (batches === 2) receipts.push(await run.change(at(plan, 0)));
+    };
+    await run.run();
+    expect(receipts.map(({ carried }) => carried)).toEqual([1, 1]);
+    expect(own.rows('a')).toHaveLength(220);
+    expect(own.rows('a')).toEqual(still.rows('a'));
+  });
+});
