@@ -16,7 +16,8 @@ import { EmbeddedRun } from '../../engine/runtime/run/embedded-run.ts';
 import { ThreadHost } from '../../engine/runtime/run/thread-host.ts';
 import type { CheckpointHead, FragmentReceipt } from '../../engine/state/checkpoint/checkpoints.ts';
 import { ThreadTransport } from '../../engine/transport/thread.ts';
-import { type Choices, hosts, ledger, on, placedOn, planned, sorted, whole } from '../kit/handover-graph.ts';
+import { hosts, on } from '../kit/dealt.ts';
+import { type Choices, ledger, placedOn, planned, sorted, whole } from '../kit/dealt-graph.ts';
 import type { Ledger } from '../kit/ledger.ts';
 import { MemoryCheckpoints } from '../kit/memory-checkpoints.ts';
 

@@ -1,5 +1,4 @@
 /** A graph with several inputs and side outputs whose rows are the same however its nodes are dealt to threads, and ways to deal it. */
-import fc from 'fast-check';
 import type { Schema } from '../../engine/batch/types.ts';
 import { openCell } from '../../engine/cell/open.ts';
 import { distribute } from '../../engine/compile/distribute.ts';
@@ -114,10 +113,6 @@ export async function whole(): Promise<unknown> {
   return sorted(own);
 }
 
-export const hosts: fc.Arbitrary<readonly Host[]> = fc
-  .uniqueArray(fc.nat(3), { minLength: 1, maxLength: 3 })
-  .map((workers) => workers.map((worker) => ({ site: 'here', agent: 'a', worker })));
-
 /** Eight choices of hosts, one a source or operator; sinks run where the first source does. */
 export type Choices = readonly (readonly Host[])[];
 
@@ -131,6 +126,3 @@ export function placedOn(plan: LogicalPlan, choices: Choices): DistributedPlan {
   ]);
   return distribute(plan, { nodes }, { revision: 1 });
 }
-
-export const on = (...workers: readonly number[]): readonly Host[] =>
-  workers.map((worker) => ({ site: 'here', agent: 'a', worker }));
