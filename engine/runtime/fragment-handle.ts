@@ -8,7 +8,7 @@
  * fragments, completes the checkpoint when all have said `saved`, then calls `commit(n)` on all. When all have said `ended`, the next checkpoint that
  * is started is the last: after its commits `finish` closes the sinks. A fragment that takes no checkpoints finishes by itself.
  */
-import type { FragmentPlan } from '../compile/fragment-plan.ts';
+import type { FragmentPlan, Host } from '../compile/fragment-plan.ts';
 import type { SinkReport } from '../graph/connector.ts';
 import type { MetricsSnapshot } from '../metrics/snapshot.ts';
 import type { FragmentReceipt } from '../state/checkpoint/checkpoints.ts';
@@ -31,6 +31,25 @@ export interface Takeover {
   /** The epoch that ends. */
   readonly from: number;
   readonly succession: Succession;
+  /** Where the fragments of the old plan run, by name. */
+  readonly formers: ReadonlyMap<string, Host>;
+}
+
+/** A fragment of the new plan in another thread that waits for something of an old one. */
+export interface Heir {
+  readonly fragment: string;
+  readonly host: Host;
+  /** Cells of the old fragment whose state it carries; none: it only waits for the old one's channels to be closed. */
+  readonly cells: readonly string[];
+  /** Those of them that are the same share in the new plan, so that their images fit and can be copied ahead. */
+  readonly same: readonly string[];
+}
+
+/** What a fragment of the old plan has to send to other threads. */
+export interface Bequest {
+  /** The epoch that begins; another one with every attempt. */
+  readonly epoch: number;
+  readonly heirs: readonly Heir[];
 }
 
 /** What a fragment has taken over, once rows flow. */
@@ -42,6 +61,10 @@ export interface TookOver {
   readonly carried: number;
   /** Of snapshots. */
   readonly bytes: number;
+  /** Of copies made ahead of the cut, the most of any cell; 0: none was. */
+  readonly rounds: number;
+  /** Milliseconds that the copies ahead let expect; absent: nothing was copied ahead. */
+  readonly predicted?: number;
 }
 
 export interface BarrierOptions {
@@ -120,6 +143,11 @@ export interface FragmentHandle {
    * more). Ids rise; one that is not greater than the last does nothing, and a barrier that is overtaken by a later one is given up.
    */
   checkpoint(id: number, options?: BarrierOptions): void;
+  /**
+   * Before a barrier with `handover`, once those who follow are started: opens the ways to them and begins to copy ahead, while rows flow. Another bequest takes the place of the
+   * one before, the same one again does nothing; undefined: there will be no handover, all is let go of.
+   */
+  bequeath(bequest: Bequest | undefined): Promise<void>;
   /** The checkpoint is complete in the whole region: sinks commit, sources acknowledge. Resolves when they have. */
   commit(id: number): Promise<void>;
   /** Sources hand on nothing more until `resume`; channels stay. */

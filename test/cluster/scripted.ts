@@ -7,6 +7,7 @@ import type { FragmentPlan } from '../../engine/compile/fragment-plan.ts';
 import { defined } from '../../engine/defined.ts';
 import { CloudskinError } from '../../engine/errors.ts';
 import type {
+  Bequest,
   FragmentEvents,
   FragmentHandle,
   FragmentHost,
@@ -77,6 +78,11 @@ export class ScriptedFragment implements FragmentHandle {
     const { name } = this.plan;
     const receipt: FragmentReceipt = { fragment: name, blobs: [], paused: 0, took: 1, bytes: 10, detail: {} };
     queueMicrotask(() => this.events.saved(id, receipt));
+  }
+
+  bequeath(bequest: Bequest | undefined): Promise<void> {
+    this.calls.push(bequest === undefined ? 'keep' : `bequeath ${bequest.epoch}`);
+    return Promise.resolve();
   }
 
   commit(id: number): Promise<void> {

@@ -94,6 +94,10 @@ export class SimulatedFragment implements FragmentHandle {
     });
   }
 
+  bequeath(): Promise<void> {
+    return Promise.resolve();
+  }
+
   commit(id: number): Promise<void> {
     return new Promise((resolve) => {
       this.#after(50, () => {

@@ -24,6 +24,7 @@ import { Control, Latch } from '../control.ts';
 import { type ChannelOptions, Channels, NO_CHANNELS } from '../exchange/channels.ts';
 import type {
   BarrierOptions,
+  Bequest,
   FragmentEvents,
   FragmentHandle,
   FragmentStatus,
@@ -149,6 +150,11 @@ export class Fragment implements FragmentHandle {
     } else if (this.#control.failure === undefined && !this.isOver && !this.#leaving.left.tripped) {
       this.#guard(() => this.#lanes.request(id, handover));
     }
+  }
+
+  /** Nothing goes to other threads yet. */
+  bequeath(_bequest: Bequest | undefined): Promise<void> {
+    return Promise.resolve();
   }
 
   async commit(id: number): Promise<void> {

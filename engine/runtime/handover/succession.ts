@@ -133,7 +133,8 @@ function bare(plan: object): string {
   return stringifyValue({ ...stripped(plan), operators: operators.map(stripped) });
 }
 
-function sameThread(one: Host, other: Host): boolean {
+/** Whether live parts can go from the one to the other. */
+export function sameThread(one: Host, other: Host): boolean {
   return one.site === other.site && one.agent === other.agent && one.worker === other.worker;
 }
 

@@ -7,6 +7,7 @@ import type { CloudskinError } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import { Latch } from '../control.ts';
 import type { FragmentHost, TookOver } from '../fragment-handle.ts';
+import { bequestsOf, hostsOf } from '../handover/bequests.ts';
 import { successionOf } from '../handover/succession.ts';
 import { Generation, known } from './generation.ts';
 
@@ -27,6 +28,8 @@ export interface ChangeReceipt {
 export interface ChangeOptions {
   readonly host: FragmentHost;
   readonly ports: Ports;
+  /** That begins; another one with every attempt. */
+  readonly epoch: number;
   /** The new generation is what runs, from this checkpoint on. */
   readonly begun: (next: Generation, checkpoint: number) => void;
   /** Of the run, once it is the new generation's. */
@@ -50,13 +53,19 @@ export async function changePlan(
   try {
     completed = await now.leader?.handOver(heirs, begin);
   } catch (error) {
-    await next.stop();
+    await withdrawn(now, next);
     throw error;
   }
   const taken = await isOver.until(next.tookOver());
   if (taken === undefined) return undefined;
   await Promise.all(now.handles.map((handle) => handle.finish()));
   return { ...summed(taken), total: ports.monotonic() - started, completed: completed === true };
+}
+
+/** There will be no handover. */
+async function withdrawn(now: Generation, next: Generation): Promise<void> {
+  await Promise.all(now.handles.map((handle) => handle.bequeath(undefined).catch(() => undefined)));
+  await next.stop();
 }
 
 interface PreparedGeneration {
@@ -67,10 +76,12 @@ interface PreparedGeneration {
 
 async function prepared(now: Generation, plan: DistributedPlan, options: ChangeOptions): Promise<PreparedGeneration> {
   const successions = successionOf(now.plan.fragments, plan.fragments);
+  const bequests = bequestsOf(now.plan.fragments, plan.fragments, options.epoch);
+  const formers = hostsOf(now.plan.fragments);
   const failed = new Latch();
   let failure: CloudskinError | undefined;
   let hasBegun = false;
-  const next = new Generation(plan, now.epoch + 1, {
+  const next = new Generation(plan, options.epoch, {
     failed: (error) => {
       failure ??= error;
       failed.trip();
@@ -81,13 +92,14 @@ async function prepared(now: Generation, plan: DistributedPlan, options: ChangeO
   try {
     await next.start(options.host, (name) => {
       const succession = successions.get(name);
-      const takeover = succession === undefined ? {} : { takeover: { from: now.epoch, succession } };
+      const takeover = succession === undefined ? {} : { takeover: { from: now.epoch, succession, formers } };
       return { peers: new Map<string, number>(), checkpointed: true, ...takeover };
     });
+    await Promise.all(now.handles.map((handle) => handle.bequeath(bequests.get(handle.plan.name))));
     await options.isOver.until(failed.until(next.ready));
     if (failure !== undefined) throw failure;
   } catch (error) {
-    await next.stop();
+    await withdrawn(now, next);
     throw known(error);
   }
   const begin = (checkpoint: number): void => {

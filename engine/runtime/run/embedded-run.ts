@@ -55,6 +55,8 @@ export class EmbeddedRun {
   /** What hands over to it. */
   #former: Generation | undefined;
   #changing: Promise<unknown> = Promise.resolve();
+  /** That was begun, or tried. */
+  #lastEpoch = 0;
   #failure: CloudskinError | undefined;
   #state: RunState = 'opening';
   #running: Promise<Summary> | undefined;
@@ -164,7 +166,9 @@ export class EmbeddedRun {
         'only a run that takes checkpoints can change its plan, and only while it runs',
       );
     }
+    this.#lastEpoch = Math.max(this.#lastEpoch, now.epoch) + 1;
     const receipt = await changePlan(now, plan, {
+      epoch: this.#lastEpoch,
       host: this.#options.host,
       ports: this.#ports,
       begun: (next, checkpoint) => {

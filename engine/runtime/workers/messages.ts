@@ -5,13 +5,13 @@
 import { defined } from '../../defined.ts';
 import { CloudskinError, type Domain, type Problem } from '../../errors.ts';
 import type { FragmentReceipt } from '../../state/checkpoint/checkpoints.ts';
-import type { FragmentStart, FragmentStatus, StopHow } from '../fragment-handle.ts';
+import type { BarrierOptions, Bequest, FragmentStart, FragmentStatus, StopHow, TookOver } from '../fragment-handle.ts';
 
 /** To a worker. */
 export type Order =
   | { readonly kind: 'setup'; readonly setup: unknown }
   | { readonly kind: 'start'; readonly call: number; readonly fragment: number; readonly start: FragmentStart }
-  | { readonly kind: 'checkpoint'; readonly fragment: number; readonly id: number }
+  | { readonly kind: 'checkpoint'; readonly fragment: number; readonly id: number; readonly options?: BarrierOptions }
   | { readonly kind: 'ask'; readonly call: number; readonly fragment: number; readonly what: Ask }
   | { readonly kind: 'close'; readonly call: number }
   /** The text of `said` has gone where it goes. */
@@ -22,6 +22,7 @@ export type Ask =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'finish' }
+  | { readonly kind: 'bequeath'; readonly bequest: Bequest | undefined }
   | { readonly kind: 'stop'; readonly how: StopHow };
 
 /** From a worker. */
@@ -32,6 +33,8 @@ export type Word =
   | { readonly kind: 'saved'; readonly fragment: number; readonly id: number; readonly receipt: FragmentReceipt }
   | { readonly kind: 'not-saved'; readonly fragment: number; readonly id: number; readonly error: PlainError }
   | { readonly kind: 'ready' | 'ended'; readonly fragment: number }
+  | { readonly kind: 'took-over'; readonly fragment: number; readonly figures: TookOver }
+  | { readonly kind: 'handed-over'; readonly fragment: number; readonly id: number }
   | { readonly kind: 'over'; readonly fragment: number; readonly status: FragmentStatus; readonly error?: PlainError }
   /** What console sinks print; `said` counts, to be answered by `heard`. */
   | { readonly kind: 'said'; readonly said: number; readonly text: string }

@@ -2,12 +2,19 @@
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import type { CloudskinError } from '../../errors.ts';
 import type { MetricsSnapshot } from '../../metrics/snapshot.ts';
-import type { FragmentEvents, FragmentHandle, FragmentStatus, StopHow } from '../fragment-handle.ts';
+import type {
+  BarrierOptions,
+  Bequest,
+  FragmentEvents,
+  FragmentHandle,
+  FragmentStatus,
+  StopHow,
+} from '../fragment-handle.ts';
 import { type Ask, errorOf, type Word } from './messages.ts';
 
 /** The way to the worker. */
 export interface FragmentLine {
-  checkpoint(id: number): void;
+  checkpoint(id: number, options?: BarrierOptions): void;
   ask(what: Ask): Promise<void>;
 }
 
@@ -46,8 +53,12 @@ export class RemoteFragment implements FragmentHandle {
     return this.#status;
   }
 
-  checkpoint(id: number): void {
-    if (!this.#isOver) this.#line.checkpoint(id);
+  checkpoint(id: number, options?: BarrierOptions): void {
+    if (!this.#isOver) this.#line.checkpoint(id, options);
+  }
+
+  async bequeath(bequest: Bequest | undefined): Promise<void> {
+    if (!this.#isOver) await this.#line.ask({ kind: 'bequeath', bequest });
   }
 
   commit(id: number): Promise<void> {
@@ -86,6 +97,12 @@ export class RemoteFragment implements FragmentHandle {
         return;
       case 'ended':
         this.#events.ended();
+        return;
+      case 'took-over':
+        this.#events.tookOver?.(word.figures);
+        return;
+      case 'handed-over':
+        this.#events.handedOver?.(word.id);
         return;
       case 'over':
         this.#status = word.status;

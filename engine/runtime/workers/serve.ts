@@ -51,7 +51,7 @@ class Service {
         this.#answer(order.call, this.#start(order));
         return;
       case 'checkpoint':
-        this.#fragments.get(order.fragment)?.checkpoint(order.id);
+        this.#fragments.get(order.fragment)?.checkpoint(order.id, order.options);
         return;
       case 'ask':
         this.#answer(order.call, this.#do(order.fragment, order.what));
@@ -100,6 +100,8 @@ class Service {
         return handle.resume();
       case 'finish':
         return handle.finish();
+      case 'bequeath':
+        return handle.bequeath(what.bequest);
       case 'stop':
         return handle.stop(what.how);
     }
@@ -111,6 +113,8 @@ class Service {
       notSaved: (id, error) => this.#tell({ kind: 'not-saved', fragment, id, error: plainError(error) }),
       ready: () => this.#tell({ kind: 'ready', fragment }),
       ended: () => this.#tell({ kind: 'ended', fragment }),
+      tookOver: (figures) => this.#tell({ kind: 'took-over', fragment, figures }),
+      handedOver: (id) => this.#tell({ kind: 'handed-over', fragment, id }),
       // A fragment that could not be opened is over before it is known here.
       over: (error) => void this.#ports.turn().then(() => this.#over(fragment, error)),
     };

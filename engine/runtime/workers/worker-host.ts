@@ -64,7 +64,7 @@ export class WorkerHost implements FragmentHost {
     await this.#setUp.promise;
     const fragment = ++this.#next;
     const handle = new RemoteFragment(start.plan, events, {
-      checkpoint: (id) => this.#send({ kind: 'checkpoint', fragment, id }),
+      checkpoint: (id, options) => this.#send({ kind: 'checkpoint', fragment, id, ...defined({ options }) }),
       ask: (what) => this.#call((call) => ({ kind: 'ask', call, fragment, what })),
     });
     this.#fragments.set(fragment, handle);

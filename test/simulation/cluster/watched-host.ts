@@ -104,6 +104,8 @@ export class WatchedHost implements FragmentHost {
         overseer.hasEnded();
         events.ended();
       },
+      tookOver: (figures) => events.tookOver?.(figures),
+      handedOver: (id) => events.handedOver?.(id),
       over: (error) => {
         overseer.say(`${where}: over${error === undefined ? '' : `: ${error.message}`}`);
         events.over(error);
@@ -121,10 +123,11 @@ function watched(handle: FragmentHandle, overseer: Overseer): FragmentHandle {
   return {
     plan: handle.plan,
     status: () => handle.status(),
-    checkpoint: (id) => {
+    checkpoint: (id, options) => {
       overseer.cuts();
-      handle.checkpoint(id);
+      handle.checkpoint(id, options);
     },
+    bequeath: (bequest) => handle.bequeath(bequest),
     commit: async (id) => {
       overseer.commits();
       try {
