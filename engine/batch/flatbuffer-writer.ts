@@ -130,12 +130,12 @@ class Writer {
   }
 
   #putString(value: string, at: number): void {
-    const text = encoder.encode(value);
     this.align(4);
-    const start = this.reserve(4 + text.length + 1);
+    const start = this.reserve(4 + value.length * 3 + 1);
+    const { written } = encoder.encodeInto(value, this.bytes.subarray(start + 4));
+    this.end = start + 4 + written + 1;
     this.point(at, start);
-    this.view.setUint32(start, text.length, true);
-    this.bytes.set(text, start + 4);
+    this.view.setUint32(start, written, true);
   }
 
   #putTables(tables: readonly Table[], at: number): void {

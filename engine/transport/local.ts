@@ -13,9 +13,10 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { FromBroker, ToBroker } from './local-messages.ts';
 import type { Word } from './ring/ends.ts';
 import { Meeting } from './ring/meeting.ts';
-import { ringBytes, ringMemory, sharedWakes, WORD } from './ring/memory.ts';
+import { ringMemory, sharedWakes, WORD } from './ring/memory.ts';
 import { RingReceiver } from './ring/receiver.ts';
 import { RingSender } from './ring/sender.ts';
+import { RingSpares } from './ring/spares.ts';
 import type {
   ChannelAddress,
   ChannelEvents,
@@ -73,6 +74,7 @@ export class LocalTransport implements Transport {
   readonly name = 'local';
   readonly #port: MessagePort;
   readonly #ends = new Map<number, RingSender | RingReceiver>();
+  readonly #spares = new RingSpares((bytes) => new SharedArrayBuffer(bytes));
   #next = 1;
 
   /** The port is the transport's from here on. */
@@ -85,7 +87,7 @@ export class LocalTransport implements Transport {
   }
 
   async openSender(address: ChannelAddress, options: SenderOptions, events: ChannelEvents): Promise<Sender> {
-    const ring = new SharedArrayBuffer(ringBytes(options.maxBytes));
+    const ring = this.#spares.take(options.maxBytes);
     const { end, onClose } = this.#number();
     const memory = ringMemory(ring, sharedWakes);
     const sender = new RingSender({ address, events, options, memory, onClose });
@@ -103,7 +105,12 @@ export class LocalTransport implements Transport {
     return receiver;
   }
 
+  reserve(maxBytes: number): void {
+    this.#spares.reserve(maxBytes);
+  }
+
   async close(): Promise<void> {
+    this.#spares.clear();
     await Promise.all([...this.#ends.values()].map((end) => end.close()));
     this.#port.close();
   }

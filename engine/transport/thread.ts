@@ -1,8 +1,9 @@
 /** Channels between fragments of one thread: a ring in its memory, one copy in, none out. */
 import { Meeting } from './ring/meeting.ts';
-import { type RingMemory, ringBytes, ringMemory, threadWakes, WORD } from './ring/memory.ts';
+import { type RingMemory, ringMemory, threadWakes, WORD } from './ring/memory.ts';
 import { RingReceiver } from './ring/receiver.ts';
 import { RingSender } from './ring/sender.ts';
+import { RingSpares } from './ring/spares.ts';
 import type {
   ChannelAddress,
   ChannelEvents,
@@ -18,9 +19,10 @@ export class ThreadTransport implements Transport {
   readonly name = 'thread';
   readonly #meeting = new Meeting<RingMemory>(({ words }) => Atomics.add(words, WORD.generation, 1) + 1);
   readonly #ends = new Set<{ close(): Promise<void> }>();
+  readonly #spares = new RingSpares((bytes) => new ArrayBuffer(bytes));
 
   async openSender(address: ChannelAddress, options: SenderOptions, events: ChannelEvents): Promise<Sender> {
-    const memory = ringMemory(new ArrayBuffer(ringBytes(options.maxBytes)), threadWakes());
+    const memory = ringMemory(this.#spares.take(options.maxBytes), threadWakes());
     const onClose = (): void => {
       leave();
       this.#ends.delete(sender);
@@ -44,7 +46,12 @@ export class ThreadTransport implements Transport {
     return receiver;
   }
 
+  reserve(maxBytes: number): void {
+    this.#spares.reserve(maxBytes);
+  }
+
   async close(): Promise<void> {
+    this.#spares.clear();
     await Promise.all([...this.#ends].map((end) => end.close()));
   }
 }

@@ -108,6 +108,8 @@ export interface Transport {
   /** Why this one would not do, or undefined. */
   openSender(address: ChannelAddress, options: SenderOptions, events: ChannelEvents): Promise<Sender>;
   openReceiver(address: ChannelAddress, options: ReceiverOptions, events: ChannelEvents): Promise<Receiver>;
+  /** A sender of so many bytes is about to be opened while rows are held up: takes memory for it ahead. */
+  reserve?(maxBytes: number): void;
   close(): Promise<void>;
 }
 

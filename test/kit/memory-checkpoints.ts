@@ -8,6 +8,8 @@ import type {
 } from '../../engine/state/checkpoint/checkpoints.ts';
 import type { CellSnapshot, FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
 
+type Ranges = readonly (readonly [from: number, to: number])[];
+
 export class MemoryCheckpoints implements Checkpoints {
   readonly #manifests = new Map<number, Manifest>();
   readonly #snapshots = new Map<string, FragmentSnapshot>();
@@ -18,7 +20,7 @@ export class MemoryCheckpoints implements Checkpoints {
   readonly saver: FragmentSaver = {
     save: async (id, snapshot, sinks) => {
       if (this.broken !== undefined) throw this.broken;
-      const copy = structuredClone({ ...snapshot, cells: new Map([...snapshot.cells].map(keptCell)) });
+      const copy = structuredClone({ ...snapshot, cells: new Map([...snapshot.cells].map(packedCell)) });
       const prepared = sinks === undefined ? copy.sinks : structuredClone(await sinks);
       this.#snapshots.set(`${id} ${snapshot.fragment}`, { ...copy, sinks: prepared });
       return { fragment: snapshot.fragment, blobs: [], paused: 0, took: 0, bytes: 0, detail: null };
@@ -56,15 +58,31 @@ export class MemoryCheckpoints implements Checkpoints {
   snapshot(id: number, fragment: string): FragmentSnapshot {
     const found = this.#snapshots.get(`${id} ${fragment}`);
     if (found === undefined) throw new Error(`no checkpoint ${id} of ${fragment}`);
-    return structuredClone(found);
+    const copy = structuredClone(found);
+    return { ...copy, cells: new Map([...copy.cells].map(unpackedCell)) };
   }
 }
 
-/** An image as a store would keep it: what does not matter comes back as anything. */
-function keptCell([name, cell]: [string, CellSnapshot]): [string, CellSnapshot] {
+/** What matters of an image, piece after piece: a cut takes no longer than that. */
+function packedCell([name, cell]: [string, CellSnapshot]): [string, CellSnapshot] {
   const { image } = cell;
   if (image === undefined) return [name, cell];
-  const memory = new Uint8Array(image.memory.length).fill(0xa5);
-  for (const [from, to] of image.ranges ?? [[0, memory.length]]) memory.set(image.memory.subarray(from, to), from);
+  const { memory } = image;
+  const ranges: Ranges = [...(image.ranges ?? [[0, memory.length]]), [memory.length, memory.length]];
+  const packed = Buffer.concat(ranges.map(([from, to]) => memory.subarray(from, to)));
+  return [name, { ...cell, image: { ...image, ranges, memory: packed } }];
+}
+
+/** An image as a store would give it: what does not matter comes back as anything. */
+function unpackedCell([name, cell]: [string, CellSnapshot]): [string, CellSnapshot] {
+  const { image } = cell;
+  if (image === undefined) return [name, cell];
+  const { ranges = [], memory: packed } = image;
+  const memory = new Uint8Array(ranges.at(-1)?.[1] ?? 0).fill(0xa5);
+  let at = 0;
+  for (const [from, to] of ranges) {
+    memory.set(packed.subarray(at, at + to - from), from);
+    at += to - from;
+  }
   return [name, { ...cell, image: { ...image, memory } }];
 }

@@ -2,6 +2,8 @@
 
 const text = new TextEncoder();
 const scratch = new DataView(new ArrayBuffer(8));
+/** Names mostly fit in: an allocation each would cost more than all else of a module's names. */
+const short = new Uint8Array(512);
 
 export class ByteWriter {
   #bytes = new Uint8Array(256);
@@ -64,7 +66,7 @@ export class ByteWriter {
 
   /** A name: its UTF-8 bytes behind their count. */
   name(value: string): void {
-    const bytes = text.encode(value);
+    const bytes = value.length * 3 > short.length ? text.encode(value) : utf8(value);
     this.u32(bytes.length);
     this.bytes(bytes);
   }
@@ -87,4 +89,9 @@ export class ByteWriter {
     grown.set(this.view());
     this.#bytes = grown;
   }
+}
+
+/** Valid until the next call. */
+function utf8(value: string): Uint8Array {
+  return short.subarray(0, text.encodeInto(value, short).written);
 }

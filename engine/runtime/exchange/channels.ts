@@ -103,6 +103,13 @@ export class Channels {
     return receiver;
   }
 
+  /** `open` will be called while rows are held up. */
+  reserve({ outlets }: FragmentPlan): void {
+    for (const channel of outlets.flatMap(({ channels }) => channels)) {
+      if (!this.isDurable(channel)) this.#options.transport(channel).reserve?.(channel.maxBytes);
+    }
+  }
+
   /** Opens every end that the plan has; the senders by outlet. Failures go to the control. */
   async open(
     plan: FragmentPlan,

@@ -38,13 +38,14 @@ export class OutletNode implements Taker {
   /** The end was sent, perhaps by the run before. */
   #endSent: boolean;
 
-  /** `senders` in the order of the plan's channels; `past`: of durable ones. */
+  /** `senders` in the order of the plan's channels; `past`: of durable ones; `encoder`: of its schema, where it was made ahead. */
   constructor(
     plan: Outlet,
     senders: readonly Sender[],
     { ports, tracer }: Control,
     channels: Channels,
     past: DurablePast,
+    encoder: IpcEncoder = new IpcEncoder(plan.schema),
   ) {
     this.plan = plan;
     const ids = plan.channels.filter((channel) => channels.isDurable(channel)).map(({ id }) => id);
@@ -60,7 +61,7 @@ export class OutletNode implements Taker {
     this.#ports = ports;
     this.label = `the channel of ${streamName(plan.stream)}`;
     this.#senders = senders;
-    this.#encoder = new IpcEncoder(plan.schema);
+    this.#encoder = encoder;
     this.#deal = dealerOf(plan);
   }
 

@@ -4,7 +4,7 @@
  * and one that was only waited for with whoever waited.
  */
 import { internalError } from '../../errors.ts';
-import type { FragmentSnapshot } from '../../state/checkpoint/state.ts';
+import type { FragmentSnapshot, LogicalState } from '../../state/checkpoint/state.ts';
 import type { Legacy } from './legacy.ts';
 
 /** A fragment of the plan that ends. */
@@ -21,6 +21,8 @@ export interface Brought {
   readonly snapshot: FragmentSnapshot;
   /** When it was cut, in milliseconds of this thread's clock that never goes back. */
   readonly leftAt: number;
+  /** The logical form of one of its cells, where it is to be had without a cell being opened for it. */
+  readonly exported?: (cell: string) => readonly LogicalState[] | undefined;
 }
 
 /** Brings what fragments in other threads have left, and the word that their channels are closed. */
@@ -75,8 +77,8 @@ export class Estate {
   /** The state of its cells, wherever it was. */
   async carried(former: Former, cells: readonly string[]): Promise<Brought> {
     if (this.#courier?.handles(former) === true) return await this.#courier.bring(former, cells);
-    const { options } = await this.left(former);
-    return options;
+    const legacy = await this.left(former);
+    return { ...legacy.options, exported: (cell) => legacy.exported(cell) };
   }
 
   closed(former: Former): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import { internalError } from '../../errors.ts';
-import type { FragmentSnapshot } from '../../state/checkpoint/state.ts';
+import type { FragmentSnapshot, LogicalState } from '../../state/checkpoint/state.ts';
 import type { Cut } from '../fragment/cuts.ts';
 import { NO_PARTS, type Parts } from '../fragment/wiring.ts';
 import type { CellNode } from '../node/cell-node.ts';
@@ -28,6 +28,9 @@ export class Legacy {
   readonly #sources: Map<string, SourceNode>;
   readonly #sinks: Map<string, SinkNode>;
   readonly #cells: Map<string, CellNode>;
+  /** Whether it is taken or not. */
+  readonly #all: ReadonlyMap<string, CellNode>;
+  readonly #exported = new Map<string, readonly LogicalState[] | undefined>();
 
   constructor(plan: FragmentPlan, options: LegacyOptions) {
     this.plan = plan;
@@ -36,6 +39,16 @@ export class Legacy {
     this.#sources = new Map(sources.map((node) => [node.plan.name, node]));
     this.#sinks = new Map(sinks.map((node) => [node.plan.name, node]));
     this.#cells = new Map(cells.map((node) => [node.plan.name, node]));
+    this.#all = new Map(this.#cells);
+  }
+
+  /**
+   * The logical form of a cell that is carried, whoever of those that share it asks: from the very cell, which is there already, while opening another one for its image
+   * would take its time while rows are held up. Undefined where the cell has none. Valid as long as the fragment that left it.
+   */
+  exported(cell: string): readonly LogicalState[] | undefined {
+    if (!this.#exported.has(cell)) this.#exported.set(cell, this.#all.get(cell)?.exported());
+    return this.#exported.get(cell);
   }
 
   /** Once; throws `handover.taken` where it is not there (any more). So do the others. */

@@ -2,11 +2,14 @@
  * Puts a fragment together of what fragments of the plan before leave: cells that are carried are opened ahead, so that everything is there
  * before rows are held up; the rest is taken when it has been left. Failures go to the control.
  */
+import { IpcEncoder } from '../../batch/ipc.ts';
 import type { Cell } from '../../cell/cell.ts';
 import type { CellPlan } from '../../compile/cell-plan.ts';
-import type { FragmentPlan } from '../../compile/fragment-plan.ts';
+import type { FragmentPlan, Outlet } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
 import type { CellSnapshot, FragmentSnapshot } from '../../state/checkpoint/state.ts';
+import type { Sender } from '../../transport/transport.ts';
 import type { Control } from '../control.ts';
 import { type Channels, NO_PAST } from '../exchange/channels.ts';
 import { InletNode } from '../exchange/inlet-node.ts';
@@ -55,6 +58,8 @@ export class Succeeding {
   readonly #nodes: CellNode[] = [];
   /** Opened ahead, and not yet a node. */
   readonly #ahead = new Map<string, Cell>();
+  /** Made ahead. */
+  readonly #encoders = new Map<Outlet, IpcEncoder>();
   readonly #legacies = new Map<string, Legacy>();
   readonly #brought = new Map<string, Brought>();
 
@@ -72,6 +77,10 @@ export class Succeeding {
     const carried = this.#plan.cells.filter(({ name }) => this.#of(name).how === 'carry');
     for (const [name, cell] of await this.#cells.open(carried)) this.#ahead.set(name, cell);
     for (const plan of carried) this.#attempt(() => this.#refuse(plan));
+    this.#attempt(() => {
+      this.#channels.reserve(this.#plan);
+      for (const outlet of this.#plan.outlets) this.#encoders.set(outlet, new IpcEncoder(outlet.schema));
+    });
     if (this.#control.failure !== undefined) this.#cells.close(this.#ahead);
   }
 
@@ -203,13 +212,15 @@ export class Succeeding {
     return this.#legacy(fragment).takeCell(cell).handOn(plan, this.#control);
   }
 
-  async #carry(plan: CellPlan, { from }: CellSuccession): Promise<CellNode> {
+  async #carry(plan: CellPlan, { from, isSame }: CellSuccession): Promise<CellNode> {
     const cell = this.#ahead.get(plan.name);
     if (cell === undefined) throw new Error(`cell ${plan.name} was not opened`);
     const snapshots = from.flatMap(({ fragment, cell: name }) => {
-      const snapshot = this.#brought.get(fragment)?.snapshot;
+      const { snapshot, exported } = this.#brought.get(fragment) ?? {};
       const state = snapshot?.cells.get(name);
-      return snapshot === undefined || state === undefined ? [] : [{ ...snapshot, cells: new Map([[name, state]]) }];
+      if (snapshot === undefined || state === undefined) return [];
+      const logical = isSame ? undefined : exported?.(name);
+      return [{ ...snapshot, cells: new Map([[name, { ...state, ...defined({ logical }) }]]) }];
     });
     const node = await this.#cells.restoredCell(plan, cell, { checkpoint: 0, snapshots });
     this.#ahead.delete(plan.name);
@@ -230,10 +241,14 @@ export class Succeeding {
       inlets: this.#plan.inlets.map((inlet) => new InletNode(inlet, this.#control, this.#channels, NO_PAST)),
       cells: this.#nodes,
       sinks: this.#sinks,
-      outlets: senders.map(({ outlet, ends }) => new OutletNode(outlet, ends, this.#control, this.#channels, NO_PAST)),
+      outlets: senders.map(({ outlet, ends }) => this.#outlet(outlet, ends)),
     };
     wire(this.#plan, parts);
     return parts;
+  }
+
+  #outlet(outlet: Outlet, ends: readonly Sender[]): OutletNode {
+    return new OutletNode(outlet, ends, this.#control, this.#channels, NO_PAST, this.#encoders.get(outlet));
   }
 
   async #discarded(): Promise<Parts> {
