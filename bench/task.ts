@@ -1,9 +1,10 @@
 /**
  * `bench task`: calls of tasks that take 1 ms and 10 ms, by the API (on the calling thread, on a worker thread) and over NATS. An open loop from nothing to
  * 80 % of what one runner can do, in one step; queueing is told apart. Overhead is what an answer takes beyond the task's own time where nothing waits: calls one by
- * one, each beside a bare call of the same code, so that whatever else the machine does slows both down.
+ * one, each beside a bare call of the same code, so that whatever else the machine does slows both down; and, where the call goes elsewhere, beside a bare call made
+ * there for a message of nothing (to a thread; by nats.js), which says what of the overhead is the machine's and the server's.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { callTask } from '../engine/task/remote.ts';
 import { openTask } from '../index.ts';
 import { hasNats, NatsServer } from '../test/kit/nats-server.ts';
 import { against, type Benchmark, type BenchOptions, plain, type Result, sized } from './harness.ts';
+import { type Bare, bareResponder, bareThread, printed } from './task/bare.ts';
 import { type Answer, at, type Loop, openLoop } from './task/open-loop.ts';
 import { median, ROW, type Spin, writeSpin } from './task/spin.ts';
 
@@ -25,37 +27,56 @@ const WARM = 20;
 
 type Call = () => Promise<Answer>;
 
-async function measured(
-  variant: string,
-  spin: Spin,
-  options: BenchOptions,
-  call: Call,
-  target: number,
-): Promise<readonly Result[]> {
+/** How a task is called, and a bare call by the same way, where there is a way. */
+interface Way {
+  readonly variant: string;
+  readonly call: Call;
+  readonly bare?: Bare;
+  readonly target: number;
+}
+
+/** The loop is first, so that the overhead is that of code which V8 has compiled, on both sides. */
+async function measured(spin: Spin, options: BenchOptions, way: Way): Promise<readonly Result[]> {
+  const { variant, call } = way;
   for (let warm = 0; warm < WARM; warm++) await call();
-  const overhead = await beyond(spin, call, sized(options, 1_000, 200, 5));
   const rate = (LOAD * 1_000) / median(spin.own);
   const seconds = sized(options, 15, 3, 0.05);
   const loop = await openLoop({ call, rate, calls: Math.ceil(rate * seconds) });
-  return [...overheads(variant, overhead, target), ...figures(variant, loop)];
+  return [...(await overheads(spin, way, sized(options, 1_000, 200, 5))), ...figures(variant, loop)];
 }
 
-/** Microseconds that calls take beyond a bare one, rising. */
-async function beyond(spin: Spin, call: Call, calls: number): Promise<readonly number[]> {
-  const times: number[] = [];
-  for (let done = 0; done < calls; done++) {
-    const own = spin.own();
-    const began = performance.now();
-    const { waited } = await call();
-    times.push((performance.now() - began - waited - own) * 1_000);
+async function overheads(spin: Spin, { variant, call, bare, target }: Way, calls: number): Promise<readonly Result[]> {
+  const whole: number[] = [];
+  const trips: number[] = [];
+  for (let done = -Math.ceil(calls / 5); done < calls; done++) {
+    const took = await beyond(spin, call);
+    const trip = bare === undefined ? 0 : await tripOf(spin, bare);
+    if (done < 0) continue;
+    whole.push(took);
+    trips.push(trip);
   }
-  return times.sort((a, b) => a - b);
+  const us = (metric: string, times: readonly number[], q: number): Result =>
+    plain('task', variant, metric, at(times, q), 'us');
+  for (const times of [whole, trips]) times.sort((a, b) => a - b);
+  const p50 = against(us('overhead-p50', whole, 0.5), { variant: `target: at most ${target} us`, value: target });
+  const p99 = us('overhead-p99', whole, 0.99);
+  return bare === undefined ? [p50, p99] : [p50, us('of it: bare trip-p50', trips, 0.5), p99];
 }
 
-function overheads(variant: string, times: readonly number[], target: number): readonly Result[] {
-  const p50 = plain('task', variant, 'overhead-p50', at(times, 0.5), 'us');
-  const p99 = plain('task', variant, 'overhead-p99', at(times, 0.99), 'us');
-  return [against(p50, { variant: `target: at most ${target} us`, value: target }), p99];
+/** Microseconds that a call takes beyond a bare one. */
+async function beyond(spin: Spin, call: Call): Promise<number> {
+  const own = spin.own();
+  const began = performance.now();
+  const { waited } = await call();
+  return (performance.now() - began - waited - own) * 1_000;
+}
+
+/** Microseconds of the way. The thread is kept busy first, as in front of a call of the task. */
+async function tripOf(spin: Spin, bare: Bare): Promise<number> {
+  spin.own();
+  const began = performance.now();
+  const own = await bare.trip();
+  return (performance.now() - began - own) * 1_000;
 }
 
 function figures(variant: string, { latency, queued, sent, dropped }: Loop): readonly Result[] {
@@ -73,35 +94,39 @@ function figures(variant: string, { latency, queued, sent, dropped }: Loop): rea
 async function byApi(name: string, spin: Spin, workers: number, options: BenchOptions): Promise<readonly Result[]> {
   await using task = await openTask(spin.file, { workers });
   const call: Call = async () => task.call([ROW]);
-  const where = workers === 0 ? 'this thread' : 'a worker';
-  return await measured(`${name}, API, ${where}`, spin, options, call, TARGETS.api);
+  if (workers === 0) {
+    return await measured(spin, options, { variant: `${name}, API, this thread`, call, target: TARGETS.api });
+  }
+  const bare = await bareThread(spin.component);
+  try {
+    return await measured(spin, options, { variant: `${name}, API, a worker`, call, bare, target: TARGETS.api });
+  } finally {
+    await bare.close();
+  }
 }
 
 async function overNats(
   name: string,
   spin: Spin,
-  server: NatsServer,
+  { url }: NatsServer,
   options: BenchOptions,
 ): Promise<readonly Result[]> {
-  const args = [CLI, 'task', 'serve', spin.file, '--name', name, '--workers', '0', '--nats', server.url];
+  const args = [CLI, 'task', 'serve', spin.file, '--name', name, '--workers', '0', '--nats', url];
   const serving = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const nats = await connectNats({ servers: [server.url], name: 'bench task' });
+  const nats = await connectNats({ servers: [url], name: 'bench task' });
   const data = new TextEncoder().encode(JSON.stringify(ROW));
   const request = { namespace: 'default', name, data, form: 'json', deadline: 30_000 } as const;
+  const call: Call = () => callTask(nats, request);
+  let bare: Bare | undefined;
   try {
     await printed(serving, 'serves ');
-    return await measured(`${name}, NATS`, spin, options, () => callTask(nats, request), TARGETS.nats);
+    bare = await bareResponder(url, spin.component);
+    return await measured(spin, options, { variant: `${name}, NATS`, call, bare, target: TARGETS.nats });
   } finally {
     serving.kill();
+    await bare?.close();
     await nats.close();
   }
-}
-
-function printed(child: ChildProcess, words: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.stdout?.on('data', (piece: Buffer) => piece.toString().includes(words) && resolve());
-    child.once('exit', (code) => reject(new Error(`task serve: exit ${code}`)));
-  });
 }
 
 async function measure(directory: string, options: BenchOptions): Promise<readonly Result[]> {

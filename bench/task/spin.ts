@@ -14,6 +14,7 @@ const TRIES = 25;
 export interface Spin {
   /** A graph whose one operator it is. */
   readonly file: string;
+  readonly component: string;
   /** Milliseconds that one bare call of `process` takes now, in a cell that is kept. */
   own(): number;
   close(): void;
@@ -22,10 +23,10 @@ export interface Spin {
 /** Writes component and graph to the directory. */
 export async function writeSpin(directory: string, name: string, milliseconds: number): Promise<Spin> {
   const guess = 1_000_000;
-  const first = await opened(await write(directory, `${name}-guess`, guess));
+  const first = await bareCall(await write(directory, `${name}-guess`, guess));
   const path = await write(directory, name, Math.round((guess * milliseconds) / median(first.own)));
   first.close();
-  const { own, close } = await opened(path);
+  const { own, close } = await bareCall(path);
   const graph = {
     apiVersion: 'cloudskin.dev/v1',
     kind: 'Dataflow',
@@ -37,7 +38,7 @@ export async function writeSpin(directory: string, name: string, milliseconds: n
   };
   const file = join(directory, `${name}.json`);
   await writeFile(file, JSON.stringify(graph));
-  return { file, own, close };
+  return { file, component: path, own, close };
 }
 
 async function write(directory: string, name: string, rounds: number): Promise<string> {
@@ -48,7 +49,8 @@ async function write(directory: string, name: string, rounds: number): Promise<s
   return path;
 }
 
-async function opened(path: string): Promise<Pick<Spin, 'own' | 'close'>> {
+/** Calls of a cell that is kept, without anything around it. */
+export async function bareCall(path: string): Promise<Pick<Spin, 'own' | 'close'>> {
   const cell = await openOperator(path, SCHEMA);
   const builder = new BatchBuilder(SCHEMA);
   builder.columns[0]?.append(BigInt(ROW.x));

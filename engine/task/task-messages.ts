@@ -43,12 +43,26 @@ export type Answer =
     }
   | { readonly kind: 'error'; readonly id: number; readonly error: ErrorParts };
 
-/** In memory of their own: what is posted is copied with the whole buffer behind it. */
+/** In memory of their own: what is posted is copied with the whole buffer behind it, so what has one to itself goes as it is. */
 export function partsOf(batches: readonly Batch[]): BatchParts[] {
   return batches.map((batch) => {
-    const { rows, body, layout } = copyBatch(batch);
+    const { rows, body, layout } = isWhole(batch.body) && isWhole(batch.layout) ? batch : copyBatch(batch);
     return { rows, body, layout };
   });
+}
+
+function isWhole({ byteLength, buffer }: Uint8Array | Int32Array): boolean {
+  return byteLength === buffer.byteLength;
+}
+
+/** Bytes from which on handing memory over costs less than copying it. */
+const HAND_OVER = 32_768;
+
+/** The memory of parts that nobody here reads any more, as far as it is worth handing over. */
+export function handedOver(parts: readonly BatchParts[]): ArrayBuffer[] {
+  return parts.flatMap(({ body: { buffer } }) =>
+    buffer instanceof ArrayBuffer && buffer.byteLength >= HAND_OVER ? [buffer] : [],
+  );
 }
 
 export function batchesOf(parts: readonly BatchParts[], schema: Schema): Batch[] {

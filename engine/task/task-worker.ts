@@ -2,11 +2,22 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { CloudskinError, internalError, messageOf } from '../errors.ts';
 import { realPorts } from '../ports.ts';
-import { type Answer, batchesOf, type CallMessage, errorParts, partsOf, type WorkerSetup } from './task-messages.ts';
+import {
+  type Answer,
+  batchesOf,
+  type CallMessage,
+  errorParts,
+  handedOver,
+  partsOf,
+  type WorkerSetup,
+} from './task-messages.ts';
 import { TaskProgram } from './task-program.ts';
 
 const setup = workerData as WorkerSetup;
-const answer = (message: Answer): void => parentPort?.postMessage(message);
+function answer(message: Answer): void {
+  const handed = message.kind === 'result' ? handedOver([...message.batches, ...message.errors]) : [];
+  parentPort?.postMessage(message, handed);
+}
 
 function failure(error: unknown): CloudskinError {
   return error instanceof CloudskinError ? error : internalError('task.failed', messageOf(error));
