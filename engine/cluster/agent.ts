@@ -116,7 +116,7 @@ export class Agent {
       this.#log('warn', messageOf(error), codeField(error)),
     );
     this.#standby = new Standby(ports, this.name, this.#neighbours, () => options.host.warm?.());
-    this.#leading = this.#makeLeading();
+    this.#leading = this.#makeLeading(plans);
     this.#hosting = this.#makeHosting(plans);
     this.#assignments = new Assignments({
       ports,
@@ -303,7 +303,7 @@ export class Agent {
     });
   }
 
-  #makeLeading(): LedRegions {
+  #makeLeading(plans: Plans): LedRegions {
     const { nats, ports, checkpoints, dropState, copies } = this.#options;
     const { name, incarnation } = this;
     return new LedRegions(
@@ -321,6 +321,8 @@ export class Agent {
         send: (wish) => this.#send(wish),
         // Who was never heard of may be out of earshot.
         isAlive: (other) => this.#neighbours.get(other) === undefined || this.#neighbours.isAlive(other),
+        handsOver: (other) => this.#neighbours.isAlive(other) && this.#neighbours.get(other)?.status.handsOver === true,
+        distributed: (digest) => plans.distributed(digest),
       },
       () => this.#announcer.touch(),
     );

@@ -4,11 +4,24 @@
  */
 
 import type { Json } from '../../json.ts';
-import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
+import type { CheckpointOrigin, TookOver } from '../../runtime/fragment-handle.ts';
 import type { FragmentReceipt } from '../../state/checkpoint/checkpoints.ts';
 import { parseBytes } from './document.ts';
 import { type AgentName, agentName } from './names.ts';
-import { anything, figure, flag, list, oneOf, optional, type Read, record, shape, text, whole } from './read-json.ts';
+import {
+  anything,
+  figure,
+  flag,
+  list,
+  oneOf,
+  optional,
+  type Read,
+  record,
+  shape,
+  text,
+  whole,
+  yes,
+} from './read-json.ts';
 import { checkpointOrigin } from './region-record.ts';
 import { FRAGMENT_PHASES, type FragmentPhase } from './status.ts';
 import { type FragmentTrouble, fragmentTrouble } from './troubles.ts';
@@ -18,6 +31,20 @@ import { type FragmentTrouble, fragmentTrouble } from './troubles.ts';
  * everything and what is in no checkpoint is discarded.
  */
 export type Goal = 'running' | 'paused' | 'drained' | 'finished' | 'stopped';
+
+/** Instead of a checkpoint: what fragments have that run at `from`, by the distributed plan of this digest. */
+export interface WishedTakeover {
+  readonly from: number;
+  readonly distributed: string;
+  /** The epoch is in the region's record: from here on it is the one that counts. Before, only what it takes over from may run. */
+  readonly committed?: true;
+}
+
+/** What the fragment has is to go to those of this distributed plan, which begin at `epoch`. */
+export interface WishedBequest {
+  readonly epoch: number;
+  readonly distributed: string;
+}
 
 export interface Wish {
   readonly namespace: string;
@@ -41,6 +68,8 @@ export interface Wish {
   readonly checkpoint?: number;
   /** To start from instead: what regions that were have left. */
   readonly origins?: readonly CheckpointOrigin[];
+  readonly takeover?: WishedTakeover;
+  readonly bequest?: WishedBequest;
   readonly domain?: string;
   /** As in the assignment. */
   readonly begun?: number;
@@ -52,6 +81,8 @@ export interface Wish {
   readonly domains?: Readonly<Record<string, string>>;
   /** The checkpoint to cut for; 0: none. */
   readonly barrier: number;
+  /** At which it hands over, and hands on nothing more. */
+  readonly handover?: true;
   /** The checkpoint that is complete in the whole region; 0: none. */
   readonly commit: number;
 }
@@ -74,6 +105,12 @@ export interface FragmentReport {
   readonly notSaved?: { readonly checkpoint: number; readonly message: string };
   /** The last checkpoint whose commit is done. */
   readonly committed: number;
+  /** Of one that takes over: the epoch is safe on its disk. */
+  readonly taking?: true;
+  /** Rows flow through what it has taken over. */
+  readonly tookOver?: TookOver;
+  /** All that it had may be taken, or has been. */
+  readonly handedOver?: true;
 }
 
 const receipt = shape<FragmentReceipt>({
@@ -100,12 +137,15 @@ const wish: Read<Wish> = shape<Wish>({
   forget: optional(flag),
   checkpoint: optional(whole),
   origins: optional(list(checkpointOrigin)),
+  takeover: optional(shape<WishedTakeover>({ from: whole, distributed: text, committed: optional(yes) })),
+  bequest: optional(shape<WishedBequest>({ epoch: whole, distributed: text })),
   domain: optional(text),
   begun: optional(whole),
   checkpointed: flag,
   peers: record(whole),
   domains: optional(record(text)),
   barrier: whole,
+  handover: optional(yes),
   commit: whole,
 });
 
@@ -122,6 +162,18 @@ const report: Read<FragmentReport> = shape<FragmentReport>({
   saved: optional(shape<NonNullable<FragmentReport['saved']>>({ checkpoint: whole, receipt })),
   notSaved: optional(shape<NonNullable<FragmentReport['notSaved']>>({ checkpoint: whole, message: text })),
   committed: whole,
+  taking: optional(yes),
+  tookOver: optional(
+    shape<TookOver>({
+      pause: figure,
+      adopted: whole,
+      carried: whole,
+      bytes: figure,
+      rounds: whole,
+      predicted: optional(figure),
+    }),
+  ),
+  handedOver: optional(yes),
 });
 
 /** Throws `cluster.bad-document`. */

@@ -18,6 +18,9 @@ export const text: Read<string> = (value, path) => (typeof value === 'string' ? 
 export const flag: Read<boolean> = (value, path) =>
   typeof value === 'boolean' ? value : refuse(path, 'true or false');
 
+/** A flag that is there only where it is set. */
+export const yes: Read<true> = (value, path) => (value === true ? value : refuse(path, 'true'));
+
 export const figure: Read<number> = (value, path) =>
   typeof value === 'number' && Number.isFinite(value) ? value : refuse(path, 'a number');
 

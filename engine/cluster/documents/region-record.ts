@@ -22,6 +22,8 @@ export interface RegionRecord extends Versioned {
   readonly checkpoint: number;
   /** Ids up to this one may have been used. */
   readonly reserved: number;
+  /** A start at this epoch was prepared beside the one that runs, and may never have begun; absent: none above `epoch`. */
+  readonly prepared?: number;
   /** What it goes on from until a checkpoint of its own is complete. */
   readonly from?: readonly CheckpointOrigin[];
   /** The process of the NATS server that it was written to; absent where that is not known. */
@@ -47,6 +49,7 @@ export const regionRecord: Read<RegionRecord> = shape<RegionRecord>({
   finished: flag,
   checkpoint: whole,
   reserved: whole,
+  prepared: optional(whole),
   from: optional(list(checkpointOrigin)),
   server: optional(text),
 });

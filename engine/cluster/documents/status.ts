@@ -2,7 +2,20 @@
 import { type DiskUse, diskUse } from './disk-use.ts';
 import { parseBytes, type Versioned, versions } from './document.ts';
 import type { AgentName } from './names.ts';
-import { figure, flag, list, oneOfOr, optional, type Read, shape, text, whole } from './read-json.ts';
+import {
+  figure,
+  flag,
+  list,
+  oneOf,
+  oneOfOr,
+  optional,
+  type Read,
+  refuse,
+  shape,
+  text,
+  whole,
+  yes,
+} from './read-json.ts';
 import { type Trouble, trouble } from './troubles.ts';
 
 /** `absent`: not run by this process, at the epoch that is wished; `ended`: nothing more will come; `finished`: sinks are closed, too. */
@@ -136,6 +149,29 @@ export interface RegionFigures {
   /** What the checkpoint under way waits for, or else why the last one was given up; absent: nothing stands in the way. */
   readonly hindrance?: string;
   readonly trouble?: Trouble;
+  /** Of the last change of its plan. */
+  readonly move?: MoveReceipt;
+}
+
+/** What a change of places or partitions came to. Times in milliseconds. */
+export interface MoveReceipt {
+  /** Of the app document that asked for it. */
+  readonly revision: number;
+  /** `live`: while rows flowed; `restart`: by a last checkpoint and a start from it. */
+  readonly how: 'live' | 'restart';
+  /** Of what stood still the longest. */
+  readonly pause: number;
+  readonly total: number;
+  /** Of state that was copied. */
+  readonly bytes: number;
+  /** Of copies ahead. */
+  readonly rounds: number;
+  /** Sources, sinks and cells that went on as they were, and cells whose state was copied. */
+  readonly adopted: number;
+  readonly carried: number;
+  /** Rows: none, by the protocol. */
+  readonly lost: 0;
+  readonly duplicated: 0;
 }
 
 /** An agent that another one has heard of, and hears no more. */
@@ -169,6 +205,8 @@ export interface AgentStatus extends Versioned, AgentName {
   readonly coordinator: boolean;
   /** It is about to stop. */
   readonly leaving: boolean;
+  /** It can run fragments that take over from others while rows flow. */
+  readonly handsOver?: true;
   readonly fragments: readonly FragmentFigures[];
   readonly regions: readonly RegionFigures[];
   /** Those in earshot, of an edge its own site and of the cloud all, that it does not hear any more; absent: none. */
@@ -234,6 +272,21 @@ const fragmentFigures = shape<FragmentFigures>({
   nodes: optional(list(nodeFigures)),
 });
 
+const none: Read<0> = (value, path) => (value === 0 ? value : refuse(path, '0'));
+
+const moveReceipt = shape<MoveReceipt>({
+  revision: whole,
+  how: oneOf<MoveReceipt['how']>('live', 'restart'),
+  pause: figure,
+  total: figure,
+  bytes: figure,
+  rounds: whole,
+  adopted: whole,
+  carried: whole,
+  lost: none,
+  duplicated: none,
+});
+
 const regionFigures = shape<RegionFigures>({
   namespace: text,
   app: text,
@@ -251,6 +304,7 @@ const regionFigures = shape<RegionFigures>({
   unsaved: optional(figure),
   hindrance: optional(text),
   trouble: optional(trouble),
+  move: optional(moveReceipt),
 });
 
 const silentAgent = shape<SilentAgent>({
@@ -280,6 +334,7 @@ const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
   epoch: whole,
   coordinator: flag,
   leaving: flag,
+  handsOver: optional(yes),
   fragments: list(fragmentFigures),
   regions: list(regionFigures),
   silent: optional(list(silentAgent)),

@@ -1,5 +1,5 @@
 /**
- * One fragment on one agent: makes it what its region's leader wishes, and reports. Whatever ran at a lower epoch has stopped before
+ * One start of one fragment on one agent, or one after the other: makes it what its region's leader wishes, and reports. Whatever ran at a lower epoch has stopped before
  * anything starts at a higher one, and an epoch that an earlier process of this agent was at is not taken up again, because nobody
  * knows how far that process came. Where its disk has forgotten such epochs, it is another memory than the leader has asked.
  */
@@ -9,7 +9,7 @@ import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.
 import { defined } from '../../defined.ts';
 import { CloudskinError, externalError, messageOf, userError } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
-import type { FragmentHandle, FragmentHost, FragmentStart } from '../../runtime/fragment-handle.ts';
+import type { FragmentHandle, FragmentHost, FragmentStart, Takeover, TookOver } from '../../runtime/fragment-handle.ts';
 import type { FragmentReport, Wish } from '../documents/messages.ts';
 import type { AgentName, AppName } from '../documents/names.ts';
 import type { FragmentPhase } from '../documents/status.ts';
@@ -23,6 +23,7 @@ import { Reconciler } from '../process/reconciler.ts';
 import { LETS_GO } from '../process/timing.ts';
 import { checkFragment } from '../security/check-plan.ts';
 import { checkTrust } from '../security/trust.ts';
+import { Handing } from './handing.ts';
 
 export interface AgentFragmentHost extends FragmentHost {
   /** Ends a worker thread, and with it all its fragments, where one of them does not let go. */
@@ -53,6 +54,8 @@ export class HostedFragment {
   readonly #context: FragmentContext;
   readonly #changed: () => void;
   readonly #reconciler: Reconciler;
+  /** What has to be over before anything starts. */
+  #after: Promise<void>;
   #wish: Wish;
   #serial = 0;
   #epoch = 0;
@@ -65,16 +68,19 @@ export class HostedFragment {
   #committed = 0;
   #committing = 0;
   #finishing = false;
+  #handing: Handing;
   #saved: FragmentReport['saved'];
   #notSaved: FragmentReport['notSaved'];
   #trouble: FragmentTrouble | undefined;
 
-  /** `changed` is called whenever `report` says something new. */
-  constructor(wish: Wish, context: FragmentContext, changed: () => void) {
+  /** `changed` is called whenever `report` says something new; nothing starts before `after`. */
+  constructor(wish: Wish, context: FragmentContext, changed: () => void, after: Promise<void> = Promise.resolve()) {
     this.fragment = wish.fragment;
     this.#wish = wish;
     this.#context = context;
     this.#changed = changed;
+    this.#after = after;
+    this.#handing = new Handing(context);
     this.#reconciler = new Reconciler(
       context.ports,
       () => this.#step(),
@@ -113,6 +119,16 @@ export class HostedFragment {
     return this.#handle === undefined && this.#wish.goal === 'stopped';
   }
 
+  /** True where it is there, and not over. */
+  get runs(): boolean {
+    return this.#handle !== undefined && this.#phase !== 'finished' && this.#phase !== 'failed';
+  }
+
+  /** Nothing starts any more before this. */
+  after(something: Promise<void>): void {
+    this.#after = Promise.all([this.#after, something]).then(() => undefined);
+  }
+
   /** A wish of a lower epoch, or an older one of the same, changes nothing. */
   take(wish: Wish): void {
     const known = this.#wish;
@@ -139,6 +155,7 @@ export class HostedFragment {
       phase: this.#epoch < this.#wish.epoch ? 'opening' : this.phase,
       ...defined({ trouble: this.#trouble, saved: this.#saved, notSaved: this.#notSaved }),
       committed: this.#committed,
+      ...this.#handing.report,
     };
   }
 
@@ -156,6 +173,7 @@ export class HostedFragment {
   }
 
   async #begin(wish: Wish): Promise<void> {
+    await this.#after;
     await this.#stop();
     const { disk, plans } = this.#context;
     if (wish.goal === 'stopped') return this.#enter(wish.epoch, 'stopped');
@@ -172,11 +190,12 @@ export class HostedFragment {
       return this.#isOver(refused);
     }
     await this.#context.host.provide?.(shippedIn(plan), (digest) => plans.component(digest));
-    if (!(await disk.claim(wish, wish.region, wish.epoch))) return this.#enter(wish.epoch, 'absent');
+    const isOurs = wish.takeover !== undefined || (await disk.claim(wish, wish.region, wish.epoch));
+    if (!isOurs) return this.#enter(wish.epoch, 'absent');
     this.#plan = plan;
     this.#enter(wish.epoch, 'opening');
-    this.#log('info', `starts${wish.checkpoint === undefined ? '' : ` from checkpoint ${wish.checkpoint}`}`);
-    await this.#start(plan, wish, logical.file);
+    this.#log('info', `starts${startOf(wish)}`);
+    await this.#start(plan, wish, logical.file, await this.#handing.takeover(distributed, wish));
   }
 
   /** Why it is not run, until the user changes something. */
@@ -206,10 +225,11 @@ export class HostedFragment {
     this.#committed = 0;
     this.#committing = 0;
     this.#finishing = false;
+    this.#handing = new Handing(this.#context);
     this.#changed();
   }
 
-  async #start(plan: FragmentPlan, wish: Wish, file: string): Promise<void> {
+  async #start(plan: FragmentPlan, wish: Wish, file: string, takeover: Takeover | undefined): Promise<void> {
     const epoch = wish.epoch;
     const mine = (): boolean => this.#epoch === epoch;
     const start: FragmentStart = {
@@ -218,7 +238,7 @@ export class HostedFragment {
       peers: new Map(Object.entries(wish.peers)),
       ...defined({ checkpoint: wish.checkpoint, origins: wish.origins }),
       ...(wish.checkpointed ? { checkpointed: true as const } : {}),
-      ...defined({ domain: wish.domain, begun: wish.begun }),
+      ...defined({ domain: wish.domain, begun: wish.begun, takeover }),
       ...(wish.domains === undefined ? {} : { domains: new Map(Object.entries(wish.domains)) }),
       ...(file.startsWith('<') ? {} : { directory: dirname(file) }),
     };
@@ -228,6 +248,8 @@ export class HostedFragment {
         notSaved: (checkpoint, error) => mine() && this.#note({ notSaved: { checkpoint, message: error.message } }),
         ready: () => mine() && this.#ready(),
         ended: () => mine() && this.#ended(),
+        tookOver: (figures) => mine() && this.#hasTaken(figures),
+        handedOver: () => mine() && this.#hasHandedOver(),
         over: (error) => mine() && this.#isOver(error),
       });
       // It may be over before it was handed out.
@@ -243,14 +265,43 @@ export class HostedFragment {
       this.#phase = 'stopped';
       return this.#changed();
     }
+    if (wish.takeover?.committed === true && !this.#handing.taking && !(await this.#claim(wish))) return;
+    await this.#handing.bequeath(handle, wish);
     if (wish.goal === 'drained' && !this.#draining) this.#drain(handle);
     await this.#halt(handle, wish.goal === 'paused');
     if (wish.barrier > this.#barrier) {
       this.#barrier = wish.barrier;
-      handle.checkpoint(wish.barrier);
+      handle.checkpoint(wish.barrier, { handover: wish.handover === true });
     }
     if (wish.commit > Math.max(this.#committed, this.#committing)) this.#commit(handle, wish.commit);
-    if (wish.goal === 'finished' && this.#phase === 'ended' && !this.#finishing) this.#finish(handle);
+    const isAtEnd = this.#phase === 'ended' || this.#handing.handedOver;
+    if (wish.goal === 'finished' && isAtEnd && !this.#finishing) this.#finish(handle);
+  }
+
+  /** The epoch at which it is to take over is in force: false where this disk has seen that, or a later one, before. */
+  async #claim(wish: Wish): Promise<boolean> {
+    if (await this.#context.disk.claim(wish, wish.region, wish.epoch)) {
+      this.#handing.taking = true;
+      this.#changed();
+      return true;
+    }
+    await this.#stop();
+    this.#enter(wish.epoch, 'absent');
+    return false;
+  }
+
+  #hasTaken(figures: TookOver): void {
+    this.#handing.tookOver = figures;
+    this.#log('info', `has taken over after ${Math.round(figures.pause)} ms`);
+    this.#changed();
+  }
+
+  #hasHandedOver(): void {
+    this.#handing.handedOver = true;
+    this.#log('info', 'has handed over');
+    // it may be wished already that it ends
+    this.#reconciler.kick();
+    this.#changed();
   }
 
   async #halt(handle: FragmentHandle, paused: boolean): Promise<void> {
@@ -362,6 +413,11 @@ export class HostedFragment {
     const revision = this.#plan === undefined ? {} : { revision: this.#plan.revision };
     this.#context.log(level, message, { ...where, ...revision, ...fields });
   }
+}
+
+function startOf({ checkpoint, takeover }: Wish): string {
+  if (takeover !== undefined) return `, to take over from epoch ${takeover.from}`;
+  return checkpoint === undefined ? '' : ` from checkpoint ${checkpoint}`;
 }
 
 /** Data that must not leave its tier is refused here, whatever an assignment says. */

@@ -12,7 +12,8 @@ import { type AppName, appLabel, reportSubject, sameAgent, wishSubject } from '.
 import type { FragmentFigures } from '../documents/status.ts';
 import { ABANDONED } from '../process/timing.ts';
 import { fragmentFigures } from './figures.ts';
-import { type FragmentContext, HostedFragment } from './hosted-fragment.ts';
+import { Generations } from './generations.ts';
+import type { FragmentContext, HostedFragment } from './hosted-fragment.ts';
 
 export interface HostingContext extends FragmentContext {
   readonly nats: Nats;
@@ -29,12 +30,13 @@ interface Listening {
   readonly subscription: Subscription;
   /** The last that was assigned; 0 where the fragment is not this agent's any more. */
   epoch: number;
-  patience?: Timer;
+  /** Until it is let go of: as long as no leader says anything of it. */
+  patience?: { readonly timer: Timer; readonly release: () => void };
 }
 
 export class HostedFragments {
   readonly #context: HostingContext;
-  readonly #fragments = new Map<string, HostedFragment>();
+  readonly #fragments = new Map<string, Generations>();
   readonly #listening = new Map<string, Listening>();
 
   constructor(context: HostingContext) {
@@ -58,32 +60,30 @@ export class HostedFragments {
   /** From a leader, wherever it is. */
   take(wish: Wish): void {
     const label = labelOf(wish, wish.fragment);
-    const fragment = this.#fragments.get(label);
-    if (fragment !== undefined) fragment.take(wish);
-    else if (wish.goal !== 'stopped') {
-      const made: HostedFragment = new HostedFragment(wish, this.#context, () => this.#changed(made));
-      this.#fragments.set(label, made);
-      return;
-    }
-    if (fragment === undefined) this.#report(wish, this.#notHere(wish));
-    else this.#report(fragment.wish, fragment.report());
+    const known = this.#fragments.get(label);
+    if (known !== undefined) {
+      const fragment = known.take(wish);
+      this.#report(fragment.wish, fragment.report());
+    } else if (wish.goal === 'stopped') this.#report(wish, this.#notHere(wish));
+    else this.#fragments.set(label, new Generations(wish, this.#context, (one) => this.#changed(one)));
+    const listening = this.#listening.get(label);
+    if (listening?.patience !== undefined) this.#wait(listening, listening.patience.release);
   }
 
   /** `nodes`: an app whose nodes are wanted, too, as `<namespace>/<app>`. */
   figures(nodes?: string): readonly FragmentFigures[] {
-    return [...this.#fragments.values()].map((fragment) =>
-      fragmentFigures(fragment, appLabel(fragment.wish) === nodes),
-    );
+    return this.fragments().map((fragment) => fragmentFigures(fragment, appLabel(fragment.wish) === nodes));
   }
 
-  fragments(): Iterable<HostedFragment> {
-    return this.#fragments.values();
+  fragments(): readonly HostedFragment[] {
+    return [...this.#fragments.values()].flatMap(({ all }) => all);
   }
 
   /** Forgets what ran here of an app; false while something of it still runs. */
   forget(app: AppName): boolean {
-    const all = [...this.#fragments].filter(([, { wish }]) => appLabel(wish) === appLabel(app));
-    if (!all.every(([, fragment]) => fragment.idle || fragment.phase === 'finished')) return false;
+    const all = [...this.#fragments].filter(([, { current }]) => appLabel(current.wish) === appLabel(app));
+    const isOver = (one: HostedFragment): boolean => one.idle || one.phase === 'finished';
+    if (!all.every(([, fragment]) => fragment.all.every(isOver))) return false;
     for (const [label, fragment] of all) {
       this.#fragments.delete(label);
       void fragment.close();
@@ -94,7 +94,7 @@ export class HostedFragments {
   async close(): Promise<void> {
     for (const { subscription, patience } of this.#listening.values()) {
       subscription.close();
-      patience?.cancel();
+      patience?.timer.cancel();
     }
     await Promise.all([...this.#fragments.values()].map((fragment) => fragment.close()));
   }
@@ -133,7 +133,7 @@ export class HostedFragments {
 
   #letGo(label: string, listening: Listening, assignment: AssignmentDocument): void {
     const fragment = this.#fragments.get(label);
-    const region = assignment.regions[fragment?.wish.region ?? listening.region];
+    const region = assignment.regions[fragment?.current.wish.region ?? listening.region];
     const release = (): void => {
       if (this.#listening.get(label) !== listening || listening.epoch !== 0) return;
       listening.subscription.close();
@@ -141,9 +141,14 @@ export class HostedFragments {
       fragment?.release();
     };
     listening.epoch = 0;
-    const moved = region !== undefined && stepOf(fragment?.epoch ?? 0) < region.epoch;
+    const moved = region !== undefined && stepOf(fragment?.current.epoch ?? 0) < region.epoch;
     if (fragment === undefined || fragment.idle || (moved && !region.handover)) release();
-    else listening.patience = this.#context.ports.after(ABANDONED, release);
+    else this.#wait(listening, release);
+  }
+
+  #wait(listening: Listening, release: () => void): void {
+    listening.patience?.timer.cancel();
+    listening.patience = { timer: this.#context.ports.after(ABANDONED, release), release };
   }
 
   #heard({ data }: Message): void {

@@ -83,6 +83,9 @@ export const LAST_CHECKPOINT = 8_000;
 export const STOPPING: number = LETS_GO + 1_000;
 /** That a new leader waits for the former one to do so. */
 export const HANDOVER = 15_000;
+/** That new fragments have to be ready to take over from those that run, state that is copied ahead included; and that those have to end when all is taken. */
+export const PREPARES = 300_000;
+export const FINISHES = 10_000;
 /** That a fragment goes on without a leader's word, once it is to run elsewhere. */
 export const ABANDONED = 20_000;
 

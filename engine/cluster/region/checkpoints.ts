@@ -47,6 +47,8 @@ export class RegionCheckpoints {
   isLastDone = false;
   /** Rounds done by this start. */
   done = 0;
+  /** None is begun. */
+  held = false;
 
   constructor(context: RegionContext, run: RegionRun, store: Checkpoints, every: number, firstId: number) {
     this.#context = context;
@@ -74,6 +76,24 @@ export class RegionCheckpoints {
     if (this.isLastDone) return Number.POSITIVE_INFINITY;
     const now = this.#context.ports.monotonic();
     return Math.max(0, this.#round === undefined ? this.#due - now : CHECKPOINT_SOON);
+  }
+
+  /** None is under way. */
+  get idle(): boolean {
+    return this.#round === undefined;
+  }
+
+  /** The highest id that was used. */
+  get used(): number {
+    return this.#nextId - 1;
+  }
+
+  /** Begins the one at which the fragments of `former` hand over to those of this run; returns its id. */
+  handOver(former: RegionRun): number {
+    const id = this.#nextId++;
+    this.#round = new Round(id, this.#context.ports.now(), false, former, this.#run);
+    this.#tell('debug', this.#round, 'begins, and with it a handover');
+    return id;
   }
 
   /** Begins one as soon as the one under way, if any, is over; `revision`: of the app document that asks for it. */
@@ -110,12 +130,12 @@ export class RegionCheckpoints {
     const run = this.#run;
     const { ports } = this.#context;
     const last = run.all('ended');
-    if (this.isLastDone || !(last || this.#asked || ports.monotonic() >= this.#due)) return;
+    if (this.held || this.isLastDone || !(last || this.#asked || ports.monotonic() >= this.#due)) return;
     if (this.#nextId > run.record.reserved) await run.save(this.#context.records, { reserved: this.#nextId + RESERVE });
     this.#asked = false;
     this.#answering = this.#wanted;
     const id = this.#nextId++;
-    this.#round = new Round(id, ports.now(), run.fragments, last);
+    this.#round = new Round(id, ports.now(), last, run);
     run.barrier = id;
     this.#tell('debug', this.#round, 'begins');
   }

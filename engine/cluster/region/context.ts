@@ -1,4 +1,5 @@
 /** What leading a region takes from the agent. */
+import type { DistributedPlan } from '../../compile/fragment-plan.ts';
 import type { Ports } from '../../ports.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { RegionName } from '../../state/checkpoint/layout.ts';
@@ -30,4 +31,7 @@ export interface RegionContext {
   send(wish: Wish): void;
   /** True while the agent was heard of lately. */
   isAlive(agent: AgentName): boolean;
+  /** Whether it is there and can run fragments that take over from others while rows flow. */
+  handsOver(agent: AgentName): boolean;
+  distributed(digest: string): Promise<DistributedPlan>;
 }

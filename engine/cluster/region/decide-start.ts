@@ -40,7 +40,7 @@ export interface Situation {
 export const RESERVE = 16;
 
 export function decideStart({ assignment, region, record, mayTake, mayReturn, restarted, seen }: Situation): Start {
-  const behind = Math.max(record?.epoch ?? 0, seen);
+  const behind = Math.max(record?.epoch ?? 0, record?.prepared ?? 0, seen);
   const epoch = nextEpoch(region.epoch, behind);
   if (epoch === undefined) {
     const why =

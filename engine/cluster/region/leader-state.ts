@@ -8,22 +8,16 @@
  *        │                         v  │
  *        └── settled (stopped) <── stopping      a user's mistake: settled (failed)
  *
+ * From running it also goes to another plan and back to running, by changing and switching (`change.ts`); what fails when it is switching is swept like any other.
+ *
  * Whoever is told by the record that another one leads waits, too (fenced).
  */
 import type { RegionPhase } from '../documents/status.ts';
-import type { RegionCheckpoints } from './checkpoints.ts';
-import type { RegionRun } from './run.ts';
+import type { RegionChange } from './change.ts';
+import type { Started } from './started.ts';
 import type { Wishes } from './wishes.ts';
 
-/** One start of the region, with those who see to it. Times are monotonic milliseconds. */
-export interface Started {
-  readonly run: RegionRun;
-  readonly wishes: Wishes;
-  readonly checkpoints: RegionCheckpoints;
-  readonly at: number;
-}
-
-/** To be started, not before a time; `since`: tried in vain since then. */
+/** Times are monotonic milliseconds. To be started, not before a time; `since`: tried in vain since then. */
 export interface Waiting {
   readonly kind: 'waiting';
   readonly phase: 'acquiring' | 'fenced' | 'backoff';
@@ -51,11 +45,27 @@ export interface Stopping {
   readonly done: number;
 }
 
+export interface Running {
+  readonly kind: 'running';
+  readonly phase: 'starting' | 'running';
+  readonly start: Started;
+}
+
 export type Active =
-  | { readonly kind: 'running'; readonly phase: 'starting' | 'running'; readonly start: Started }
+  | Running
   | Stopping
+  /** The fragments of another plan are prepared, while those of `start` run. */
+  | { readonly kind: 'changing'; readonly phase: 'running'; readonly start: Started; readonly change: RegionChange }
+  /** Those of `start` take over from the ones of `former`. */
+  | {
+      readonly kind: 'switching';
+      readonly phase: 'running';
+      readonly start: Started;
+      readonly former: Started;
+      readonly change: RegionChange;
+    }
   /** It has failed: until all fragments have let go, or it is time for the next start, which makes them. */
-  | { readonly kind: 'sweeping'; readonly start: Started; readonly next: Resting };
+  | { readonly kind: 'sweeping'; readonly start: Started; readonly former?: Started; readonly next: Resting };
 
 export type LeaderState = Resting | Active;
 
@@ -65,6 +75,14 @@ export const UNSEEN = { kind: 'settled', revision: 0 } as const;
 
 export function phaseOf(state: LeaderState): RegionPhase {
   return state.kind === 'sweeping' ? state.next.phase : state.phase;
+}
+
+/** Of all whose fragments are at work. */
+export function wishesOf(state: LeaderState): readonly Wishes[] {
+  if (!('start' in state)) return [];
+  const former = 'former' in state ? state.former : undefined;
+  const next = state.kind === 'changing' ? [state.change.wishes] : [];
+  return [state.start.wishes, ...next, ...(former === undefined ? [] : [former.wishes])];
 }
 
 export function startOf(state: LeaderState): Started | undefined {

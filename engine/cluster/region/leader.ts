@@ -3,13 +3,13 @@
  * a failure, ends. It needs the region's own side of the network and no coordinator. What it can be at is `leader-state.ts`'s.
  */
 import { defined } from '../../defined.ts';
-import { messageOf } from '../../errors.ts';
+import { CloudskinError, messageOf } from '../../errors.ts';
 import { isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
 import type { FragmentReport } from '../documents/messages.ts';
-import type { RegionFigures, RegionPhase } from '../documents/status.ts';
+import type { MoveReceipt, RegionFigures, RegionPhase } from '../documents/status.ts';
 import { type FragmentTrouble, troubleOf } from '../documents/troubles.ts';
 import type { LogFields, LogLevel } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
@@ -22,6 +22,7 @@ import {
   STABLE,
   STOPPING,
 } from '../process/timing.ts';
+import { mayChange, RegionChange } from './change.ts';
 import { RegionCheckpoints } from './checkpoints.ts';
 import type { RegionContext } from './context.ts';
 import {
@@ -30,14 +31,16 @@ import {
   type LeaderState,
   phaseOf,
   type Resting,
+  type Running,
   type Settled,
-  type Started,
   type Stopping,
   startOf,
   UNSEEN,
+  wishesOf,
 } from './leader-state.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import type { Fault, RegionRun } from './run.ts';
+import type { Started } from './started.ts';
 import { takeOver } from './takeover.ts';
 import { goalOf, isToFlowOut, isUrgent, type Target, targetOf } from './target.ts';
 import { Wishes } from './wishes.ts';
@@ -60,6 +63,9 @@ export class RegionLeader {
   #answered = 0;
   /** The highest epoch that agents of its fragments spoke of when it let go. */
   #above = 0;
+  /** The epoch of the assignment to which it did not go while rows flowed, and what is done instead. */
+  #unchanged: { readonly epoch: number; readonly how: 'restart' | 'stay' } | undefined;
+  #receipt: MoveReceipt | undefined;
   #leaving = false;
   #closed = false;
 
@@ -102,8 +108,13 @@ export class RegionLeader {
   }
 
   hear(report: FragmentReport): void {
+    if (this.#hearsOfChange(report)) {
+      this.#checkpoints?.hear(report);
+      this.#reconciler.kick();
+      return;
+    }
     const run = this.#run;
-    if (run === undefined || !run.fragments.includes(report.fragment)) return;
+    if (run === undefined || !run.fragments.includes(report.fragment) || this.#isLeftover(run, report)) return;
     run.heardAt(report.fragment, this.#context.ports.monotonic());
     if (report.epoch > run.epoch) {
       run.above = Math.max(run.above, report.epoch);
@@ -111,6 +122,22 @@ export class RegionLeader {
     } else if (!run.hear(report)) return;
     this.#checkpoints?.hear(report);
     this.#reconciler.kick();
+  }
+
+  /** Of the other fragments, where two plans are at work. */
+  #hearsOfChange(report: FragmentReport): boolean {
+    const state = this.#state;
+    if (state.kind === 'changing') return state.change.hear(report);
+    if (state.kind !== 'switching' && state.kind !== 'sweeping') return false;
+    const former = state.former?.run;
+    if (report.epoch !== former?.epoch || !former.fragments.includes(report.fragment)) return false;
+    former.hear(report);
+    return true;
+  }
+
+  /** It speaks of an epoch that was prepared and came to nothing. */
+  #isLeftover(run: RegionRun, { epoch }: FragmentReport): boolean {
+    return epoch > run.epoch && epoch <= (run.record.prepared ?? 0);
   }
 
   /** A last checkpoint, then all stops; the region is this agent's still when it is back. */
@@ -139,7 +166,7 @@ export class RegionLeader {
       phase: this.phase,
       restarts: this.#policy.restarts,
       ...known,
-      ...defined({ trouble }),
+      ...defined({ trouble, move: this.#receipt }),
     };
   }
 
@@ -165,7 +192,7 @@ export class RegionLeader {
     if (!('start' in state)) return this.#rest(state);
     await this.#drive(state);
     if (this.#run !== state.start.run) return 0;
-    const resend = state.start.wishes.send();
+    const resend = Math.min(...wishesOf(this.#state).map((wishes) => wishes.send()));
     // elsewhere checkpoints that are due are not begun, and there is nothing to be done at once
     return Math.min(resend, this.phase === 'running' ? state.start.checkpoints.delay : LEADER_LOOKS);
   }
@@ -230,11 +257,20 @@ export class RegionLeader {
 
   async #drive(state: Active): Promise<void> {
     if (state.kind === 'sweeping') return this.#sweep(state);
+    if (state.kind === 'switching') return this.#switch(state);
     const { start } = state;
     const { run } = start;
     const fault = run.fault();
+    if (state.kind === 'changing') {
+      if (fault === undefined) return this.#change(state);
+      state.change.abandon();
+    }
     if (fault !== undefined && run.goal !== 'stopped') return this.#fail(start, fault);
-    if (this.#isSuperseded(state) || !this.#wantsToRun) return this.#conclude(state);
+    if (state.kind === 'changing') return this.#become({ kind: 'running', phase: 'running', start });
+    if (this.#isSuperseded(state) || !this.#wantsToRun) {
+      if (await this.#beginsToChange(state)) return;
+      return this.#conclude(state);
+    }
     run.goal = start.checkpoints.isLastDone ? 'finished' : goalOf(this.#target, this.phase === 'starting');
     const isRunning = this.phase === 'running' || run.all('ready', 'running', 'paused', 'ended', 'finished');
     this.#become({ kind: 'running', phase: isRunning ? 'running' : 'starting', start });
@@ -250,8 +286,70 @@ export class RegionLeader {
   /** What does not run yet begins by the latest plan, also where that changes others only: the one before is not kept for ever. */
   #isSuperseded({ phase, start: { run } }: Exclude<Active, { kind: 'sweeping' }>): boolean {
     const { assigned, assignment } = run.options;
+    if (this.#unchanged?.how === 'stay' && this.#unchanged.epoch === this.#target.region?.epoch) return false;
     if (assigned.epoch !== this.#target.region?.epoch) return true;
     return phase !== 'running' && assignment.distributed !== this.#target.assignment.distributed;
+  }
+
+  /** True where rows go on flowing: the fragments of the new plan are prepared. */
+  async #beginsToChange({ kind, phase, start }: Running | Stopping): Promise<boolean> {
+    const target = this.#target;
+    const isFree = kind === 'running' && phase === 'running' && this.#wantsToRun && start.run.goal === 'running';
+    if (!isFree || start.checkpoints.isLastDone || !mayChange(start.run.options, target)) return false;
+    if (this.#unchanged?.epoch === target.region.epoch) return false;
+    try {
+      const change = await RegionChange.begin(this.#context, start, target, this.#memories);
+      this.#become({ kind: 'changing', phase: 'running', start, change });
+      this.#log('info', `its next fragments are prepared, at epoch ${change.next.epoch}`);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CloudskinError) || error.domain !== 'user') throw error;
+      this.#unchanged = { epoch: target.region.epoch, how: 'restart' };
+      this.#log('info', `it stops for its new plan: ${error.message}`, { code: error.code });
+      return false;
+    }
+  }
+
+  async #change(state: Extract<Active, { kind: 'changing' }>): Promise<void> {
+    const { start, change } = state;
+    const { checkpoints } = start;
+    const isWanted = change.next.options.assigned.epoch === this.#target.region?.epoch && this.#wantsToRun;
+    const { hindrance } = change;
+    if (hindrance !== undefined) this.#giveUpChange(change, hindrance);
+    else if (!isWanted || this.#target.assignment.wanted !== 'running') change.abandon();
+    if (hindrance !== undefined || change.next.goal === 'stopped') {
+      return this.#become({ kind: 'running', phase: 'running', start });
+    }
+    checkpoints.held = change.isPrepared;
+    await this.#advance(start);
+    if (checkpoints.isLastDone) change.abandon();
+    if (!change.isPrepared || !checkpoints.idle || checkpoints.isLastDone) return;
+    const next = await change.commit();
+    this.#checkpoints = next.checkpoints;
+    this.#become({ kind: 'switching', phase: 'running', start: next, former: start, change });
+    this.#reconciler.kick();
+  }
+
+  #giveUpChange(change: RegionChange, { fragment, trouble }: Fault): void {
+    const how = trouble.domain === 'user' ? 'stay' : 'restart';
+    this.#unchanged = { epoch: change.next.options.assigned.epoch, how };
+    const what = how === 'stay' ? 'the region stays as it is' : 'the region stops for its new plan';
+    this.#log('warn', `${fragment}: ${trouble.message}; ${what}`, { code: trouble.code });
+    this.#trouble = { ...trouble, message: `${fragment}: ${trouble.message}; ${what}` };
+    change.abandon();
+  }
+
+  async #switch({ start, former, change }: Extract<Active, { kind: 'switching' }>): Promise<void> {
+    const fault = change.fault();
+    if (fault !== undefined) return this.#fail(start, fault, former);
+    change.switch(start.checkpoints);
+    if (former.run.handsOver) await this.#advance(start);
+    if (!former.run.handsOver || !change.hasSwitched || !start.checkpoints.idle || !change.finish()) return;
+    this.#receipt = change.receipt;
+    const { pause, bytes } = change.receipt;
+    this.#log('info', `its new fragments have taken over: ${Math.round(pause)} ms, ${bytes} bytes`);
+    this.#become({ kind: 'running', phase: 'running', start });
+    this.#changed();
   }
 
   /** Whoever takes over must not go behind a complete checkpoint, though a server forget it: all hear of it at once. */
@@ -262,7 +360,7 @@ export class RegionLeader {
   }
 
   /** A last checkpoint, then everything stops and the record says so. */
-  async #conclude(state: Exclude<Active, { kind: 'sweeping' }>): Promise<void> {
+  async #conclude(state: Running | Stopping): Promise<void> {
     const stopping = state.kind === 'stopping' ? state : this.#beginToStop(state.start);
     const { checkpointUntil, until, done, start } = stopping;
     const { run, checkpoints } = start;
@@ -302,7 +400,7 @@ export class RegionLeader {
     this.#become({ ...UNSEEN, phase: 'finished' });
   }
 
-  #fail(start: Started, { fragment, trouble, absent }: Fault): void {
+  #fail(start: Started, { fragment, trouble, absent }: Fault, former?: Started): void {
     const delay = absent ? 0 : this.#policy.after(trouble, this.#context.ports.random());
     if (absent) this.#policy.again();
     const isFinal = delay === undefined;
@@ -311,14 +409,16 @@ export class RegionLeader {
     this.#log(isFinal ? 'error' : 'warn', `${fragment}: ${message}; ${what}`, { code });
     this.#trouble = { ...trouble, message: `${fragment}: ${message}` };
     start.run.goal = 'stopped';
+    if (former !== undefined) former.run.goal = 'stopped';
     const next: Resting = isFinal
       ? { kind: 'settled', phase: 'failed', revision: this.#target.assignment.revision }
       : { kind: 'waiting', phase: 'backoff', notBefore: this.#context.ports.monotonic() + delay };
-    this.#become({ kind: 'sweeping', start, next });
+    this.#become({ kind: 'sweeping', start, next, ...defined({ former }) });
   }
 
-  #sweep({ start: { run }, next }: Extract<Active, { kind: 'sweeping' }>): void {
-    const stopped = run.fragments.every((fragment) => run.satisfied(fragment));
+  #sweep({ start, former, next }: Extract<Active, { kind: 'sweeping' }>): void {
+    const runs = [start.run, ...(former === undefined ? [] : [former.run])];
+    const stopped = runs.every((run) => run.fragments.every((fragment) => run.satisfied(fragment)));
     const isTime = next.kind === 'waiting' && this.#context.ports.monotonic() >= next.notBefore;
     if (stopped || isTime) this.#become(next);
   }
@@ -332,7 +432,7 @@ export class RegionLeader {
       code: 'cluster.fenced',
     });
     run.goal = 'stopped';
-    startOf(this.#state)?.wishes.send();
+    for (const wishes of wishesOf(this.#state)) wishes.send();
     this.#become({ ...ACQUIRING, phase: 'fenced' });
   }
 

@@ -2,7 +2,7 @@
 import { defined } from '../../defined.ts';
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
-import type { FragmentReport, Goal, Wish } from '../documents/messages.ts';
+import type { FragmentReport, Goal, Wish, WishedBequest, WishedTakeover } from '../documents/messages.ts';
 import { agentLabel } from '../documents/names.ts';
 import type { RegionRecord } from '../documents/region-record.ts';
 import type { FragmentTrouble } from '../documents/troubles.ts';
@@ -39,6 +39,11 @@ export class RegionRun {
   commit = 0;
   /** Nothing will go on from its checkpoints. */
   forget = false;
+  /** The barrier is the last: what its fragments have goes to others. */
+  handsOver = false;
+  /** Whom it takes over from, and to whom it will hand over. */
+  takeover: WishedTakeover | undefined;
+  bequest: WishedBequest | undefined;
   /** The record's fate is unknown after a failure: read it again before anything is built on it. */
   inDoubt = false;
   /** The highest epoch of the region that anybody spoke of. */
@@ -77,7 +82,8 @@ export class RegionRun {
 
   /** False where the report is of another epoch, or older than what is known. */
   hear(report: FragmentReport): boolean {
-    if (!this.fragments.includes(report.fragment)) return false;
+    // who is to run it by another assignment says what it has, too
+    if (agentLabel(report.host) !== this.#hostOf(report.fragment)) return false;
     if (this.#isOfAnother(report)) {
       this.#replaced ??= replaced(report);
       this.#reports.set(report.fragment, { ...report, phase: 'absent' });
@@ -98,7 +104,7 @@ export class RegionRun {
   /** Whether the host is there with another memory than the one that may run the fragment; takes down which it has. */
   #isOfAnother({ fragment, host, memory, epoch }: FragmentReport): boolean {
     // at epoch 0 says who has no memory of the region
-    if (memory === undefined || agentLabel(host) !== this.#hostOf(fragment)) return false;
+    if (memory === undefined) return false;
     if (epoch !== this.epoch && epoch !== 0) return false;
     const known = this.#memories.get(fragment);
     this.options.memories?.set(agentLabel(host), memory);
@@ -140,12 +146,17 @@ export class RegionRun {
     return this.#reports.values();
   }
 
+  /** Whether every fragment has said so. */
+  every(says: (report: FragmentReport) => boolean): boolean {
+    return this.fragments.every((name) => {
+      const report = this.#reports.get(name);
+      return report !== undefined && says(report);
+    });
+  }
+
   /** Whether every fragment is in one of these phases. */
   all(...phases: readonly FragmentReport['phase'][]): boolean {
-    return this.fragments.every((name) => {
-      const phase = this.#reports.get(name)?.phase;
-      return phase !== undefined && phases.includes(phase);
-    });
+    return this.every(({ phase }) => phases.includes(phase));
   }
 
   /** The first fragment that cannot go on. */
@@ -175,6 +186,8 @@ export class RegionRun {
     const { goal } = this;
     if (goal === 'stopped') return report.phase === 'stopped' || report.phase === 'failed' || report.phase === 'absent';
     if (goal === 'finished') return report.phase === 'finished';
+    if (this.takeover?.committed === true && report.taking !== true) return false;
+    if (this.handsOver && report.handedOver !== true) return false;
     const saved = Math.max(report.saved?.checkpoint ?? 0, report.notSaved?.checkpoint ?? 0);
     return saved >= this.barrier && report.phase !== 'opening';
   }
@@ -199,10 +212,12 @@ export class RegionRun {
       goal: this.goal,
       ...(this.forget ? { forget: true } : {}),
       ...defined({ checkpoint, origins, domain: assigned.domain, begun: assignment.begun }),
+      ...defined({ takeover: this.takeover, bequest: this.bequest }),
       checkpointed: true,
       peers: this.#peers(),
       domains: this.#domains(),
       barrier: this.barrier,
+      ...(this.handsOver ? { handover: true } : {}),
       commit: this.commit,
     };
   }

@@ -60,7 +60,7 @@ export async function takeOver(
   if (past.kind !== 'past') return past;
   const { checkpoint, origins } = past;
   const firstCheckpoint = Math.max(start.firstCheckpoint, past.reserved + 1);
-  const { from: _, ...before } = { from: undefined, ...record };
+  const { from: _, prepared: __, ...before } = { from: undefined, prepared: undefined, ...record };
   const next: RegionRecord = {
     ...before,
     ...versionOf(origins !== undefined || region.since !== undefined),

@@ -16,12 +16,12 @@ export class Wishes {
 
   /** Sends what is due; returns in how many milliseconds something will be. */
   send(): number {
-    const { goal, barrier, commit, fragments } = this.#run;
+    const { goal, barrier, commit, fragments, takeover, bequest } = this.#run;
     const now = this.#context.ports.monotonic();
     let next = WISH_FULFILLED;
     for (const fragment of fragments) {
       const last = this.#sent.get(fragment);
-      const content = `${goal}/${barrier}/${commit}/${this.#run.memoryOf(fragment)}`;
+      const content = `${goal}/${barrier}/${commit}/${takeover?.committed}/${bequest?.epoch}/${this.#run.memoryOf(fragment)}`;
       const pause = this.#run.satisfied(fragment) ? WISH_FULFILLED : WISH_UNFULFILLED;
       if (last?.content === content && now - last.at < pause) {
         next = Math.min(next, pause - (now - last.at));
