@@ -321,7 +321,6 @@ export class Agent {
         send: (wish) => this.#send(wish),
         // Who was never heard of may be out of earshot.
         isAlive: (other) => this.#neighbours.get(other) === undefined || this.#neighbours.isAlive(other),
-        handsOver: (other) => this.#neighbours.isAlive(other) && this.#neighbours.get(other)?.status.handsOver === true,
         distributed: (digest) => plans.distributed(digest),
       },
       () => this.#announcer.touch(),

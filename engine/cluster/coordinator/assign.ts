@@ -85,6 +85,8 @@ export interface Planned {
   /** Where a region's record and checkpoints are to be. `shared`: not on a site's own side, which may be lost. */
   readonly domainOf: (leader: AgentName, sites: ReadonlySet<string>, shared: boolean) => string | undefined;
   readonly isAlive: (agent: AgentName) => boolean;
+  /** Whether it can run fragments that take over from others while rows flow. */
+  readonly handsOver: (agent: AgentName) => boolean;
 }
 
 /** The assignment of a plan that was placed: regions whose fragments stay as they are keep their epoch, unless it is a new deployment. */
@@ -145,7 +147,8 @@ function newRegion(name: string, members: readonly FragmentPlan[], planned: Plan
   );
   const runs = Object.values(before.fragments).map(({ host }) => host);
   const handover = formers.length > 0 && formers.every((one) => isAlive(one.leader)) && runs.every(isAlive);
-  return { epoch, leader, handover, ...defined({ domain }), ...lineage };
+  const live = handover && [...runs, ...hosts].every(planned.handsOver);
+  return { epoch, leader, handover, ...(live ? { live } : {}), ...defined({ domain }), ...lineage };
 }
 
 function mayBeRebuilt({ placement }: LogicalPlan): (fragment: FragmentPlan) => boolean {

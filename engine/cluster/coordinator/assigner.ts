@@ -112,6 +112,7 @@ export class Assigner {
       },
       domainOf: (leader, sites, shared) => survey.domainOf(leader, sites, shared),
       isAlive: (agent) => survey.isAlive(agent),
+      handsOver: (agent) => survey.handsOver(agent),
     });
   }
 

@@ -56,6 +56,11 @@ export class Survey {
     return this.#options.neighbours.isAlive(agent);
   }
 
+  /** Whether it can run fragments that take over from others while rows flow. */
+  handsOver(agent: AgentName): boolean {
+    return this.#options.neighbours.get(agent)?.status.handsOver === true;
+  }
+
   isForgotten(site: string): boolean {
     return this.#options.sites.get(siteKey(site))?.document.forgotten === true;
   }

@@ -4,7 +4,7 @@ import type { Host } from '../../compile/fragment-plan.ts';
 import { type Wanted, wanted } from './app.ts';
 import { type Versioned, versions } from './document.ts';
 import { type AgentName, agentName } from './names.ts';
-import { flag, list, oneOfOr, optional, type Read, record, shape, text, whole } from './read-json.ts';
+import { flag, list, oneOfOr, optional, type Read, record, shape, text, whole, yes } from './read-json.ts';
 import { type Trouble, trouble } from './troubles.ts';
 
 export interface RegionAssignment {
@@ -15,6 +15,8 @@ export interface RegionAssignment {
   readonly domain?: string;
   /** The former leader is thought to live and ends its epoch with a checkpoint first. */
   readonly handover: boolean;
+  /** All agents that have to do with it can hand over while rows flow. */
+  readonly live?: true;
   /** The record in this place counts from this epoch on: what is older is of another time. Absent: all of it. */
   readonly since?: number;
   /** Where its nodes' state is as long as no such record is here. */
@@ -118,6 +120,7 @@ export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocu
       leader: agentName,
       domain: optional(text),
       handover: flag,
+      live: optional(yes),
       since: optional(whole),
       from: optional(list(origin)),
     }),

@@ -31,13 +31,13 @@ const plans: Readonly<Record<string, DistributedPlan>> = {
   there: { logical, fragments: [plan('all', { ...other, worker: 0 })] },
 };
 
-function assignment(revision: number, epoch: number, distributed: string): AssignmentDocument {
+function assignment(revision: number, epoch: number, distributed: string, live = true): AssignmentDocument {
   const app = { ...versioned, namespace: 'default', app: 'shop', revision, deployed: 1, plan: 'p' };
   const host = plans[distributed]?.fragments[0]?.host ?? { ...me, worker: 0 };
   return {
     ...emptyAssignment({ ...app, wanted: 'running', parameters: [], changed: 0 }),
     ...{ revision, deployed: 1, wanted: 'running', distributed },
-    regions: { main: { epoch, leader: me, handover: true } },
+    regions: { main: { epoch, leader: me, handover: true, ...(live ? { live } : {}) } },
     fragments: { all: { region: 'main', host } },
   };
 }
@@ -50,7 +50,7 @@ class Stage {
   readonly #waiting = new Set<() => void>();
   #serial = 0;
 
-  constructor(handsOver = true) {
+  constructor() {
     const save = async (record: RegionRecord): Promise<number> => {
       this.record = record;
       this.#look();
@@ -76,7 +76,6 @@ class Stage {
           this.#look();
         },
         isAlive: () => true,
-        handsOver: () => handsOver,
         distributed: (digest) => Promise.resolve(plans[digest] ?? { logical, fragments: [] }),
       },
       () => this.#look(),
@@ -111,11 +110,11 @@ class Stage {
   }
 
   /** One fragment runs, and another is prepared to take over from it. */
-  async changing(): Promise<void> {
+  async changing(live = true): Promise<void> {
     await this.until(() => this.leader.phase === 'starting');
     this.report(FIRST, {});
     await this.until(() => this.leader.phase === 'running');
-    this.leader.follow(assignment(2, SECOND, 'there'));
+    this.leader.follow(assignment(2, SECOND, 'there', live));
   }
 
   /** The record says that the new one counts. */
@@ -203,8 +202,8 @@ describe('a leader whose region is to run elsewhere', () => {
   });
 
   it('stops it at once, where an agent cannot hand over', async () => {
-    const stage = new Stage(false);
-    await stage.changing();
+    const stage = new Stage();
+    await stage.changing(false);
     await stage.wished(FIRST, ({ barrier }) => barrier > 0);
     expect(stage.wishes.some(({ epoch }) => epoch >= SECOND)).toBe(false);
     await stage.leader.close();

@@ -31,7 +31,7 @@ export interface Successor {
 export function mayChange({ assignment: before, assigned }: RunOptions, target: Target): target is Successor {
   const { assignment, region } = target;
   return (
-    region?.handover === true &&
+    region?.live === true &&
     assignment.wanted === 'running' &&
     before.deployed === assignment.deployed &&
     before.distributed !== assignment.distributed &&
@@ -70,7 +70,7 @@ export class RegionChange {
   ): Promise<RegionChange> {
     const { run } = former;
     const before = run.options.assignment.distributed;
-    await mustFollow(context, run, before, assignment);
+    await mustFollow(context, run.options.region, before, assignment.distributed);
     const { record } = run;
     const epoch = nextEpoch(region.epoch, Math.max(record.epoch, record.prepared ?? 0));
     if (epoch === undefined) throw userError('handover.epochs', 'the coordinator must give a new epoch');
@@ -180,20 +180,8 @@ export class RegionChange {
   }
 }
 
-/** Rejects with `handover.…` where the plans, or the agents, do not allow that rows go on flowing. */
-async function mustFollow(
-  context: RegionContext,
-  run: RegionRun,
-  before: string,
-  { fragments, distributed }: AssignmentDocument,
-): Promise<void> {
-  const { region, assignment } = run.options;
-  const all = [...Object.values(assignment.fragments), ...Object.values(fragments)];
-  const unable = all.find((one) => one.region === region && !context.handsOver(one.host));
-  if (unable !== undefined) {
-    const { site, agent } = unable.host;
-    throw userError('handover.agent', `agent ${site}/${agent} is not there, or of a version that hands nothing over`);
-  }
+/** Rejects with `handover.…` where the plans do not allow that rows go on flowing. */
+async function mustFollow(context: RegionContext, region: string, before: string, distributed: string): Promise<void> {
   const [old, next] = await Promise.all([context.distributed(before), context.distributed(distributed)]);
   const ofRegion = (one: { readonly region: string }): boolean => one.region === region;
   successionOf(old.fragments.filter(ofRegion), next.fragments.filter(ofRegion));

@@ -31,7 +31,5 @@ export interface RegionContext {
   send(wish: Wish): void;
   /** True while the agent was heard of lately. */
   isAlive(agent: AgentName): boolean;
-  /** Whether it is there and can run fragments that take over from others while rows flow. */
-  handsOver(agent: AgentName): boolean;
   distributed(digest: string): Promise<DistributedPlan>;
 }

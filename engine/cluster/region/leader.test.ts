@@ -83,7 +83,6 @@ function lead(load: RegionRecords['load'], first = assignment(1)): Led {
       look();
     },
     isAlive: () => true,
-    handsOver: () => false,
     distributed: () => Promise.reject(new Error('there is no plan')),
   };
   const waiting = new Set<() => void>();
