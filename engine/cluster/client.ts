@@ -2,13 +2,14 @@
 
 import type { DistributedPlan } from '../compile/fragment-plan.ts';
 import { defined } from '../defined.ts';
-import { type CloudskinError, userError } from '../errors.ts';
+import { type CloudskinError, externalError, userError } from '../errors.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import { compareAndSet, isWrongRevision } from '../nats/compare-and-set.ts';
 import type { KeyValue, Nats } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import { emptyAssignment } from './coordinator/assign.ts';
-import { refusalOf } from './coordinator/try-placing.ts';
+import { type ForeseenMove, type MoveRequest, tryMoving, withMove } from './coordinator/try-moving.ts';
+import { refusalOf, type Trial } from './coordinator/try-placing.ts';
 import { type AppDocument, appDocument, type Wanted } from './documents/app.ts';
 import { type AssignmentDocument, assignmentDocument } from './documents/assignment.ts';
 import { ControlBuckets } from './documents/buckets.ts';
@@ -139,16 +140,54 @@ export class ClusterClient {
    */
   async mustPlace(plan: LogicalPlan, fresh = false): Promise<void> {
     const name = { namespace: plan.namespace, app: plan.name };
-    const [app, sites, known] = await Promise.all([this.app(name), this.sites(), this.assignment(name)]);
+    const [app, known] = await Promise.all([this.app(name), this.assignment(name)]);
     const before = known ?? emptyAssignment({ ...name, ...NEVER });
-    const former = before.distributed === '' ? undefined : await this.#plans.distributed(before.distributed);
-    const trial = { plan, before, former, sites, fresh: fresh || app?.wanted === 'undeployed' };
+    const trial = { ...(await this.#trial(plan, before)), fresh: fresh || app?.wanted === 'undeployed' };
     let refusal: CloudskinError | undefined;
     const statuses = await this.ask(UNPLACED, (all) => {
       refusal = refusalOf(trial, all);
       return refusal === undefined;
     });
     if (refusal !== undefined && statuses.some(({ coordinator }) => coordinator)) throw refusal;
+  }
+
+  /**
+   * What a move or a rescaling would come to, of an app that is placed; changes nothing. Rejects with `placement.…`, `deploy.stream-changed` or `scale.…`, naming
+   * what stands in the way, and with `cluster.no-app`.
+   */
+  async foresee(name: AppName, request: MoveRequest): Promise<ForeseenMove> {
+    const [app, before] = await Promise.all([this.app(name), this.assignment(name)]);
+    const plan = await this.#plans.logical(this.#known(name, app).plan);
+    if (before === undefined || before.distributed === '' || app?.plan !== before.plan) {
+      throw externalError('move.not-placed', `${appLabel(name)} is not placed yet`, { retry: true });
+    }
+    const trial = await this.#trial(plan, before);
+    let found: (() => ForeseenMove) | undefined;
+    await this.ask(UNPLACED, (all) => {
+      try {
+        const foreseen = tryMoving(trial, request, all);
+        found = () => foreseen;
+      } catch (error) {
+        found = () => {
+          throw error;
+        };
+        return false;
+      }
+      return true;
+    });
+    if (found === undefined) throw externalError('cluster.no-agent', 'no agent answers', { retry: true });
+    return found();
+  }
+
+  /** Asks for it; what becomes of it is the coordinator's and the agents'. `foresee` says before whether it may be. */
+  move(name: AppName, request: MoveRequest): Promise<AppDocument> {
+    return this.#change(name, (before) => withMove(this.#known(name, before), request, this.#ports.now()));
+  }
+
+  async #trial(plan: LogicalPlan, before: AssignmentDocument): Promise<Omit<Trial, 'fresh' | 'change'>> {
+    const sites = await this.sites();
+    const former = before.distributed === '' ? undefined : await this.#plans.distributed(before.distributed);
+    return { plan, before, former, sites };
   }
 
   /** Safe when it resolves; what becomes of it is the coordinator's and the agents'. */
@@ -295,9 +334,9 @@ export class ClusterClient {
   }
 }
 
-/** An earlier `restore` is no part of a new deployment. */
+/** An earlier `restore`, and what was moved, are no part of a new deployment. */
 function withoutRestore(before: AppDocument | undefined): Versioned {
   if (before === undefined) return versioned;
-  const { restore: _, ...rest } = before;
+  const { restore: _, overrides: __, pauseBudget: ___, ...rest } = before;
   return rest;
 }

@@ -26,6 +26,7 @@ import { atSite } from './site-column.ts';
 
 export type { AgentInfo } from './distribute/agent-info.ts';
 export { type Avoid, assign, type Placed } from './distribute/assign.ts';
+export { type Change, NO_CHANGE, type Override } from './distribute/overrides.ts';
 
 /** `revision`: of the desired state that the plan is made for. Throws user errors `placement.…` for what no placement of the planner's gives. */
 export function distribute(

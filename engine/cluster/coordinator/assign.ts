@@ -6,7 +6,7 @@ import type { DistributedPlan, FragmentPlan, Host } from '../../compile/fragment
 import { defined } from '../../defined.ts';
 import { placementOf } from '../../graph/placement.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
-import type { AppDocument } from '../documents/app.ts';
+import type { AppDocument, Overrides } from '../documents/app.ts';
 import type { AssignmentDocument, CheckpointPolicy, LeftBehind, RegionAssignment } from '../documents/assignment.ts';
 import { versioned, versionOf } from '../documents/document.ts';
 import { type AgentName, sameAgent } from '../documents/names.ts';
@@ -52,7 +52,8 @@ export function withWish(assignment: AssignmentDocument, app: AppDocument, term:
 
 /** What an assignment says of the app document that it was made of; for a server that has lost the document and not the assignment. */
 export function appOf(assignment: AssignmentDocument, known: AppDocument | undefined, now: number): AppDocument {
-  const { namespace, app, revision, deployed, wanted, plan, drain, restore, fresh, asked } = assignment;
+  const { namespace, app, revision, deployed, wanted, plan } = assignment;
+  const { drain, restore, fresh, asked, overrides, pauseBudget } = assignment;
   return {
     ...(known ?? { ...versioned, parameters: [] }),
     namespace,
@@ -62,7 +63,7 @@ export function appOf(assignment: AssignmentDocument, known: AppDocument | undef
     wanted,
     plan,
     changed: now,
-    ...defined({ drain, restore, fresh, asked }),
+    ...defined({ drain, restore, fresh, asked, overrides, pauseBudget }),
   };
 }
 
@@ -79,6 +80,7 @@ export interface Planned {
   readonly anew: boolean;
   readonly term: number;
   readonly before: AssignmentDocument;
+  readonly overrides: Overrides | undefined;
   /** What has to stay where it is though its site is to be left. */
   readonly left: readonly LeftBehind[];
   readonly ancestry: Ancestry;
@@ -91,12 +93,12 @@ export interface Planned {
 
 /** The assignment of a plan that was placed: regions whose fragments stay as they are keep their epoch, unless it is a new deployment. */
 export function assignmentOf(planned: Planned): AssignmentDocument {
-  const { app, plan, distributed, digest, nodes, term, before, agents } = planned;
+  const { app, plan, distributed, digest, nodes, term, before, agents, overrides } = planned;
   const fragments = Object.fromEntries(
     distributed.fragments.map(({ name, region, host }) => [name, { region, host: hostOf(host) }]),
   );
-  const { drain, restore, fresh, asked } = app;
-  const { left: _, drain: __, restore: ___, fresh: ____, ...known } = before;
+  const { drain, restore, fresh, asked, pauseBudget } = app;
+  const { left: _, drain: __, restore: ___, fresh: ____, overrides: _____, pauseBudget: ______, ...known } = before;
   const regions = regionsOf(planned);
   return {
     ...known,
@@ -106,7 +108,7 @@ export function assignmentOf(planned: Planned): AssignmentDocument {
     revision: app.revision,
     deployed: app.deployed,
     wanted: app.wanted,
-    ...defined({ drain, restore, fresh, asked }),
+    ...defined({ drain, restore, fresh, asked, overrides, pauseBudget }),
     ...(planned.ancestry.fresh ? { begun: app.deployed } : {}),
     term,
     plan: app.plan,
@@ -137,9 +139,7 @@ function regionsOf(planned: Planned): Readonly<Record<string, RegionAssignment>>
 function newRegion(name: string, members: readonly FragmentPlan[], planned: Planned): RegionAssignment {
   const { plan, before, domainOf, isAlive, epoch, ancestry } = planned;
   const hosts = members.map(({ host }) => host);
-  const [first] = hosts;
-  if (first === undefined) throw new TypeError('a region has fragments');
-  const leader = { site: first.site, agent: first.agent };
+  const leader = leaderOf(name, hosts, planned);
   const domain = domainOf(leader, new Set(hosts.map(({ site }) => site)), members.some(mayBeRebuilt(plan)));
   const lineage = lineageOf(name, domain, members, ancestry);
   const formers = [name, ...(lineage.from ?? []).map(({ region }) => region)].flatMap(
@@ -149,6 +149,15 @@ function newRegion(name: string, members: readonly FragmentPlan[], planned: Plan
   const handover = formers.length > 0 && formers.every((one) => isAlive(one.leader)) && runs.every(isAlive);
   const live = handover && [...runs, ...hosts].every(planned.handsOver);
   return { epoch, leader, handover, ...(live ? { live } : {}), ...defined({ domain }), ...lineage };
+}
+
+/** Whoever led it, as long as it is there and has some of it: it knows all that has to be handed over. Else whoever has the first of it. */
+function leaderOf(name: string, hosts: readonly Host[], { before, isAlive }: Planned): AgentName {
+  const [first] = hosts;
+  if (first === undefined) throw new TypeError('a region has fragments');
+  const former = before.regions[name]?.leader;
+  const stays = former !== undefined && isAlive(former) && hosts.some((host) => sameAgent(host, former));
+  return stays ? former : { site: first.site, agent: first.agent };
 }
 
 function mayBeRebuilt({ placement }: LogicalPlan): (fragment: FragmentPlan) => boolean {

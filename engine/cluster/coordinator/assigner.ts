@@ -11,6 +11,7 @@ import type { Neighbours } from '../presence/neighbours.ts';
 import { UNPLACED } from '../process/timing.ts';
 import { assignmentOf, emptyAssignment, troublesAt, withWish } from './assign.ts';
 import { avoidance, leftWithoutReason, rebuildable } from './avoidance.ts';
+import { carriedOut, changeOf, pendingOf } from './changes.ts';
 import { checkStreams } from './lineage.ts';
 import type { Placement } from './placement.ts';
 import type { Survey } from './survey.ts';
@@ -22,6 +23,13 @@ export interface AssignerOptions {
   readonly neighbours: Pick<Neighbours, 'ask'>;
   /** Makes the streams of an app beside the documents. */
   readonly prepare: (app: AppName) => Promise<void>;
+}
+
+/** Where everything is, where that is not for placement to say; every region anew; what was asked for. */
+interface Manner {
+  readonly nodes?: ReadonlyMap<string, readonly Host[]>;
+  readonly anew?: boolean;
+  readonly asked?: boolean;
 }
 
 export class Assigner {
@@ -47,28 +55,30 @@ export class Assigner {
       // what could not be placed need not be
       return { ...withWish(before, app, term), troubles: [] };
     }
-    if (before === undefined || before.deployed < app.deployed) return this.#placed(app, before, undefined);
+    if (before === undefined || before.deployed < app.deployed) return this.#placed(app, before);
     if (survey.hasListened && (survey.mustLeave(before) || (await this.#mayRebuild(app, before)))) {
-      return this.#placed(app, before, undefined);
+      return this.#placed(app, before);
     }
     const nodes = survey.hasListened ? survey.moved(before) : undefined;
-    if (nodes !== undefined) return this.#placed(app, before, nodes);
-    if (survey.hasGoneBack(before)) return this.#placed(app, before, new Map(Object.entries(before.nodes)), true);
+    if (nodes !== undefined) return this.#placed(app, before, { nodes });
+    if (survey.hasGoneBack(before)) {
+      return this.#placed(app, before, { nodes: new Map(Object.entries(before.nodes)), anew: true });
+    }
+    if (pendingOf(app, before).size > 0) return this.#placed(app, before, { asked: true });
     if (before.revision < app.revision) return withWish(before, app, term);
     // What stood in the way does not any more.
     return before.troubles.length > 0 ? { ...before, term, troubles: [] } : undefined;
   }
 
-  /** Places the app, on these hosts where they are given; what cannot be placed is told in the assignment. */
+  /** Places the app; what cannot be placed is told in the assignment. */
   async #placed(
     app: AppDocument,
     known: AssignmentDocument | undefined,
-    nodes: ReadonlyMap<string, readonly Host[]> | undefined,
-    anew = false,
+    manner: Manner = {},
   ): Promise<AssignmentDocument | undefined> {
     const before = known ?? emptyAssignment(app);
     try {
-      const next = await this.#assignment(app, before, nodes, anew);
+      const next = await this.#assignment(app, before, manner);
       this.#unplaced.delete(appLabel(app));
       return next;
     } catch (error) {
@@ -81,8 +91,7 @@ export class Assigner {
   async #assignment(
     app: AppDocument,
     before: AssignmentDocument,
-    given: ReadonlyMap<string, readonly Host[]> | undefined,
-    anew: boolean,
+    { nodes: given, anew = false, asked = false }: Manner,
   ): Promise<AssignmentDocument> {
     const { place, plans, prepare } = this.#options;
     const survey = this.#survey;
@@ -93,17 +102,18 @@ export class Assigner {
     const keep = new Map(Object.entries(before.nodes));
     const { nodes, left = [] } =
       given === undefined
-        ? place.assign(plan, agents, keep, avoidance(leaving))
+        ? place.assign(plan, agents, keep, avoidance(leaving), changeOf(app, before, asked))
         : { nodes: given, left: before.left ?? [] };
     const distributed = place.distribute(plan, { nodes }, app.deployed);
     const isNew = before.deployed < app.deployed;
     const fresh = isNew && app.fresh === true;
-    if (isNew && !fresh) checkStreams(former, distributed);
+    if (!fresh) checkStreams(former, distributed);
     await prepare(app);
     const digest = await plans.keep(distributed);
     const epoch = survey.nextEpoch(before);
     return assignmentOf({
       ...{ app, plan, distributed, digest, agents, nodes, before, term: this.#term, epoch, anew },
+      overrides: carriedOut(app, before, asked),
       left: [...left, ...leftWithoutReason(nodes, left, leaving.draining)],
       ancestry: {
         ...{ before, former, fresh, epoch },

@@ -1,5 +1,5 @@
 /** What the coordinator asks of placement; the usual one is the compiler's. */
-import { type AgentInfo, type Avoid, assign, distribute, type Placed } from '../../compile/distribute.ts';
+import { type AgentInfo, type Avoid, assign, type Change, distribute, type Placed } from '../../compile/distribute.ts';
 import type { Assignment, DistributedPlan, Host } from '../../compile/fragment-plan.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 
@@ -13,6 +13,7 @@ export interface Placement {
     agents: readonly AgentInfo[],
     keep?: ReadonlyMap<string, readonly Host[]>,
     avoid?: Avoid,
+    change?: Change,
   ): Assignment & Partial<Pick<Placed, 'left'>>;
   distribute(plan: LogicalPlan, assignment: Assignment, revision: number): DistributedPlan;
 }

@@ -1,6 +1,6 @@
 /** What the coordinator would say of a plan, before the plan is handed to it: a refusal is to change nothing. Pure. */
-import { assign, distribute } from '../../compile/distribute.ts';
-import type { DistributedPlan } from '../../compile/fragment-plan.ts';
+import { assign, type Change, distribute, NO_CHANGE } from '../../compile/distribute.ts';
+import type { DistributedPlan, Host } from '../../compile/fragment-plan.ts';
 import { CloudskinError } from '../../errors.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
@@ -18,21 +18,34 @@ export interface Trial {
   /** It begins without the state of what there was. */
   readonly fresh: boolean;
   readonly sites: readonly SiteDocument[];
+  /** What is to be moved or rescaled; absent: nothing. */
+  readonly change?: Change;
+}
+
+export interface Tried {
+  readonly nodes: ReadonlyMap<string, readonly Host[]>;
+  readonly distributed: DistributedPlan;
+}
+
+/** What the coordinator would make of it on these agents; throws what it would say. */
+export function tryPlacing(trial: Trial, statuses: readonly AgentStatus[]): Tried {
+  const { plan, before, former, fresh, sites, change = NO_CHANGE } = trial;
+  const draining = new Set(sites.filter((one) => one.draining).map(({ site }) => site));
+  const leaving = { plan, before, former, draining, lost: new Set<string>() };
+  const kept = new Map(Object.entries(before.nodes));
+  const forgotten = new Set(sites.filter((one) => one.forgotten).map(({ site }) => site));
+  const agents = agentsFor(before.agents, statuses, (site) => forgotten.has(site));
+  const { nodes } = assign(plan, agents, kept, avoidance(leaving), change);
+  // a revision names the fragments' plan, which nobody keeps
+  const distributed = distribute(plan, { nodes }, { revision: before.revision + 1 });
+  if (!fresh) checkStreams(former, distributed);
+  return { nodes, distributed };
 }
 
 /** The user's mistake that keeps the plan from being placed on these agents; undefined where there is none. */
 export function refusalOf(trial: Trial, statuses: readonly AgentStatus[]): CloudskinError | undefined {
-  const { plan, before, former, fresh, sites } = trial;
-  const draining = new Set(sites.filter((one) => one.draining).map(({ site }) => site));
-  const leaving = { plan, before, former, draining, lost: new Set<string>() };
   try {
-    const kept = new Map(Object.entries(before.nodes));
-    const forgotten = new Set(sites.filter((one) => one.forgotten).map(({ site }) => site));
-    const agents = agentsFor(before.agents, statuses, (site) => forgotten.has(site));
-    const { nodes } = assign(plan, agents, kept, avoidance(leaving));
-    // a revision names the fragments' plan, which nobody keeps
-    const distributed = distribute(plan, { nodes }, { revision: before.revision + 1 });
-    if (!fresh) checkStreams(former, distributed);
+    tryPlacing(trial, statuses);
     return undefined;
   } catch (error) {
     if (error instanceof CloudskinError && error.domain === 'user') return error;

@@ -1,10 +1,10 @@
 /** What the coordinator made of an app document: which agent runs what, and who leads. */
 import type { AgentInfo } from '../../compile/distribute.ts';
 import type { Host } from '../../compile/fragment-plan.ts';
-import { type Wanted, wanted } from './app.ts';
+import { type Overrides, overrides, type Wanted, wanted } from './app.ts';
 import { type Versioned, versions } from './document.ts';
 import { type AgentName, agentName } from './names.ts';
-import { flag, list, oneOfOr, optional, type Read, record, shape, text, whole, yes } from './read-json.ts';
+import { figure, flag, list, oneOfOr, optional, type Read, record, shape, text, whole, yes } from './read-json.ts';
 import { type Trouble, trouble } from './troubles.ts';
 
 export interface RegionAssignment {
@@ -59,6 +59,10 @@ export interface AssignmentDocument extends Versioned {
   readonly restore?: number;
   readonly fresh?: boolean;
   readonly asked?: number;
+  /** What was moved and rescaled, as far as this assignment has it. */
+  readonly overrides?: Overrides;
+  /** Of the app document, when it was placed last. */
+  readonly pauseBudget?: number;
   /** The revision at which it began without any state, the last time; absent: its first. */
   readonly begun?: number;
   /** Of the coordinator's lease. */
@@ -109,6 +113,8 @@ export const assignmentDocument: Read<AssignmentDocument> = shape<AssignmentDocu
   restore: optional(whole),
   fresh: optional(flag),
   asked: optional(whole),
+  overrides: optional(overrides),
+  pauseBudget: optional(figure),
   begun: optional(whole),
   term: whole,
   plan: text,

@@ -2,7 +2,7 @@
 import type { CheckpointOrigin } from '../../runtime/fragment-handle.ts';
 import { type Versioned, versions } from './document.ts';
 import { type AgentName, agentName } from './names.ts';
-import { flag, list, optional, type Read, shape, text, whole } from './read-json.ts';
+import { figure, flag, list, optional, type Read, shape, text, whole } from './read-json.ts';
 
 /** `regions.<namespace>.<app>.<region>`: who leads a region, at which epoch, and how far it is. Changed by compare-and-set only. */
 export interface RegionRecord extends Versioned {
@@ -16,6 +16,9 @@ export interface RegionRecord extends Versioned {
   readonly incarnation: string;
   /** The holder has stopped every fragment. */
   readonly released: boolean;
+  /** When its last holder did so, milliseconds since the epoch, and bytes of the last checkpoint then; absent: it did not. */
+  readonly releasedAt?: number;
+  readonly releasedBytes?: number;
   /** All sources have ended and all sinks are closed. */
   readonly finished: boolean;
   /** The last complete checkpoint; 0: none. */
@@ -46,6 +49,8 @@ export const regionRecord: Read<RegionRecord> = shape<RegionRecord>({
   holder: agentName,
   incarnation: text,
   released: flag,
+  releasedAt: optional(figure),
+  releasedBytes: optional(figure),
   finished: flag,
   checkpoint: whole,
   reserved: whole,

@@ -168,8 +168,12 @@ export interface MoveReceipt {
   readonly rounds: number;
   /** Sources, sinks and cells that went on as they were, and cells whose state was copied. */
   readonly adopted: number;
+  /** Of a restart: fragments that started from the last checkpoint. */
   readonly carried: number;
-  /** Rows: none, by the protocol. */
+  /**
+   * Rows: none, by the protocol. One owner is in force at each epoch, nothing is under way in channels at the barrier between two, sources go on from their
+   * positions in it, and sinks show only what a complete checkpoint covers.
+   */
   readonly lost: 0;
   readonly duplicated: 0;
 }

@@ -39,6 +39,7 @@ import {
   wishesOf,
 } from './leader-state.ts';
 import { RestartPolicy } from './restart-policy.ts';
+import { RestartReceipt } from './restart-receipt.ts';
 import type { Fault, RegionRun } from './run.ts';
 import type { Started } from './started.ts';
 import { takeOver } from './takeover.ts';
@@ -52,6 +53,7 @@ export class RegionLeader {
   readonly #reconciler: Reconciler;
   readonly #policy = new RestartPolicy();
   readonly #memories = new Map<string, string>();
+  readonly #restart: RestartReceipt;
   #target: Target;
   #state: LeaderState = ACQUIRING;
   /** Of the last start, also when that is over. */
@@ -75,6 +77,7 @@ export class RegionLeader {
     this.#context = context;
     this.#changed = changed;
     this.#target = targetOf(assignment, this.name.region, this.#context.name);
+    this.#restart = new RestartReceipt(context.ports);
     this.#reconciler = new Reconciler(
       context.ports,
       () => this.#step(),
@@ -100,6 +103,7 @@ export class RegionLeader {
     const before = this.#target.assignment;
     this.#target = targetOf(assignment, this.name.region, this.#context.name);
     if (assignment.revision !== before.revision) this.#trouble = undefined;
+    if (this.#target.region?.epoch !== before.regions[this.name.region]?.epoch) this.#restart.hears();
     // figures speak of the new revision from here on: what failed was the one before
     if (assignment.revision > before.revision && this.phase === 'failed' && this.#wantsToRun) this.#become(ACQUIRING);
     if (assignment.deployed !== before.deployed) this.#policy.progressed();
@@ -250,6 +254,7 @@ export class RegionLeader {
     this.#checkpoints = checkpoints;
     this.#trouble = undefined;
     const start = { run, wishes: new Wishes(this.#context, run), checkpoints, at: this.#context.ports.monotonic() };
+    this.#restart.begins(run);
     this.#become({ kind: 'running', phase: 'starting', start });
     const from = checkpoint === undefined ? 'from the beginning' : `from checkpoint ${checkpoint}`;
     this.#log('info', `region starts ${from}`);
@@ -273,6 +278,7 @@ export class RegionLeader {
     }
     run.goal = start.checkpoints.isLastDone ? 'finished' : goalOf(this.#target, this.phase === 'starting');
     const isRunning = this.phase === 'running' || run.all('ready', 'running', 'paused', 'ended', 'finished');
+    if (isRunning) this.#receipt = this.#restart.runs(run) ?? this.#receipt;
     this.#become({ kind: 'running', phase: isRunning ? 'running' : 'starting', start });
     if (!isRunning) return;
     await this.#advance(start);
@@ -375,7 +381,8 @@ export class RegionLeader {
     const stopped = run.fragments.every((fragment) => run.satisfied(fragment)) || run.all('finished');
     if (!stopped && now < until) return;
     if (!stopped) this.#log('warn', 'not every fragment of the region said that it had stopped');
-    await run.save(this.#context.records, { released: stopped });
+    const release = stopped ? this.#restart.releases(wanted, checkpoints.figures.bytes) : {};
+    await run.save(this.#context.records, { released: stopped, ...release });
     this.#become({ ...UNSEEN, phase: 'stopped' });
   }
 

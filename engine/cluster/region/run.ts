@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly origins?: readonly CheckpointOrigin[];
   /** By agent, the memory that was heard of last; kept up to date. */
   readonly memories?: Map<string, string>;
+  /** How the former holder let go of it; absent: it did not. */
+  readonly release?: Pick<RegionRecord, 'releasedAt' | 'releasedBytes'>;
 }
 
 export interface Fault {

@@ -60,7 +60,8 @@ export async function takeOver(
   if (past.kind !== 'past') return past;
   const { checkpoint, origins } = past;
   const firstCheckpoint = Math.max(start.firstCheckpoint, past.reserved + 1);
-  const { from: _, prepared: __, ...before } = { from: undefined, prepared: undefined, ...record };
+  const { from: _, prepared: __, ...known } = { from: undefined, prepared: undefined, ...record };
+  const { releasedAt, releasedBytes, ...before } = known;
   const next: RegionRecord = {
     ...before,
     ...versionOf(origins !== undefined || region.since !== undefined),
@@ -86,6 +87,7 @@ export async function takeOver(
     revision: saved,
     memories,
     ...defined({ checkpoint, origins }),
+    ...(record?.released === true ? { release: defined({ releasedAt, releasedBytes }) } : {}),
   });
   const store = await context.checkpoints(name, region.domain, assignment.checkpoint.keep);
   return { kind: 'taken', run, store, firstCheckpoint };

@@ -9,8 +9,9 @@ import { stayBounds, stayProof } from '../../graph/stays.ts';
 import { type Assignment, type Host, KEY_GROUPS } from '../fragment-plan.ts';
 import type { AgentInfo } from './agent-info.ts';
 import { type ApartNode, apartPairs, separate, smallestClash } from './apart.ts';
-import { conflict, type Demand, demandsOf } from './constraints.ts';
-import { sameHost } from './links.ts';
+import { conflict, type Demand, demandsOf, wordsOf } from './constraints.ts';
+import { sameHost, sameHosts } from './links.ts';
+import { type Change, mustFollow, NO_CHANGE, overrideDemands, readersOf, refusals } from './overrides.ts';
 import { keepsState } from './site-owned.ts';
 import { firstWorker, nearest, slotsOf } from './slots.ts';
 
@@ -18,16 +19,17 @@ type Node = SourceNode | OperatorNode | SinkNode;
 type Hosts = ReadonlyMap<string, readonly Host[]>;
 
 /**
- * Hosts for every source, operator and sink. Nodes of `keep` stay where they are where that is still allowed. Throws `placement.…` with a problem for
- * every node that finds no place, and why: the fewest demands that exclude each other.
+ * Hosts for every source, operator and sink. Nodes of `keep` stay where they are where that is still allowed; what `change` asks for goes where it says.
+ * Throws `placement.…` with a problem for every node that finds no place, and why: the fewest demands that exclude each other.
  */
 export function assign(
   plan: LogicalPlan,
   agents: readonly AgentInfo[],
   keep: Hosts = new Map(),
   avoid: Avoid = NOTHING,
+  change: Change = NO_CHANGE,
 ): Placed {
-  return new Assigning(plan, agents, keep, avoid).run();
+  return new Assigning(plan, agents, keep, avoid, change).run();
 }
 
 /** Sites that nothing new is placed on, and that whatever can leave leaves. */
@@ -49,6 +51,7 @@ class Assigning {
   readonly #agents: readonly AgentInfo[];
   readonly #keep: Hosts;
   readonly #avoid: Avoid;
+  readonly #change: Change;
   readonly #left = new Map<string, Placed['left'][number]>();
   readonly #first: number;
   readonly #demands: ReadonlyMap<string, readonly Demand[]>;
@@ -57,18 +60,20 @@ class Assigning {
   readonly #hosts = new Map<string, readonly Host[]>();
   #separated: ReadonlyMap<string, AgentInfo> = new Map();
 
-  constructor(plan: LogicalPlan, agents: readonly AgentInfo[], keep: Hosts, avoid: Avoid) {
+  constructor(plan: LogicalPlan, agents: readonly AgentInfo[], keep: Hosts, avoid: Avoid, change: Change) {
     this.#plan = plan;
     this.#agents = agents;
     this.#keep = keep;
     this.#avoid = avoid;
+    this.#change = change;
     this.#first = firstWorker(`${plan.namespace}/${plan.name}`);
     const { nodes } = stayBounds(plan);
     this.#demands = new Map(
       this.#nodes.map(({ name }) => {
         const [stays] = nodes.get(name) ?? [];
         const bound = stays === undefined ? undefined : { tier: stays.tier, why: stayProof(stays) };
-        return [name, demandsOf(placementOf(name, plan.placement), bound)];
+        const asked = overrideDemands(change.asked.get(name), keep.get(name) ?? []);
+        return [name, [...demandsOf(placementOf(name, plan.placement), bound), ...asked]];
       }),
     );
     this.#pairs = apartPairs(
@@ -84,11 +89,23 @@ class Assigning {
     if (this.#agents.length === 0)
       this.#report(undefined, 'placement.no-agent', 'there is no agent', 'start one: cloudskin agent --site NAME');
     else {
+      for (const node of this.#nodes) this.#refuse(node);
+      throwProblems(this.#problems);
       this.#separate();
       for (const node of this.#nodes) this.#place(node);
     }
     throwProblems(this.#problems);
     return { nodes: this.#hosts, left: [...this.#left.values()] };
+  }
+
+  /** What is asked of a node, and what it is forbids. */
+  #refuse(node: Node): void {
+    const { name } = node;
+    const asked = this.#change.asked.get(name);
+    if (asked === undefined) return;
+    const each = placementOf(name, this.#plan.placement)?.each;
+    const situation = { plan: this.#plan, before: this.#keep.get(name) ?? [], each, stays: this.#avoid.stays(name) };
+    for (const { code, message, hint } of refusals(name, asked, situation)) this.#report(node, code, message, hint);
   }
 
   #place(node: Node): void {
@@ -163,13 +180,28 @@ class Assigning {
   /** Where it was, if it still may be there. What keeps no state goes where its input is, and sites may have come or gone. */
   #kept(node: Node, candidates: readonly AgentInfo[]): readonly Host[] | undefined {
     const before = this.#keep.get(node.name);
-    const wanted = 'parallelism' in node ? node.parallelism : undefined;
-    const isEach = placementOf(node.name, this.#plan.placement)?.each !== undefined;
-    if (before === undefined || isEach || (follows(node) && wanted === undefined)) return undefined;
-    if (wanted === 'auto' || before.length !== (wanted ?? 1)) return undefined;
+    if (before === undefined || this.#change.asked.has(node.name)) return undefined;
+    if (!this.#mayKeep(node, before)) return undefined;
     const isAllowed = ({ site, agent, worker }: Host): boolean =>
       candidates.some((one) => one.site === site && one.agent === agent && worker < Math.max(1, one.workers));
     return before.every(isAllowed) ? before : undefined;
+  }
+
+  #mayKeep(node: Node, before: readonly Host[]): boolean {
+    if (this.#change.held) return !follows(node) || !mustFollow(node, this.#keep, this.#hosts);
+    const wanted = 'parallelism' in node ? node.parallelism : undefined;
+    const isEach = placementOf(node.name, this.#plan.placement)?.each !== undefined;
+    if (isEach || (follows(node) && wanted === undefined)) return false;
+    return wanted !== 'auto' && before.length === (wanted ?? 1);
+  }
+
+  /** How many partitions it is to have; undefined where nobody says. */
+  #wanted(node: Node): number | 'auto' | undefined {
+    const { name } = node;
+    const asked = this.#change.asked.get(name);
+    // what goes elsewhere goes whole
+    if (asked !== undefined) return asked.partitions ?? this.#keep.get(name)?.length;
+    return 'parallelism' in node ? node.parallelism : undefined;
   }
 
   /** One host a site, beside what it reads. */
@@ -195,10 +227,16 @@ class Assigning {
       candidates.some((one) => one.site === host.site && one.agent === host.agent);
     const [first = []] = inputs;
     const isShared = first.length > 0 && inputs.every((hosts) => sameHosts(hosts, first)) && first.every(allowed);
-    const wanted = 'parallelism' in node ? node.parallelism : undefined;
+    const wanted = this.#wanted(node);
+    const asked = this.#change.asked.get(node.name);
+    if (asked !== undefined && asked.site === undefined)
+      return this.#partitions(node, wanted ?? 1, candidates, this.#keep.get(node.name) ?? []);
     if (isShared && (wanted === first.length || (wanted === undefined && (first.length === 1 || follows(node)))))
       return first;
-    const near = this.#near(inputs.flat(), candidates);
+    const near =
+      asked === undefined
+        ? this.#near(inputs.flat(), candidates)
+        : [...inputs.flat(), ...readersOf(node.name, this.#plan, this.#keep)];
     if (wanted === undefined) return this.#slots(candidates, near).slice(0, 1);
     return this.#partitions(node, wanted, candidates, near);
   }
@@ -247,8 +285,7 @@ class Assigning {
 
   /** It takes what agents the others leave. */
   #isSpread(node: Node): boolean {
-    const wanted = 'parallelism' in node ? node.parallelism : undefined;
-    return (wanted ?? 1) !== 1 || placementOf(node.name, this.#plan.placement)?.each !== undefined;
+    return (this.#wanted(node) ?? 1) !== 1 || placementOf(node.name, this.#plan.placement)?.each !== undefined;
   }
 
   /** Agents for all that must not be together, before anything else is placed. */
@@ -256,7 +293,7 @@ class Assigning {
     const nodes = this.#nodes.flatMap((node): ApartNode[] => {
       const { name } = node;
       if (!this.#pairs.has(name) || this.#isSpread(node)) return [];
-      const allowed = this.#allowed(node);
+      const allowed = this.#allowed(node).filter((agent) => this.#mayGo(name, agent));
       return allowed.length === 0 ? [] : [{ name, candidates: nearest(allowed, this.#keep.get(name) ?? []) }];
     });
     const found = separate(nodes, this.#pairs);
@@ -279,6 +316,13 @@ class Assigning {
     );
   }
 
+  /** What is to stay where it is stays on its agents. */
+  #mayGo(name: string, { site, agent }: AgentInfo): boolean {
+    const before = this.#keep.get(name);
+    if (!this.#change.held || before === undefined || this.#change.asked.has(name)) return true;
+    return before.some((host) => host.site === site && host.agent === agent);
+  }
+
   #reportConflict(node: Node, demands: readonly Demand[]): void {
     const [first, ...rest] = conflict(demands, this.#agents);
     if (first === undefined) return;
@@ -298,15 +342,6 @@ function follows(node: Node): boolean {
   return 'steps' in node && !keepsState(node);
 }
 
-/** As the end of `no agent …`. */
-function wordsOf(demands: readonly Demand[]): string {
-  return demands.length === 0 ? 'is there' : demands.map(({ words }) => words).join(' and ');
-}
-
 function agentNames(agents: readonly AgentInfo[]): string {
   return [...new Set(agents.map(({ site, agent }) => `${site}/${agent}`))].join(', ');
-}
-
-function sameHosts(some: readonly Host[], others: readonly Host[]): boolean {
-  return some.length === others.length && some.every((host, index) => sameHost(host, others[index]));
 }

@@ -36,6 +36,11 @@ export function conflict(demands: readonly Demand[], agents: readonly AgentInfo[
   return demands;
 }
 
+/** As the end of `no agent …`. */
+export function wordsOf(demands: readonly Demand[]): string {
+  return demands.length === 0 ? 'is there' : demands.map(({ words }) => words).join(' and ');
+}
+
 /** All choices of `size` items, in their order. */
 export function* subsets<T>(items: readonly T[], size: number, from = 0): Generator<readonly T[]> {
   if (size === 0) {

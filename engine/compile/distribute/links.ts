@@ -83,6 +83,10 @@ export function sameHost(one: Host, other: Host | undefined): boolean {
   return one.site === other?.site && one.agent === other.agent && one.worker === other.worker;
 }
 
+export function sameHosts(some: readonly Host[], others: readonly Host[]): boolean {
+  return some.length === others.length && some.every((host, index) => sameHost(host, others[index]));
+}
+
 function schemasOf(plan: LogicalPlan): ReadonlyMap<string, Schema> {
   const schemas = new Map<string, Schema>();
   for (const { name, schema } of plan.sources) schemas.set(streamKey({ node: name, port: '' }), schema);
