@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto';
 import type { Schema, Value } from '../batch/types.ts';
 import { firstSlot, type GeneratedJoin } from '../compile/codegen/join.ts';
 import { importJoin } from '../compile/state/join-chain.ts';
-import { JOIN_STATE, type JoinRow, joinSchema, readJoinRows, writeJoinRows } from '../compile/state/join-state.ts';
+import {
+  JOIN_STATE,
+  type JoinRow,
+  joinMeaning,
+  joinSchema,
+  readJoinRows,
+  writeJoinRows,
+} from '../compile/state/join-state.ts';
 import { CONTROL_END, LATE_ROWS } from '../compile/support/assembly/control.ts';
 import {
   BLOCK_HEAD,
@@ -94,7 +101,7 @@ export class JoinState implements CellState {
     const { operator, step, memory, host } = this.#parts;
     const late = Number(new DataView(memory.buffer).getBigInt64(LATE_ROWS, true));
     const counters = { rows: host.rows, late, errors: host.errors };
-    const batches = writeJoinRows(step, [...this.#rows()]);
+    const batches = writeJoinRows(step, [...joinRows(this.#parts)]);
     const state = { operator: operator.name, kind: JOIN_STATE, schema: joinSchema(step), batches, counters };
     return [{ ...state, ...defined({ watermark: host.watermark }) }];
   }
@@ -121,31 +128,38 @@ export class JoinState implements CellState {
     return [control, [join, join + JOIN_HEAD], ...rest];
   }
 
-  *#rows(): Generator<JoinRow> {
-    const { generated, step, memory } = this.#parts;
-    const view = new DataView(memory.buffer);
-    const word = (at: number): number => view.getUint32(at, true);
-    for (let pane = word(generated.join + JOIN_PANES); pane !== 0; pane = word(pane + JPANE_NEXT)) {
-      const end = view.getBigInt64(pane + JPANE_END, true);
-      for (const side of [0, 1] as const) {
-        const { input } = step.sides[side];
-        let position = 0;
-        for (let block = word(pane + side * JPANE_SIDE + JPANE_FIRST); block !== 0; block = word(block + BLOCK_NEXT)) {
-          const top = word(block + BLOCK_TOP);
-          for (let record = block + BLOCK_HEAD; record < top; record += word(record + JOINED_SIZE)) {
-            yield { side, end, position, values: valuesOf(view, record, input) };
-            position += 1;
-          }
+  /** Of the code and of what its rows are: the module has neither names of columns nor how keys were computed. */
+  #digest(): string {
+    const { modules, step } = this.#parts;
+    this.#module ??= modules
+      .reduce((hash, bytes) => hash.update(bytes), createHash('sha256'))
+      .update(joinMeaning(step))
+      .digest('hex');
+    return this.#module;
+  }
+}
+
+/** What the memory keeps, by window, side and position. */
+export function* joinRows({
+  generated,
+  step,
+  memory,
+}: Pick<JoinParts, 'generated' | 'step' | 'memory'>): Generator<JoinRow> {
+  const view = new DataView(memory.buffer);
+  const word = (at: number): number => view.getUint32(at, true);
+  for (let pane = word(generated.join + JOIN_PANES); pane !== 0; pane = word(pane + JPANE_NEXT)) {
+    const end = view.getBigInt64(pane + JPANE_END, true);
+    for (const side of [0, 1] as const) {
+      const { input } = step.sides[side];
+      let position = 0;
+      for (let block = word(pane + side * JPANE_SIDE + JPANE_FIRST); block !== 0; block = word(block + BLOCK_NEXT)) {
+        const top = word(block + BLOCK_TOP);
+        for (let record = block + BLOCK_HEAD; record < top; record += word(record + JOINED_SIZE)) {
+          yield { side, end, position, values: valuesOf(view, record, input) };
+          position += 1;
         }
       }
     }
-  }
-
-  #digest(): string {
-    this.#module ??= this.#parts.modules
-      .reduce((hash, bytes) => hash.update(bytes), createHash('sha256'))
-      .digest('hex');
-    return this.#module;
   }
 }
 

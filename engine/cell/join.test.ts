@@ -36,7 +36,7 @@ const RIGHT: Schema = {
 };
 const SCHEMAS = [LEFT, RIGHT];
 
-const planOf = async (more = ''): Promise<CellPlan> => {
+const planOf = async (more = '', where = 'a.k = b.k AND b.s = a.s', onError = 'skip'): Promise<CellPlan> => {
   const graph = `
 apiVersion: cloudskin.dev/v1
 kind: Dataflow
@@ -46,8 +46,10 @@ spec:
     l: { ledger: {}, schema: { k: int64, at: "timestamp[ns]", s: utf8, f: float32, p: bool, d: date32 }, time: { column: at } }
     r: { ledger: {}, schema: { s: utf8, k: int64, at: "timestamp[s]", b: binary, u: "duration[ms]", x: float64, i: int32 }, time: { column: at } }
   operators:
-    pairs: { from: { a: l, b: r }, join: { where: a.k = b.k AND b.s = a.s }, window: { tumbling: 5s }, onError: skip, select: { k: a.k }${more} }
-  sinks: { out: { from: pairs, ledger: {} } }
+    pairs: { from: { a: l, b: r }, join: { where: ${where} }, window: { tumbling: 5s }, onError: ${onError}, select: { k: a.k }${more} }
+  sinks:
+    out: { from: pairs, ledger: {} }
+    ${onError === 'divert' ? 'err: { from: pairs.errors, ledger: {} }' : ''}
 `;
   const { connector } = new Ledger({});
   const { cells } = fuse(planOrThrow(await prepareText(graph, 'g.yaml', { connectors: [connector], environment: {} })));
@@ -199,12 +201,64 @@ describe('a compiled join', () => {
     cell.close();
   });
 
-  it.each(['compiled', 'kernels'] as const)('fails at its memory, naming the operator: %s', async (execution) => {
-    const cell = await openCell(await planOf(', memory: 1KiB'), { execution });
-    const rows = Array.from({ length: 100 }, (_, row): Value[] => [BigInt(row), 0n, 'x', null, null, null]);
-    expect(() => cell.process(0, build(LEFT, rows), () => undefined)).toThrow(/operator pairs.* keeps .* in 100 rows/);
-    cell.close();
+  it.each(['compiled', 'kernels'] as const)(
+    'fails at its memory, naming the operator and its largest keys: %s',
+    async (execution) => {
+      const cell = await openCell(await planOf(', memory: 1KiB'), { execution });
+      const rows = Array.from({ length: 100 }, (_, row): Value[] => {
+        return [BigInt(row % 4 === 0 ? 7 : row), BigInt(row % 2) * 9_000_000_000n, 'x', null, null, null];
+      });
+      expect(() => cell.process(0, build(LEFT, rows), () => undefined)).toThrow(
+        /^operator pairs keeps \d+ KiB of state in 100 rows, .*; its largest keys: a\.k=7, a\.s=x \(2 windows, 26 rows\), a\.k=/,
+      );
+      cell.close();
+    },
+  );
+
+  it('does not take the image of a join whose keys are computed otherwise', async () => {
+    const [lower, upper] = await Promise.all(
+      ['lower', 'upper'].map(async (name) => openCell(await planOf('', `${name}(a.s) = b.s`))),
+    );
+    const image = lower?.state?.image?.();
+    if (image === undefined) throw new Error('a join has an image');
+    expect(() => upper?.state?.restoreImage?.(image)).toThrow('other code');
+    lower?.close();
+    upper?.close();
   });
+
+  it.each(['compiled', 'kernels'] as const)(
+    'tells of rows that no window holds as other operators do: %s',
+    async (execution) => {
+      const cell = await openCell(await planOf('', undefined, 'divert'), { execution });
+      const out: Value[][] = [];
+      const emit = (port: number, batch: Parameters<typeof rowsOf>[0]): void => {
+        out.push(...rowsOf(batch).map((row) => [port, ...row]));
+      };
+      cell.onWatermark(4n, emit);
+      cell.process(0, build(LEFT, [[1n, null, 'x', null, null, null]]), emit);
+      cell.process(1, build(RIGHT, [['x', 1n, 2n ** 63n - 1n, null, null, null, null]]), emit);
+      expect(cell.counters()).toEqual({ late: 0, errors: 2 });
+      const raw = '{"k":1,"at":null,"s":"x","f":null,"p":null,"d":null}';
+      expect(out).toEqual([
+        [1, 4n, 'pairs', 'expression.time-null', 'the time column is null: a.at', null, raw],
+        [
+          1,
+          -1_000_000n,
+          'pairs',
+          'expression.out-of-range',
+          'a value is out of range in "b.at"',
+          null,
+          expect.any(String),
+        ],
+      ]);
+      cell.close();
+      const strict = await openCell(await planOf('', undefined, 'fail'), { execution });
+      expect(() => strict.process(0, build(LEFT, [[1n, null, 'x', null, null, null]]), emit)).toThrow(
+        'operator pairs: the time column is null: a.at at row 1 (k=1, at=null, s="x", f=null, p=null, d=null)',
+      );
+      strict.close();
+    },
+  );
 
   it.each(['compiled', 'kernels'] as const)('refuses the state of another join: %s', async (execution) => {
     const cell = await openCell(plan, { execution });

@@ -6,7 +6,9 @@ import { type Batch, LAYOUT_WORDS } from '../batch/batch.ts';
 import { BatchBuilder } from '../batch/builder.ts';
 import type { CellPlan, OutputPort } from '../compile/cell-plan.ts';
 import { generateJoin } from '../compile/codegen/join.ts';
-import { joinOf, joinOverLimit } from '../compile/state/join-chain.ts';
+import { wholeName } from '../compile/distribute/names.ts';
+import { JoinFailures } from '../compile/kernels/join-failures.ts';
+import { joinOf, joinOverLimit, namedJoinKeys } from '../compile/state/join-chain.ts';
 import type { JoinRow } from '../compile/state/join-state.ts';
 import { FAULT, FAULT_MEMORY, LATE_ROWS, PORT_BODY, PORT_ROWS } from '../compile/support/assembly/control.ts';
 import {
@@ -14,15 +16,14 @@ import {
   JOIN_BYTES,
   JOIN_LAYOUT,
   JOIN_REFUSED,
-  JOIN_REFUSED_ROW,
   JOIN_ROWS,
 } from '../compile/support/assembly/join-layout.ts';
-import { externalError, internalError } from '../errors.ts';
+import { internalError } from '../errors.ts';
 import type { JoinStep, OperatorNode } from '../graph/plan.ts';
 import type { Cell, CellCounters, CellState, Emit, StateSize } from './cell.ts';
 import type { CompiledCellOptions } from './compiled.ts';
 import { compiled, FIRST_BLOCKS, LARGEST_PAGES, loadSupport, memoryLimit, type Support } from './compiled-module.ts';
-import { type JoinHost, type JoinParts, JoinState } from './join-cell-state.ts';
+import { type JoinHost, type JoinParts, JoinState, joinRows } from './join-cell-state.ts';
 import { acquireMemory, PAGE_BYTES, releaseMemory } from './memory-pool.ts';
 
 const MAX_MEMORY_BYTES = 1_073_741_824;
@@ -49,6 +50,7 @@ class JoinCell implements Cell {
   readonly #step: JoinStep;
   readonly #parts: JoinParts;
   readonly #support: JoinSupport;
+  readonly #failures: JoinFailures;
   readonly #host: JoinHost = { rows: 0, errors: 0, watermark: undefined, capacity: 0 };
   /** What is known of it once it is closed. */
   #last: { readonly counters: CellCounters; readonly sizes: readonly StateSize[] } | undefined;
@@ -59,6 +61,7 @@ class JoinCell implements Cell {
     this.outputs = plan.outputs;
     this.#operator = operator;
     this.#step = step;
+    this.#failures = new JoinFailures(plan);
     const generated = generateJoin(step);
     if (generated.heap + FIRST_BLOCKS > limit) throw memoryLimit(plan.name, limit);
     const memory = acquireMemory(Math.ceil((generated.heap + FIRST_BLOCKS) / PAGE_BYTES), LARGEST_PAGES);
@@ -76,15 +79,21 @@ class JoinCell implements Cell {
     this.state = new JoinState(this.#parts);
   }
 
-  process(input: number, batch: Batch): void {
+  process(input: number, batch: Batch, emit: Emit): void {
     if (batch.rows === 0) return;
-    this.#take(input, batch, this.#host.watermark ?? INT64_MIN);
-    const refused = this.#word(JOIN_REFUSED);
-    if (refused > 0) this.#refuse(refused, this.#host.rows + this.#word(JOIN_REFUSED_ROW));
+    const { watermark, rows: before } = this.#host;
+    this.#take(input, batch, watermark ?? INT64_MIN);
+    if (this.#word(JOIN_REFUSED) > 0) {
+      this.#host.errors += this.#failures.take({ input, batch, before, watermark });
+      this.#failures.flush(emit);
+    }
     this.#host.rows += batch.rows;
     const bytes = this.#bytes();
     const limit = this.#operator.memory?.bytes;
-    if (limit !== undefined && bytes > limit) throw joinOverLimit(this.#operator, bytes, this.#word(JOIN_ROWS));
+    if (limit !== undefined && bytes > limit) {
+      const all = joinRows(this.#parts);
+      throw joinOverLimit(this.#operator, this.#step, { bytes, rows: this.#word(JOIN_ROWS), all });
+    }
   }
 
   onWatermark(time: bigint, emit: Emit): void {
@@ -134,14 +143,6 @@ class JoinCell implements Cell {
     this.#host.capacity = bytes;
   }
 
-  #refuse(count: number, row: number): void {
-    if (this.#operator.onError === 'fail') {
-      const message = `operator ${this.#operator.name}: the time of row ${row} is null, or no window holds it`;
-      throw externalError('cell.no-window', message);
-    }
-    this.#host.errors += count;
-  }
-
   #close(time: bigint, emit: Emit): void {
     const { generated } = this.#parts;
     this.#guard(() => {
@@ -182,7 +183,10 @@ class JoinCell implements Cell {
       run();
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      if (this.#view().getUint32(FAULT, true) === FAULT_MEMORY) throw memoryLimit(this.name, this.#parts.limit);
+      if (this.#view().getUint32(FAULT, true) === FAULT_MEMORY) {
+        const name = wholeName(this.#operator.name);
+        throw memoryLimit(name, this.#parts.limit, namedJoinKeys(this.#step, joinRows(this.#parts)));
+      }
       throw internalError('cell.trap', `the code of ${this.name} stopped: ${error.message}`, { cause: error });
     }
   }

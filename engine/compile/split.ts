@@ -95,7 +95,7 @@ function splitJoin(operator: OperatorNode, join: JoinStep): OperatorNode[] {
     input: sides[0].input,
     inputSchemas,
     steps: [{ ...join, sides }],
-    outputs: new Map([['', join.output]]),
+    outputs: new Map([['', join.output], ...errorsOf(operator)]),
   };
   const parts = [...fronts.flatMap((front) => front?.operator ?? []), core];
   if (after.length === 0) return parts;
@@ -136,7 +136,9 @@ function keysPart(operator: OperatorNode, join: JoinStep, ref: StreamRef, index:
   const carried = input.fields.map((field, column) => carriedColumn(field, column, join.place));
   const step: Step = { kind: 'project', columns: [...carried, ...made], output: schema };
   const keys = side.keys.map((expr) =>
-    expr.node === 'column' ? expr : columnOf(schema, plain.fields.length + computed.indexOf(expr)),
+    expr.node === 'column'
+      ? expr
+      : { ...columnOf(schema, plain.fields.length + computed.indexOf(expr)), span: expr.span },
   );
   return {
     operator: { ...part(operator, name, [step], [['', schema]]), inputs: [ref], input },
@@ -160,6 +162,9 @@ function part(
   steps: readonly Step[],
   outputs: readonly (readonly [port: string, schema: Schema])[],
 ): OperatorNode {
-  const errors = operator.outputs.has('errors') ? ([['errors', ERRORS_SCHEMA]] as const) : [];
-  return { ...operator, name, steps, outputs: new Map([...outputs, ...errors]) };
+  return { ...operator, name, steps, outputs: new Map([...outputs, ...errorsOf(operator)]) };
+}
+
+function errorsOf({ outputs }: OperatorNode): readonly (readonly ['errors', Schema])[] {
+  return outputs.has('errors') ? [['errors', ERRORS_SCHEMA]] : [];
 }

@@ -184,3 +184,81 @@ spec:
     );
   });
 });
+
+const ORDERS: Schema = {
+  fields: [
+    { name: 'id', type: { kind: 'int32' }, nullable: true },
+    { name: 'at', type: { kind: 'timestamp', unit: 'ms' }, nullable: true },
+  ],
+  time: 1,
+};
+
+const JOINED = `
+apiVersion: cloudskin.dev/v1
+kind: Dataflow
+metadata: { name: joined }
+spec:
+  sources:
+    readings: { ledger: {}, schema: { machine: utf8, at: "timestamp[ms]", value: float64 }, time: { column: at, maxDelay: 2s } }
+    orders: { ledger: {}, schema: { id: int32, at: "timestamp[ms]" }, time: { column: at, maxDelay: 2s } }
+  operators:
+    tens: { from: readings, window: { tumbling: 10s }, groupBy: [machine], aggregate: { least: min(value), rows: count(*) }, onError: skip }
+    pairs:
+      from: { a: readings, b: orders }
+      join: { where: "a.machine = concat('m', b.id) AND a.value > 10 * b.id" }
+      window: { tumbling: 10s }
+      onError: divert
+      select: { machine: a.machine, value: a.value, id: b.id, window_end: window_end }
+    self:
+      from: { a: readings, b: readings }
+      join: { where: a.machine = b.machine AND a.value < b.value }
+      window: { tumbling: 5s }
+      onError: skip
+      select: { machine: a.machine, one: a.value, other: b.value, window_end: window_end }
+    after:
+      from: { a: pairs, b: tens }
+      join: { where: a.machine = b.machine }
+      window: { tumbling: 20s }
+      select: { machine: a.machine, value: a.value, rows: b.rows }
+  sinks:
+    one: { from: pairs, ledger: {} }
+    two: { from: self, ledger: {} }
+    three: { from: after, ledger: {} }
+    four: { from: pairs.errors, ledger: {} }
+`;
+
+describe('recovery of joins from a checkpoint', () => {
+  /** Of inputs, of one another and of an aggregate, with late rows and some without a time. */
+  async function joined(crashes: readonly Crash[]): Promise<{ readonly output: Row[][]; readonly crashed: number }> {
+    const rows = readings(200).map(([machine, at, value], row): Row => {
+      return [
+        machine === null ? null : `m${machine === 'saw' ? 1 : 2}`,
+        row % 17 === 9 ? null : (at ?? null),
+        value ?? null,
+      ];
+    });
+    const orders = rows.map(([, at], row): Row => [row % 7 === 2 ? null : row % 4, at ?? null]);
+    const ledger = new Ledger({
+      readings: { partitions: [build(SCHEMA, rows)], rows: 20 },
+      orders: { partitions: [build(ORDERS, orders)], rows: 15 },
+    });
+    const plan = await planFor(JOINED, ledger);
+    const crashed = await runThrough(plan, ledger, crashes, ['compiled']);
+    const pairs = ['one', 'two', 'three'].map((sink) => ledger.rows(sink));
+    return { output: [...pairs, ledger.rows('four').map((row) => row.slice(1))], crashed };
+  }
+
+  it('gives the same pairs and errors wherever the run is cut', async () => {
+    const { output: whole } = await joined([]);
+    expect(whole.map((rows) => rows.length > 20)).toEqual([true, true, true, true]);
+    for (let at = 0; at <= 22; at += 2) {
+      const crashes = [
+        { at, committed: at % 4 === 0 },
+        { at: 1, committed: at % 3 === 0 },
+      ];
+      const { output, crashed } = await joined(crashes);
+      expect([at, crashed > 0]).toEqual([at, true]);
+      expect(output).toEqual(whole);
+    }
+  });
+});

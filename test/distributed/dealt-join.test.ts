@@ -97,8 +97,8 @@ function ledger(): Ledger {
   });
 }
 
-async function planned(of: Ledger): Promise<LogicalPlan> {
-  return planOrThrow(await prepareText(GRAPH, 'graph.yaml', { connectors: [of.connector], environment: {} }));
+async function planned(of: Ledger, graph = GRAPH): Promise<LogicalPlan> {
+  return planOrThrow(await prepareText(graph, 'graph.yaml', { connectors: [of.connector], environment: {} }));
 }
 
 const sorted = (of: Ledger): string[][] => SINKS.map((sink) => of.rows(sink).map(String).sort());
@@ -160,5 +160,37 @@ describe('a join that is dealt to threads', () => {
       }),
       { numRuns: 4, interruptAfterTimeLimit: 60_000 },
     );
+  });
+
+  it('goes on where it had ended and reads further sources', async () => {
+    const more = (graph: string): string =>
+      graph
+        .replace('operators:', 'operators:\n    all: { from: [orders, later] }')
+        .replace('from: payments,', 'from: [payments, paid],')
+        .replaceAll('a: orders', 'a: all')
+        .replace(
+          'orders: {',
+          'later: { ledger: {}, schema: { id: int32, at: "timestamp[ms]", city: utf8 }, time: { column: at } }\n    orders: {',
+        )
+        .replace(
+          'payments: {',
+          'paid: { ledger: {}, schema: { order_id: int64, at: "timestamp[ms]", amount: int64, town: utf8 }, time: { column: at } }\n    payments: {',
+        );
+    const hour = 3_600_000n;
+    const afterwards = (rows: Row[]): Row[] =>
+      rows.map((row) => row.map((value, column) => (column === 1 ? BigInt(value as bigint) + hour : value)));
+    const own = new Ledger({
+      orders: { partitions: [build(ORDERS, orders(40, 1))] },
+      payments: { partitions: [build(PAYMENTS, payments(40, 5))] },
+      later: { partitions: [build(ORDERS, afterwards(orders(40, 1)))] },
+      paid: { partitions: [build(PAYMENTS, afterwards(payments(40, 5)))] },
+    });
+    const store = new MemoryCheckpoints();
+    const one: Choices = [[{ site: 'here', agent: 'a', worker: 0 }]];
+    await runOn(placedOn(await planned(own), one), own, store).run();
+    const before = own.rows('a').length;
+    expect(before).toBeGreaterThan(5);
+    await runOn(placedOn(await planned(own, more(GRAPH)), one), own, store).run();
+    expect(own.rows('a')).toHaveLength(2 * before);
   });
 });

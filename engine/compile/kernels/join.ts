@@ -7,7 +7,7 @@ import { type Batch, MAX_BATCH_BYTES, MAX_BATCH_ROWS } from '../../batch/batch.t
 import { BatchBuilder } from '../../batch/builder.ts';
 import { valueReader } from '../../batch/reader.ts';
 import type { Value } from '../../batch/types.ts';
-import { externalError, internalError } from '../../errors.ts';
+import { internalError } from '../../errors.ts';
 import type { JoinStep, OperatorNode } from '../../graph/plan.ts';
 import type { CellPlan, OutputPort } from '../cell-plan.ts';
 import type { OperatorState } from '../state/chain-state.ts';
@@ -15,6 +15,7 @@ import type { KeyGroupRange } from '../state/group-rows.ts';
 import { importJoin, joinOf, joinOverLimit } from '../state/join-chain.ts';
 import { columnOf, JOIN_STATE, type JoinRow, joinSchema, readJoinRows, writeJoinRows } from '../state/join-state.ts';
 import { boundsOf, windowEnd } from '../state/join-window.ts';
+import { JoinFailures } from './join-failures.ts';
 import type { Receiver } from './output.ts';
 
 type Row = readonly Value[];
@@ -40,6 +41,7 @@ class JoinKernel {
   readonly #operator: OperatorNode;
   readonly #step: JoinStep;
   readonly #builder: BatchBuilder;
+  readonly #failures: JoinFailures;
   /** By window end, in microseconds. */
   readonly #open = new Map<bigint, Window>();
   #watermark: bigint | undefined;
@@ -58,24 +60,32 @@ class JoinKernel {
     this.#operator = operator;
     this.#step = step;
     this.#builder = new BatchBuilder(step.output);
+    this.#failures = new JoinFailures(plan);
   }
 
-  process(input: number, batch: Batch): void {
+  process(input: number, batch: Batch, emit: Receiver): void {
     const side = this.#step.sides[input];
     if (side === undefined) throw internalError('internal.join', `a join has no input ${input}`);
     const readers = batch.schema.fields.map((_, column) => valueReader(batch, column));
     const keys = side.keys.map((_, key) => columnOf(this.#step, input, key));
+    let refused = 0;
     for (let row = 0; row < batch.rows; row += 1) {
       const values = readers.map((reader) => reader(row));
       const end = windowEnd(this.#step, side, values[side.time] as bigint | null);
-      if (end === undefined) this.#refuse(row, values[side.time] ?? null);
+      if (end === undefined) refused += 1;
       else if (this.#watermark !== undefined && end <= this.#watermark) this.#counts.late += 1;
       // null equals nothing
       else if (keys.every((key) => values[key] !== null)) this.#keep(input === 0 ? 0 : 1, end, values);
     }
+    const given = { input, batch, before: this.#counts.rows, watermark: this.#watermark };
+    if (refused > 0) this.#counts.errors += this.#failures.take(given);
+    this.#failures.flush(emit);
     this.#counts.rows += batch.rows;
     const limit = this.#operator.memory?.bytes;
-    if (limit !== undefined && this.#bytes > limit) throw joinOverLimit(this.#operator, this.#bytes, this.#kept);
+    if (limit !== undefined && this.#bytes > limit) {
+      const found = { bytes: this.#bytes, rows: this.#kept, all: this.#rows() };
+      throw joinOverLimit(this.#operator, this.#step, found);
+    }
   }
 
   onWatermark(time: bigint, emit: Receiver): void {
@@ -102,17 +112,6 @@ class JoinKernel {
 
   close(): void {
     this.#open.clear();
-  }
-
-  #refuse(row: number, time: Value): void {
-    if (this.#operator.onError === 'fail') {
-      const what = time === null ? 'the time is null' : `no window holds the time ${time}`;
-      throw externalError(
-        'cell.no-window',
-        `operator ${this.#operator.name}: ${what} at row ${this.#counts.rows + row}`,
-      );
-    }
-    this.#counts.errors += 1;
   }
 
   #keep(side: 0 | 1, end: bigint, values: Row): void {
@@ -165,11 +164,7 @@ class JoinKernel {
   }
 
   #export(): OperatorState[] {
-    const rows = [...this.#open].flatMap(([end, window]) =>
-      window.flatMap((side, index) =>
-        side.map((values, position): JoinRow => ({ side: index === 0 ? 0 : 1, end, position, values })),
-      ),
-    );
+    const rows = this.#rows();
     const watermark = this.#watermark === undefined ? {} : { watermark: this.#watermark };
     const batches = writeJoinRows(this.#step, rows);
     const { name } = this.#operator;
@@ -183,6 +178,14 @@ class JoinKernel {
         ...watermark,
       },
     ];
+  }
+
+  #rows(): JoinRow[] {
+    return [...this.#open].flatMap(([end, window]) =>
+      window.flatMap((side, index) =>
+        side.map((values, position): JoinRow => ({ side: index === 0 ? 0 : 1, end, position, values })),
+      ),
+    );
   }
 
   #import(states: readonly OperatorState[], groups: KeyGroupRange): void {

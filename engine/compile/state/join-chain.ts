@@ -1,12 +1,13 @@
 /** What every cell that runs a join has to do alike: find its step, take state back, say that there is too much of it. */
+import type { Value } from '../../batch/types.ts';
 import { type CloudskinError, externalError, internalError, userError } from '../../errors.ts';
 import type { JoinStep, OperatorNode } from '../../graph/plan.ts';
-import { formatSize } from '../../graph/units.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import { wholeName } from '../distribute/names.ts';
 import type { OperatorState } from './chain-state.ts';
 import type { KeyGroupRange } from './group-rows.ts';
-import { JOIN_STATE, joinMismatch } from './join-state.ts';
+import { columnOf, JOIN_STATE, type JoinRow, joinMismatch } from './join-state.ts';
+import { type Kept, largestOf, mebibytes } from './memory-limit.ts';
 
 export interface JoinCounts {
   rows: number;
@@ -46,10 +47,34 @@ export function importJoin(
   return { watermark: marks.length < states.length ? undefined : least, counts };
 }
 
-export function joinOverLimit({ name, memory }: OperatorNode, bytes: number, rows: number): CloudskinError {
-  const limit = formatSize(memory?.bytes ?? 0);
-  const message = `operator ${wholeName(name)} keeps ${Math.ceil(bytes / 1024)} KiB of state in ${rows} rows, more than its memory of ${limit}`;
+/** `all` are the rows that are kept, window by window. */
+export function joinOverLimit(
+  { name, memory }: OperatorNode,
+  step: JoinStep,
+  found: { readonly bytes: number; readonly rows: number; readonly all: Iterable<JoinRow> },
+): CloudskinError {
+  const size = `${mebibytes(found.bytes)} of state in ${found.rows} rows`;
+  const named = namedJoinKeys(step, found.all);
+  const message = `operator ${wholeName(name)} keeps ${size}, more than its memory of ${mebibytes(memory?.bytes ?? 0)}${named}`;
   return externalError('cell.memory-limit', message, {
     hint: 'shorter windows or a smaller maxDelay need less; give it more memory',
   });
+}
+
+/** `; its largest keys: a.id=3 (2 windows, 70 rows), ...`, or nothing where there are none. */
+export function namedJoinKeys(step: JoinStep, rows: Iterable<JoinRow>): string {
+  return largestOf(keptRows(step, rows));
+}
+
+function* keptRows(step: JoinStep, rows: Iterable<JoinRow>): Generator<Kept> {
+  const names = step.sides[0].keys.map(({ span }) => step.text.slice(span.start, span.end));
+  for (const { side, end, values } of rows) {
+    const key = names.map((name, index) => `${name}=${values[columnOf(step, side, index)]}`).join(', ');
+    const bytes = values.reduce<number>((sum, value) => sum + bytesOf(value), 0);
+    yield { key, window: end, rows: 1n, bytes };
+  }
+}
+
+function bytesOf(value: Value): number {
+  return 8 + (typeof value === 'string' || value instanceof Uint8Array ? value.length : 0);
 }

@@ -60,10 +60,22 @@ export function joinSchema(step: JoinStep): Schema {
 /** Why rows of a state do not fit the join, as the end of a sentence; undefined where they do. */
 export function joinMismatch(step: JoinStep, found: Schema): string | undefined {
   const wanted = joinSchema(step);
-  const [is, was] = [wanted, found].map(({ fields }) => fields[WINDOW_START]?.metadata?.get(MEANING));
-  if (is !== was) return 'its window or its keys are others';
-  const text = ({ fields }: Schema): string => fields.map(({ name, type }) => `${name} ${formatType(type)}`).join(', ');
-  return text(wanted) === text(found) ? undefined : 'its inputs have other columns';
+  if (windowsOf(wanted) !== windowsOf(found)) return 'its window or its keys are others';
+  return columnsOf(wanted) === columnsOf(found) ? undefined : 'its inputs have other columns';
+}
+
+/** What the state of a join means, as one text: joins whose texts differ take no state of each other. */
+export function joinMeaning(step: JoinStep): string {
+  const schema = joinSchema(step);
+  return `${windowsOf(schema)}; ${columnsOf(schema)}`;
+}
+
+function windowsOf({ fields }: Schema): string | undefined {
+  return fields[WINDOW_START]?.metadata?.get(MEANING);
+}
+
+function columnsOf({ fields }: Schema): string {
+  return fields.map(({ name, type }) => `${name} ${formatType(type)}`).join(', ');
 }
 
 /** The rows in batches of `joinSchema`, by side and key group, and within one in the order given. */

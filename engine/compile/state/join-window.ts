@@ -12,13 +12,17 @@ export function windowEnd(
   time: bigint | null,
 ): bigint | undefined {
   if (time === null) return undefined;
-  const perSecond = unitsOf(side.input.fields[side.time]?.type);
-  const ticks = side.timeIsEnd === true ? time - 1n : time;
-  const micros = perSecond > MICROS ? floorDivide(ticks, perSecond / MICROS) : ticks * (MICROS / perSecond);
+  const micros = microsOf(side, side.timeIsEnd === true ? time - 1n : time);
   const end = (floorDivide(micros, size) + 1n) * size;
   const units = unitsOf(output.fields[1]?.type);
   const fits = [end - size, end].every((bound) => isInt64(bound) && isInt64(ticksOf(bound, units)));
   return fits ? end : undefined;
+}
+
+/** A time of the side in microseconds, which may be more than int64 holds. */
+export function microsOf({ input, time }: JoinSide, ticks: bigint): bigint {
+  const perSecond = unitsOf(input.fields[time]?.type);
+  return perSecond > MICROS ? floorDivide(ticks, perSecond / MICROS) : ticks * (MICROS / perSecond);
 }
 
 /** `window_start` and `window_end` as they come out. */

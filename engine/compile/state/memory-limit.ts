@@ -12,6 +12,8 @@ const MEBIBYTE = 1_048_576;
 
 interface KeySize {
   windows: number;
+  /** The last one. */
+  window: unknown;
   rows: bigint;
   bytes: number;
 }
@@ -35,33 +37,49 @@ export function overLimit(
 
 /** `; its largest keys: ...`, or nothing where there are none. */
 export function namedKeys(step: AggregateStep, groups: GroupSource, groupBytes: number): string {
-  const keys = largestKeys(step, groups, groupBytes).map(
-    ([key, { windows, rows }]) => `${key} (${windows} windows, ${rows} rows)`,
-  );
-  return keys.length === 0 ? '' : `; its largest keys: ${keys.join(', ')}`;
+  return step.keys.length === 0 ? '' : largestOf(keptGroups(step, groups, groupBytes));
 }
 
-function mebibytes(bytes: number): string {
-  return bytes < MEBIBYTE ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / MEBIBYTE).toFixed(1)} MiB`;
+/** A row or a group that is kept; `window` tells windows apart. Those of one window come one after the other. */
+export interface Kept {
+  readonly key: string;
+  readonly window: unknown;
+  readonly rows: bigint;
+  readonly bytes: number;
 }
 
-function largestKeys(step: AggregateStep, groups: GroupSource, groupBytes: number): [string, KeySize][] {
-  if (step.keys.length === 0) return [];
+/** As `namedKeys`, of anything that is kept by key. */
+export function largestOf(all: Iterable<Kept>): string {
   const sizes = new Map<string, KeySize>();
-  for (let group = 0; group < Math.min(groups.count, LOOKED_AT); group += 1) {
-    const key = keyText(step, groups, group);
-    const size = sizes.get(key) ?? { windows: 0, rows: 0n, bytes: 0 };
-    size.windows += 1;
-    size.rows += groups.rows(group);
-    size.bytes += groupBytes + key.length;
+  let count = 0;
+  for (const { key, window, rows, bytes } of all) {
+    count += 1;
+    if (count > LOOKED_AT) break;
+    const size = sizes.get(key) ?? { windows: 0, window: undefined, rows: 0n, bytes: 0 };
+    if (size.windows === 0 || size.window !== window) size.windows += 1;
+    size.window = window;
+    size.rows += rows;
+    size.bytes += bytes;
     sizes.set(key, size);
   }
   const order = [...sizes].sort(
     ([, a], [, b]) => b.bytes - a.bytes || (a.rows < b.rows ? 1 : a.rows > b.rows ? -1 : 0),
   );
-  return order
-    .slice(0, NAMED)
-    .map(([key, size]) => [key.length > KEY_LENGTH ? `${key.slice(0, KEY_LENGTH)}...` : key, size]);
+  const named = order.slice(0, NAMED).map(([key, { windows, rows }]) => {
+    return `${key.length > KEY_LENGTH ? `${key.slice(0, KEY_LENGTH)}...` : key} (${windows} windows, ${rows} rows)`;
+  });
+  return named.length === 0 ? '' : `; its largest keys: ${named.join(', ')}`;
+}
+
+export function mebibytes(bytes: number): string {
+  return bytes < MEBIBYTE ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / MEBIBYTE).toFixed(1)} MiB`;
+}
+
+function* keptGroups(step: AggregateStep, groups: GroupSource, groupBytes: number): Generator<Kept> {
+  for (let group = 0; group < groups.count; group += 1) {
+    const key = keyText(step, groups, group);
+    yield { key, window: group, rows: groups.rows(group), bytes: groupBytes + key.length };
+  }
 }
 
 function keyText({ keys }: AggregateStep, groups: GroupSource, group: number): string {

@@ -3,6 +3,7 @@
  * behind the join.
  */
 import { type Field, sameType } from '../../batch/types.ts';
+import { defined } from '../../defined.ts';
 import type { Scope } from '../../expression/check.ts';
 import type { Expr } from '../../expression/ir.ts';
 import { mapColumns } from '../../expression/map-columns.ts';
@@ -12,6 +13,7 @@ import type { FilterStep, JoinSide, JoinStep } from '../plan.ts';
 import type { Path } from '../tree.ts';
 import { checkWindow, KEY_KINDS, RESERVED } from './aggregate.ts';
 import { checkCellColumns, widened } from './columns.ts';
+import { conjunctsOf, textOfSome } from './conjuncts.ts';
 import type { Build } from './context.ts';
 import { predicateAt } from './expressions.ts';
 import type { Stream } from './stream.ts';
@@ -73,8 +75,8 @@ export function join(entry: OperatorEntry, path: Path, inputs: readonly Input[],
     output,
     place: build.place([...path, 'join']),
   };
-  const filter = rest === undefined ? undefined : filterOf(found.text, rest, at, build);
-  return { step, ...(filter === undefined ? {} : { rest: filter }), stream: { schema: output, grid: size }, scope };
+  const filter = filterOf(found, rest, at, build);
+  return { step, ...defined({ rest: filter }), stream: { schema: output, grid: size }, scope };
 }
 
 /** Undefined after reporting inputs that are not two of different names, or that cells cannot take. */
@@ -116,12 +118,12 @@ interface Keys {
   /** Over the columns of either side. */
   readonly pairs: readonly (readonly [first: Expr, second: Expr])[];
   /** Over the columns of the join's output. */
-  readonly rest: Expr | undefined;
+  readonly rest: readonly Expr[];
 }
 
 /** `width` is the number of columns of the first side. */
 function keysOf(condition: Expr, width: number): Keys {
-  const parts = conjuncts(condition);
+  const parts = conjunctsOf(condition);
   const pairs: [Expr, Expr][] = [];
   const rest: Expr[] = [];
   for (const part of parts) {
@@ -129,13 +131,7 @@ function keysOf(condition: Expr, width: number): Keys {
     if (pair === undefined) rest.push(part);
     else pairs.push(pair);
   }
-  const [only] = rest;
-  if (only === undefined || rest.length === 1) return { pairs, rest: only };
-  return { pairs, rest: condition.node === 'and' ? { ...condition, args: rest } : condition };
-}
-
-function conjuncts(condition: Expr): readonly Expr[] {
-  return condition.node === 'and' ? condition.args.flatMap(conjuncts) : [condition];
+  return { pairs, rest };
 }
 
 /** The keys of an equality between the sides; undefined for anything else. */
@@ -199,6 +195,15 @@ function sideOf({ alias, stream: { schema, grid } }: Side, time: number, keys: r
   return { alias, input: schema, columns: schema.fields.length, time, ...end, keys };
 }
 
-function filterOf(text: string, predicate: Expr, path: Path, build: Build): FilterStep {
-  return { kind: 'filter', text, predicate, place: build.place(path) };
+/** What a condition asks for besides equal keys; undefined where that is nothing. */
+function filterOf(
+  { expr, text }: { readonly expr: Expr; readonly text: string },
+  rest: readonly Expr[],
+  path: Path,
+  build: Build,
+): FilterStep | undefined {
+  const [only] = rest;
+  if (only === undefined) return undefined;
+  const predicate = rest.length > 1 && expr.node === 'and' ? { ...expr, args: rest } : only;
+  return { kind: 'filter', text: textOfSome(text, conjunctsOf(expr), rest), predicate, place: build.place(path) };
 }

@@ -115,7 +115,7 @@ export async function restoreCell(
   if (found.length === 0) return { watermark: undefined, ended: false };
   const adds = found.some(({ key }) => key.split('+').some((name) => isOrphan(name, plan)));
   const same = found.find(({ from, key }) => {
-    if (plan.kind !== 'compiled') return entryOf(key) === entryOf(node) && samePartition(from, fragment, node, key);
+    if (plan.kind === 'component') return entryOf(key) === entryOf(node) && samePartition(from, fragment, node, key);
     return !adds && key === plan.name && sameShare(from, fragment, node);
   });
   if (same !== undefined && restoreImage(cell, same.snapshot)) {
