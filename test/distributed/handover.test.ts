@@ -8,6 +8,7 @@ import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { MetricsSnapshot } from '../../engine/metrics/snapshot.ts';
+import { type Ports, realPorts } from '../../engine/ports.ts';
 import type { FragmentStart } from '../../engine/runtime/fragment-handle.ts';
 import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
 import type { ChangeReceipt } from '../../engine/runtime/run/change.ts';
@@ -28,10 +29,11 @@ function runOn(
   own: Ledger,
   store: MemoryCheckpoints,
   open: Opening = (cell) => openCell(cell),
+  ports: Ports = realPorts,
 ): EmbeddedRun {
   const transport = new ThreadTransport();
   const host = new ThreadHost({
-    runtime: (start) => ({ connectors: [own.connector], openCell: (cell) => open(cell, start) }),
+    runtime: (start) => ({ connectors: [own.connector], openCell: (cell) => open(cell, start), ports }),
     transport: () => transport,
     store: () => ({ saver: store.saver, load: async (id: number) => store.snapshots(id) }),
   });
@@ -157,6 +159,27 @@ describe('a graph whose plan changes while rows flow', () => {
     expect(receipt?.pause).toBeGreaterThan(0);
     expect(receipt?.total).toBeGreaterThanOrEqual(receipt?.pause ?? 0);
     expect(receipt?.completed).toBe(true);
+  });
+
+  it('is over at once where no row comes, since sources say how far they are', async () => {
+    const own = ledger();
+    const plan = await planned(own);
+    const store = new MemoryCheckpoints();
+    // whoever waits for a while waits for ever
+    const timeless = { ...realPorts, after: () => ({ cancel: () => undefined }) };
+    const run = runOn(placedOn(plan, BEFORE), own, store, undefined, timeless);
+    const [asked, changed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    own.onBatch = () => {
+      asked.resolve();
+      return changed.promise;
+    };
+    const running = run.run();
+    await asked.promise;
+    const receipt = await run.change(placedOn(plan, AFTER));
+    expect(receipt).toMatchObject({ adopted: 15, carried: 3, completed: true });
+    changed.resolve();
+    await running;
+    expect(sorted(own)).toEqual(await whole());
   });
 
   it('goes on as it was where the new plan cannot be prepared', async () => {

@@ -38,6 +38,8 @@ export class InletNode {
   readonly #past: readonly (InletState | undefined)[];
   /** What each channel has said last of being idle. */
   readonly #saidIdle: boolean[];
+  /** No progress was handed on yet: the first word is, whatever it says. */
+  #isFirst = true;
 
   /** `past`: of its durable channels. */
   constructor(plan: Inlet, control: Control, channels: Channels, past: DurablePast) {
@@ -117,7 +119,7 @@ export class InletNode {
         return;
       case 'watermark':
         this.#saidIdle[index] = item.idle;
-        if (this.#progress.update(index, item.time, this.#isIdle(index))) this.#advance();
+        if (this.#progress.update(index, item.time, this.#isIdle(index)) || this.#isFirst) this.#advance();
         return;
       case 'end':
         if (this.#progress.end(index)) this.#advance();
@@ -171,6 +173,7 @@ export class InletNode {
   }
 
   #advance(): void {
+    this.#isFirst = false;
     const { watermark, idle, ended } = this.#progress;
     if (ended) this.stream.end();
     else this.stream.progress(watermark, idle);

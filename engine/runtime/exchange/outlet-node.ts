@@ -30,6 +30,8 @@ export class OutletNode implements Taker {
   readonly #ports: Ports;
   /** The progress has changed since it was sent. */
   #untold = false;
+  /** Nothing was said of it yet: the first word goes out whatever it says, so that the other end hears that rows flow. */
+  #isFirst: boolean;
   #tellSet = false;
   readonly #tracer: Tracer | undefined;
   /** By channel. */
@@ -55,6 +57,7 @@ export class OutletNode implements Taker {
         return sender === undefined ? [] : [[id, sender] as const];
       }),
     );
+    this.#isFirst = ids.length === 0;
     this.#endSent = ids.length > 0 && ids.every((id) => past.outlet(id)?.ended === true);
     this.#ended = this.#endSent;
     this.#tracer = tracer;
@@ -79,7 +82,8 @@ export class OutletNode implements Taker {
     return {
       batch: (batch) => this.#deal(batch, send),
       progress: (watermark, idle) => {
-        if (!this.#progress.update(0, watermark, idle)) return;
+        if (!this.#progress.update(0, watermark, idle) && !this.#isFirst) return;
+        this.#isFirst = false;
         this.#untold = true;
         this.#tellSoon();
       },

@@ -96,8 +96,8 @@ export class CellNode {
     return {
       batch: (batch) => this.#take(input, batch),
       progress: (watermark, idle) => {
-        this.#first();
-        if (this.#progress.update(index, watermark, idle)) this.#advance();
+        const isFirst = this.#first();
+        if (this.#progress.update(index, watermark, idle) || isFirst) this.#advance();
       },
       end: () => {
         this.#first();
@@ -134,10 +134,12 @@ export class CellNode {
     }
   }
 
-  #first(): void {
-    if (this.#onFirst === undefined) return;
-    this.#onFirst();
+  /** True once, where somebody waits for the first word: then those below hear it, too, whether it says anything new or not. */
+  #first(): boolean {
+    const isAwaited = this.#onFirst !== undefined;
+    this.#onFirst?.();
     this.#onFirst = undefined;
+    return isAwaited;
   }
 
   #take(input: number, batch: Batch): void {
