@@ -17,10 +17,12 @@ import { infer } from './commands/infer.ts';
 import { init } from './commands/init.ts';
 import { list } from './commands/list.ts';
 import { logs } from './commands/logs.ts';
+import { move } from './commands/move.ts';
 import { pause } from './commands/pause.ts';
 import { restore } from './commands/restore.ts';
 import { resume } from './commands/resume.ts';
 import { run } from './commands/run.ts';
+import { scale } from './commands/scale.ts';
 import { schema } from './commands/schema.ts';
 import { site } from './commands/site.ts';
 import { snapshot } from './commands/snapshot.ts';
@@ -61,6 +63,8 @@ const commands: readonly CommandModule[] = [
   checkpoint,
   snapshot,
   undeploy,
+  move,
+  scale,
   drain,
   site,
 ];

@@ -60,7 +60,8 @@ function sitesOf({ agents, sites, apps }: Overview): readonly Site[] {
   });
 }
 
-function mustKnow(overview: Overview, name: string): Site {
+/** Throws `cluster.no-site` with the nearest right name. */
+export function mustKnow(overview: Overview, name: string): Site {
   const sites = sitesOf(overview);
   const found = sites.find(({ site }) => site === name);
   if (found !== undefined) return found;

@@ -140,15 +140,18 @@ function newRegion(name: string, members: readonly FragmentPlan[], planned: Plan
   const { plan, before, domainOf, isAlive, epoch, ancestry } = planned;
   const hosts = members.map(({ host }) => host);
   const leader = leaderOf(name, hosts, planned);
-  const domain = domainOf(leader, new Set(hosts.map(({ site }) => site)), members.some(mayBeRebuilt(plan)));
-  const lineage = lineageOf(name, domain, members, ancestry);
+  const shared = members.some(mayBeRebuilt(plan));
+  const sites = new Set(hosts.map(({ site }) => site));
+  const domain = shared ? undefined : keptDomain(name, leader, sites, planned);
+  const place = domain ?? domainOf(leader, sites, shared);
+  const lineage = lineageOf(name, place, members, ancestry);
   const formers = [name, ...(lineage.from ?? []).map(({ region }) => region)].flatMap(
     (one) => before.regions[one] ?? [],
   );
   const runs = Object.values(before.fragments).map(({ host }) => host);
   const handover = formers.length > 0 && formers.every((one) => isAlive(one.leader)) && runs.every(isAlive);
   const live = handover && [...runs, ...hosts].every(planned.handsOver);
-  return { epoch, leader, handover, ...(live ? { live } : {}), ...defined({ domain }), ...lineage };
+  return { epoch, leader, handover, ...(live ? { live } : {}), ...defined({ domain: place }), ...lineage };
 }
 
 /** Whoever led it, as long as it is there and has some of it: it knows all that has to be handed over. Else whoever has the first of it. */
@@ -158,6 +161,26 @@ function leaderOf(name: string, hosts: readonly Host[], { before, isAlive }: Pla
   const former = before.regions[name]?.leader;
   const stays = former !== undefined && isAlive(former) && hosts.some((host) => sameAgent(host, former));
   return stays ? former : { site: first.site, agent: first.agent };
+}
+
+/**
+ * Its record stays on its leader's side where all others that have something of it are of the cloud, which reads and writes there: what leaves the leader's site
+ * for the cloud, and comes back, does so while rows flow.
+ */
+function keptDomain(
+  name: string,
+  leader: AgentName,
+  sites: ReadonlySet<string>,
+  { before, app, agents, domainOf }: Planned,
+): string | undefined {
+  const known = before.regions[name];
+  if (known === undefined || !sameAgent(known.leader, leader) || before.deployed !== app.deployed) return undefined;
+  const inReach = [...sites].every((site) => site === leader.site || tierOf(site, agents) === 'cloud');
+  return inReach && known.domain === domainOf(leader, new Set([leader.site]), false) ? known.domain : undefined;
+}
+
+function tierOf(site: string, agents: readonly AgentInfo[]): string | undefined {
+  return agents.find((agent) => agent.site === site)?.tier;
 }
 
 function mayBeRebuilt({ placement }: LogicalPlan): (fragment: FragmentPlan) => boolean {

@@ -3,11 +3,11 @@ import { wholeName } from '../../compile/distribute/names.ts';
 import type { Change } from '../../compile/distribute.ts';
 import type { DistributedPlan, Host } from '../../compile/fragment-plan.ts';
 import { KEY_GROUPS } from '../../compile/fragment-plan.ts';
-import { CloudskinError, userError } from '../../errors.ts';
+import { userError } from '../../errors.ts';
 import { didYouMean } from '../../graph/suggest.ts';
-import { successionOf } from '../../runtime/handover/succession.ts';
 import type { AppDocument, AskedOverride } from '../documents/app.ts';
 import type { AgentStatus } from '../documents/status.ts';
+import { type Manner, mannerOf } from './foreseen-manner.ts';
 import { type Trial, tryPlacing } from './try-placing.ts';
 
 /** What is asked for: entries to a place, or into so many partitions where they are, or both. */
@@ -30,14 +30,10 @@ export interface ForeseenEntry {
   readonly to: readonly Host[];
 }
 
-export interface ForeseenMove {
+export interface ForeseenMove extends Manner {
   readonly entries: readonly ForeseenEntry[];
   /** Regions of the new plan in which something changes. */
   readonly regions: readonly string[];
-  /** `live`: fragments hand over while rows flow. `restart`: they stop with a checkpoint and start again from it. */
-  readonly how: 'live' | 'restart';
-  /** Of `restart`. */
-  readonly why?: string;
   readonly distributed: DistributedPlan;
 }
 
@@ -81,7 +77,7 @@ export function tryMoving(
     return JSON.stringify(from) === JSON.stringify(to) ? [] : [{ entry, from, to }];
   });
   const regions = changedRegions(former, distributed);
-  return { entries, regions, distributed, ...mannerOf(former, distributed, regions) };
+  return { entries, regions, distributed, ...mannerOf(before, former, distributed, regions, statuses) };
 }
 
 /** Entries that a word of a user means: an operator, source or sink, or all operators of a cell. Throws `move.no-cell` with the nearest right name. */
@@ -126,21 +122,4 @@ function changedRegions(former: DistributedPlan | undefined, next: DistributedPl
       .join();
   const names = new Set(next.fragments.map(({ region }) => region));
   return [...names].filter((name) => shownOf(former, name) !== shownOf(next, name));
-}
-
-function mannerOf(
-  former: DistributedPlan | undefined,
-  next: DistributedPlan,
-  regions: readonly string[],
-): Pick<ForeseenMove, 'how' | 'why'> {
-  try {
-    for (const name of regions) {
-      const of = (plan: DistributedPlan | undefined) => (plan?.fragments ?? []).filter(({ region }) => region === name);
-      successionOf(of(former), of(next));
-    }
-    return { how: 'live' };
-  } catch (error) {
-    if (error instanceof CloudskinError) return { how: 'restart', why: error.message };
-    throw error;
-  }
 }

@@ -389,7 +389,8 @@ export class RegionLeader {
   #beginToStop(start: Started): Stopping {
     const { run, checkpoints } = start;
     const now = this.#context.ports.monotonic();
-    const worthwhile = this.phase === 'running' && !isUrgent(this.#target, run.options);
+    // behind the last one of all none comes any more
+    const worthwhile = this.phase === 'running' && !isUrgent(this.#target, run.options) && !checkpoints.isLastDone;
     const checkpointUntil = worthwhile ? now + (this.#leaving ? LEAVING_CHECKPOINT : LAST_CHECKPOINT) : now;
     checkpoints.ask();
     const until = checkpointUntil + STOPPING;
