@@ -5,8 +5,24 @@ const scratch = new DataView(new ArrayBuffer(8));
 /** Names mostly fit in: an allocation each would cost more than all else of a module's names. */
 const short = new Uint8Array(512);
 
+/** Writers are many, small and short-lived: they take their bytes from one piece, of which they write all that they read. */
+const PIECE = 65_536;
+const LARGEST = 4096;
+let piece = new Uint8Array(PIECE);
+let taken = 0;
+
+function take(bytes: number): Uint8Array<ArrayBuffer> {
+  if (bytes > LARGEST) return new Uint8Array(bytes);
+  if (taken + bytes > PIECE) {
+    piece = new Uint8Array(PIECE);
+    taken = 0;
+  }
+  taken += bytes;
+  return piece.subarray(taken - bytes, taken);
+}
+
 export class ByteWriter {
-  #bytes = new Uint8Array(256);
+  #bytes = take(256);
   #length = 0;
 
   get length(): number {
@@ -85,7 +101,7 @@ export class ByteWriter {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    const grown = take(Math.max(needed, this.#bytes.length * 2));
     grown.set(this.view());
     this.#bytes = grown;
   }
