@@ -121,6 +121,9 @@ function report(tally: Tally, { seconds, processor }: Took): void {
     `  batches ${tally.batches} (fewest ${tally.fewestBatches}), faults ${tally.faults} (fewest ${tally.fewestFaults}), `,
   );
   write(`  events ${tally.steps}, virtual ${(tally.virtual / 60_000).toFixed(0)} minutes\n`);
+  if (tally.live + tally.restarts > 0) {
+    write(`  ${tally.live} changes while rows flowed, ${tally.restarts} by a restart\n`);
+  }
   write(`${tally.table()}\n`);
   for (const failure of failures.slice(0, SHOWN)) {
     write(`seed ${failure.seed}: ${failure.violations.length} violations`);

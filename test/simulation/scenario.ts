@@ -20,6 +20,8 @@ export interface Outcome {
   readonly steps: number;
   /** Milliseconds of the virtual clock. */
   readonly virtual: number;
+  /** Changes of places and partitions that were made, where somebody asked for them. */
+  readonly moves?: { readonly live: number; readonly restart: number };
   readonly log: readonly string[];
 }
 

@@ -1,13 +1,13 @@
 /** The scenarios there are. */
 import { channels } from './channels/scenario.ts';
-import { cluster, forgetful } from './cluster/scenario.ts';
+import { cluster, forgetful, moves } from './cluster/scenario.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Those that run where none is named. */
 export const scenarios: readonly Scenario[] = [channels, cluster];
 
 /** Only by name: they ask for more than is promised. */
-const further: readonly Scenario[] = [forgetful];
+const further: readonly Scenario[] = [forgetful, moves];
 
 export const scenarioNames: readonly string[] = [...scenarios, ...further].map(({ name }) => name);
 

@@ -11,6 +11,8 @@ export class Tally {
   fewestFaults: number = Number.POSITIVE_INFINITY;
   steps = 0;
   virtual = 0;
+  live = 0;
+  restarts = 0;
   readonly #cells = new Map<string, number>();
 
   constructor(scenario: Scenario) {
@@ -25,6 +27,8 @@ export class Tally {
     this.fewestFaults = Math.min(this.fewestFaults, outcome.faults.length);
     this.steps += outcome.steps;
     this.virtual += outcome.virtual;
+    this.live += outcome.moves?.live ?? 0;
+    this.restarts += outcome.moves?.restart ?? 0;
     for (const { kind, phase } of outcome.faults) {
       const cell = `${kind}\n${phase}`;
       this.#cells.set(cell, (this.#cells.get(cell) ?? 0) + 1);

@@ -23,6 +23,11 @@ export class Generations {
     return this.#current;
   }
 
+  /** The one that whoever looks is told of: what is prepared has nothing to tell yet. */
+  get shown(): HostedFragment {
+    return this.#successor?.hasTaken === true ? this.#successor : this.#current;
+  }
+
   get all(): readonly HostedFragment[] {
     return this.#successor === undefined ? [this.#current] : [this.#current, this.#successor];
   }

@@ -124,6 +124,11 @@ export class HostedFragment {
     return this.#handle !== undefined && this.#phase !== 'finished' && this.#phase !== 'failed';
   }
 
+  /** Rows flow through what it has taken over from others. */
+  get hasTaken(): boolean {
+    return this.#handing.tookOver !== undefined;
+  }
+
   /** Nothing starts any more before this. */
   after(something: Promise<void>): void {
     this.#after = Promise.all([this.#after, something]).then(() => undefined);

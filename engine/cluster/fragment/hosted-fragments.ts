@@ -76,7 +76,7 @@ export class HostedFragments {
   }
 
   fragments(): readonly HostedFragment[] {
-    return [...this.#fragments.values()].flatMap(({ all }) => all);
+    return [...this.#fragments.values()].map(({ shown }) => shown);
   }
 
   /** Forgets what ran here of an app; false while something of it still runs. */

@@ -29,3 +29,27 @@ describe('a step that fails', () => {
     expect(await told(['a', 'b', '', 'b'])).toEqual([false, false, false]);
   });
 });
+
+describe('a step that asks for another', () => {
+  it('is over before that begins, though it asks before it first waits', async () => {
+    const network = new SimulatedNetwork(1);
+    const { ports } = network.node('one');
+    const said: string[] = [];
+    let left = 3;
+    const reconciler: Reconciler = new Reconciler(
+      ports,
+      async () => {
+        said.push('begins');
+        if (left-- > 0) reconciler.kick();
+        await Promise.resolve();
+        said.push('ends');
+        return undefined;
+      },
+      () => undefined,
+    );
+    reconciler.kick();
+    await network.clock.run(() => left < 0, network.clock.now + 1_000);
+    await reconciler.stop();
+    expect(said).toEqual(Array.from({ length: 4 }, () => ['begins', 'ends']).flat());
+  });
+});

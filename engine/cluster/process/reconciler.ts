@@ -20,6 +20,7 @@ export class Reconciler {
   /** What the last attempt failed with; undefined: it did not. */
   #failure: string | undefined;
   #stopped = false;
+  #isBusy = false;
 
   /**
    * `step` says in how many milliseconds it wants to be called again, unless asked earlier; undefined: only when asked. `failed` is told whether the attempt
@@ -34,7 +35,7 @@ export class Reconciler {
   /** Asks for a step, soon. */
   kick(): void {
     if (this.#stopped) return;
-    if (this.#running !== undefined) {
+    if (this.#isBusy) {
       this.#again = true;
       return;
     }
@@ -52,11 +53,14 @@ export class Reconciler {
 
   async #run(): Promise<void> {
     let delay: number | undefined;
+    // a step may kick before it first waits, and then there is no promise yet
+    this.#isBusy = true;
     do {
       this.#again = false;
       delay = await this.#attempt();
     } while (this.#again && !this.#stopped);
     this.#running = undefined;
+    this.#isBusy = false;
     if (this.#stopped || delay === undefined) return;
     this.#timer = this.#ports.after(delay, () => this.kick());
   }

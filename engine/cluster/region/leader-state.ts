@@ -51,19 +51,25 @@ export interface Running {
   readonly start: Started;
 }
 
+export interface Changing {
+  readonly kind: 'changing';
+  readonly phase: 'running';
+  readonly start: Started;
+  readonly change: RegionChange;
+}
+
+export interface Switching extends Omit<Changing, 'kind'> {
+  readonly kind: 'switching';
+  readonly former: Started;
+}
+
 export type Active =
   | Running
   | Stopping
   /** The fragments of another plan are prepared, while those of `start` run. */
-  | { readonly kind: 'changing'; readonly phase: 'running'; readonly start: Started; readonly change: RegionChange }
+  | Changing
   /** Those of `start` take over from the ones of `former`. */
-  | {
-      readonly kind: 'switching';
-      readonly phase: 'running';
-      readonly start: Started;
-      readonly former: Started;
-      readonly change: RegionChange;
-    }
+  | Switching
   /** It has failed: until all fragments have let go, or it is time for the next start, which makes them. */
   | { readonly kind: 'sweeping'; readonly start: Started; readonly former?: Started; readonly next: Resting };
 

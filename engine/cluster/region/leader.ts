@@ -3,13 +3,13 @@
  * a failure, ends. It needs the region's own side of the network and no coordinator. What it can be at is `leader-state.ts`'s.
  */
 import { defined } from '../../defined.ts';
-import { CloudskinError, messageOf } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
 import { isWrongRevision } from '../../nats/compare-and-set.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
 import type { FragmentReport } from '../documents/messages.ts';
-import type { MoveReceipt, RegionFigures, RegionPhase } from '../documents/status.ts';
+import type { RegionFigures, RegionPhase } from '../documents/status.ts';
 import { type FragmentTrouble, troubleOf } from '../documents/troubles.ts';
 import type { LogFields, LogLevel } from '../process/log.ts';
 import { Reconciler } from '../process/reconciler.ts';
@@ -22,7 +22,6 @@ import {
   STABLE,
   STOPPING,
 } from '../process/timing.ts';
-import { mayChange, RegionChange } from './change.ts';
 import { RegionCheckpoints } from './checkpoints.ts';
 import type { RegionContext } from './context.ts';
 import {
@@ -38,6 +37,7 @@ import {
   UNSEEN,
   wishesOf,
 } from './leader-state.ts';
+import { Moves } from './moves.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { RestartReceipt } from './restart-receipt.ts';
 import type { Fault, RegionRun } from './run.ts';
@@ -65,9 +65,7 @@ export class RegionLeader {
   #answered = 0;
   /** The highest epoch that agents of its fragments spoke of when it let go. */
   #above = 0;
-  /** The epoch of the assignment to which it did not go while rows flowed, and what is done instead. */
-  #unchanged: { readonly epoch: number; readonly how: 'restart' | 'stay' } | undefined;
-  #receipt: MoveReceipt | undefined;
+  readonly #moves: Moves;
   #leaving = false;
   #closed = false;
 
@@ -78,6 +76,11 @@ export class RegionLeader {
     this.#changed = changed;
     this.#target = targetOf(assignment, this.name.region, this.#context.name);
     this.#restart = new RestartReceipt(context.ports);
+    this.#moves = new Moves({
+      ...context,
+      tell: (level, message, fields) => this.#log(level, message, fields),
+      advance: (start) => this.#advance(start),
+    });
     this.#reconciler = new Reconciler(
       context.ports,
       () => this.#step(),
@@ -158,8 +161,12 @@ export class RegionLeader {
   figures(): RegionFigures {
     const { assignment } = this.#run?.options ?? this.#target;
     const { namespace, app, region } = this.name;
-    const known = this.#checkpoints?.figures ?? { checkpoint: 0 };
-    const trouble = this.#trouble ?? this.#run?.stumbling();
+    const known = {
+      ...defined({ answered: this.#answered || undefined }),
+      checkpoint: 0,
+      ...this.#checkpoints?.figures,
+    };
+    const trouble = this.#trouble ?? this.#moves.stays(this.#target) ?? this.#run?.stumbling();
     return {
       namespace,
       app,
@@ -170,7 +177,7 @@ export class RegionLeader {
       phase: this.phase,
       restarts: this.#policy.restarts,
       ...known,
-      ...defined({ trouble, move: this.#receipt }),
+      ...defined({ trouble, move: this.#moves.receipt }),
     };
   }
 
@@ -197,6 +204,7 @@ export class RegionLeader {
     await this.#drive(state);
     if (this.#run !== state.start.run) return 0;
     const resend = Math.min(...wishesOf(this.#state).map((wishes) => wishes.send()));
+    if (state.kind === 'changing' && this.#state.kind === 'running') return 0;
     // elsewhere checkpoints that are due are not begun, and there is nothing to be done at once
     return Math.min(resend, this.phase === 'running' ? state.start.checkpoints.delay : LEADER_LOOKS);
   }
@@ -248,10 +256,7 @@ export class RegionLeader {
 
   #begin(run: RegionRun, store: Checkpoints, firstCheckpoint: number): void {
     const { checkpoint, assignment } = run.options;
-    this.#answered = this.#checkpoints?.figures.answered ?? this.#answered;
     const checkpoints = new RegionCheckpoints(this.#context, run, store, assignment.checkpoint.every, firstCheckpoint);
-    if ((assignment.asked ?? 0) > this.#answered) checkpoints.ask(assignment.asked);
-    this.#checkpoints = checkpoints;
     this.#trouble = undefined;
     const start = { run, wishes: new Wishes(this.#context, run), checkpoints, at: this.#context.ports.monotonic() };
     this.#restart.begins(run);
@@ -262,23 +267,28 @@ export class RegionLeader {
 
   async #drive(state: Active): Promise<void> {
     if (state.kind === 'sweeping') return this.#sweep(state);
-    if (state.kind === 'switching') return this.#switch(state);
+    if (state.kind === 'switching') {
+      const fault = state.change.fault();
+      if (fault !== undefined) return this.#fail(state.start, fault, state.former);
+      return this.#become(await this.#moves.switch(state));
+    }
     const { start } = state;
     const { run } = start;
     const fault = run.fault();
     if (state.kind === 'changing') {
-      if (fault === undefined) return this.#change(state);
+      if (fault === undefined) return this.#become(await this.#moves.prepare(state, this.#target, this.#wantsToRun));
       state.change.abandon();
     }
     if (fault !== undefined && run.goal !== 'stopped') return this.#fail(start, fault);
     if (state.kind === 'changing') return this.#become({ kind: 'running', phase: 'running', start });
     if (this.#isSuperseded(state) || !this.#wantsToRun) {
-      if (await this.#beginsToChange(state)) return;
-      return this.#conclude(state);
+      const isFree = state.kind === 'running' && state.phase === 'running' && this.#wantsToRun;
+      const changing = isFree ? await this.#moves.begin(state, this.#target, this.#memories) : undefined;
+      return changing === undefined ? this.#conclude(state) : this.#become(changing);
     }
     run.goal = start.checkpoints.isLastDone ? 'finished' : goalOf(this.#target, this.phase === 'starting');
     const isRunning = this.phase === 'running' || run.all('ready', 'running', 'paused', 'ended', 'finished');
-    if (isRunning) this.#receipt = this.#restart.runs(run) ?? this.#receipt;
+    if (isRunning) this.#moves.receipt = this.#restart.runs(run) ?? this.#moves.receipt;
     this.#become({ kind: 'running', phase: isRunning ? 'running' : 'starting', start });
     if (!isRunning) return;
     await this.#advance(start);
@@ -292,70 +302,9 @@ export class RegionLeader {
   /** What does not run yet begins by the latest plan, also where that changes others only: the one before is not kept for ever. */
   #isSuperseded({ phase, start: { run } }: Exclude<Active, { kind: 'sweeping' }>): boolean {
     const { assigned, assignment } = run.options;
-    if (this.#unchanged?.how === 'stay' && this.#unchanged.epoch === this.#target.region?.epoch) return false;
+    if (phase === 'running' && this.#moves.stays(this.#target) !== undefined) return false;
     if (assigned.epoch !== this.#target.region?.epoch) return true;
     return phase !== 'running' && assignment.distributed !== this.#target.assignment.distributed;
-  }
-
-  /** True where rows go on flowing: the fragments of the new plan are prepared. */
-  async #beginsToChange({ kind, phase, start }: Running | Stopping): Promise<boolean> {
-    const target = this.#target;
-    const isFree = kind === 'running' && phase === 'running' && this.#wantsToRun && start.run.goal === 'running';
-    if (!isFree || start.checkpoints.isLastDone || !mayChange(start.run.options, target)) return false;
-    if (this.#unchanged?.epoch === target.region.epoch) return false;
-    try {
-      const change = await RegionChange.begin(this.#context, start, target, this.#memories);
-      this.#become({ kind: 'changing', phase: 'running', start, change });
-      this.#log('info', `its next fragments are prepared, at epoch ${change.next.epoch}`);
-      return true;
-    } catch (error) {
-      if (!(error instanceof CloudskinError) || error.domain !== 'user') throw error;
-      this.#unchanged = { epoch: target.region.epoch, how: 'restart' };
-      this.#log('info', `it stops for its new plan: ${error.message}`, { code: error.code });
-      return false;
-    }
-  }
-
-  async #change(state: Extract<Active, { kind: 'changing' }>): Promise<void> {
-    const { start, change } = state;
-    const { checkpoints } = start;
-    const isWanted = change.next.options.assigned.epoch === this.#target.region?.epoch && this.#wantsToRun;
-    const { hindrance } = change;
-    if (hindrance !== undefined) this.#giveUpChange(change, hindrance);
-    else if (!isWanted || this.#target.assignment.wanted !== 'running') change.abandon();
-    if (hindrance !== undefined || change.next.goal === 'stopped') {
-      return this.#become({ kind: 'running', phase: 'running', start });
-    }
-    checkpoints.held = change.isPrepared;
-    await this.#advance(start);
-    if (checkpoints.isLastDone) change.abandon();
-    if (!change.isPrepared || !checkpoints.idle || checkpoints.isLastDone) return;
-    const next = await change.commit();
-    this.#checkpoints = next.checkpoints;
-    this.#become({ kind: 'switching', phase: 'running', start: next, former: start, change });
-    this.#reconciler.kick();
-  }
-
-  #giveUpChange(change: RegionChange, { fragment, trouble }: Fault): void {
-    const how = trouble.domain === 'user' ? 'stay' : 'restart';
-    this.#unchanged = { epoch: change.next.options.assigned.epoch, how };
-    const what = how === 'stay' ? 'the region stays as it is' : 'the region stops for its new plan';
-    this.#log('warn', `${fragment}: ${trouble.message}; ${what}`, { code: trouble.code });
-    this.#trouble = { ...trouble, message: `${fragment}: ${trouble.message}; ${what}` };
-    change.abandon();
-  }
-
-  async #switch({ start, former, change }: Extract<Active, { kind: 'switching' }>): Promise<void> {
-    const fault = change.fault();
-    if (fault !== undefined) return this.#fail(start, fault, former);
-    change.switch(start.checkpoints);
-    if (former.run.handsOver) await this.#advance(start);
-    if (!former.run.handsOver || !change.hasSwitched || !start.checkpoints.idle || !change.finish()) return;
-    this.#receipt = change.receipt;
-    const { pause, bytes } = change.receipt;
-    this.#log('info', `its new fragments have taken over: ${Math.round(pause)} ms, ${bytes} bytes`);
-    this.#become({ kind: 'running', phase: 'running', start });
-    this.#changed();
   }
 
   /** Whoever takes over must not go behind a complete checkpoint, though a server forget it: all hear of it at once. */
@@ -449,9 +398,19 @@ export class RegionLeader {
   }
 
   #become(state: LeaderState): void {
-    const before = this.phase;
+    const { phase, kind } = { ...this.#state, phase: this.phase };
     this.#state = state;
-    if (this.phase !== before) this.#changed();
+    const start = startOf(state);
+    if (start !== undefined && start.checkpoints !== this.#checkpoints) this.#use(start);
+    if (this.phase !== phase || state.kind !== kind) this.#changed();
+  }
+
+  /** What was asked for and is not done yet, is done by the new start. */
+  #use({ checkpoints, run }: Started): void {
+    const { asked = 0 } = run.options.assignment;
+    this.#answered = this.#checkpoints?.figures.answered ?? this.#answered;
+    this.#checkpoints = checkpoints;
+    if (asked > this.#answered) checkpoints.ask(asked);
   }
 
   #stumble(error: unknown): void {

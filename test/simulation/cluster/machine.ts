@@ -82,6 +82,7 @@ export class Machine {
 
   kill(): void {
     this.node?.kill();
+    this.options.overseer.gone(this.node?.name ?? '');
     this.agent = undefined;
     this.connections = [];
   }

@@ -124,14 +124,11 @@ const bugs: readonly Bug[] = [
     planted: alteredHost(async (start, events, inner) => {
       let handle: FragmentHandle | undefined;
       handle = await inner.start(start, {
+        ...events,
         saved: (id, receipt) => {
           void handle?.commit(id).catch(() => undefined);
           events.saved(id, receipt);
         },
-        notSaved: (id, error) => events.notSaved(id, error),
-        ready: () => events.ready(),
-        ended: () => events.ended(),
-        over: (error) => events.over(error),
       });
       return handle;
     }),
@@ -240,8 +237,42 @@ const bugs: readonly Bug[] = [
   },
 ];
 
-export const plants: readonly Plant[] = bugs.map(({ name, bug }) => ({ name, bug }));
+/** Of changes while rows flow. */
+const bugsOfMoves: readonly Bug[] = [
+  {
+    name: 'state-not-carried',
+    bug: 'a cell that goes to another agent begins there without its state',
+    planted: alteredHost((start, events, inner) => {
+      const { takeover } = start;
+      if (takeover === undefined) return inner.start(start, events);
+      const cells = map(takeover.succession.cells, (cell) => (cell.how === 'carry' ? { ...cell, from: [] } : cell));
+      return inner.start(
+        { ...start, takeover: { ...takeover, succession: { ...takeover.succession, cells } } },
+        events,
+      );
+    }),
+  },
+  {
+    name: 'goes-on-after-handover',
+    bug: 'a fragment that is to hand over is cut, and goes on',
+    planted: alteredHost(async (start, events, inner) => {
+      const handle = await inner.start(start, {
+        ...events,
+        saved: (id, receipt) => {
+          events.saved(id, receipt);
+          events.handedOver?.(id);
+        },
+      });
+      return altered(handle, { checkpoint: (id) => handle.checkpoint(id) });
+    }),
+  },
+];
+
+const said = (all: readonly Bug[]): readonly Plant[] => all.map(({ name, bug }) => ({ name, bug }));
+
+export const plants: readonly Plant[] = said(bugs);
+export const plantsOfMoves: readonly Plant[] = said(bugsOfMoves);
 
 export function plantCluster(plant: string | undefined): Planted {
-  return { ...NOTHING, ...bugs.find(({ name }) => name === plant)?.planted };
+  return { ...NOTHING, ...[...bugs, ...bugsOfMoves].find(({ name }) => name === plant)?.planted };
 }

@@ -2,11 +2,13 @@
  * A whole cluster under faults: agents with their coordinator, region leaders, fragments, channels and checkpoints, on two servers with a link. In the
  * end every row must have come out once, in order by key, and the app must have finished.
  */
+import { defined } from '../../../engine/defined.ts';
 import type { Outcome, Scenario } from '../scenario.ts';
 import { type FaultKind, Stage } from '../stage.ts';
-import { appPlans } from './app.ts';
+import { appPlan, appPlans } from './app.ts';
 import { clusterFaults, forgetfulServers, lostCopies } from './faults.ts';
-import { plantCluster, plants } from './plants.ts';
+import { Mover } from './mover.ts';
+import { plantCluster, plants, plantsOfMoves } from './plants.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
 
 const PHASES = [
@@ -22,6 +24,8 @@ const PHASES = [
 ];
 /** Short ones, or those in which much is at stake: half of the faults wait for one of them. */
 const AIMED = ['starting', 'cutting', 'completing', 'committing', 'recovering', 'ending'];
+/** Those of a change while rows flow. */
+const MOVING = ['preparing', 'handing over'];
 /** Milliseconds in which faults begin, after the app has been deployed. */
 const TROUBLED = 12_000;
 /** All must be well so long after the last fault. */
@@ -50,11 +54,21 @@ export const forgetful: Scenario = {
     }),
 };
 
+/** The same while a user moves operators between agents, and changes their partitions, all the time. */
+export const moves: Scenario = {
+  name: 'moves',
+  kinds: cluster.kinds,
+  phases: [...PHASES, ...MOVING],
+  plants: plantsOfMoves,
+  run: (seed, plant) =>
+    run('moves', seed, plant, (continuum) => [...clusterFaults(continuum), ...lostCopies(continuum)]),
+};
+
 type FaultsOf = (continuum: SimulatedCluster) => readonly FaultKind[];
 
 /** `forgetful`: servers lose what they had acknowledged. */
 async function run(
-  name: 'cluster' | 'forgetful',
+  name: 'cluster' | 'forgetful' | 'moves',
   seed: number,
   plant: string | undefined,
   faults: FaultsOf,
@@ -66,12 +80,16 @@ async function run(
   const continuum = new SimulatedCluster(stage, plantCluster(plant));
   continuum.begin();
   await clock.run(() => stage.now > 400);
-  stage.plan(faults(continuum), stage.random.integer(3, 7), TROUBLED, () => continuum.phase, AIMED);
+  const aimed = name === 'moves' ? [...AIMED, ...MOVING, ...MOVING] : AIMED;
+  stage.plan(faults(continuum), stage.random.integer(3, 7), TROUBLED, () => continuum.phase, aimed);
+  const mover = name === 'moves' ? await moverOf(continuum) : undefined;
+  void mover?.run(stage.now + TROUBLED);
   let finished = false;
   const look = (): void => {
     finished = continuum.finished;
     stage.reached(continuum.phase);
     if (name !== 'forgetful') continuum.records.look();
+    mover?.look();
     if (!finished) clock.after(LOOK, look);
   };
   look();
@@ -83,5 +101,10 @@ async function run(
     if (!finished) stage.violate(`not finished within ${CALM} ms of calm: ${continuum.phases.join(', ')}`);
     else continuum.compare();
   }
-  return stage.outcome(name);
+  return { ...stage.outcome(name), ...defined({ moves: mover?.moves }) };
+}
+
+async function moverOf(continuum: SimulatedCluster): Promise<Mover> {
+  const { namespace, name } = await appPlan(continuum.variant);
+  return new Mover(continuum, { namespace, app: name });
 }

@@ -124,6 +124,8 @@ export class SimulatedCluster {
     const { phases, overseer } = this;
     if (!this.deployed) return 'deploying';
     if (phases.includes('running')) {
+      if (overseer.handing.size > 0) return 'handing over';
+      if (overseer.preparing.size > 0) return 'preparing';
       if (overseer.committing > 0) return 'committing';
       if (overseer.cutting > 0) return 'cutting';
       if (overseer.completing) return 'completing';

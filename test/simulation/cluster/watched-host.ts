@@ -17,6 +17,9 @@ export class Overseer {
   completing = false;
   committing = 0;
   ended = 0;
+  /** Fragments that are to take over and have not, and those that hand over and are not over, with their epochs. */
+  readonly preparing: Set<string> = new Set();
+  readonly handing: Set<string> = new Set();
   readonly #highest = new Map<string, number>();
   readonly #moved: () => void;
 
@@ -28,18 +31,48 @@ export class Overseer {
   }
 
   starts({ plan, epoch, checkpoint }: FragmentStart, who: string): void {
-    const key = `${plan.name}@${epoch}`;
-    const owner = this.#owners.get(key);
     const from = checkpoint === undefined ? 'the beginning' : `checkpoint ${checkpoint}`;
     this.#say(`${who}: starts ${plan.name} at epoch ${epoch} from ${from}`);
-    if (owner !== undefined) this.#violate(`${plan.name}: ${owner} and ${who} own it at the same epoch ${epoch}`);
-    this.#owners.set(key, who);
-    this.#highest.set(plan.name, Math.max(epoch, this.#highest.get(plan.name) ?? 0));
+    this.owns({ plan, epoch }, who);
     this.ended = 0;
     this.cutting = 0;
     this.completing = false;
     this.committing = 0;
     this.#moved();
+  }
+
+  /** From now on, and nobody else at this epoch. */
+  owns({ plan, epoch }: Pick<FragmentStart, 'plan' | 'epoch'>, who: string): void {
+    const key = `${plan.name}@${epoch}`;
+    const owner = this.#owners.get(key);
+    if (owner !== undefined) this.#violate(`${plan.name}: ${owner} and ${who} own it at the same epoch ${epoch}`);
+    this.#owners.set(key, who);
+    this.#highest.set(plan.name, Math.max(epoch, this.#highest.get(plan.name) ?? 0));
+  }
+
+  /** Of a fragment at an epoch. */
+  prepares(where: string): void {
+    this.preparing.add(where);
+    this.#moved();
+  }
+
+  hands(where: string): void {
+    this.handing.add(where);
+    this.#moved();
+  }
+
+  /** It is through with that. */
+  through(where: string): void {
+    this.preparing.delete(where);
+    this.handing.delete(where);
+    this.#moved();
+  }
+
+  /** The process is gone, with all that it ran. */
+  gone(who: string): void {
+    for (const all of [this.preparing, this.handing]) {
+      for (const where of [...all]) if (where.startsWith(`${who}:`)) all.delete(where);
+    }
   }
 
   cuts(): void {
@@ -87,8 +120,12 @@ export class WatchedHost implements FragmentHost {
 
   async start(start: FragmentStart, events: FragmentEvents): Promise<FragmentHandle> {
     const overseer = this.#overseer;
-    overseer.starts(start, this.#who);
     const where = `${this.#who}: ${start.plan.name} at ${start.epoch}`;
+    if (start.takeover === undefined) overseer.starts(start, this.#who);
+    else {
+      overseer.say(`${where}: is to take over from ${start.takeover.from}`);
+      overseer.prepares(where);
+    }
     const handle = await this.#inner.start(start, {
       saved: (id, receipt) => {
         overseer.hasCut(true);
@@ -104,14 +141,23 @@ export class WatchedHost implements FragmentHost {
         overseer.hasEnded();
         events.ended();
       },
-      tookOver: (figures) => events.tookOver?.(figures),
-      handedOver: (id) => events.handedOver?.(id),
+      tookOver: (figures) => {
+        overseer.say(`${where}: took over after ${Math.round(figures.pause)} ms`);
+        overseer.through(where);
+        overseer.owns(start, this.#who);
+        events.tookOver?.(figures);
+      },
+      handedOver: (id) => {
+        overseer.say(`${where}: handed over at ${id}`);
+        events.handedOver?.(id);
+      },
       over: (error) => {
+        overseer.through(where);
         overseer.say(`${where}: over${error === undefined ? '' : `: ${error.message}`}`);
         events.over(error);
       },
     });
-    return watched(handle, overseer);
+    return watched(handle, overseer, where);
   }
 
   close(): Promise<void> {
@@ -119,12 +165,13 @@ export class WatchedHost implements FragmentHost {
   }
 }
 
-function watched(handle: FragmentHandle, overseer: Overseer): FragmentHandle {
+function watched(handle: FragmentHandle, overseer: Overseer, where: string): FragmentHandle {
   return {
     plan: handle.plan,
     status: () => handle.status(),
     checkpoint: (id, options) => {
       overseer.cuts();
+      if (options?.handover === true) overseer.hands(where);
       handle.checkpoint(id, options);
     },
     bequeath: (bequest) => handle.bequeath(bequest),
