@@ -117,14 +117,24 @@ function groupsChanged(
   is: ReadonlyMap<string, readonly Group[]>,
   limit: number,
 ): NonNullable<Difference['groups']> {
-  const valuesOf = (groups: readonly Group[] = []): ReadonlyMap<string, string> =>
-    new Map(groups.map(({ key, value }) => [key, value]));
   return [...new Set([...was.keys(), ...is.keys()])].map((operator) => {
     const all = changes(valuesOf(was.get(operator)), valuesOf(is.get(operator)));
     const added = all.filter(({ before }) => before === undefined).length;
     const removed = all.filter(({ after }) => after === undefined).length;
     return { operator, added, removed, changed: all.length - added - removed, shown: all.slice(0, limit) };
   });
+}
+
+/** By key; of rows that are there several times, as those of a join may be, each has its number. */
+function valuesOf(groups: readonly Group[] = []): ReadonlyMap<string, string> {
+  const counts = new Map<string, number>();
+  return new Map(
+    groups.map(({ key, value }) => {
+      const number = (counts.get(key) ?? 0) + 1;
+      counts.set(key, number);
+      return [number === 1 ? key : `${key} (${number})`, value];
+    }),
+  );
 }
 
 function textOf({ before, after, sameCode, pages, positions, groups }: Difference): string {

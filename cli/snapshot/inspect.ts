@@ -1,6 +1,6 @@
 /** `snapshot inspect`: what a snapshot holds, after every byte of it was checked. */
 
-import { cellsOf, inputOf } from '../../engine/state/snapshot/fit.ts';
+import { cellsOf, inputsOf } from '../../engine/state/snapshot/fit.ts';
 import type { OpenedSnapshot, Section } from '../../engine/state/snapshot/format.ts';
 import { bytesText } from '../checkpoints/list.ts';
 import { plural } from '../output/figures.ts';
@@ -91,7 +91,7 @@ function cellLines(cell: ReturnType<typeof cellsOf>[number]): readonly string[] 
   if (image !== undefined && image.globals.size > 0) lines.push(`${plural(image.globals.size, 'global')}`);
   if (watermark !== undefined)
     lines.push(`watermark ${new Date(Number(watermark / 1000n)).toISOString()}${ended === true ? ', ended' : ''}`);
-  const input = inputOf(cell);
-  if (input !== undefined) lines.push(`reads ${input.fields.map(({ name }) => name).join(', ')}`);
+  const inputs = inputsOf(cell).map(({ fields }) => fields.map(({ name }) => name).join(', '));
+  if (inputs.length > 0) lines.push(`reads ${inputs.join('; and ')}`);
   return lines;
 }

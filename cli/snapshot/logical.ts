@@ -35,7 +35,7 @@ async function exported({
 }: CellSnapshot): Promise<ReadonlyMap<string, readonly Group[]> | undefined> {
   if (logical !== undefined) return readGroups(logical);
   const former = plan as CellPlan | undefined;
-  if (image === undefined || former?.kind !== 'compiled') return undefined;
+  if (image === undefined || former === undefined || former.kind === 'component') return undefined;
   const cell = await openCell(former);
   try {
     cell.state?.restoreImage?.(image);

@@ -13,7 +13,7 @@ import type { RegionName } from '../../engine/state/checkpoint/layout.ts';
 import { createSaver } from '../../engine/state/checkpoint/saver.ts';
 import type { FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
 import { checkpointsIn } from '../../engine/state/places.ts';
-import { inputOf, mustFit, type SnapshotTarget } from '../../engine/state/snapshot/fit.ts';
+import { inputsOf, mustFit, type SnapshotTarget } from '../../engine/state/snapshot/fit.ts';
 import type { OpenedSnapshot } from '../../engine/state/snapshot/format.ts';
 import { withCluster } from '../cluster/connect.ts';
 import { Progress } from '../output/progress.ts';
@@ -99,7 +99,8 @@ async function fitted(
 
 function targetOf({ cell }: OpenedSnapshot, there: readonly FragmentSnapshot[]): SnapshotTarget {
   const now = there.flatMap(({ cells }) => cells.get(cell) ?? [])[0];
-  return defined({ module: now?.image?.module, input: now === undefined ? undefined : inputOf(now) });
+  const inputs = now === undefined ? [] : inputsOf(now);
+  return defined({ module: now?.image?.module, inputs: inputs.length === 0 ? undefined : inputs });
 }
 
 function withCell(fragment: FragmentSnapshot, file: OpenedSnapshot): FragmentSnapshot {

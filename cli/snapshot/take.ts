@@ -5,6 +5,7 @@ import { userError } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
 import type { Manifest } from '../../engine/state/checkpoint/checkpoints.ts';
 import type { FragmentSnapshot } from '../../engine/state/checkpoint/state.ts';
+import { hasState } from '../../engine/state/snapshot/fit.ts';
 import type { CellSnapshotFile } from '../../engine/state/snapshot/format.ts';
 import { readFrame } from '../../engine/state/snapshot/read.ts';
 import { writeSnapshot } from '../../engine/state/snapshot/write.ts';
@@ -90,8 +91,7 @@ async function findCell(
     for (const { fragment } of manifest.fragments) fragments.push(await region.checkpoints.load(manifest, fragment));
     const names = new Set(fragments.flatMap(({ cells }) => [...cells.keys()]));
     for (const name of names) for (const part of name.split('+')) known.add(part);
-    for (const name of names)
-      if (name === word || name.split('+').includes(word)) found.push(fileOf(name, { manifest, fragments }));
+    for (const name of cellsNamed(word, names)) found.push(fileOf(name, { manifest, fragments }));
   }
   const [first, second] = found;
   if (first === undefined) throw noCell(word, known, place);
@@ -100,6 +100,12 @@ async function findCell(
   throw userError('snapshot.several', `there are several cells ${word}: ${where}`, {
     hint: 'say which: --app, --namespace',
   });
+}
+
+/** Those that a word means: a cell, one of its operators, or an entry of the graph, of whose cells the join or component has the state. */
+function cellsNamed(word: string, names: ReadonlySet<string>): readonly string[] {
+  const own = [`${word}/join`, `${word}/component`].filter((name) => names.has(name));
+  return own.length > 0 ? own : [...names].filter((name) => name === word || name.split('+').includes(word));
 }
 
 function noCell(word: string, known: ReadonlySet<string>, { description }: Place): Error {
@@ -112,9 +118,7 @@ function fileOf(cell: string, { manifest, fragments }: Found): CellSnapshotFile 
   const { namespace, app, region, epoch, revision, id, started } = manifest;
   const beside = new Set(
     fragments.flatMap(({ cells }) =>
-      [...cells].flatMap(([name, { image, logical }]) =>
-        name === cell || (image ?? logical) === undefined ? [] : [name],
-      ),
+      [...cells].flatMap(([name, snapshot]) => (name === cell || !hasState(snapshot) ? [] : [name])),
     ),
   );
   const alone = fragments.map((fragment) => ({

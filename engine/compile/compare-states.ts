@@ -117,10 +117,15 @@ function operatorDifference(before: OperatorNode, after: OperatorNode): string |
   return `it is ${article(is.kind)} and was ${article(was.kind)}`;
 }
 
-type Component = readonly [operator: OperatorNode, step: ComponentStep];
+export type Component = readonly [operator: OperatorNode, step: ComponentStep];
 
 function componentDifference([before, was]: Component, [after, is]: Component): string | undefined {
   if (was.component !== is.component) return `its component is another: ${is.component}`;
+  return setupDifference([before, was], [after, is]);
+}
+
+/** What a component's image has of the graph, besides the code: its configuration and the columns that it reads. */
+export function setupDifference([before, was]: Component, [after, is]: Component): string | undefined {
   if (!isDeepStrictEqual(was.config, is.config)) return 'its component is configured otherwise';
   const inputs = ({ input, inputSchemas = [input] }: OperatorNode): string => inputSchemas.map(schemaText).join('; ');
   return inputs(before) === inputs(after) ? undefined : 'its input has other columns';

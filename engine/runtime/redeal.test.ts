@@ -149,4 +149,18 @@ describe('a checkpoint of other fragments', () => {
       expect(await through(each)).toEqual(whole);
     }
   });
+
+  it('goes on with a component that is configured otherwise by its logical form, not with an image of the former one', async () => {
+    const scored = (threshold: number): string =>
+      PLAIN.replace(
+        /minutes:.*sinks:/s,
+        `minutes: { from: readings, component: anomaly, config: { key: machine, value: value, minimum: 2, threshold: ${threshold} } }\n  sinks:`,
+      );
+    const stage = (threshold: number): Stage => ({ text: scored(threshold), partitions: 1 });
+    const anomalous = async (...stages: readonly Stage[]): Promise<number> =>
+      (await through(stages)).filter((row) => row.includes(',true,')).length;
+    const all = await anomalous(stage(0));
+    expect([await anomalous(stage(1e9)), all > 300]).toEqual([0, true]);
+    expect(await anomalous(stage(1e9), stage(0))).toBeGreaterThan(all / 2);
+  });
 });

@@ -4,8 +4,9 @@
  */
 import type { Cell } from '../../cell/cell.ts';
 import type { CellPlan } from '../../compile/cell-plan.ts';
+import { type Component, setupDifference } from '../../compile/compare-states.ts';
 import { type FragmentPlan, KEY_GROUPS } from '../../compile/fragment-plan.ts';
-import { CloudskinError, externalError, internalError } from '../../errors.ts';
+import { CloudskinError, externalError, internalError, userError } from '../../errors.ts';
 import { earlier, TIME_MAX } from '../../progress/time.ts';
 import { shareWord } from '../../state/checkpoint/layout.ts';
 import {
@@ -96,6 +97,11 @@ export interface CellPast {
   readonly ended: boolean;
 }
 
+interface Opened {
+  readonly plan: CellPlan;
+  readonly cell: Cell;
+}
+
 /**
  * Puts back the state of a cell that has just been opened; `open` opens former ones, for their logical form. Throws `state.mismatch`
  * where it does not fit, `state.foreign-module` where an image is of code that is not made any more.
@@ -103,7 +109,7 @@ export interface CellPast {
 export async function restoreCell(
   restored: Restored,
   fragment: FragmentPlan,
-  { plan, cell }: { readonly plan: CellPlan; readonly cell: Cell },
+  { plan, cell }: Opened,
   open: (plan: CellPlan) => Cell | Promise<Cell>,
 ): Promise<CellPast> {
   const node = plan.operators[0]?.name ?? '';
@@ -114,8 +120,11 @@ export async function restoreCell(
   );
   if (found.length === 0) return { watermark: undefined, ended: false };
   const adds = found.some(({ key }) => key.split('+').some((name) => isOrphan(name, plan)));
-  const same = found.find(({ from, key }) => {
-    if (plan.kind === 'component') return entryOf(key) === entryOf(node) && samePartition(from, fragment, node, key);
+  const same = found.find(({ from, key, snapshot }) => {
+    if (plan.kind === 'component') {
+      const isPart = entryOf(key) === entryOf(node) && samePartition(from, fragment, node, key);
+      return isPart && isSetUpAlike(snapshot, { plan, cell });
+    }
     return !adds && key === plan.name && sameShare(from, fragment, node);
   });
   if (same !== undefined && restoreImage(cell, same.snapshot)) {
@@ -129,6 +138,22 @@ export async function restoreCell(
     watermark: known.length < marks.length ? undefined : known.reduce<bigint | undefined>(least, undefined),
     ended: time.isOver,
   };
+}
+
+/** False where its logical form can go to a component that is configured otherwise; throws where there is none. */
+function isSetUpAlike({ plan: former }: CellSnapshot, { plan, cell }: Opened): boolean {
+  const [before, after] = [former as CellPlan | undefined, plan].map(componentOf);
+  const why = before === undefined || after === undefined ? undefined : setupDifference(before, after);
+  if (why === undefined || cell.state?.importLogical !== undefined) return why === undefined;
+  throw userError('state.mismatch', `the state of ${plan.name} does not fit: ${why}`, {
+    hint: 'restore the operator as it was, give the new one another name, or drop its state',
+  });
+}
+
+function componentOf(plan: CellPlan | undefined): Component | undefined {
+  const [operator] = plan?.operators ?? [];
+  const [step] = operator?.steps ?? [];
+  return operator === undefined || step?.kind !== 'component' ? undefined : [operator, step];
 }
 
 function least(a: bigint | undefined, b: bigint): bigint {

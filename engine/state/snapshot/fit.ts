@@ -12,8 +12,8 @@ export interface SnapshotTarget {
   readonly cell?: string;
   /** Of the code that runs there: hex SHA-256. */
   readonly module?: string;
-  /** Of the rows that come in. */
-  readonly input?: Schema;
+  /** Of the rows that come in, by input. */
+  readonly inputs?: readonly Schema[];
   /** How far what is there has come. */
   readonly epoch?: number;
   readonly checkpoint?: number;
@@ -29,7 +29,7 @@ export function mustFit(file: CellSnapshotFile, target: SnapshotTarget): void {
     if (wanted !== undefined && file[part] !== wanted) throw otherCell(file, part, wanted);
   }
   for (const cell of cellsOf(file)) {
-    if (target.input !== undefined) mustBeSame(file, inputOf(cell), target.input);
+    if (target.inputs !== undefined) mustBeSame(file, inputsOf(cell), target.inputs);
     const { image, logical, plan } = cell;
     const isForeign = target.module !== undefined && image !== undefined && image.module !== target.module;
     if (isForeign && logical === undefined && plan === undefined) throw foreignModule(file.cell);
@@ -41,9 +41,26 @@ export function cellsOf({ fragments, cell }: CellSnapshotFile): readonly CellSna
   return fragments.flatMap(({ cells }) => cells.get(cell) ?? []);
 }
 
-/** Of the rows that came in, as far as the plan of the cell says; absent where there is none. */
-export function inputOf({ plan }: CellSnapshot): Schema | undefined {
-  return (plan as { readonly input?: Schema } | undefined)?.input;
+/** What a snapshot's plan of its cell says, as far as it is looked at here. */
+interface Planned {
+  readonly input?: Schema;
+  readonly operators?: readonly {
+    readonly inputSchemas?: readonly Schema[];
+    readonly steps?: readonly { readonly kind: string }[];
+  }[];
+}
+
+/** Of the rows that came in, by input, as far as the plan of the cell says; none where there is no plan. */
+export function inputsOf({ plan }: CellSnapshot): readonly Schema[] {
+  const { input, operators = [] } = (plan ?? {}) as Planned;
+  return operators[0]?.inputSchemas ?? (input === undefined ? [] : [input]);
+}
+
+/** False of a cell that does no more than filter and compute: its image has nothing that another cell's rows would have to fit to. */
+export function hasState({ image, logical, plan }: CellSnapshot): boolean {
+  if ((image ?? logical) === undefined) return false;
+  const steps = (plan as Planned | undefined)?.operators?.flatMap((operator) => operator.steps ?? []);
+  return steps === undefined || steps.some(({ kind }) => kind !== 'filter' && kind !== 'project');
 }
 
 function isOlder(file: CellSnapshotFile, { epoch, checkpoint = 0 }: SnapshotTarget): boolean {
@@ -51,10 +68,10 @@ function isOlder(file: CellSnapshotFile, { epoch, checkpoint = 0 }: SnapshotTarg
   return file.epoch < epoch || (file.epoch === epoch && file.checkpoint < checkpoint);
 }
 
-function mustBeSame({ cell }: CellSnapshotFile, was: Schema | undefined, is: Schema): void {
-  if (was === undefined || columnsOf(was) === columnsOf(is)) return;
+function mustBeSame({ cell }: CellSnapshotFile, was: readonly Schema[], is: readonly Schema[]): void {
+  if (was.length === 0 || was.map(columnsOf).join() === is.map(columnsOf).join()) return;
   throw userError('snapshot.other-schema', `the snapshot is of a cell ${cell} that reads other columns`, {
-    hint: `it reads ${namesOf(was)}, here ${namesOf(is)} come`,
+    hint: `it reads ${was.map(namesOf).join('; and ')}, here ${is.map(namesOf).join('; and ')} come`,
   });
 }
 

@@ -8,6 +8,7 @@ import { decodeSnapshot, type StoredImage, type StoredSnapshot } from '../checkp
 import type { CellImage, CellSnapshot, FragmentSnapshot } from '../checkpoint/state.ts';
 import { damaged, newer, noBase, noKey, noSnapshot } from './errors.ts';
 import { FORMAT, LEAD, MAGIC, type OpenedSnapshot, type SnapshotHead, TRAILER } from './format.ts';
+import { headOf } from './head.ts';
 import { PageSource } from './pages-of.ts';
 import { unseal } from './seal.ts';
 
@@ -63,7 +64,7 @@ async function readHead(
   if (format > FORMAT) throw newer(name, format);
   const start = LEAD + buffer.readUInt32LE(MAGIC.length + 4);
   try {
-    return { head: parseValue(buffer.toString('utf8', LEAD, start)) as SnapshotHead, digest, start };
+    return { head: headOf(parseValue(buffer.toString('utf8', LEAD, start))), digest, start };
   } catch (error) {
     throw damaged(name, messageOf(error));
   }

@@ -180,6 +180,38 @@ describe('a file', () => {
     expect([...codes]).toEqual(['snapshot.damaged']);
   }, 20_000);
 
+  it('that was changed and given the right checksum again is refused as damaged, or is what it says', async () => {
+    const { createHash } = await import('node:crypto');
+    const bytes = await bytesOf(fileOf(small));
+    const codes = new Set<string>();
+    const take = async (changed: Buffer): Promise<void> => {
+      const signed = Buffer.concat([changed, createHash('sha256').update(changed).digest()]);
+      codes.add(await readSnapshot(signed, { name: 'a' }).then(() => 'taken', code));
+    };
+    for (let at = 0; at < bytes.length - 32; at++) {
+      const changed = Buffer.from(bytes.subarray(0, -32));
+      changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));
+      await take(changed);
+    }
+    const heads = [
+      'null',
+      '1',
+      '[]',
+      '{}',
+      '{"sections":7}',
+      '{"sections":[null]}',
+      '{"sections":[{"kind":"state","codec":"none","bytes":1e9,"plain":-1}],"images":{}}',
+    ];
+    for (const head of heads) {
+      const lead = Buffer.alloc(LEAD);
+      lead.write('CSNP');
+      lead.writeUInt32LE(1, 4);
+      lead.writeUInt32LE(head.length, 8);
+      await take(Buffer.concat([lead, Buffer.from(head)]));
+    }
+    expect([...codes].sort()).toEqual(['snapshot.damaged', 'snapshot.newer', 'taken']);
+  }, 20_000);
+
   it('of a newer format says so', async () => {
     const { createHash } = await import('node:crypto');
     const bytes = Buffer.from((await bytesOf(fileOf(small))).subarray(0, -32));
@@ -201,7 +233,7 @@ describe('a snapshot fits', () => {
       app: 'machine-health',
       cell: 'c',
       module: MODULE,
-      input,
+      inputs: [input],
       epoch: 7,
       checkpoint: 12,
     };
@@ -220,7 +252,7 @@ describe('a snapshot fits', () => {
 
   it('not what reads other columns', () => {
     const other = { fields: [{ name: 'a', type: { kind: 'float64' as const }, nullable: true }] };
-    expect(() => mustFit({ ...file, fragments: [planned] }, { input: other })).toThrow(
+    expect(() => mustFit({ ...file, fragments: [planned] }, { inputs: [other] })).toThrow(
       expect.objectContaining({ code: 'snapshot.other-schema' }),
     );
   });
