@@ -1,12 +1,11 @@
 /** Hands a graph to the cluster and waits until it runs. */
 
-import { readFile } from 'node:fs/promises';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import type { AppDocument } from '../../engine/cluster/documents/app.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
 import { encodePlan } from '../../engine/cluster/plans/plans.ts';
 import type { StateChange } from '../../engine/compile/compare-states.ts';
-import { messageOf, throwProblems, userError } from '../../engine/errors.ts';
+import { messageOf, throwProblems } from '../../engine/errors.ts';
 import { deployProblems } from '../../engine/graph/deployable.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import type { Parameters } from '../command.ts';
@@ -21,6 +20,7 @@ import { awaitApp } from './await-app.ts';
 import { type NatsOptions, withCluster } from './connect.ts';
 import { letFlowOut } from './flow-out.ts';
 import type { AppOverview } from './overview.ts';
+import { readSeed } from './seed.ts';
 import { shipComponents } from './ship-components.ts';
 
 export interface DeployFlags extends NatsOptions {
@@ -106,14 +106,6 @@ async function formerOfFresh(client: ClusterClient, document: AppDocument, plan:
   } catch (error) {
     const notes = `what sinks of the graph before had not shown stays hidden, because that graph cannot be read: ${messageOf(error)}\n`;
     return { changes: [], notes };
-  }
-}
-
-async function readSeed(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw userError('auth.bad-key', `--sign: ${path} cannot be read`, { cause });
   }
 }
 

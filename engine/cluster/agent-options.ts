@@ -11,6 +11,7 @@ import type { AgentFragmentHost } from './fragment/hosted-fragment.ts';
 import type { OwnCopies } from './memory/housekeeping.ts';
 import type { Log } from './process/log.ts';
 import type { RegionContext } from './region/context.ts';
+import type { TaskHost } from './tasks/task-host.ts';
 
 export interface AgentOptions extends AgentName {
   readonly nats: Nats;
@@ -39,6 +40,10 @@ export interface AgentOptions extends AgentName {
   readonly replicas?: number;
   /** Labels of the apps that it may host (`default/shop`), where its credentials name them; any unless given. */
   readonly apps?: readonly string[];
+  /** Serves tasks; absent where the agent serves none. */
+  readonly tasks?: TaskHost;
+  /** Labels of the tasks that it may serve, where its credentials name them; any unless given. */
+  readonly permittedTasks?: readonly string[];
   /** Called when the agent has let go of everything because another process is what it was to be (its name, the cloud): it is not to be used any more. */
   readonly displaced?: (error: CloudskinError) => void;
   /** Public keys: only plans that one of them signed are run; all unless given. */

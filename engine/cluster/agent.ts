@@ -39,6 +39,7 @@ import { settledWithin } from './process/patience.ts';
 import { randomId } from './process/random-id.ts';
 import { LEAVING_CHECKPOINTS, LEAVING_LETS_GO } from './process/timing.ts';
 import { LedRegions } from './region/led-regions.ts';
+import { HostedTasks } from './tasks/hosted-tasks.ts';
 
 const LOOK = 50;
 /** Of the agent's disk: where the control documents were found. */
@@ -63,6 +64,7 @@ export class Agent {
   readonly #housekeeping: Housekeeping | undefined;
   readonly #standby: Standby;
   readonly #records: RegionRecords;
+  readonly #tasks: HostedTasks | undefined;
   #connection: Subscription | undefined;
   #answering: readonly Subscription[] = [];
   #serial = 0;
@@ -118,6 +120,7 @@ export class Agent {
     this.#standby = new Standby(ports, this.name, this.#neighbours, () => options.host.warm?.());
     this.#leading = this.#makeLeading(plans);
     this.#hosting = this.#makeHosting(plans);
+    this.#tasks = this.#makeTasks(plans);
     this.#assignments = new Assignments({
       ports,
       name: this.name,
@@ -159,6 +162,7 @@ export class Agent {
     const { nats, site, agent, tier, labels = [], devices = ['cpu'], workers, version } = this.#options;
     const { domain, jetstream } = nats.info;
     const silent = this.#neighbours.silent();
+    const tasks = this.#tasks?.figures() ?? [];
     return {
       ...versioned,
       site,
@@ -177,6 +181,7 @@ export class Agent {
       leaving: this.#leaving,
       fragments: this.#hosting.figures(nodes),
       regions: this.#leading.figures(),
+      ...(tasks.length === 0 ? {} : { tasks }),
       ...(silent.length === 0 ? {} : { silent }),
       ...defined({ disk: this.#diskUse() }),
     };
@@ -199,6 +204,7 @@ export class Agent {
     this.#log('info', 'stops');
     this.#leaving = true;
     this.#ownName.release();
+    const tasks = this.#tasks?.close();
     await this.#assignments.stop();
     const leaders = this.#leading.leaders();
     for (const leader of leaders) leader.leave();
@@ -206,7 +212,7 @@ export class Agent {
     const working = (): boolean => leaders.some(({ phase }) => phase === 'running' || phase === 'stopping');
     while (working() && ports.monotonic() < until) await pause(ports, LOOK);
     const parts = [this.#leading.close(), this.#hosting.close(), this.#coordinator?.stop(), this.#housekeeping?.stop()];
-    const closing = Promise.all(parts);
+    const closing = Promise.all([...parts, tasks]);
     if (!(await settledWithin(ports, LEAVING_LETS_GO, closing))) this.#log('warn', 'not everything let go in time');
     this.#announcer.tell();
     this.#shut();
@@ -224,6 +230,7 @@ export class Agent {
     void this.#housekeeping?.stop();
     void this.#coordinator?.stop();
     void this.#leading.close();
+    void this.#tasks?.close();
     void this.#hosting.close();
   }
 
@@ -234,6 +241,7 @@ export class Agent {
     this.#answering = [answerLogs(nats, this.name, this.logs), tellTier(nats, { ...this.name, tier })];
     this.#announcer.start();
     await this.#assignments.start();
+    await this.#tasks?.start();
     this.#coordinator?.start();
     this.#housekeeping?.kick();
     this.#standby.start();
@@ -344,6 +352,20 @@ export class Agent {
       deliver: (wish, report) => this.#leading.deliver(wish, report),
       changed: () => this.#announcer.touch(),
     });
+  }
+
+  #makeTasks(plans: Plans): HostedTasks | undefined {
+    const { ports, tasks: host, tier, labels = [], trusted, permittedTasks } = this.#options;
+    if (host === undefined) return undefined;
+    const tasks = new HostedTasks({
+      ...{ ports, name: this.name, tier, labels, plans, host, log: this.#log, disk: this.#disk },
+      neighbours: this.#neighbours,
+      documents: () => this.#control.documents(),
+      ...defined({ trusted, permitted: tier === 'cloud' ? undefined : permittedTasks }),
+      changed: () => this.#announcer.touch(),
+    });
+    plans.hold(() => tasks.named());
+    return tasks;
   }
 
   #makeCoordinator(plans: Plans, place: Placement): Coordinator {

@@ -27,6 +27,23 @@ for (const version of ['installed', 'newest'] satisfies NatsVersion[]) {
       await expect(nats.request('nobody', bytes(''), 1000)).rejects.toMatchObject({ code: 'nats.no-responders' });
     });
 
+    it('handles what is on its way to a subscription that is drained, and nothing after it', async () => {
+      const other = await connectNats({ servers: server.url });
+      const publisher = await connectNats({ servers: server.url });
+      let [mine, others] = [0, 0];
+      const drained = nats.subscribe('work', () => mine++, { queue: 'q' });
+      other.subscribe('work', () => others++, { queue: 'q' });
+      await Promise.all([nats.flush(), other.flush()]);
+      for (let sent = 0; sent < 2_000; sent++) publisher.publish('work', bytes('one'));
+      await drained.drain?.();
+      const then = mine;
+      await publisher.flush();
+      await other.flush();
+      expect(mine + others).toBe(2_000);
+      expect(mine).toBe(then);
+      await Promise.all([other.close(), publisher.close()]);
+    });
+
     it('reads a stream across a killed server without a gap or a repetition', async () => {
       const js = nats.jetstream();
       await js.ensureStream({ name: 'S', subjects: ['s.>'] });

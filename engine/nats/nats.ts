@@ -24,6 +24,8 @@ export interface Message {
 export interface Subscription {
   /** No handler is called after this returns. */
   close(): void;
+  /** As `close`, but what is on its way is handled yet; resolves when it has been, or the connection is lost. Absent: nothing is on its way. */
+  drain?(): Promise<void>;
 }
 
 /** Of the server that the connection stands with now. */

@@ -29,7 +29,7 @@ const HEADER_BYTES = 4_096;
 
 /**
  * Resolves to what the task answers. Rejects as it does (`task.overloaded`, `task.timeout`, `task.failed`, `task.bad-input`, …), with
- * `task.not-served` where nobody serves it, `task.input-too-large` where the server takes no message of that size, and as `Nats.request` does.
+ * `task.not-served` where nobody serves it, `task.no-answer` where nobody answers in time, `task.input-too-large` where the server takes no message of that size, and as `Nats.request` does.
  */
 export async function callTask(nats: Nats, call: RemoteCall): Promise<RemoteResult> {
   const { namespace, name, data, form, accept, deadline } = call;
@@ -47,15 +47,28 @@ export async function callTask(nats: Nats, call: RemoteCall): Promise<RemoteResu
   try {
     answer = await nats.request(taskSubject(namespace, name), data, deadline + WAY, headers);
   } catch (error) {
-    if (!(error instanceof CloudskinError) || error.code !== 'nats.no-responders') throw error;
-    throw externalError('task.not-served', `nobody serves the task ${namespace}/${name}`, {
-      hint: 'cloudskin task serve FILE does',
-      cause: error,
-    });
+    throw unanswered(error, call);
   }
   if (answer.headers['Nats-Service-Error-Code'] !== undefined) throw refusalOf(answer);
   const { 'Cs-Diverted': diverted = 0, 'Cs-Waited': waited = 0 } = answer.headers;
   return { data: answer.data, diverted: Number(diverted), waited: Number(waited) };
+}
+
+function unanswered(cause: unknown, { namespace, name, deadline }: RemoteCall): unknown {
+  if (!(cause instanceof CloudskinError)) return cause;
+  if (cause.code === 'nats.no-responders') {
+    return externalError('task.not-served', `nobody serves the task ${namespace}/${name}`, {
+      hint: 'cloudskin task list shows those that agents serve; task deploy GRAPH has them serve it, task serve GRAPH a process of its own',
+      cause,
+    });
+  }
+  if (cause.code !== 'nats.timeout') return cause;
+  const message = `the task ${namespace}/${name} did not answer in ${deadline + WAY} ms: whoever had taken the call is gone, or out of reach`;
+  return externalError('task.no-answer', message, {
+    hint: 'call again: others that serve it answer',
+    retry: true,
+    cause,
+  });
 }
 
 function refusalOf({ headers, data }: Message): CloudskinError {

@@ -105,7 +105,8 @@ class Service implements TaskService {
   }
 
   async close(): Promise<void> {
-    for (const subscription of this.#subscriptions) subscription.close();
+    // what the server has sent us already nobody else will answer
+    await Promise.all(this.#subscriptions.map((one) => one.drain?.() ?? one.close()));
     await Promise.all(this.#answering);
   }
 

@@ -36,6 +36,18 @@ export interface TaskPlan {
 
 const RESULT = 'result';
 
+/** What of a graph a task of it needs, to be handed to others: neither what connectors were told nor any other operator. Throws as `planTask`. */
+export function taskGraph(
+  graph: LogicalPlan,
+  named?: string,
+): { readonly plan: LogicalPlan; readonly operator: string } {
+  const last = resultOf(graph, named);
+  const operators = upstream(graph, last);
+  const source = { ...sourceOf(graph, last, operators), connector: 'code', options: {} };
+  const { placement: _, ...rest } = graph;
+  return { plan: { ...rest, sources: [source], operators, sinks: [], warnings: [] }, operator: last.name };
+}
+
 /**
  * Throws `task.no-operator` and `task.ambiguous` where it is not clear which operator is meant, `task.inputs` where its rows are made of
  * more than one source.

@@ -27,13 +27,6 @@ const GRAPH = {
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
-it('task deploy says that agents do not host tasks, and what does', async () => {
-  const { status, stderr } = await start(['task', 'deploy', 'graph.yaml']).ended;
-  expect(status).toBe(2);
-  expect(stderr).toContain('agents do not host tasks yet');
-  expect(stderr).toContain('cloudskin task serve graph.yaml');
-});
-
 describe.skipIf(!hasNats())('tasks over NATS', () => {
   let server: NatsServer;
   let nats: Nats;

@@ -4,8 +4,10 @@ import { Agent } from '../../engine/cluster/agent.ts';
 import { ClusterClient } from '../../engine/cluster/client.ts';
 import type { Placement } from '../../engine/cluster/coordinator/placement.ts';
 import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import type { TaskHost } from '../../engine/cluster/tasks/task-host.ts';
 import type { AgentInfo } from '../../engine/compile/distribute.ts';
 import type { DistributedPlan, FragmentPlan, Host } from '../../engine/compile/fragment-plan.ts';
+import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
 import { connectNats } from '../../engine/nats/client.ts';
@@ -31,6 +33,8 @@ export interface AgentDraft {
   readonly disk?: MemoryBlobs;
   /** `twoFragments` unless given. */
   readonly place?: Placement;
+  readonly tasks?: TaskHost;
+  readonly trusted?: readonly string[];
 }
 
 /** Two fragments in one region: `above` on an edge, `below` in the cloud. */
@@ -99,6 +103,7 @@ export class Cluster {
       workers: 1,
       version: '0.0.0',
       place: draft.place ?? twoFragments,
+      ...defined({ tasks: draft.tasks, trusted: draft.trusted }),
       checkpoints: (region) => {
         const label = `${region.namespace}/${region.app}/${region.region}`;
         const known = this.checkpoints.get(label) ?? new MemoryCheckpoints(region);

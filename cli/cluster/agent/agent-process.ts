@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { Agent } from '../../../engine/cluster/agent.ts';
+import type { AgentOptions } from '../../../engine/cluster/agent-options.ts';
 import type { Log } from '../../../engine/cluster/process/log.ts';
 import { checkPublicKey } from '../../../engine/cluster/security/trust.ts';
 import { defined } from '../../../engine/defined.ts';
@@ -21,6 +22,7 @@ import { agentLog } from './agent-log.ts';
 import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-options.ts';
 import { type DataDirectory, movedText, openDataDirectory } from './data-directory.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { AgentTaskHost } from './task-host.ts';
 
 /** Milliseconds between attempts to reach a server that is not there yet. */
 const RETRY = 1_000;
@@ -57,6 +59,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     ...replicas,
     ...defined({ traceEvery }),
   };
+  const tasks = new AgentTaskHost(setup, version);
   const host = await openAgentHost({ nats, workers, setup, log, ...defined({ emit }) });
   const watch = DiskWatch.start(data.path, realPorts, log);
   try {
@@ -76,7 +79,8 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
       diskUse: () => watch.use,
       displaced: displaced.reject,
       ...replicas,
-      ...(await permittedApps(flags)),
+      tasks,
+      ...(await permitted(flags)),
       ...(trusted.length === 0 ? {} : { trusted }),
     });
     observing.watch(agent, () => nats.connected);
@@ -86,6 +90,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     return 0;
   } finally {
     await watch.stop();
+    await tasks.close();
     await host.host.close();
     await observing.close();
     troubles.close();
@@ -126,12 +131,14 @@ function untilSignal(log: Log): Stopping {
   return { promise, signal: abort.signal };
 }
 
-/** The apps that the credentials name, where they name any: permission to read of others is not given. */
-async function permittedApps(flags: AgentFlags): Promise<{ readonly apps?: readonly string[] }> {
+/** The apps and tasks that the credentials name, where they name any: permission to read of others is not given. */
+async function permitted(flags: AgentFlags): Promise<Pick<AgentOptions, 'apps' | 'permittedTasks'>> {
   const { credentials: given } = credentials(flags);
   const tags = given === undefined ? [] : (claimsOf(await readCredentials(given))?.tags ?? []);
   if (!tags.includes('apps')) return {};
-  return { apps: tags.filter((tag) => tag.startsWith('app:')).map((tag) => tag.slice('app:'.length)) };
+  const named = (prefix: string): readonly string[] =>
+    tags.flatMap((tag) => (tag.startsWith(prefix) ? [tag.slice(prefix.length)] : []));
+  return { apps: named('app:'), permittedTasks: named('task:') };
 }
 
 /** Waits for a server that is not there yet; undefined where the process is told to stop first. */

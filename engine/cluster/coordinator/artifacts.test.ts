@@ -7,6 +7,7 @@ import type { KeyValue, Objects } from '../../nats/nats.ts';
 import type { AppDocument } from '../documents/app.ts';
 import { encodeDocument, versioned } from '../documents/document.ts';
 import { appKey, componentObject, planObject } from '../documents/names.ts';
+import { type TaskDocument, taskKey } from '../documents/task.ts';
 import { shippedName } from '../plans/components.ts';
 import { Plans } from '../plans/plans.ts';
 import { Artifacts } from './artifacts.ts';
@@ -119,6 +120,19 @@ describe('what no document names', () => {
     const next = await upload('shop-2');
     write('shop', next.plan);
     expect([...(await pass(2_000))].sort()).toEqual([componentObject(named.component), planObject(named.plan)]);
+  });
+
+  it('goes of a task when that is undeployed, and not before', async () => {
+    const { plan, component } = await upload('scoring');
+    const document: TaskDocument = {
+      ...versioned,
+      ...{ namespace: 'default', task: 'scoring', revision: 1, wanted: 'served', plan, operator: 'own' },
+      ...{ parameters: [], placement: {}, bounds: {}, changed: 0 },
+    };
+    documents.set(taskKey(document), encodeDocument(document));
+    expect(await pass(2_000)).toEqual([]);
+    documents.set(taskKey(document), encodeDocument({ ...document, wanted: 'undeployed' }));
+    expect([...(await pass(2_000))].sort()).toEqual([componentObject(component), planObject(plan)]);
   });
 
   it('stays where it is put again, as by one who is about to name it', async () => {

@@ -9,6 +9,7 @@ import { appDocument } from '../documents/app.ts';
 import { assignmentDocument } from '../documents/assignment.ts';
 import { decodeDocument, type Versioned } from '../documents/document.ts';
 import type { Read } from '../documents/read-json.ts';
+import { taskDocument } from '../documents/task.ts';
 import { shippedIn, shippedWith } from '../plans/components.ts';
 import type { Plans } from '../plans/plans.ts';
 
@@ -87,6 +88,8 @@ export class Artifacts {
       !over.has(`${one.namespace}/${one.app}`);
     const named = new Set<string>();
     for (const { plan } of apps.filter(living)) await this.#nameLogical(plan, named);
+    const tasks = await all(bucket, 'tasks.>', taskDocument);
+    for (const { plan, wanted } of tasks) if (wanted === 'served') await this.#nameLogical(plan, named);
     for (const { plan, distributed } of assignments.filter(living)) {
       await this.#nameLogical(plan, named);
       await this.#nameDistributed(distributed, named);

@@ -16,6 +16,7 @@ import {
   whole,
   yes,
 } from './read-json.ts';
+import { type TaskFigures, taskFigures } from './task.ts';
 import { type Trouble, trouble } from './troubles.ts';
 
 /** `absent`: not run by this process, at the epoch that is wished; `ended`: nothing more will come; `finished`: sinks are closed, too. */
@@ -213,6 +214,8 @@ export interface AgentStatus extends Versioned, AgentName {
   readonly handsOver?: true;
   readonly fragments: readonly FragmentFigures[];
   readonly regions: readonly RegionFigures[];
+  /** Absent: none. */
+  readonly tasks?: readonly TaskFigures[];
   /** Those in earshot, of an edge its own site and of the cloud all, that it does not hear any more; absent: none. */
   readonly silent?: readonly SilentAgent[];
   /** Absent where the agent does not know. */
@@ -341,6 +344,7 @@ const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
   handsOver: optional(yes),
   fragments: list(fragmentFigures),
   regions: list(regionFigures),
+  tasks: optional(list(taskFigures)),
   silent: optional(list(silentAgent)),
   disk: optional(diskUse),
 });

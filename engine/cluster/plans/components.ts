@@ -8,6 +8,11 @@ export function shippedName(digest: string): string {
   return `${MARK}${digest}`;
 }
 
+/** The digest in such a name; undefined where it is another one. */
+export function withoutMark(name: string): string | undefined {
+  return name.startsWith(MARK) ? name.slice(MARK.length) : undefined;
+}
+
 /** Digests of the components that a fragment needs. */
 export function shippedIn({ cells }: FragmentPlan): readonly string[] {
   return shippedWith(cells.flatMap(({ operators }) => operators));

@@ -37,6 +37,8 @@ export class Plans {
   readonly #objects: () => Promise<Objects>;
   readonly #disk: AgentDisk | undefined;
   readonly #known = new Map<string, unknown>();
+  /** Digests that others than assignments name. */
+  #held: () => Iterable<string> = () => [];
   /** On the disk, though nothing names it: since when. */
   #unnamed: ReadonlyMap<string, number> = new Map();
 
@@ -44,6 +46,11 @@ export class Plans {
   constructor(objects: () => Promise<Objects>, disk?: AgentDisk) {
     this.#objects = objects;
     this.#disk = disk;
+  }
+
+  /** What stays on the disk besides what assignments name. */
+  hold(held: () => Iterable<string>): void {
+    this.#held = held;
   }
 
   async distributed(digest: string): Promise<DistributedPlan> {
@@ -92,7 +99,7 @@ export class Plans {
   ): Promise<{ readonly components: readonly string[]; readonly more: boolean }> {
     const disk = this.#disk;
     if (disk === undefined) return { components: [], more: false };
-    const named = new Set<string>();
+    const named = new Set<string>(this.#held());
     for (const { plan, distributed, wanted } of assignments) {
       if (wanted !== 'undeployed') for (const digest of [plan, distributed]) named.add(digest);
       if (wanted !== 'undeployed') for (const digest of await this.#componentsOf(distributed)) named.add(digest);

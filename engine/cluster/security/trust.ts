@@ -55,15 +55,23 @@ export async function checkTrust(
   signatures: Signatures,
 ): Promise<void> {
   const { logical } = plan;
-  const { digest } = encodePlan(logical);
-  if (!(await isSigned(logical, digest, trusted, signatures))) {
-    throw untrusted(`no trusted key signed the plan of ${appLabel(nameOf(logical))}`);
-  }
+  await mustBeSigned(logical, trusted, signatures);
   const revision = plan.fragments[0]?.revision ?? 0;
   const again = encodePlan(distribute(logical, hostsOf(plan), { revision }));
   if (again.digest !== given) {
     throw untrusted(`the fragments of ${appLabel(nameOf(logical))} are not made of the plan that was signed`);
   }
+}
+
+/** Rejects with `cluster.untrusted` where no trusted key signed the plan. */
+export async function mustBeSigned(
+  plan: LogicalPlan,
+  trusted: readonly string[],
+  signatures: Signatures,
+): Promise<void> {
+  const { digest } = encodePlan(plan);
+  if (await isSigned(plan, digest, trusted, signatures)) return;
+  throw untrusted(`no trusted key signed the plan of ${appLabel(nameOf(plan))}`);
 }
 
 async function isSigned(

@@ -134,6 +134,11 @@ export class Connection implements Omit<Nats, 'jetstream'> {
         open = false;
         if (!this.nc.isClosed()) subscription.unsubscribe();
       },
+      drain: async () => {
+        // it fails where the connection is lost, or it was closed before: nothing is on its way then
+        if (this.connected) await subscription.drain().catch(() => undefined);
+        open = false;
+      },
     };
   }
 

@@ -1,0 +1,107 @@
+/** Serves an agent's tasks: on worker threads, each task's own, over one connection of their own, so that no burst of calls keeps heartbeats waiting. */
+import type { ServedTask, ServeRequest, TaskHost } from '../../../engine/cluster/tasks/task-host.ts';
+import { connectNats } from '../../../engine/nats/client.ts';
+import type { Nats } from '../../../engine/nats/nats.ts';
+import { realPorts } from '../../../engine/ports.ts';
+import { type OpenedTask, openPool } from '../../../engine/task/open.ts';
+import { serveTask, taskSubject } from '../../../engine/task/service.ts';
+import { codecOf } from '../../task/codec.ts';
+import { componentFile, keepComponent } from './component-files.ts';
+import type { WorkerSetup } from './worker-setup.ts';
+
+interface Heard {
+  readonly subject: string;
+  readonly lost: (error: Error) => void;
+}
+
+export class AgentTaskHost implements TaskHost {
+  readonly #setup: WorkerSetup;
+  readonly #version: string;
+  readonly #heard = new Set<Heard>();
+  #nats: Promise<Nats> | undefined;
+
+  constructor(setup: WorkerSetup, version: string) {
+    this.#setup = setup;
+    this.#version = version;
+  }
+
+  async provide(digests: readonly string[], fetch: (digest: string) => Promise<Uint8Array>): Promise<void> {
+    for (const digest of digests) await keepComponent(this.#setup.directory, digest, () => fetch(digest));
+  }
+
+  fileOf(digest: string): string {
+    return componentFile(this.#setup.directory, digest);
+  }
+
+  async serve({ plan, operator, bounds, ...named }: ServeRequest): Promise<ServedTask> {
+    // the thread of heartbeats runs no calls
+    const workers = Math.max(1, bounds.workers ?? 1);
+    const { directory } = this.#setup;
+    const nats = await this.#connected();
+    const task = await openPool(plan, { ...bounds, workers, operator, directory, ports: realPorts });
+    try {
+      return await this.#serve(nats, task, named);
+    } catch (error) {
+      await task.pool.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const nats = await this.#nats?.catch(() => undefined);
+    await nats?.close(500);
+  }
+
+  async #serve(
+    nats: Nats,
+    task: OpenedTask,
+    { namespace, task: name, lost }: Pick<ServeRequest, 'namespace' | 'task' | 'lost'>,
+  ): Promise<ServedTask> {
+    let refused: Error | undefined;
+    const heard: Heard = {
+      subject: taskSubject(namespace, name),
+      lost: (error) => {
+        refused ??= error;
+        lost(error);
+      },
+    };
+    this.#heard.add(heard);
+    const codec = codecOf(task.plan);
+    const service = await serveTask({ nats, ports: realPorts, namespace, name, task, codec, version: this.#version });
+    const close = async (): Promise<void> => {
+      this.#heard.delete(heard);
+      await service.close();
+    };
+    // what the server refuses it has said by now, and it comes a turn later
+    await realPorts.turn();
+    if (refused !== undefined) {
+      await close();
+      throw refused;
+    }
+    return { stats: () => task.pool.stats(), close: () => close().then(() => task.pool.close()) };
+  }
+
+  #connected(): Promise<Nats> {
+    this.#nats ??= this.#connect();
+    return this.#nats;
+  }
+
+  async #connect(): Promise<Nats> {
+    const { servers, access, name } = this.#setup;
+    try {
+      const nats = await connectNats({ servers, name: `${name} tasks`, ...access });
+      nats.onError((error) => {
+        for (const { subject, lost } of [...this.#heard]) if (error.message.includes(subject)) lost(error);
+      });
+      nats.onStatus((status) => {
+        if (status !== 'closed') return;
+        this.#nats = undefined;
+        for (const { lost } of [...this.#heard]) lost(new Error('the connection to the NATS server was closed'));
+      });
+      return nats;
+    } catch (error) {
+      this.#nats = undefined;
+      throw error;
+    }
+  }
+}
