@@ -34,6 +34,11 @@ export const agent: CommandModule = {
         '--replicas <n>',
         'copies of documents, checkpoints and durable streams, on a cluster of NATS servers; of new ones three where it has as many, unless given',
       )
+      .option(
+        '--leave-within <duration>',
+        'on SIGTERM, how long others have to take over what it runs before it stops; 0s: none. Ctrl-C stops in place',
+        '2.5s',
+      )
       .option(...METRICS)
       .option(...TRACES)
       .option(...TRACE_EVERY)

@@ -26,6 +26,7 @@ import { AgentDisk } from './memory/agent-disk.ts';
 import { Assignments } from './memory/assignments.ts';
 import { Housekeeping, type Returning } from './memory/housekeeping.ts';
 import { RegionRecords, serverOf } from './memory/region-records.ts';
+import { part } from './parting.ts';
 import { Plans } from './plans/plans.ts';
 import { Announcer } from './presence/announcer.ts';
 import { answerLogs } from './presence/log-requests.ts';
@@ -37,7 +38,7 @@ import { Standby } from './presence/standby.ts';
 import { type Log, LogMemory } from './process/log.ts';
 import { settledWithin } from './process/patience.ts';
 import { randomId } from './process/random-id.ts';
-import { LEAVING_CHECKPOINTS, LEAVING_LETS_GO } from './process/timing.ts';
+import { LEAVING_CHECKPOINTS, LEAVING_LETS_GO, PARTED_CHECKPOINTS, PARTING } from './process/timing.ts';
 import { LedRegions } from './region/led-regions.ts';
 import { HostedTasks } from './tasks/hosted-tasks.ts';
 
@@ -69,6 +70,7 @@ export class Agent {
   #answering: readonly Subscription[] = [];
   #serial = 0;
   #leaving = false;
+  #parting = false;
 
   private constructor(options: AgentOptions, incarnation: string, disk: AgentDisk, known: string | undefined) {
     const { nats, ports, site, agent, tier } = options;
@@ -179,6 +181,7 @@ export class Agent {
       epoch: this.#disk.highest,
       coordinator: this.#coordinator?.leads ?? false,
       leaving: this.#leaving,
+      ...(this.#parting ? { parting: true } : {}),
       fragments: this.#hosting.figures(nodes),
       regions: this.#leading.figures(),
       ...(tasks.length === 0 ? {} : { tasks }),
@@ -198,8 +201,30 @@ export class Agent {
     return this.#hosting.fragments();
   }
 
-  /** Takes last checkpoints, lets go of everything, and says goodbye; within five seconds. */
-  async stop(): Promise<void> {
+  /**
+   * Has others take over what it runs, for so many milliseconds at most, then stops; within five seconds where that is no more than `PARTING`. What nobody takes
+   * goes on where it was when it is back.
+   */
+  async leave(within: number = PARTING): Promise<void> {
+    const { ports, tier } = this.#options;
+    const since = ports.monotonic();
+    this.#parting = true;
+    this.#announcer.tell();
+    const parts = {
+      ports,
+      name: this.name,
+      hearsAll: tier === 'cloud',
+      neighbours: this.#neighbours,
+      assignments: this.#assignments,
+    };
+    const own = { fragments: () => this.#hosting.fragments(), leaders: () => this.#leading.leaders() };
+    await part({ ...parts, ...own }, within);
+    const left = LEAVING_CHECKPOINTS - (ports.monotonic() - since);
+    await this.stop(Math.max(left, PARTED_CHECKPOINTS));
+  }
+
+  /** Takes last checkpoints, for so many milliseconds at most, lets go of everything, and says goodbye; within five seconds. */
+  async stop(checkpoints: number = LEAVING_CHECKPOINTS): Promise<void> {
     const { ports, nats } = this.#options;
     this.#log('info', 'stops');
     this.#leaving = true;
@@ -208,7 +233,7 @@ export class Agent {
     await this.#assignments.stop();
     const leaders = this.#leading.leaders();
     for (const leader of leaders) leader.leave();
-    const until = ports.monotonic() + LEAVING_CHECKPOINTS;
+    const until = ports.monotonic() + checkpoints;
     const working = (): boolean => leaders.some(({ phase }) => phase === 'running' || phase === 'stopping');
     while (working() && ports.monotonic() < until) await pause(ports, LOOK);
     const parts = [this.#leading.close(), this.#hosting.close(), this.#coordinator?.stop(), this.#housekeeping?.stop()];

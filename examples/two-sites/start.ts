@@ -165,7 +165,7 @@ async function main(): Promise<void> {
     await Promise.race([broken.promise, runAcross(sites)]);
   } finally {
     stopping = true;
-    for (const child of started.reverse()) child.kill('SIGTERM');
+    for (const child of started.reverse()) child.kill('SIGINT');
     await Promise.all(
       started.map((child) => (child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined)),
     );

@@ -14,6 +14,7 @@ export interface AgentFlags {
   readonly data?: string;
   readonly replicas?: string;
   readonly keyFile?: string;
+  readonly leaveWithin: string;
   readonly trust: readonly string[];
   readonly logLevel: string;
   readonly metrics?: string;

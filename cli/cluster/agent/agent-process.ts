@@ -15,6 +15,7 @@ import { pause, realPorts } from '../../../engine/ports.ts';
 import { openDirectory } from '../../../engine/state/blobs/directory.ts';
 import { expiryOf, logTroubles } from '../../auth/troubles.ts';
 import { observeAgent } from '../../observe/agent-observing.ts';
+import { milliseconds } from '../../output/durations.ts';
 import { onInterrupt } from '../../signals.ts';
 import { credentials, natsUrls } from '../connect.ts';
 import { openAgentHost } from './agent-host.ts';
@@ -33,6 +34,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   if (flags.name !== undefined) checkName('name', flags.name);
   const workers = workersOf(flags.workers);
   const replicas = replicasOf(flags.replicas);
+  const leaveWithin = milliseconds('--leave-within', flags.leaveWithin);
   const trusted = flags.trust.map(checkPublicKey);
   const keyFile = flags.keyFile === undefined ? {} : { keyFile: resolve(flags.keyFile) };
   const servers = natsUrls(flags);
@@ -85,8 +87,8 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     });
     observing.watch(agent, () => nats.connected);
     const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
-    await Promise.race([stopping.promise, closed, displaced.promise]);
-    await agent.stop();
+    const signal = await Promise.race([stopping.promise, closed, displaced.promise]);
+    await (signal === 'SIGTERM' && leaveWithin > 0 ? agent.leave(leaveWithin) : agent.stop());
     return 0;
   } finally {
     await watch.stop();
@@ -113,18 +115,18 @@ function openMemory(
 }
 
 interface Stopping {
-  readonly promise: Promise<void>;
+  readonly promise: Promise<NodeJS.Signals>;
   readonly signal: AbortSignal;
 }
 
 /** The first signal asks, the second one does not wait. */
 function untilSignal(log: Log): Stopping {
   const abort = new AbortController();
-  const promise = new Promise<void>((resolve) => {
+  const promise = new Promise<NodeJS.Signals>((resolve) => {
     const ask = (name: NodeJS.Signals): void => {
       log('info', `${name}: stops`);
       abort.abort();
-      resolve();
+      resolve(name);
     };
     onInterrupt(ask, () => process.exit(1));
   });

@@ -46,7 +46,8 @@ export function startDetached(
 /** Asks it to end, waits, then ends it; resolves to how: it was gone, it ended, or it was killed. */
 export async function endProcess(record: ProcessRecord, patience: number): Promise<'gone' | 'ended' | 'killed'> {
   if (!isRunning(record)) return 'gone';
-  process.kill(record.pid, 'SIGTERM');
+  // an agent that gets a SIGTERM would have others take over what it runs, which end, too
+  process.kill(record.pid, 'SIGINT');
   // One that is stopped hears nothing else.
   process.kill(record.pid, 'SIGCONT');
   if (await ended(record, patience)) return 'ended';

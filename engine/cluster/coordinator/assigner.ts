@@ -1,10 +1,11 @@
 /** Decides what the assignment of an app is to be, as long as one coordinator leads; writing it down is `coordinator.ts`'s. */
+import { sameHosts } from '../../compile/distribute/links.ts';
 import type { Host } from '../../compile/fragment-plan.ts';
 import { CloudskinError } from '../../errors.ts';
 import type { Ports } from '../../ports.ts';
 import type { AppDocument } from '../documents/app.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
-import { type AppName, appLabel } from '../documents/names.ts';
+import { type AppName, agentLabel, appLabel } from '../documents/names.ts';
 import type { Trouble } from '../documents/troubles.ts';
 import type { Plans } from '../plans/plans.ts';
 import type { Neighbours } from '../presence/neighbours.ts';
@@ -27,6 +28,8 @@ export interface AssignerOptions {
 
 /** Where everything is, where that is not for placement to say; every region anew; what was asked for. */
 interface Manner {
+  /** What was moved stays where it went, and so does all else. */
+  readonly held?: boolean;
   readonly nodes?: ReadonlyMap<string, readonly Host[]>;
   readonly anew?: boolean;
   readonly asked?: boolean;
@@ -61,6 +64,8 @@ export class Assigner {
     }
     const nodes = survey.hasListened ? survey.moved(before) : undefined;
     if (nodes !== undefined) return this.#placed(app, before, { nodes });
+    const parted = survey.hasListened ? await this.#parted(app, before) : undefined;
+    if (parted !== undefined) return this.#placed(app, before, parted);
     if (survey.hasGoneBack(before)) {
       return this.#placed(app, before, { nodes: new Map(Object.entries(before.nodes)), anew: true });
     }
@@ -91,18 +96,19 @@ export class Assigner {
   async #assignment(
     app: AppDocument,
     before: AssignmentDocument,
-    { nodes: given, anew = false, asked = false }: Manner,
+    { nodes: given, anew = false, asked = false, held = false }: Manner,
   ): Promise<AssignmentDocument> {
     const { place, plans, prepare } = this.#options;
     const survey = this.#survey;
     const plan = await plans.logical(app.plan);
     const former = before.distributed === '' ? undefined : await plans.distributed(before.distributed);
     const agents = survey.agents(before);
-    const leaving = { plan, before, former, draining: survey.draining, lost: survey.lost(before) };
+    const { draining, parting } = survey;
+    const leaving = { plan, before, former, draining, parting, lost: survey.lost(before) };
     const keep = new Map(Object.entries(before.nodes));
     const { nodes, left = [] } =
       given === undefined
-        ? place.assign(plan, agents, keep, avoidance(leaving), changeOf(app, before, asked))
+        ? place.assign(plan, agents, keep, avoidance(leaving), changeOf(app, before, { asked, held }))
         : { nodes: given, left: before.left ?? [] };
     const distributed = place.distribute(plan, { nodes }, app.deployed);
     const isNew = before.deployed < app.deployed;
@@ -126,13 +132,33 @@ export class Assigner {
     });
   }
 
+  /** How what agents run that are about to leave goes to others: of their sites, else wherever it may; undefined where nobody can take anything. */
+  async #parted(app: AppDocument, before: AssignmentDocument): Promise<Manner | undefined> {
+    const survey = this.#survey;
+    const { draining, parting } = survey;
+    const concerned = Object.values(before.fragments).some(({ host }) => parting.has(agentLabel(host)));
+    if (!concerned || before.wanted === 'stopped' || before.distributed === '') return undefined;
+    const nodes = survey.succeeded(before, parting);
+    if (nodes !== undefined) return { nodes };
+    const { plans, place } = this.#options;
+    const [plan, former] = await Promise.all([plans.logical(app.plan), plans.distributed(before.distributed)]);
+    const leaving = { plan, before, former, draining, parting, lost: survey.lost(before) };
+    const kept = new Map(Object.entries(before.nodes));
+    const change = { asked: new Map(), held: true };
+    const found = attempt(() => place.assign(plan, survey.agents(before), kept, avoidance(leaving), change).nodes);
+    const moves =
+      found !== undefined && [...found].some(([node, hosts]) => !sameHosts(hosts, before.nodes[node] ?? []));
+    return moves ? { held: true } : undefined;
+  }
+
   /** Whether something on a lost site may go on elsewhere, and there is somewhere. */
   async #mayRebuild(app: AppDocument, before: AssignmentDocument): Promise<boolean> {
     const lost = this.#survey.lost(before);
     if (lost.size === 0 || before.distributed === '') return false;
     const { plans, place } = this.#options;
     const [plan, former] = await Promise.all([plans.logical(app.plan), plans.distributed(before.distributed)]);
-    const leaving = { plan, before, former, draining: this.#survey.draining, lost };
+    const { draining, parting } = this.#survey;
+    const leaving = { plan, before, former, draining, parting, lost };
     const nodes = rebuildable(leaving);
     if (nodes.size === 0) return false;
     try {
@@ -169,6 +195,16 @@ export class Assigner {
     const next =
       before.deployed === app.deployed ? withWish(before, app, term) : { ...before, revision: app.revision, term };
     return { ...next, troubles };
+  }
+}
+
+/** Undefined where the graph does not allow it. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof CloudskinError && error.domain === 'user') return undefined;
+    throw error;
   }
 }
 

@@ -14,11 +14,13 @@ export interface Leaving {
   readonly draining: ReadonlySet<string>;
   /** Sites that have not been heard of for so long that what may be rebuilt is. */
   readonly lost: ReadonlySet<string>;
+  /** Agents that are about to leave, as `<site>/<agent>`. */
+  readonly parting: ReadonlySet<string>;
 }
 
 export function avoidance(leaving: Leaving): Avoid {
-  const { draining, lost } = leaving;
-  return { sites: new Set([...draining, ...lost]), stays: (node) => whyStays(node, leaving) };
+  const { draining, lost, parting } = leaving;
+  return { sites: new Set([...draining, ...lost]), agents: parting, stays: (node) => whyStays(node, leaving) };
 }
 
 /** Nodes that are on lost sites and, with all others of their regions there, may be rebuilt elsewhere. */

@@ -12,9 +12,13 @@ describe('moves of an app document', () => {
   });
 
   it('are done when they are asked for, and hold what they moved whenever else the app is placed', () => {
-    expect(changeOf(done, {}, true)).toMatchObject({ held: true, asked: new Map([['sums', expect.anything()]]) });
-    expect(changeOf(done, {}, false)).toEqual({ held: true, asked: new Map() });
-    expect(changeOf({}, done, false).held).toBe(false);
+    expect(changeOf(done, {}, { asked: true })).toMatchObject({
+      held: true,
+      asked: new Map([['sums', expect.anything()]]),
+    });
+    expect(changeOf(done, {}, { asked: false })).toEqual({ held: true, asked: new Map() });
+    expect(changeOf({}, done, { asked: false }).held).toBe(false);
+    expect(changeOf({}, done, { asked: false, held: true }).held).toBe(true);
   });
 
   it('are in an assignment once it carried them out, and gone with a new deployment', () => {

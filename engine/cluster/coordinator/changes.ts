@@ -10,10 +10,14 @@ export function pendingOf({ overrides = {} }: Overridden, { overrides: done = {}
   return new Map(Object.entries(overrides).filter(([name, { asked }]) => asked > (done[name]?.asked ?? 0)));
 }
 
-/** How an app is placed anew: with what is pending where `isAsked`, and otherwise so that what was moved stays where it went. */
-export function changeOf(app: Overridden, before: Overridden, isAsked: boolean): Change {
+/** How an app is placed anew: with what is pending where that is `asked`; and where it is to be `held`, or something was moved, so that all else stays. */
+export function changeOf(
+  app: Overridden,
+  before: Overridden,
+  { asked, held = false }: { readonly asked: boolean; readonly held?: boolean },
+): Change {
   const hasMoved = Object.keys(app.overrides ?? {}).length > 0;
-  return { asked: isAsked ? pendingOf(app, before) : new Map(), held: hasMoved };
+  return { asked: asked ? pendingOf(app, before) : new Map(), held: held || hasMoved };
 }
 
 /** Those that an assignment has once it is made. */

@@ -82,6 +82,22 @@ export class Survey {
     return new Set([...sites].filter((site) => now - Math.max(heard.get(site) ?? 0, this.#since) >= REBUILT_AFTER));
   }
 
+  /** Agents that are there, and want others to take over what they run, as `<site>/<agent>`. */
+  get parting(): ReadonlySet<string> {
+    const all = [...this.#options.neighbours.all].map(({ status }) => status);
+    return new Set(all.filter((one) => one.parting === true && this.isAlive(one)).map(agentLabel));
+  }
+
+  /** Other hosts for what these agents run, of their sites; undefined where none has another. */
+  succeeded(
+    { nodes }: AssignmentDocument,
+    parting: ReadonlySet<string>,
+  ): ReadonlyMap<string, readonly Host[]> | undefined {
+    const there = this.agents().filter((agent) => this.isAlive(agent) && !parting.has(agentLabel(agent)));
+    const leaves = (host: AgentName): boolean => parting.has(agentLabel(host));
+    return replaceLost(nodes, leaves, (site) => there.filter((agent) => agent.site === site));
+  }
+
   /** Other hosts for what lost agents ran, where their site has some or was forgotten; undefined where everything stays. */
   moved(before: AssignmentDocument): ReadonlyMap<string, readonly Host[]> | undefined {
     const alive = this.agents().filter((agent) => this.isAlive(agent));

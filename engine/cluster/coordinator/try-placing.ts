@@ -4,6 +4,7 @@ import type { DistributedPlan, Host } from '../../compile/fragment-plan.ts';
 import { CloudskinError } from '../../errors.ts';
 import type { LogicalPlan } from '../../graph/plan.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
+import { agentLabel } from '../documents/names.ts';
 import type { SiteDocument } from '../documents/site.ts';
 import type { AgentStatus } from '../documents/status.ts';
 import { avoidance } from './avoidance.ts';
@@ -31,7 +32,8 @@ export interface Tried {
 export function tryPlacing(trial: Trial, statuses: readonly AgentStatus[]): Tried {
   const { plan, before, former, fresh, sites, change = NO_CHANGE } = trial;
   const draining = new Set(sites.filter((one) => one.draining).map(({ site }) => site));
-  const leaving = { plan, before, former, draining, lost: new Set<string>() };
+  const parting = new Set(statuses.filter((one) => one.parting === true).map(agentLabel));
+  const leaving = { plan, before, former, draining, lost: new Set<string>(), parting };
   const kept = new Map(Object.entries(before.nodes));
   const forgotten = new Set(sites.filter((one) => one.forgotten).map(({ site }) => site));
   const agents = agentsFor(before.agents, statuses, (site) => forgotten.has(site));

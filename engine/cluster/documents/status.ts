@@ -210,6 +210,8 @@ export interface AgentStatus extends Versioned, AgentName {
   readonly coordinator: boolean;
   /** It is about to stop. */
   readonly leaving: boolean;
+  /** It wants others to take over what it runs before it stops; until then it goes on. */
+  readonly parting?: true;
   /** It can run fragments that take over from others while rows flow. */
   readonly handsOver?: true;
   readonly fragments: readonly FragmentFigures[];
@@ -341,6 +343,7 @@ const agentStatus: Read<AgentStatus> = shape<AgentStatus>({
   epoch: whole,
   coordinator: flag,
   leaving: flag,
+  parting: optional(yes),
   handsOver: optional(yes),
   fragments: list(fragmentFigures),
   regions: list(regionFigures),

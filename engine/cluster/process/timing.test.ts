@@ -39,6 +39,8 @@ describe('timing of the control plane', () => {
   test('an agent that leaves is gone within five seconds', () => {
     expect(timing.LEAVING_CHECKPOINT).toBeLessThan(timing.LEAVING_CHECKPOINTS);
     expect(timing.LEAVING_CHECKPOINTS + timing.LEAVING_LETS_GO).toBeLessThan(5_000);
+    expect(timing.PARTING + timing.PARTED_CHECKPOINTS + timing.LEAVING_LETS_GO).toBeLessThan(5_000);
+    expect(timing.PARTING_ANSWERS).toBeLessThan(timing.PARTING);
   });
 
   test('what a restored server has lost comes back several times over before an earlier checkpoint is used', () => {

@@ -5,7 +5,7 @@
  *     a lost coordinator  LEASE_RENEW + LEASE_TEND < LEASE_BELIEVED < LEASE_EXPIRES, and LEASE_EXPIRES + 2 x LEASE_TEND <= 5 s
  *     a silent site       LOST_AFTER < PASSED_OVER < REBUILT_AFTER
  *     a handover          LETS_GO < STOPPING, LAST_CHECKPOINT + STOPPING < HANDOVER < ABANDONED
- *     a leaving agent     LEAVING_CHECKPOINT < LEAVING_CHECKPOINTS, LEAVING_CHECKPOINTS + LEAVING_LETS_GO <= 5 s
+ *     a leaving agent     LEAVING_CHECKPOINT < LEAVING_CHECKPOINTS, LEAVING_CHECKPOINTS + LEAVING_LETS_GO <= 5 s, and so PARTING + PARTED_CHECKPOINTS
  *     a restored server   LOOK_AGAIN and HOUSEKEEPING several times within RETURN
  */
 
@@ -93,6 +93,11 @@ export const ABANDONED = 20_000;
 
 /** That an agent gives to the last checkpoint of a region that it leads. */
 export const LEAVING_CHECKPOINT: number = LAST_CHECKPOINT / 3;
+/** That one which wants others to take over what it runs waits for the coordinator to say what they take. */
+export const PARTING_ANSWERS = 800;
+/** That it gives to that, unless it is told otherwise; what is left for a last checkpoint then, at least. */
+export const PARTING = 2_500;
+export const PARTED_CHECKPOINTS = 600;
 /** That it gives to all of them, and then to letting go of everything. */
 export const LEAVING_CHECKPOINTS = 3_200;
 export const LEAVING_LETS_GO = 1_200;

@@ -35,6 +35,8 @@ export function assign(
 /** Sites that nothing new is placed on, and that whatever can leave leaves. */
 export interface Avoid {
   readonly sites: ReadonlySet<string>;
+  /** Agents likewise, as `<site>/<agent>`; absent: none. */
+  readonly agents?: ReadonlySet<string>;
   /** Why a node that runs there has to stay, whatever other places there are; undefined where it may leave. */
   readonly stays: (node: string) => string | undefined;
 }
@@ -136,16 +138,20 @@ class Assigning {
   #allowed({ name }: Node): readonly AgentInfo[] {
     const demands = this.#demands.get(name) ?? [];
     const all = this.#agents.filter((agent) => demands.every((demand) => demand.allows(agent)));
-    const free = all.filter(({ site }) => !this.#avoid.sites.has(site));
-    const there = this.#keep.get(name)?.find(({ site }) => this.#avoid.sites.has(site));
+    const free = all.filter((agent) => !this.#isAvoided(agent));
+    const there = this.#keep.get(name)?.find((host) => this.#isAvoided(host));
     if (there === undefined) return free;
     const each = placementOf(name, this.#plan.placement)?.each;
     const runsOnEach = each === undefined ? undefined : `it runs on each site that is or has "${each}"`;
     const nowhere = free.length === 0 ? `no agent elsewhere ${wordsOf(demands)}` : undefined;
     const why = this.#avoid.stays(name) ?? runsOnEach ?? nowhere;
     if (why === undefined) return free;
-    this.#left.set(name, { node: name, site: there.site, why });
+    if (this.#avoid.sites.has(there.site)) this.#left.set(name, { node: name, site: there.site, why });
     return all;
+  }
+
+  #isAvoided({ site, agent }: Pick<AgentInfo, 'site' | 'agent'>): boolean {
+    return this.#avoid.sites.has(site) || this.#avoid.agents?.has(`${site}/${agent}`) === true;
   }
 
   #reportNone(node: Node): void {
