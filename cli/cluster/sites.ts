@@ -90,21 +90,27 @@ export async function forgetSite(
   });
 }
 
-export async function drainSite(name: string, flags: DrainFlags, terminal: Terminal): Promise<void> {
+/** Resolves to the exit status: 1 where something stays, or has not left in time. */
+export async function drainSite(name: string, flags: DrainFlags, terminal: Terminal): Promise<number> {
   const within = milliseconds('--within', flags.within);
-  const progress = new Progress(terminal, flags.json);
-  const tell = (state: string, text: string): Promise<void> =>
-    terminal.out(`${flags.json === true ? JSON.stringify({ site: name, state }) : text}\n`);
+  const json = flags.json === true;
+  const progress = new Progress(terminal, json);
+  const tell = async (told: object, text: string): Promise<number> => {
+    await terminal.out(`${json ? JSON.stringify({ site: name, ...told }) : text}\n`);
+    return 0;
+  };
   try {
-    await withCluster(flags, async ({ client }) => {
+    return await withCluster(flags, async ({ client }) => {
       mustKnow(await overviewOf(client), name);
       await client.site(name, { draining: flags.undo !== true });
-      if (flags.undo === true) return tell('here', `site ${name} takes part again; nothing moves back by itself`);
+      if (flags.undo === true)
+        return tell({ state: 'here' }, `site ${name} takes part again; nothing moves back by itself`);
       const { stays, waits } = await untilLeft(client, name, within, progress);
       progress.end();
-      if (waits.length > 0) throw late(name, waits, flags.within);
-      if (stays.length === 0) return tell('empty', `site ${name} is empty`);
-      throw leftBehind(name, stays);
+      if (stays.length === 0 && waits.length === 0) return tell({ state: 'empty', left: [] }, `site ${name} is empty`);
+      if (!json) throw waits.length > 0 ? late(name, waits, flags.within) : leftBehind(name, stays);
+      await tell({ state: waits.length > 0 ? 'late' : 'left', left: stays, waits }, '');
+      return 1;
     });
   } finally {
     progress.end();

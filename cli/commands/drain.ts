@@ -6,7 +6,7 @@ import { type CommandModule, examples, type Invocation } from '../command.ts';
 
 export const drain: CommandModule = {
   name: 'drain',
-  define(program: Command, { terminal }: Invocation): void {
+  define(program: Command, { terminal }: Invocation, finish: (status: number) => void): void {
     clusterCommand(program.command('drain'))
       .description('move away from a site what can move, and place nothing new there')
       .argument('<site>', 'the site')
@@ -16,13 +16,17 @@ export const drain: CommandModule = {
       .addHelpText(
         'after',
         examples(
-          ['cloudskin drain plant-7 --within 60s', 'names what must stay, and why'],
+          ['cloudskin drain plant-7 --within 60s', 'names what must stay, and why; exit status 1 unless all has left'],
+          [
+            'cloudskin drain plant-7 --json',
+            '{"site", "state": "empty" | "left" | "late", "left": [...], "waits": [...]}',
+          ],
           ['cloudskin drain plant-7 --undo', 'as before'],
         ),
       )
       .action(async (site: string, flags: DrainFlags) => {
         const { drainSite } = await import('../cluster/sites.ts');
-        await drainSite(site, flags, terminal);
+        finish(await drainSite(site, flags, terminal));
       });
   },
 };

@@ -37,6 +37,9 @@ describe.skipIf(!has)(has ? 'an app that moves' : `an app that moves: ${NO_NATS.
     expect(drained.status).toBe(1);
     expect(drained.stderr).toContain('"rows" stays at plant: sources and sinks stay where they are');
     expect(drained.stderr).not.toContain('"twice"');
+    const { stdout, status } = await continuum.run('drain', 'plant', '--json');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ site: 'plant', state: 'left', left: [{ node: 'rows' }], waits: [] });
     expect(await sitesOf()).toEqual({ rows: 'plant', twice: 'hub', out: 'hub' });
     expect(await continuum.ok('site', 'list')).toContain('draining');
     const other = new Counting(continuum, 'other').graph({ placement: '{ "*": { tier: edge } }' });
