@@ -86,9 +86,8 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
       ...(trusted.length === 0 ? {} : { trusted }),
     });
     observing.watch(agent, () => nats.connected);
-    const closed = new Promise<void>((resolve) => nats.onStatus((status) => status === 'closed' && resolve()));
-    const signal = await Promise.race([stopping.promise, closed, displaced.promise]);
-    await (signal === 'SIGTERM' && leaveWithin > 0 ? agent.leave(leaveWithin) : agent.stop());
+    const closed = new Promise<undefined>((resolve) => nats.onStatus((one) => one === 'closed' && resolve(undefined)));
+    await end(agent, await Promise.race([stopping.promise, closed, displaced.promise]), leaveWithin);
     return 0;
   } finally {
     await watch.stop();
@@ -99,6 +98,11 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
     await nats.close(500);
     data.release();
   }
+}
+
+/** On SIGTERM others have `within` milliseconds to take over what it runs. */
+function end(agent: Agent, signal: NodeJS.Signals | undefined, within: number): Promise<void> {
+  return signal === 'SIGTERM' && within > 0 ? agent.leave(within) : agent.stop();
 }
 
 function openMemory(
