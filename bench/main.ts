@@ -17,6 +17,7 @@ const benchmarks: readonly {
   { name: 'csv', load: () => import('./csv.ts') },
   { name: 'idle', load: () => import('./idle.ts') },
   { name: 'ipc', load: () => import('./ipc.ts') },
+  { name: 'move', load: () => import('./move.ts') },
   { name: 'nats', load: () => import('./nats.ts') },
   { name: 'pipeline', load: () => import('./pipeline.ts') },
   { name: 'precopy', load: () => import('./precopy.ts') },

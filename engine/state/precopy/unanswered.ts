@@ -8,9 +8,12 @@ interface Kept {
   overtaken: number;
 }
 
-/** Milliseconds before anything was answered, and at least. */
+/**
+ * Milliseconds before anything was answered, and at least: both ends are processes that may not have their turn for a while, and what is sent again for that counts in the bytes
+ * of the move (RFC 6298 asks for a second; what was lost in front of others is noticed by these).
+ */
 const FIRST = 1_000;
-const LEAST = 20;
+const LEAST = 200;
 const OVERTAKEN = 3;
 
 export class Unanswered {
