@@ -38,6 +38,8 @@ export interface Book {
   readonly shared: readonly string[];
   /** By app (`default/shop`), then by site. */
   readonly apps: Readonly<Record<string, Readonly<Record<string, Permissions>>>>;
+  /** By task (`default/scoring`), the sites whose agents may serve it; absent: none. */
+  readonly tasks?: Readonly<Record<string, readonly string[]>>;
   /** By public key of a user, seconds since the epoch. */
   readonly revocations: Readonly<Record<string, number>>;
 }

@@ -22,7 +22,7 @@ export interface GraphFlags {
 }
 
 /** What was let in before stays as it was until it connects again. */
-const RESTART = 'restart the leaf nodes and agents that are running';
+export const RESTART = 'restart the leaf nodes and agents that are running';
 
 export async function authGraph(graph: string, flags: GraphFlags, terminal: Terminal): Promise<void> {
   const directory = new AuthDirectory(flags.dir);
@@ -70,7 +70,7 @@ function agentsOf({ name, tier }: Site, { agents, workers }: GraphFlags): readon
   }));
 }
 
-async function reissue(directory: AuthDirectory, book: Book): Promise<void> {
+export async function reissue(directory: AuthDirectory, book: Book): Promise<void> {
   await issueUsers(directory, book, Date.now());
   directory.write(book);
 }

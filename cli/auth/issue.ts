@@ -1,5 +1,6 @@
 /** Issues everything that follows from the book: accounts, a user for each agent, leaf node and the command line, and the servers' files. */
 import { createUser } from '@nats-io/nkeys';
+import type { TaskName } from '../../engine/cluster/documents/task.ts';
 import {
   adminPermissions,
   agentPermissions,
@@ -10,6 +11,12 @@ import {
   type Permissions,
   type SitePlace,
 } from '../../engine/cluster/security/permissions.ts';
+import {
+  callerPermissions,
+  taskCalling,
+  taskLink,
+  taskServing,
+} from '../../engine/cluster/security/task-permissions.ts';
 import { userError } from '../../engine/errors.ts';
 import { type AuthDirectory, type Book, HUB, type Site } from './book.ts';
 import { accountJwt, credentialsOf, operatorJwt, type UserDraft } from './identities.ts';
@@ -28,6 +35,11 @@ export function agentUser(site: string): string {
 /** Of an agent that runs one app alone; names have no `_`. */
 export function appUser(site: string, label: string): string {
   return `${agentUser(site)}_${label.replace('/', '_')}`;
+}
+
+/** Of whoever calls one task; names have no `_`. */
+export function callerUser(label: string): string {
+  return `caller-${label.replace('/', '_')}`;
 }
 
 /** Every credentials file anew; `only` of these users. Keys stay. `now` in milliseconds since the epoch. */
@@ -56,7 +68,24 @@ export function userNames(book: Book): readonly string[] {
 function usersOf(book: Book): readonly UserDraft[] {
   const agents = book.sites.flatMap((site) => [siteUser(book, site), ...(book.perApp ? appUsers(book, site) : [])]);
   const links = book.sites.filter(({ tier }) => tier === 'edge').map((site) => linkUser(book, site));
-  return [{ name: 'admin', permissions: adminPermissions('admin') }, ...agents, ...links];
+  return [{ name: 'admin', permissions: adminPermissions('admin') }, ...agents, ...links, ...callers(book)];
+}
+
+function callers({ tasks = {} }: Book): readonly UserDraft[] {
+  return Object.keys(tasks).map((label) => {
+    const name = callerUser(label);
+    return { name, permissions: callerPermissions(taskOf(label), name) };
+  });
+}
+
+/** Labels of the tasks that agents of a site may serve. */
+function servedAt({ tasks = {} }: Book, { name }: Site): readonly string[] {
+  return Object.entries(tasks).flatMap(([label, sites]) => (sites.includes(name) ? [label] : []));
+}
+
+function taskOf(label: string): TaskName {
+  const [namespace = '', task = ''] = label.split('/');
+  return { namespace, task };
 }
 
 function siteUser(book: Book, site: Site): UserDraft {
@@ -65,11 +94,14 @@ function siteUser(book: Book, site: Site): UserDraft {
   const apps = Object.entries(book.apps);
   const shares = apps.flatMap(([, bySite]) => bySite[site.name] ?? []);
   const rights = book.anyApp ? [anyApp(place)] : shares;
+  const tasks = servedAt(book, site);
+  const serving = tasks.map((label) => taskServing(taskOf(label), place));
+  const hosted = apps.filter(([, bySite]) => site.name in bySite).map(([label]) => label);
   return {
     name,
     answers: true,
-    permissions: merged([agentPermissions(place, name), ...rights]),
-    ...(book.anyApp ? {} : { tags: tagsOf(apps.filter(([, bySite]) => site.name in bySite).map(([label]) => label)) }),
+    permissions: merged([agentPermissions(place, name), ...rights, ...serving]),
+    ...(book.anyApp ? {} : { tags: tagsOf(hosted, tasks) }),
   };
 }
 
@@ -83,16 +115,20 @@ function appUsers(book: Book, site: Site): readonly UserDraft[] {
   });
 }
 
-/** By these an agent knows which apps it may look for. */
-function tagsOf(labels: readonly string[]): readonly string[] {
-  return ['apps', ...labels.map((label) => `app:${label}`)];
+/** By these an agent knows which apps and tasks it may look for. */
+function tagsOf(apps: readonly string[], tasks: readonly string[] = []): readonly string[] {
+  return ['apps', ...apps.map((label) => `app:${label}`), ...tasks.map((label) => `task:${label}`)];
 }
 
 /** What passes between the leaf node of a site and the central server. */
 function linkUser(book: Book, site: Site): UserDraft {
   const users = [siteUser(book, site), ...(book.perApp ? appUsers(book, site) : [])];
-  const rights: Permissions = merged(users.flatMap(({ permissions }) => permissions ?? []));
-  const inboxes = users.map(({ name }) => `${inboxOf(name)}.>`);
+  // who may call a task may do so at any site
+  const called = Object.keys(book.tasks ?? {}).map((label) => taskCalling(taskOf(label)));
+  const served = servedAt(book, site).map((label) => taskLink(taskOf(label)));
+  const own = users.flatMap(({ permissions }) => permissions ?? []);
+  const rights: Permissions = merged([...own, ...called, ...served]);
+  const inboxes = [...users, ...callers(book)].map(({ name }) => `${inboxOf(name)}.>`);
   return {
     name: `leaf-${site.name}`,
     link: true,

@@ -1,7 +1,8 @@
-/** `cloudskin auth init|graph|revoke`: who may do what in a continuum. */
+/** `cloudskin auth init|graph|task|revoke`: who may do what in a continuum. */
 import type { Command } from 'commander';
 import type { GraphFlags, RevokeFlags } from '../auth/graph.ts';
 import type { InitFlags } from '../auth/init.ts';
+import type { TaskFlags } from '../auth/task.ts';
 import { type CommandModule, examples, graphCommand, type Invocation } from '../command.ts';
 import type { Terminal } from '../output/terminal.ts';
 
@@ -10,9 +11,10 @@ export const auth: CommandModule = {
   define(program: Command, { terminal }: Invocation): void {
     const group = program
       .command('auth')
-      .description('make credentials, permissions and TLS of a continuum: init, graph, revoke');
+      .description('make credentials, permissions and TLS of a continuum: init, graph, task, revoke');
     init(group, terminal);
     graph(group, terminal);
+    task(group, terminal);
     group
       .command('revoke')
       .description('refuse the credentials of a user that were issued so far')
@@ -77,6 +79,27 @@ function graph(group: Command, terminal: Terminal): void {
     .action(async (file: string, flags: GraphFlags) => {
       const { authGraph } = await import('../auth/graph.ts');
       await authGraph(file, flags, terminal);
+    });
+}
+
+function task(group: Command, terminal: Terminal): void {
+  group
+    .command('task')
+    .description(
+      'permit the agents of sites to serve a task, and make credentials for who calls it and does nothing else',
+    )
+    .argument('<name>', 'the task')
+    .requiredOption('--dir <dir>', 'what auth init made')
+    .option('-n, --namespace <name>', 'the namespace of the task', 'default')
+    .option('--site <name>', 'whose agents may serve it; repeated; those of all sites unless given', collect, [])
+    .option('--remove', 'take back what was permitted')
+    .addHelpText(
+      'after',
+      examples(['cloudskin auth task scoring --dir auth --site plant', 'agents of one site serve it']),
+    )
+    .action(async (name: string, flags: TaskFlags) => {
+      const { authTask } = await import('../auth/task.ts');
+      await authTask(name, flags, terminal);
     });
 }
 

@@ -25,8 +25,8 @@ import { readSeed } from '../cluster/seed.ts';
 import { shipComponents } from '../cluster/ship-components.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { figuresOf } from './figures.ts';
-import { durationOf, wholeOf } from './flags.ts';
-import { limitsOf, nameOf, type ServeFlags } from './serve.ts';
+import { durationOf, nameOf, wholeOf } from './flags.ts';
+import { limitsOf, type ServeFlags } from './serve.ts';
 
 export interface DeployFlags extends ServeFlags {
   readonly namespace?: string;
@@ -135,7 +135,7 @@ function troubleAt(document: TaskDocument, agent: string, { code, message, hint 
 
 function notServing(document: TaskDocument, timeout: number): CloudskinError {
   return externalError('task.not-serving', `no agent serves ${taskLabel(document)} after ${timeout} ms`, {
-    hint: 'it is served as soon as one can: cloudskin task list shows it, cloudskin logs what agents say',
+    hint: `cloudskin logs shows what agents say; where they have credentials, these have to permit it: cloudskin auth task ${document.task}`,
   });
 }
 

@@ -1,7 +1,9 @@
-/** Numbers among the flags of `task`. */
+/** Numbers and names among the flags of `task`. */
 import { userError } from '../../engine/errors.ts';
 import { parseSize } from '../../engine/graph/units.ts';
 import { milliseconds } from '../output/durations.ts';
+
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export function durationOf(flag: string, text: string): number {
   return milliseconds(`--${flag}`, text);
@@ -19,4 +21,12 @@ export function sizeOf(flag: string, text: string): number {
   const bytes = parseSize(text);
   if (bytes !== undefined && bytes > 0) return bytes;
   throw userError('cli.bad-flag', `--${flag} ${text}: expected a size`, { hint: '64MiB, 200MB' });
+}
+
+/** Throws `cli.bad-name`. */
+export function nameOf(name: string): string {
+  if (LABEL.test(name)) return name;
+  throw userError('cli.bad-name', `${JSON.stringify(name)} is no name of a task`, {
+    hint: 'lower-case letters, digits and hyphens, at most 63, no hyphen at either end',
+  });
 }

@@ -2,7 +2,6 @@
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import { connectors } from '../../connectors/registry.ts';
-import { userError } from '../../engine/errors.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { planGraph } from '../../engine/runtime/api/open.ts';
@@ -14,7 +13,7 @@ import { EXIT_FAILED, type Parameters } from '../command.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { onInterrupt } from '../signals.ts';
 import { codecOf } from './codec.ts';
-import { durationOf, sizeOf, wholeOf } from './flags.ts';
+import { durationOf, nameOf, sizeOf, wholeOf } from './flags.ts';
 
 export interface ServeFlags extends NatsOptions {
   readonly param: Parameters;
@@ -25,8 +24,6 @@ export interface ServeFlags extends NatsOptions {
   readonly deadline?: string;
   readonly memory?: string;
 }
-
-const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Resolves to the exit status. */
 export async function serve(graph: string, flags: ServeFlags, terminal: Terminal, version: string): Promise<number> {
@@ -69,14 +66,6 @@ export function limitsOf(flags: ServeFlags): TaskLimits {
     ...(flags.deadline === undefined ? {} : { deadline: durationOf('deadline', flags.deadline) }),
     ...(flags.memory === undefined ? {} : { memoryBytes: sizeOf('memory', flags.memory) }),
   };
-}
-
-/** Throws `cli.bad-name`. */
-export function nameOf(name: string): string {
-  if (LABEL.test(name)) return name;
-  throw userError('cli.bad-name', `${JSON.stringify(name)} is no name of a task`, {
-    hint: 'lower-case letters, digits and hyphens, at most 63, no hyphen at either end',
-  });
 }
 
 /** False where the connection was closed first. */

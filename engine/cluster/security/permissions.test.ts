@@ -15,6 +15,7 @@ import {
   permissionsOf,
   type SitePlace,
 } from './permissions.ts';
+import { callerPermissions, taskServing } from './task-permissions.ts';
 
 const PLANT: SitePlace = { site: 'plant', tier: 'edge', domain: 'plant', hub: 'hub' };
 const YARD: SitePlace = { site: 'yard', tier: 'edge', domain: 'yard', hub: 'hub' };
@@ -166,5 +167,30 @@ describe('others', () => {
       false,
       false,
     ]);
+  });
+});
+
+describe('tasks', () => {
+  const scoring = { namespace: 'default', task: 'scoring' };
+  const subject = 'cs.default.task.scoring';
+  const plant = merged([agentPermissions(PLANT, 'agent-plant'), taskServing(scoring, PLANT)]);
+
+  it('are heard by those who serve them, and called by their callers and the command line', () => {
+    expect([mayHear(plant, subject), may(plant, subject)]).toEqual([true, false]);
+    const caller = callerPermissions(scoring, 'caller');
+    expect([may(caller, subject), mayHear(caller, subject)]).toEqual([true, false]);
+    expect(may(adminPermissions('admin'), subject)).toBe(true);
+    for (const other of ['cs.default.task.other', 'cs.other.task.scoring', '$KV.cs-control.tasks.default.scoring']) {
+      expect([may(plant, other), mayHear(plant, other), may(caller, other)]).toEqual([false, false, false]);
+    }
+  });
+
+  it('are documents that an edge reads and nobody there writes, with that of its own site', () => {
+    const read = (key: string): boolean =>
+      may(plant, `$JS.hub.API.DIRECT.GET.KV_cs-control.$KV.cs-control.${key}`) &&
+      may(plant, `$JS.hub.API.CONSUMER.CREATE.KV_cs-control.c1.$KV.cs-control.${key}`);
+    expect(['tasks.default.scoring', 'sites.plant'].map(read)).toEqual([true, true]);
+    expect(['tasks.default.other', 'sites.yard', 'apps.default.shop'].map(read)).toEqual([false, false, false]);
+    expect(may(plant, '$JS.hub.API.$KV.cs-control.tasks.default.scoring')).toBe(false);
   });
 });

@@ -146,11 +146,17 @@ function ledFrom({ fragments }: DistributedPlan, { site }: SitePlace): readonly 
 }
 
 /** The documents that an edge reads of an app; agents of the cloud read all anyway, and make what edges keep beside them. */
-function assignmentShare(app: AppName, { tier, domain, hub }: SitePlace, hosts: boolean): Permissions {
+function assignmentShare(app: AppName, place: SitePlace, hosts: boolean): Permissions {
+  const { tier, domain, hub } = place;
   if (tier === 'cloud') return { publish: new Domain(domain, hub).makes(`OBJ_${stateBucket(app)}`), subscribe: [] };
-  if (!hosts) return NONE;
-  const filter = `$KV.${CONTROL_BUCKET}.${assignmentKey(app)}`;
-  return { publish: new Domain(hub, domain).reads(`KV_${CONTROL_BUCKET}`, [filter]), subscribe: [] };
+  return hosts ? readsDocuments(place, [assignmentKey(app)]) : NONE;
+}
+
+/** Control documents that an edge reads one by one; agents of the cloud read all anyway. */
+export function readsDocuments({ tier, domain, hub }: SitePlace, keys: readonly string[]): Permissions {
+  if (tier === 'cloud') return NONE;
+  const filters = keys.map((key) => `$KV.${CONTROL_BUCKET}.${key}`);
+  return { publish: new Domain(hub, domain).reads(`KV_${CONTROL_BUCKET}`, filters), subscribe: [] };
 }
 
 /** Its wishes, its reports, and both ways of each of its channels, but for the other ends. */
@@ -224,7 +230,7 @@ function appOf({ namespace, app }: FragmentPlan): AppName {
 
 /** Any app, known or not: for a continuum whose user is its only one. Edges still write no documents. */
 export function anyApp(place: SitePlace): Permissions {
-  const subjects = ['cs.*.*.ch.*.*', 'cs.*.*.ctl.*', 'cs.*.*.lead.*'];
+  const subjects = ['cs.*.*.ch.*.*', 'cs.*.*.ctl.*', 'cs.*.*.lead.*', 'cs.*.task.*'];
   const domains = [...new Set([place.domain, place.hub])].map((name) => new Domain(name, place.domain));
   const control = domains.flatMap((domain) =>
     domain.hasOwn || place.tier === 'cloud' ? [] : [...domain.writes([`$KV.${CONTROL_BUCKET}.>`])],
@@ -232,7 +238,7 @@ export function anyApp(place: SitePlace): Permissions {
   const guarded = place.tier === 'cloud' ? [] : [`KV_${CONTROL_BUCKET}`, `OBJ_${ARTIFACTS_BUCKET}`];
   return {
     publish: [...subjects, ...domains.flatMap((domain) => domain.anything())],
-    subscribe: subjects,
+    subscribe: [...subjects, '$SRV.>'],
     denied: [
       ...control,
       ...domains.filter(({ hasOwn }) => !hasOwn).flatMap((domain) => guarded.flatMap((s) => domain.changes(s))),
@@ -264,13 +270,13 @@ export function linkPermissions(
   };
 }
 
-/** The command line: documents, plans and checkpoints of all apps and all domains, and what agents say; no channel. */
+/** The command line: documents, plans and checkpoints of all apps and all domains, what agents say, and calls of tasks; no channel. */
 export function adminPermissions(user: string): Permissions {
   const buckets = [`$KV.${CONTROL_BUCKET}.>`, `$KV.${REGIONS_BUCKET}.>`, '$OBJ.>'];
   return {
     publish: [
       ...['$JS.API.>', '$JS.*.API.>', ...buckets],
-      ...[ASK_SUBJECT, WHERE_SUBJECT, agentSubject('*', '*', 'logs')],
+      ...[ASK_SUBJECT, WHERE_SUBJECT, agentSubject('*', '*', 'logs'), 'cs.*.task.*', '$SRV.>'],
     ],
     subscribe: [`${inboxOf(user)}.>`],
   };
