@@ -3,8 +3,10 @@
  * checkpoint, a stop and a start, in the same run. The state is random numbers, which nothing compresses; links with a bandwidth and a delay are a relay between the processes. Prints which of the targets are met.
  */
 import process from 'node:process';
+import type { ChangeReceipt } from '../engine/runtime/run/change.ts';
 import { against, type Benchmark, type BenchOptions, plain, quantile, type Result, sized } from './harness.ts';
 import { fullMemory, MovedCell } from './move/cell.ts';
+import { changesOf } from './move/fragments.ts';
 import { LINKS, type Link, lineOver, takes } from './move/links.ts';
 import { type Snapshots, snapshotsOf } from './move/snapshots.ts';
 import { type Line, type Moved, preCopy, restart, stopAndCopy, type Way } from './move/ways.ts';
@@ -99,6 +101,51 @@ function resultsOf(point: Point, measured: Measured): readonly Result[] {
   });
 }
 
+/** Of the state of windows with few and with many keys. */
+async function changeResults(options: BenchOptions): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const keys of sized(options, [500, 40_000, 160_000], [500, 40_000], [100])) {
+    const receipts = await changesOf(keys, sized(options, 100, 20, 2));
+    const of = (figure: (receipt: ChangeReceipt) => number, share: number): number =>
+      quantile(
+        receipts.map(figure).toSorted((a, b) => a - b),
+        share,
+      );
+    const variant = `a window of ${keys} keys, within a process`;
+    results.push(
+      plain(
+        'move',
+        variant,
+        'pause p50',
+        of(({ pause }) => pause, 0.5),
+        'ms',
+      ),
+      plain(
+        'move',
+        variant,
+        'pause p99',
+        of(({ pause }) => pause, 0.99),
+        'ms',
+      ),
+      plain(
+        'move',
+        variant,
+        'total p50',
+        of(({ total }) => total, 0.5),
+        'ms',
+      ),
+      plain(
+        'move',
+        variant,
+        'bytes',
+        of(({ bytes }) => bytes, 0.5),
+        'B',
+      ),
+    );
+  }
+  return results;
+}
+
 /** A snapshot into a store, whole and as a difference. */
 function snapshotResults({ whole, part }: Snapshots): readonly Result[] {
   const metrics = [
@@ -166,7 +213,8 @@ async function run(options: BenchOptions): Promise<readonly Result[]> {
   }
   const snapshots = await snapshotsOf(sized(options, 64 * MiB, 64 * MiB, MiB), sized(options, 9, 3, 1));
   tell(targetsOf(all, snapshots));
-  return [...[...all].flatMap(([point, measured]) => resultsOf(point, measured)), ...snapshotResults(snapshots)];
+  const moves = [...all].flatMap(([point, measured]) => resultsOf(point, measured));
+  return [...moves, ...(await changeResults(options)), ...snapshotResults(snapshots)];
 }
 
 export const benchmark: Benchmark = {
