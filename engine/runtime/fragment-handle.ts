@@ -50,6 +50,8 @@ export interface Bequest {
   /** The epoch that begins; another one with every attempt. */
   readonly epoch: number;
   readonly heirs: readonly Heir[];
+  /** Milliseconds that cells may stand still, if that can be had; absent: as few as can be. */
+  readonly budget?: number;
 }
 
 /** What a fragment has taken over, once rows flow. */

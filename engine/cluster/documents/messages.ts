@@ -44,6 +44,8 @@ export interface WishedTakeover {
 export interface WishedBequest {
   readonly epoch: number;
   readonly distributed: string;
+  /** Milliseconds that cells may stand still, if that can be had. */
+  readonly budget?: number;
 }
 
 export interface Wish {
@@ -138,7 +140,7 @@ const wish: Read<Wish> = shape<Wish>({
   checkpoint: optional(whole),
   origins: optional(list(checkpointOrigin)),
   takeover: optional(shape<WishedTakeover>({ from: whole, distributed: text, committed: optional(yes) })),
-  bequest: optional(shape<WishedBequest>({ epoch: whole, distributed: text })),
+  bequest: optional(shape<WishedBequest>({ epoch: whole, distributed: text, budget: optional(figure) })),
   domain: optional(text),
   begun: optional(whole),
   checkpointed: flag,

@@ -51,14 +51,15 @@ export class Handing {
 
   /** Tells the fragment to whom it will hand over; does nothing where it knows. */
   async bequeath(handle: FragmentHandle, wish: Wish): Promise<void> {
-    const { epoch = 0, distributed = '' } = wish.bequest ?? {};
+    const { epoch = 0, distributed = '', budget } = wish.bequest ?? {};
     if (epoch === this.#bequest) return;
     if (epoch === 0) await handle.bequeath(undefined);
     else {
       const { plans } = this.#context;
       const [before, next] = [await plans.distributed(wish.distributed), await plans.distributed(distributed)];
       const bequests = bequestsOf(ofRegion(before, wish), ofRegion(next, wish), epoch);
-      await handle.bequeath(bequests.get(wish.fragment));
+      const bequest = bequests.get(wish.fragment);
+      await handle.bequeath(bequest && { ...bequest, ...defined({ budget }) });
     }
     this.#bequest = epoch;
   }

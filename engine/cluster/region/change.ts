@@ -5,6 +5,8 @@
  *     preparing ──all ready──> record at the new epoch ──on all disks──> barrier with handover ──all took over──> finishing the former
  *         └── a failure: they are let go of, the former go on            └── a failure: like others, the region starts again one epoch higher
  */
+
+import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
 import { successionOf } from '../../runtime/handover/succession.ts';
 import type { AssignmentDocument, RegionAssignment } from '../documents/assignment.ts';
@@ -78,7 +80,8 @@ export class RegionChange {
     const options = { assignment, region: run.options.region, assigned: region, revision: run.revision, memories };
     const next = new RegionRun({ ...options, record: { ...run.record, epoch } });
     next.takeover = { from: run.epoch, distributed: before };
-    run.bequest = { epoch, distributed: assignment.distributed };
+    const budget = assignment.pauseBudget;
+    run.bequest = { epoch, distributed: assignment.distributed, ...defined({ budget }) };
     return new RegionChange(context, former, next);
   }
 
