@@ -5,7 +5,7 @@
 import { type Batch, LAYOUT_WORDS } from '../batch/batch.ts';
 import { BatchBuilder } from '../batch/builder.ts';
 import type { CellPlan, OutputPort } from '../compile/cell-plan.ts';
-import { generateJoin } from '../compile/codegen/join.ts';
+import { type GeneratedJoin, generateJoin } from '../compile/codegen/join.ts';
 import { wholeName } from '../compile/distribute/names.ts';
 import { JoinFailures } from '../compile/kernels/join-failures.ts';
 import { joinOf, joinOverLimit, namedJoinKeys } from '../compile/state/join-chain.ts';
@@ -38,8 +38,15 @@ interface JoinSupport extends Support {
 
 /** Opens the join of a plan of kind `join`. */
 export function openJoinCell(plan: CellPlan, options: CompiledCellOptions = {}): Cell {
+  return prepareJoinCell(plan, options)();
+}
+
+/** As `openJoinCell`, for many cells of one plan: its module is made once. */
+export function prepareJoinCell(plan: CellPlan, options: CompiledCellOptions = {}): () => Cell {
   const wanted = Math.max(MAX_MEMORY_BYTES, ...plan.operators.map(({ memory }) => (memory?.bytes ?? 0) * 3));
-  return new JoinCell(plan, Math.min(options.maxMemoryBytes ?? wanted, 0xffff_0000));
+  const limit = Math.min(options.maxMemoryBytes ?? wanted, 0xffff_0000);
+  const generated = generateJoin(joinOf(plan).step);
+  return () => new JoinCell(plan, limit, generated);
 }
 
 class JoinCell implements Cell {
@@ -55,14 +62,13 @@ class JoinCell implements Cell {
   /** What is known of it once it is closed. */
   #last: { readonly counters: CellCounters; readonly sizes: readonly StateSize[] } | undefined;
 
-  constructor(plan: CellPlan, limit: number) {
+  constructor(plan: CellPlan, limit: number, generated: GeneratedJoin) {
     const { operator, step } = joinOf(plan);
     this.name = plan.name;
     this.outputs = plan.outputs;
     this.#operator = operator;
     this.#step = step;
     this.#failures = new JoinFailures(plan);
-    const generated = generateJoin(step);
     if (generated.heap + FIRST_BLOCKS > limit) throw memoryLimit(plan.name, limit);
     const memory = acquireMemory(Math.ceil((generated.heap + FIRST_BLOCKS) / PAGE_BYTES), LARGEST_PAGES);
     const code = loadSupport();

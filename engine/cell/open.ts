@@ -32,6 +32,7 @@ export async function prepareCell(plan: CellPlan, options: OpenCellOptions = {})
     const { prepareComponentCell } = await import('./component.ts');
     return prepareComponentCell(plan, { now: Date.now, ...options });
   }
+  if (plan.kind === 'join') return (await import('./join.ts')).prepareJoinCell(plan, options);
   const { prepareCompiledCell } = await import('./compiled.ts');
   return prepareCompiledCell(plan, options);
 }

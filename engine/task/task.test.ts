@@ -134,6 +134,31 @@ describe('a task', () => {
     });
   });
 
+  it('joins what it makes of its rows, knowing none of the call before', async () => {
+    const graph = {
+      ...METADATA,
+      spec: {
+        sources: { readings: { code: {}, schema: SCHEMA, time: { column: 'at', maxDelay: '1s' } } },
+        operators: {
+          hot: { from: 'readings', filter: 't > 10' },
+          cold: { from: 'readings', filter: 't <= 10' },
+          pairs: {
+            from: { h: 'hot', c: 'cold' },
+            window: { tumbling: '1m' },
+            join: { where: 'h.machine = c.machine' },
+            select: { machine: 'h.machine', high: 'h.t', low: 'c.t' },
+          },
+        },
+      },
+    };
+    await using task = await openTask(graph);
+    const row = (machine: string, seconds: number, t: number) => ({ machine, at: new Date(seconds * 1_000), t });
+    const one = await task.call([row('a', 1, 50), row('a', 2, 5), row('b', 3, 60), row('a', 70, 70)]);
+    expect(one.rows()).toEqual([{ machine: 'a', high: 50, low: 5 }]);
+    expect((await task.call([row('b', 3, 6)])).rows()).toEqual([]);
+    expect((await task.call([row('b', 3, 6), row('b', 4, 60)])).rows()).toEqual([{ machine: 'b', high: 60, low: 6 }]);
+  });
+
   it('hands back rows that were diverted, fails where they are not', async () => {
     const graph = (onError: 'fail' | 'divert') => ({
       ...METADATA,
