@@ -11,6 +11,7 @@
  * Every error is a `CloudskinError` with a stable code. apache-arrow and RxJS are loaded when an output is read or observed.
  */
 import { connectors } from './connectors/registry.ts';
+import type { Continuum, ContinuumOptions } from './engine/cluster/continuum.ts';
 import type { Dataflow } from './engine/runtime/api/dataflow.ts';
 import type { OutputsOf } from './engine/runtime/api/graph-types.ts';
 import { type GraphInput, type OpenOptions, openGraph } from './engine/runtime/api/open.ts';
@@ -19,6 +20,11 @@ import { openTaskOf, type Task, type TaskOptions } from './engine/task/task.ts';
 
 export type { Batch } from './engine/batch/batch.ts';
 export type { DataType, Field, Schema, Value } from './engine/batch/types.ts';
+export type { Moved } from './engine/cluster/await-move.ts';
+export type { AppReference, Continuum, ContinuumOptions } from './engine/cluster/continuum.ts';
+export type { ForeseenMove, MoveRequest } from './engine/cluster/coordinator/try-moving.ts';
+export type { MoveEvent, MovePhase } from './engine/cluster/documents/move-event.ts';
+export type { MoveReceipt } from './engine/cluster/documents/status.ts';
 export type { CellPlan, OutputPort, PhysicalPlan } from './engine/compile/cell-plan.ts';
 export { CloudskinError, type Domain, type ErrorOptions, type Place, type Problem } from './engine/errors.ts';
 export type {
@@ -76,6 +82,15 @@ export function open<const G extends GraphInput>(graph: G, options: OpenOptions 
  */
 export function openTask(graph: GraphInput, options: TaskOptions = {}): Promise<Task> {
   return openTaskOf(graph, options, connectors);
+}
+
+/**
+ * Connects to a continuum whose apps run on agents: foresees moves of cells, makes them, and tells their phases as they come. Close it with `await using`, or `close`.
+ */
+export async function connect(options: ContinuumOptions): Promise<Continuum> {
+  // a graph in one process needs nothing of it
+  const { connect: open } = await import('./engine/cluster/continuum.ts');
+  return await open(options);
 }
 
 /**

@@ -12,6 +12,7 @@ import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
 import { down } from './commands/down.ts';
 import { drain } from './commands/drain.ts';
+import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { infer } from './commands/infer.ts';
 import { init } from './commands/init.ts';
@@ -65,6 +66,7 @@ const commands: readonly CommandModule[] = [
   undeploy,
   move,
   scale,
+  events,
   drain,
   site,
 ];

@@ -17,7 +17,7 @@ const LOOK = 100;
 const ANSWERS = 500;
 
 export interface Awaited {
-  readonly progress: Progress;
+  readonly progress: Pick<Progress, 'step'>;
   /** Milliseconds. */
   readonly timeout: number;
   /** What a region must have come to; `undefined` where it may still do so. */

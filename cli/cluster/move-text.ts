@@ -1,4 +1,5 @@
 /** What a move came to, for people and for programs. */
+import { receiptsOf } from '../../engine/cluster/await-move.ts';
 import type { ForeseenMove } from '../../engine/cluster/coordinator/try-moving.ts';
 import type { AppDocument } from '../../engine/cluster/documents/app.ts';
 import type { MoveReceipt } from '../../engine/cluster/documents/status.ts';
@@ -31,9 +32,7 @@ export function moveJson({ found, document, after }: MoveResult): MovedJson {
     const from = before[entry] ?? [];
     return JSON.stringify(from) === JSON.stringify(to) ? [] : [{ entry, from, to }];
   });
-  const receipts = after.regions.flatMap(({ region, move }) =>
-    move === undefined || move.revision < document.revision ? [] : [{ region, ...move }],
-  );
+  const receipts = receiptsOf(document, after.regions);
   return { app, namespace, revision: document.revision, moved, receipts };
 }
 

@@ -1,11 +1,13 @@
 /** `move` and `scale`: a cell is to be elsewhere, or in another number of partitions; asked for, waited for, and told what it came to. */
+import { AwaitedMove } from '../../engine/cluster/await-move.ts';
 import type { ClusterClient } from '../../engine/cluster/client.ts';
 import { type MoveRequest, outstanding } from '../../engine/cluster/coordinator/try-moving.ts';
 import type { AppDocument } from '../../engine/cluster/documents/app.ts';
-import type { RegionFigures } from '../../engine/cluster/documents/status.ts';
+import type { MovePhase } from '../../engine/cluster/documents/move-event.ts';
 import { defined } from '../../engine/defined.ts';
 import { userError } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/graph/suggest.ts';
+import { realPorts } from '../../engine/ports.ts';
 import { milliseconds } from '../output/durations.ts';
 import { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
@@ -25,8 +27,16 @@ export interface MoveFlags extends NatsOptions {
   readonly json?: boolean;
 }
 
-/** Milliseconds that the receipt of a region may come after the region runs in its new place. */
-const RECEIPT = 5_000;
+const PHASES: Readonly<Record<MovePhase, string>> = {
+  asked: 'asked for',
+  prepare: 'its new place is prepared',
+  precopy: 'its state is copied ahead',
+  cut: 'rows are held up',
+  commit: 'its new place counts',
+  switch: 'rows flow in the new place',
+  done: 'done',
+  failed: 'it did not come about, or is done by a restart',
+};
 
 type Wish = Pick<MoveRequest, 'site' | 'agent' | 'partitions'>;
 
@@ -97,31 +107,28 @@ function mustKnowPlace(overview: Overview, site: string, agent: string | undefin
   });
 }
 
-/** Resolves when the assignment has what was asked for, and every region that it concerns has come to rest where it is to be. */
-function untilMoved(
+/** Resolves when every region that it concerns has come to rest where it is to be; tells the phases that it goes through. */
+async function untilMoved(
   client: ClusterClient,
   document: AppDocument,
-  { assignment }: FoundCell,
+  { assignment, name }: FoundCell,
   progress: Progress,
   timeout: number,
 ): Promise<AppOverview> {
-  let waitsSince: number | undefined;
-  const isDone = (region: RegionFigures | undefined, overview: AppOverview): boolean => {
-    if (region === undefined || !isAssigned(document, overview)) return false;
-    const epoch = overview.assignment?.regions[region.region]?.epoch ?? 0;
-    if (assignment.regions[region.region]?.epoch === epoch) return true;
-    if (region.phase === 'stopped' || region.phase === 'finished') return true;
-    if (region.phase !== 'running' || region.epoch < epoch) return false;
-    if ((region.move?.revision ?? 0) >= document.revision) return true;
-    waitsSince ??= performance.now();
-    return performance.now() - waitsSince > RECEIPT;
-  };
-  const change = { doing: 'moving cells of', late: 'move.not-done' };
-  return awaitApp(client, document, { progress, timeout, done: isDone, change });
-}
-
-function isAssigned({ overrides = {}, revision }: AppDocument, { assignment }: AppOverview): boolean {
-  return Object.entries(overrides).every(
-    ([entry, { asked }]) => asked < revision || (assignment?.overrides?.[entry]?.asked ?? 0) >= asked,
-  );
+  const move = new AwaitedMove(document, assignment, realPorts);
+  let phase = '';
+  const events = client.moves(name, (event) => {
+    phase = `${PHASES[event.phase]}${event.region === '' ? '' : ` (region ${event.region})`}`;
+    progress.step(phase);
+  });
+  try {
+    return await awaitApp(client, document, {
+      progress: { step: (text) => progress.step(phase === '' ? text : phase) },
+      timeout,
+      done: (region, overview) => move.isDone(region, overview.assignment),
+      change: { doing: 'moving cells of', late: 'move.not-done' },
+    });
+  } finally {
+    events.close();
+  }
 }

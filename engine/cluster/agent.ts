@@ -16,6 +16,7 @@ import { ControlBuckets, GIVE_DOMAIN, NO_DOMAIN } from './documents/buckets.ts';
 import type { DiskUse } from './documents/disk-use.ts';
 import { encodeDocument, versioned } from './documents/document.ts';
 import type { Wish } from './documents/messages.ts';
+import { publishMove } from './documents/move-event.ts';
 import { type AgentName, sameAgent, wishSubject } from './documents/names.ts';
 import type { AgentStatus } from './documents/status.ts';
 import { codeField } from './documents/troubles.ts';
@@ -352,6 +353,9 @@ export class Agent {
         dropState,
         putBack: async (region, domain, keep) => void (await copies?.tidy(region, domain, keep)),
         send: (wish) => this.#send(wish),
+        moved: (event) => {
+          if (nats.connected) publishMove(nats, event);
+        },
         // Who was never heard of may be out of earshot.
         isAlive: (other) => this.#neighbours.get(other) === undefined || this.#neighbours.isAlive(other),
         distributed: (digest) => plans.distributed(digest),

@@ -5,7 +5,7 @@ import { defined } from '../defined.ts';
 import { type CloudskinError, externalError, userError } from '../errors.ts';
 import type { LogicalPlan } from '../graph/plan.ts';
 import { compareAndSet, isWrongRevision } from '../nats/compare-and-set.ts';
-import type { KeyValue, Nats } from '../nats/nats.ts';
+import type { KeyValue, Nats, Subscription } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
 import { emptyAssignment } from './coordinator/assign.ts';
 import { type ForeseenMove, type MoveRequest, tryMoving, withMove } from './coordinator/try-moving.ts';
@@ -15,6 +15,7 @@ import { type AssignmentDocument, assignmentDocument } from './documents/assignm
 import { ControlBuckets } from './documents/buckets.ts';
 import { decodeDocument, encodeDocument, type Versioned, versioned } from './documents/document.ts';
 import { type LeaseDocument, leaseDocument } from './documents/lease.ts';
+import { hearMoves, type MoveEvent, publishMove } from './documents/move-event.ts';
 import {
   type AgentName,
   type AppName,
@@ -180,8 +181,16 @@ export class ClusterClient {
   }
 
   /** Asks for it; what becomes of it is the coordinator's and the agents'. `foresee` says before whether it may be. */
-  move(name: AppName, request: MoveRequest): Promise<AppDocument> {
-    return this.#change(name, (before) => withMove(this.#known(name, before), request, this.#ports.now()));
+  async move(name: AppName, request: MoveRequest): Promise<AppDocument> {
+    const at = this.#ports.now();
+    const document = await this.#change(name, (before) => withMove(this.#known(name, before), request, at));
+    publishMove(this.#nats, { ...name, region: '', revision: document.revision, phase: 'asked', at });
+    return document;
+  }
+
+  /** Hears the phases of an app's moves from now on; told at most once. */
+  moves(name: AppName, hear: (event: MoveEvent) => void): Subscription {
+    return hearMoves(this.#nats, name, hear);
   }
 
   async #trial(plan: LogicalPlan, before: AssignmentDocument): Promise<Omit<Trial, 'fresh' | 'change'>> {

@@ -1,5 +1,6 @@
 /** Operators that are moved and rescaled by command while real data flows, on real processes: what comes out is what comes out undisturbed. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connect } from '../../index.ts';
 import { hasNats, NO_NATS } from '../kit/nats-server.ts';
 import { hasSharedData } from '../kit/shared-data.ts';
 import { mergedReadings } from '../recovery/sensors.ts';
@@ -72,8 +73,15 @@ describe.skipIf(!has)(has ? title : `${title}: ${reason}`, () => {
     await continuum.ok('deploy', continuum.graph('sensors.yaml', graph('sensors', '9000x')));
     const there = await told('move', 'windows', '--to', 'hub');
     expect(there.moved).toMatchObject([{ entry: 'windows', to: [{ site: 'hub' }] }]);
-    const dealt = await told('scale', 'windows', '--partitions', '2');
-    expect(dealt.moved).toMatchObject([{ entry: 'windows', to: [{ site: 'hub' }, { site: 'hub' }] }]);
+    const phases: string[] = [];
+    await using api = await connect({ servers: continuum.hub.url });
+    api.moves('sensors').subscribe(({ phase, receipt }) => {
+      phases.push(phase);
+      if (phase === 'done') expect(receipt).toMatchObject({ lost: 0, duplicated: 0 });
+    });
+    const dealt = await api.move('sensors', { entries: ['windows'], partitions: 2 });
+    expect(dealt.assignment.nodes.windows).toMatchObject([{ site: 'hub' }, { site: 'hub' }]);
+    expect(await api.move('sensors', { entries: ['windows'], partitions: 2 })).toMatchObject({ receipts: [] });
     const back = await told('move', 'windows', '--to', 'plant/plant-1', '--pause-budget', '50ms');
     expect(back.moved).toMatchObject([{ entry: 'windows', to: [{ site: 'plant' }, { site: 'plant' }] }]);
     expect((await continuum.region('sensors'))?.phase).toBe('running');
@@ -82,6 +90,8 @@ describe.skipIf(!has)(has ? title : `${title}: ${reason}`, () => {
       for (const { pause, total } of receipts) expect(total).toBeGreaterThanOrEqual(pause);
     }
     await continuum.whenRegion('sensors', ({ phase }) => phase === 'finished');
+    expect(phases.slice(0, 2)).toEqual(['asked', expect.stringMatching(/prepare|cut/)]);
+    expect(phases.filter((phase) => phase === 'done')).toHaveLength(2);
     await undisturbed;
     expect(bySeries('sensors')).toEqual(bySeries('plain'));
   });

@@ -54,6 +54,11 @@ export function reportSubject({ namespace, app }: AppName, region: string): stri
   return `cs.${namespace}.${app}.lead.${region}`;
 }
 
+/** Phases of moves of an app's cells, as they come. */
+export function eventsSubject({ namespace, app }: AppName): string {
+  return `cs-ctl.events.${namespace}.${app}`;
+}
+
 export function appKey({ namespace, app }: AppName): string {
   return `apps.${namespace}.${app}`;
 }

@@ -283,7 +283,7 @@ const fragmentFigures = shape<FragmentFigures>({
 
 const none: Read<0> = (value, path) => (value === 0 ? value : refuse(path, '0'));
 
-const moveReceipt = shape<MoveReceipt>({
+export const moveReceipt: Read<MoveReceipt> = shape<MoveReceipt>({
   revision: whole,
   how: oneOf<MoveReceipt['how']>('live', 'restart'),
   pause: figure,

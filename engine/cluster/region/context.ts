@@ -4,6 +4,7 @@ import type { Ports } from '../../ports.ts';
 import type { Checkpoints } from '../../state/checkpoint/checkpoints.ts';
 import type { RegionName } from '../../state/checkpoint/layout.ts';
 import type { Wish } from '../documents/messages.ts';
+import type { MoveEvent } from '../documents/move-event.ts';
 import type { AgentName } from '../documents/names.ts';
 import type { AgentDisk } from '../memory/agent-disk.ts';
 import type { RegionRecords } from '../memory/region-records.ts';
@@ -32,4 +33,6 @@ export interface RegionContext {
   /** True while the agent was heard of lately. */
   isAlive(agent: AgentName): boolean;
   distributed(digest: string): Promise<DistributedPlan>;
+  /** Hears the phases of moves; absent where nobody does. */
+  moved?(event: MoveEvent): void;
 }

@@ -37,6 +37,7 @@ import {
   UNSEEN,
   wishesOf,
 } from './leader-state.ts';
+import { MoveEvents } from './move-events.ts';
 import { Moves } from './moves.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { RestartReceipt } from './restart-receipt.ts';
@@ -54,6 +55,7 @@ export class RegionLeader {
   readonly #policy = new RestartPolicy();
   readonly #memories = new Map<string, string>();
   readonly #restart: RestartReceipt;
+  readonly #events: MoveEvents;
   #target: Target;
   #state: LeaderState = ACQUIRING;
   /** Of the last start, also when that is over. */
@@ -76,6 +78,7 @@ export class RegionLeader {
     this.#changed = changed;
     this.#target = targetOf(assignment, this.name.region, this.#context.name);
     this.#restart = new RestartReceipt(context.ports);
+    this.#events = new MoveEvents(context, name);
     this.#moves = new Moves({
       ...context,
       tell: (level, message, fields) => this.#log(level, message, fields),
@@ -402,6 +405,9 @@ export class RegionLeader {
     this.#state = state;
     const start = startOf(state);
     if (start !== undefined && start.checkpoints !== this.#checkpoints) this.#use(start);
+    const { receipt } = this.#moves;
+    const why = this.#moves.stays(this.#target)?.message ?? this.#trouble?.message;
+    this.#events.look(state, { target: this.#target, run: start?.run, receipt, why });
     if (this.phase !== phase || state.kind !== kind) this.#changed();
   }
 

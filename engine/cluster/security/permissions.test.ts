@@ -4,7 +4,15 @@ import { ROWS, STEPS } from '../../../test/kit/distributed-plans.ts';
 import { planOf } from '../../../test/kit/plans.ts';
 import { distribute } from '../../compile/distribute.ts';
 import type { DistributedPlan, Host } from '../../compile/fragment-plan.ts';
-import { appKey, assignmentKey, regionKey, reportSubject, stateBucket, wishSubject } from '../documents/names.ts';
+import {
+  appKey,
+  assignmentKey,
+  eventsSubject,
+  regionKey,
+  reportSubject,
+  stateBucket,
+  wishSubject,
+} from '../documents/names.ts';
 import {
   adminPermissions,
   agentPermissions,
@@ -58,6 +66,7 @@ function mayHear({ subscribe }: Permissions, subject: string): boolean {
   return subscribe.some((pattern) => matches(pattern, subject));
 }
 
+const NOTHING: Permissions = { publish: [], subscribe: [] };
 const SHOP = { namespace: 'default', app: 'shop' };
 const CHANNEL = 'filter_FROM_s_TO_out';
 const way = (which: 'data' | 'ack', app = SHOP): string => `cs.${app.namespace}.${app.app}.ch.${CHANNEL}.${which}`;
@@ -91,6 +100,19 @@ describe('the share of a site', () => {
     expect([mayHear(cloud, wishSubject(SHOP, 'out')), mayHear(cloud, wishSubject(SHOP, 's'))]).toEqual([true, false]);
     expect(may(plant, `$JS.hub.API.$KV.cs-regions.${regionKey(SHOP, region)}`)).toBe(true);
     expect(may(yard, `$JS.hub.API.$KV.cs-regions.${regionKey(SHOP, region)}`)).toBe(false);
+  });
+
+  it('tells the moves of its own app from where its region may be led, which the command line hears', () => {
+    const events = eventsSubject(SHOP);
+    const [plant, center] = [PLANT, CLOUD].map((place) => permissionsOf(plan('default', 'shop'), place, domainOf));
+    expect(may(plant ?? NOTHING, events)).toBe(true);
+    expect(may(center ?? NOTHING, events)).toBe(false);
+    expect(may(plant ?? NOTHING, eventsSubject({ ...SHOP, app: 'other' }))).toBe(false);
+    expect(mayHear(plant ?? NOTHING, events)).toBe(false);
+    const admin = adminPermissions('admin');
+    expect(may(admin, events) && mayHear(admin, events)).toBe(true);
+    // a link lets an exact subject through only
+    expect(may(linkPermissions(plant ?? NOTHING, PLANT, [], []), events)).toBe(true);
   });
 
   it('of an edge reads its assignment and writes no document; that of the cloud writes all', () => {

@@ -16,6 +16,7 @@ import {
   agentSubject,
   assignmentKey,
   CONTROL_BUCKET,
+  eventsSubject,
   REGIONS_BUCKET,
   regionKey,
   reportSubject,
@@ -41,6 +42,8 @@ export interface SitePlace {
 }
 
 const NONE: Permissions = { publish: [], subscribe: [] };
+/** Of all apps. */
+const EVENTS = eventsSubject({ namespace: '*', app: '*' });
 
 export function merged(all: readonly Permissions[]): Permissions {
   const union = (lists: readonly (readonly string[])[]): readonly string[] => [...new Set(lists.flat())].sort();
@@ -218,6 +221,7 @@ function leaderShare(app: AppName, fragments: readonly FragmentPlan[], place: Si
   return {
     publish: [
       ...fragments.map(({ name }) => wishSubject(app, name)),
+      eventsSubject(app),
       ...domainsOf(place).flatMap((domain) => [...domain.writes([records]), ...domain.reads(stream, [records])]),
     ],
     subscribe: fragments.slice(0, 1).map(({ region }) => reportSubject(app, region)),
@@ -230,7 +234,7 @@ function appOf({ namespace, app }: FragmentPlan): AppName {
 
 /** Any app, known or not: for a continuum whose user is its only one. Edges still write no documents. */
 export function anyApp(place: SitePlace): Permissions {
-  const subjects = ['cs.*.*.ch.*.*', 'cs.*.*.ctl.*', 'cs.*.*.lead.*', 'cs.*.task.*'];
+  const subjects = ['cs.*.*.ch.*.*', 'cs.*.*.ctl.*', 'cs.*.*.lead.*', 'cs.*.task.*', EVENTS];
   const domains = [...new Set([place.domain, place.hub])].map((name) => new Domain(name, place.domain));
   const control = domains.flatMap((domain) =>
     domain.hasOwn || place.tier === 'cloud' ? [] : [...domain.writes([`$KV.${CONTROL_BUCKET}.>`])],
@@ -276,9 +280,9 @@ export function adminPermissions(user: string): Permissions {
   return {
     publish: [
       ...['$JS.API.>', '$JS.*.API.>', ...buckets],
-      ...[ASK_SUBJECT, WHERE_SUBJECT, agentSubject('*', '*', 'logs'), 'cs.*.task.*', '$SRV.>'],
+      ...[ASK_SUBJECT, WHERE_SUBJECT, agentSubject('*', '*', 'logs'), 'cs.*.task.*', '$SRV.>', EVENTS],
     ],
-    subscribe: [`${inboxOf(user)}.>`],
+    subscribe: [`${inboxOf(user)}.>`, EVENTS],
   };
 }
 
