@@ -10,27 +10,39 @@ import type { Batch } from '../../engine/batch/batch.ts';
 import type { Schema } from '../../engine/batch/types.ts';
 import type { Cell } from '../../engine/cell/cell.ts';
 import { openCompiledCell } from '../../engine/cell/compiled.ts';
+import { openJoinCell } from '../../engine/cell/join.ts';
+import type { CellPlan } from '../../engine/compile/cell-plan.ts';
 import { messageOf } from '../../engine/errors.ts';
 import { loadParser } from '../../engine/expression/check.ts';
 import { parseValue, stringifyValue } from '../../engine/json.ts';
-import { chainOf, type Event, type OperatorText } from '../kit/chains.ts';
-import type { Handed, Result } from './handed-cell.ts';
+import { chainOf, type OperatorText } from '../kit/chains.ts';
+import type { Handed, HandedEvent, Result } from './handed-files.ts';
 
-function eventsOf(directory: string, schema: Schema, calls: Handed['calls']): Event[] {
+function eventsOf(directory: string, schemas: readonly Schema[], calls: Handed['calls']): HandedEvent[] {
   const inputs = readFileSync(join(directory, 'input.bin'));
-  return calls.map((call): Event => {
+  return calls.map((call): HandedEvent => {
     if (call.kind === 'end') return 'end';
     if (call.kind === 'watermark') return { watermark: BigInt(call.time) };
     const body = new Uint8Array(inputs.subarray(call.from, call.from + call.bytes));
-    return { batch: { schema, rows: call.rows, body, layout: Int32Array.from(call.layout) } };
+    const { rows, layout, input } = call;
+    const schema = schemas[input] ?? { fields: [] };
+    return { input, batch: { schema, rows, body, layout: Int32Array.from(layout) } };
   });
+}
+
+/** A chain as texts, or a join as its plan. */
+type MadeOf = { readonly schema: Schema; readonly operators: OperatorText[] } | { readonly plan: CellPlan };
+
+function planOf(of: MadeOf): { readonly plan: CellPlan; readonly schemas: readonly Schema[] } {
+  if ('plan' in of) return { plan: of.plan, schemas: of.plan.operators[0]?.inputSchemas ?? [] };
+  return { plan: chainOf(of.schema, of.operators), schemas: [of.schema] };
 }
 
 function run(directory: string): void {
   const read = (name: string) => readFileSync(join(directory, name), 'utf8');
-  const chain = parseValue(read('chain.json')) as { readonly schema: Schema; readonly operators: OperatorText[] };
+  const { plan, schemas } = planOf(parseValue(read('chain.json')) as unknown as MadeOf);
   const { calls, image, digest } = JSON.parse(read('cell.json')) as Handed;
-  const cell = openCompiledCell(chainOf(chain.schema, chain.operators));
+  const cell = plan.kind === 'join' ? openJoinCell(plan) : openCompiledCell(plan);
   if (image !== null) {
     const memory = readFileSync(join(directory, image.memory));
     cell.state?.restoreImage?.({ module: digest, memory, ranges: image.ranges, globals: new Map(), host: image.host });
@@ -43,7 +55,7 @@ function run(directory: string): void {
     bodies.push(new Uint8Array(body));
     from += body.length;
   };
-  drive(cell, eventsOf(directory, chain.schema, calls), emit);
+  drive(cell, eventsOf(directory, schemas, calls), emit);
   writeFileSync(join(directory, 'output.bin'), Buffer.concat(bodies));
   const left = cell.state?.image?.();
   if (left === undefined) throw new Error(`${cell.name} has no image`);
@@ -53,10 +65,10 @@ function run(directory: string): void {
   cell.close();
 }
 
-function drive(cell: Cell, events: readonly Event[], emit: (port: number, batch: Batch) => void): void {
+function drive(cell: Cell, events: readonly HandedEvent[], emit: (port: number, batch: Batch) => void): void {
   for (const event of events) {
     if (event === 'end') cell.onEnd(emit);
-    else if ('batch' in event) cell.process(0, event.batch, emit);
+    else if ('batch' in event) cell.process(event.input ?? 0, event.batch, emit);
     else cell.onWatermark(event.watermark, emit);
   }
 }

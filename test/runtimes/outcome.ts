@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto';
 import { type Batch, LAYOUT_WORDS } from '../../engine/batch/batch.ts';
 import type { Cell } from '../../engine/cell/cell.ts';
-import { openCompiledCell } from '../../engine/cell/compiled.ts';
 import type { CellPlan } from '../../engine/compile/cell-plan.ts';
-import type { Event } from '../kit/chains.ts';
+import type { HandedCode, HandedEvent } from './handed-files.ts';
 
 /** By batch: output, rows, and the checksum of the Arrow buffers, without what lies between them. */
 export class Outcome {
@@ -20,10 +19,10 @@ export class Outcome {
     if (this.#ports.has(port)) this.bits.push(`output ${port}, ${batch.rows} rows, ${checksum(batch)}`);
   };
 
-  drive(cell: Cell, events: readonly Event[]): void {
+  drive(cell: Cell, events: readonly HandedEvent[]): void {
     for (const event of events) {
       if (event === 'end') cell.onEnd(this.take);
-      else if ('batch' in event) cell.process(0, event.batch, this.take);
+      else if ('batch' in event) cell.process(event.input ?? 0, event.batch, this.take);
       else cell.onWatermark(event.watermark, this.take);
     }
   }
@@ -56,9 +55,9 @@ export interface Ended {
 }
 
 /** Of one cell that is never cut. */
-export function uncut(plan: CellPlan, events: readonly Event[]): Ended {
-  const cell = openCompiledCell(plan);
-  const outcome = new Outcome(plan);
+export function uncut(code: HandedCode, events: readonly HandedEvent[]): Ended {
+  const cell = code.open();
+  const outcome = new Outcome(code.plan);
   outcome.drive(cell, events);
   const { late, errors } = cell.counters();
   cell.close();

@@ -9,13 +9,14 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Schema } from '../../engine/batch/types.ts';
 import type { Cell } from '../../engine/cell/cell.ts';
-import { openCompiledCell } from '../../engine/cell/compiled.ts';
 import { loadParser } from '../../engine/expression/check.ts';
 import { chainCase, eventsOf } from '../kit/chain-cases.ts';
-import type { Event, OperatorText } from '../kit/chains.ts';
+import type { OperatorText } from '../kit/chains.ts';
 import { keptImage } from '../kit/cuts.ts';
 import { hasSharedData } from '../kit/shared-data.ts';
 import { HandedCell } from './handed-cell.ts';
+import type { HandedCode, HandedEvent } from './handed-files.ts';
+import { HandedJoin, pairedReadings } from './handed-join.ts';
 import type { HostProcess } from './host-process.ts';
 import { type Ended, Outcome, uncut } from './outcome.ts';
 import { CHAINS, READINGS, readings } from './readings.ts';
@@ -50,18 +51,11 @@ function tests({ start, runs }: Runtime): void {
   });
 
   it.each(Object.entries(CHAINS))('go on with real readings from any cut, and back: %s', async (_, operators) => {
-    const handed = new HandedCell(READINGS, operators);
-    const events = readings();
-    const expected = uncut(handed.plan, events);
-    expect(expected.bits.length).toBeGreaterThan(3);
-    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: events.length }), { minLength: 3, maxLength: 4 });
-    await fc.assert(
-      fc.asyncProperty(cuts, async (some) => {
-        const rising = some.toSorted((a, b) => a - b);
-        expect(await inTurn({ handed, host, directory }, events, rising)).toEqual(expected);
-      }),
-      { numRuns: runs.cuts },
-    );
+    await goesOn({ handed: new HandedCell(READINGS, operators), host, directory }, readings(), runs.cuts);
+  });
+
+  it('go on with real readings from any cut, and back: a join', async () => {
+    await goesOn({ handed: await HandedJoin.make(), host, directory }, pairedReadings(), runs.cuts);
   });
 
   it('go on with generated chains and hostile values', async () => {
@@ -75,7 +69,7 @@ function tests({ start, runs }: Runtime): void {
         const events = eventsOf(sample, 100);
         const first = seed % events.length;
         const second = first + 1 + (seed % (events.length - first));
-        expect(await inTurn({ handed, host, directory }, events, [first, second])).toEqual(uncut(handed.plan, events));
+        expect(await inTurn({ handed, host, directory }, events, [first, second])).toEqual(uncut(handed, events));
       }),
       { numRuns: runs.chains },
     );
@@ -83,17 +77,30 @@ function tests({ start, runs }: Runtime): void {
   });
 }
 
+/** From cuts anywhere. */
+async function goesOn(turns: Turns, events: readonly HandedEvent[], runs: number): Promise<void> {
+  const expected = uncut(turns.handed, events);
+  expect(expected.bits.length).toBeGreaterThan(3);
+  const cuts = fc.uniqueArray(fc.integer({ min: 1, max: events.length }), { minLength: 3, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(cuts, async (some) => {
+      const rising = some.toSorted((a, b) => a - b);
+      expect(await inTurn(turns, events, rising)).toEqual(expected);
+    }),
+    { numRuns: runs },
+  );
+}
+
 interface Turns {
-  readonly handed: HandedCell;
+  readonly handed: HandedCode;
   readonly host: HostProcess;
   readonly directory: string;
 }
 
 /** Here and there in turn, changing in front of each event of `cuts` (rising). */
-async function inTurn(turns: Turns, events: readonly Event[], cuts: readonly number[]): Promise<Ended> {
-  const { plan } = turns.handed;
-  const outcome = new Outcome(plan);
-  let cell = openCompiledCell(plan);
+async function inTurn(turns: Turns, events: readonly HandedEvent[], cuts: readonly number[]): Promise<Ended> {
+  const outcome = new Outcome(turns.handed.plan);
+  let cell = turns.handed.open();
   for (const [turn, from] of [0, ...cuts].entries()) {
     const part = events.slice(from, cuts[turn] ?? events.length);
     if (turn % 2 === 0) outcome.drive(cell, part);
@@ -108,7 +115,7 @@ async function inTurn(turns: Turns, events: readonly Event[], cuts: readonly num
 async function there(
   { handed, host, directory }: Turns,
   cell: Cell,
-  part: readonly Event[],
+  part: readonly HandedEvent[],
   outcome: Outcome,
 ): Promise<Cell> {
   const image = keptImage(cell);
@@ -120,7 +127,7 @@ async function there(
   const returned = handed.read(place);
   rmSync(place, { recursive: true });
   for (const { port, batch } of returned.batches) outcome.take(port, batch);
-  const next = openCompiledCell(handed.plan);
+  const next = handed.open();
   next.state?.restoreImage?.(returned.image);
   expect(next.counters().late).toBe(returned.late);
   return next;

@@ -21,6 +21,8 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 # The control block and the heads of ports (engine/compile/support/assembly/control.ts).
 HEAP_LIMIT, INPUT_NULLS, WATERMARK, LATE_ROWS = 36, 40, 48, 56
 PORT_ROWS, PORT_BODY = 0, 12
+# The head of a join (engine/compile/support/assembly/join-layout.ts).
+JOIN_REFUSED, JOIN_BODY, JOIN_LAYOUT = 52, 60, 64
 
 
 class Modules:
@@ -53,7 +55,8 @@ class Cell:
         self.support = Instance(self.store, modules.of(directory / plan["support"]), [self.memory]).exports(self.store)
         self.call("initialise", plan["heap"], plan["limit"])
         self.code = self.instantiate(modules.of(directory / plan["module"]))
-        self.call("fillPositions", plan["positions"])
+        if "positions" in plan:
+            self.call("fillPositions", plan["positions"])
         for port in plan["ports"]:
             self.call("portStart", port["head"])
 
@@ -84,7 +87,9 @@ class Cell:
         for start, end in image["ranges"]:
             self.memory.write(self.store, saved[start:end], start)
         self.put(HEAP_LIMIT, "<I", limit)
-        host = image["host"]
+        self.take_up(image["host"])
+
+    def take_up(self, host):
         self.rows, self.errors = host["rows"], dict(host["errors"])
         self.watermark = None if host["watermark"] is None else int(host["watermark"])
         self.blocks = {column: [block, capacity] for column, block, capacity in host["blocks"]}
@@ -113,7 +118,7 @@ class Cell:
 
     # -- calls
 
-    def process(self, body, layout, rows):
+    def process(self, _, body, layout, rows):
         start = 0
         while start < rows:
             count = min(self.plan["input"]["rows"], rows - start)
@@ -192,26 +197,64 @@ class Cell:
         (directory / "after.bin").write_bytes(self.memory.read(self.store))
         (directory / "output.bin").write_bytes(b"".join(self.bodies))
         late = struct.unpack("<q", self.memory.read(self.store, LATE_ROWS, LATE_ROWS + 8))[0]
-        host = {
-            "rows": self.rows,
-            "watermark": None if self.watermark is None else str(self.watermark),
-            "evicted": 0,
-            "errors": self.errors,
-            "blocks": [[column, *place] for column, place in self.blocks.items()],
-        }
+        watermark = None if self.watermark is None else str(self.watermark)
+        host = {"rows": self.rows, "watermark": watermark, "errors": self.errors, **self.kept()}
         (directory / "result.json").write_text(json.dumps({"outputs": self.outputs, "host": host, "late": late}))
+
+    def kept(self):
+        return {"evicted": 0, "blocks": [[column, *place] for column, place in self.blocks.items()]}
+
+
+class Join(Cell):
+    def __init__(self, modules, directory, plan):
+        super().__init__(modules, directory, plan)
+        self.errors, self.capacity = 0, 0
+        self.set(JOIN_LAYOUT, self.call("allocate", plan["columns"] * LAYOUT_WORDS * 4))
+
+    def get(self, offset):
+        return self.word(self.plan["join"] + offset)
+
+    def set(self, offset, value):
+        self.put(self.plan["join"] + offset, "<I", value)
+
+    def take_up(self, host):
+        self.rows, self.errors, self.capacity = host["rows"], host["errors"], host["capacity"]
+        self.watermark = None if host["watermark"] is None else int(host["watermark"])
+
+    def process(self, side, body, layout, rows):
+        if len(body) > self.capacity:
+            if self.capacity > 0:
+                self.call("release", self.get(JOIN_BODY), self.capacity)
+            self.set(JOIN_BODY, self.call("allocate", len(body)))
+            self.capacity = len(body)
+        self.memory.write(self.store, body, self.get(JOIN_BODY))
+        self.memory.write(self.store, struct.pack(f"<{len(layout)}i", *layout), self.get(JOIN_LAYOUT))
+        self.call("joinTake", self.plan["join"], side, rows, INT64_MIN if self.watermark is None else self.watermark)
+        self.errors += self.get(JOIN_REFUSED)
+        self.rows += rows
+
+    def advance(self, time):
+        """To a watermark in microseconds; None is the end."""
+        if time is not None:
+            self.watermark = time
+        while self.call("joinNext", self.plan["join"], INT64_MAX if time is None else time) != 0:
+            self.hand_out(self.plan["ports"][0])
+        self.flush()
+
+    def kept(self):
+        return {"capacity": self.capacity}
 
 
 def run(modules, directory):
     plan = json.loads((directory / "cell.json").read_text())
-    cell = Cell(modules, directory, plan)
+    cell = (Join if "join" in plan else Cell)(modules, directory, plan)
     if plan["image"] is not None:
         cell.restore(directory)
     inputs = (directory / "input.bin").read_bytes()
     for call in plan["calls"]:
         if call["kind"] == "batch":
             body = inputs[call["from"] : call["from"] + call["bytes"]]
-            cell.process(body, call["layout"], call["rows"])
+            cell.process(call["input"], body, call["layout"], call["rows"])
         else:
             cell.advance(int(call["time"]) if call["kind"] == "watermark" else None)
     cell.save(directory)
