@@ -31,6 +31,15 @@ describe('ndjson source', () => {
     ]);
   });
 
+  it('takes a value that is nested deeper than the stack holds for a bad one, and reads on', async () => {
+    const schema = schemaOf({ whole: 'utf8', n: 'int64' });
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const text = `{"whole":${deep},"n":1}\n{"n":9007199254740993,"whole":${deep}}\n{"whole":[1],"n":3}\n`;
+    const { rows, bad } = await readBytes(ndjson, text, { schema });
+    expect(rows).toEqual([['[1]', 3n]]);
+    expect(bad.map(({ code }) => code)).toEqual(['json.bad-value', 'json.bad-value']);
+  });
+
   it('never takes what an object inherits for a value', async () => {
     const schema = schemaOf({ constructor: 'utf8', toString: 'utf8' });
     expect((await readBytes(ndjson, '{"a":1}\n{"constructor":"x"}\n', { schema })).rows).toEqual([

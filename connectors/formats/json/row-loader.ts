@@ -54,7 +54,9 @@ export class JsonRowLoader {
     let done = this.#cellsOf(value);
     if (done === 'again') {
       this.#builder.rollbackRow();
-      done = this.#cellsOf(parseExactly(text));
+      const exact = parseExactly(text);
+      if (exact === undefined) return this.#fail('json.bad-value', 'the record is nested too deep');
+      done = this.#cellsOf(exact);
     }
     if (done !== 'ok') {
       this.#builder.rollbackRow();

@@ -50,11 +50,25 @@ export function valueSetter(column: ColumnBuilder): ValueSetter {
 function utf8Setter(column: ColumnBuilder): ValueSetter {
   return (value) => {
     if (typeof value === 'number' && !Number.isSafeInteger(value) && Number.isInteger(value)) return 'again';
-    const text = typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value);
-    if (!text.isWellFormed()) return 'bad';
+    const text = typeof value === 'string' ? value : typeof value === 'object' ? nestedText(value) : String(value);
+    if (text?.isWellFormed() !== true) return 'bad';
     column.appendString(text);
     return 'ok';
   };
+}
+
+/** Undefined where it is nested so deep, some thousand levels, that the stack does not hold it: `JSON.parse` takes that. */
+function nestedText(value: unknown): string | undefined {
+  return withinStack(() => JSON.stringify(value));
+}
+
+function withinStack<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 function integerSetter(column: ColumnBuilder, fromText: ValueSetter): ValueSetter {
@@ -93,12 +107,12 @@ function viaText(column: ColumnBuilder): ValueSetter {
 
 type SourceReviver = (this: unknown, key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 
-/** As `JSON.parse`, but integers that a number cannot hold become bigints; several times slower. */
+/** As `JSON.parse`, but integers that a number cannot hold become bigints; several times slower. Undefined where it is nested too deep. */
 export function parseExactly(text: string): unknown {
   const reviver: SourceReviver = (_key, value, context) => {
     if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
     const source = context?.source ?? '';
     return /^-?\d+$/.test(source) ? BigInt(source) : value;
   };
-  return JSON.parse(text, reviver);
+  return withinStack(() => JSON.parse(text, reviver));
 }
