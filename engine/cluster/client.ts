@@ -32,6 +32,7 @@ import type { Read } from './documents/read-json.ts';
 import { type RegionRecord, regionRecord } from './documents/region-record.ts';
 import { type SiteDocument, siteDocument } from './documents/site.ts';
 import { type AgentStatus, decodeStatus } from './documents/status.ts';
+import { mustBeDealable } from './plans/dealt-components.ts';
 import { Plans } from './plans/plans.ts';
 import { type LogsRequest, logsAnswer } from './presence/log-requests.ts';
 import type { LogRecord } from './process/log.ts';
@@ -163,21 +164,20 @@ export class ClusterClient {
       throw externalError('move.not-placed', `${appLabel(name)} is not placed yet`, { retry: true });
     }
     const trial = await this.#trial(plan, before);
-    let found: (() => ForeseenMove) | undefined;
+    let foreseen: ForeseenMove | undefined;
+    let refusal: unknown = externalError('cluster.no-agent', 'no agent answers', { retry: true });
     await this.ask(UNPLACED, (all) => {
       try {
-        const foreseen = tryMoving(trial, request, all);
-        found = () => foreseen;
+        foreseen = tryMoving(trial, request, all);
       } catch (error) {
-        found = () => {
-          throw error;
-        };
-        return false;
+        refusal = error;
       }
-      return true;
+      return foreseen !== undefined;
     });
-    if (found === undefined) throw externalError('cluster.no-agent', 'no agent answers', { retry: true });
-    return found();
+    if (foreseen === undefined) throw refusal;
+    const after = new Map(foreseen.entries.map(({ entry, to }) => [entry, to]));
+    await mustBeDealable(plan, before.nodes, new Map([...Object.entries(before.nodes), ...after]), this.#plans);
+    return foreseen;
   }
 
   /** Asks for it; what becomes of it is the coordinator's and the agents'. `foresee` says before whether it may be. */

@@ -7,6 +7,7 @@ import type { AppDocument } from '../documents/app.ts';
 import type { AssignmentDocument } from '../documents/assignment.ts';
 import { type AppName, agentLabel, appLabel } from '../documents/names.ts';
 import type { Trouble } from '../documents/troubles.ts';
+import { mustBeDealable } from '../plans/dealt-components.ts';
 import type { Plans } from '../plans/plans.ts';
 import type { Neighbours } from '../presence/neighbours.ts';
 import { UNPLACED } from '../process/timing.ts';
@@ -110,6 +111,7 @@ export class Assigner {
       given === undefined
         ? place.assign(plan, agents, keep, avoidance(leaving), changeOf(app, before, { asked, held }))
         : { nodes: given, left: before.left ?? [] };
+    if (asked) await mustBeDealable(plan, before.nodes, nodes, plans);
     const distributed = place.distribute(plan, { nodes }, app.deployed);
     const isNew = before.deployed < app.deployed;
     const fresh = isNew && app.fresh === true;
