@@ -19,6 +19,7 @@ import type { CheckpointHead, FragmentReceipt } from '../../engine/state/checkpo
 import { ThreadTransport } from '../../engine/transport/thread.ts';
 import { hosts, on } from '../kit/dealt.ts';
 import { type Choices, ledger, placedOn, planned, sorted, whole } from '../kit/dealt-graph.ts';
+import * as joins from '../kit/dealt-joins.ts';
 import type { Ledger } from '../kit/ledger.ts';
 import { MemoryCheckpoints } from '../kit/memory-checkpoints.ts';
 
@@ -215,6 +216,37 @@ describe('a graph whose plan changes while rows flow', () => {
     own.onBatch = withMended(own, store, run);
     expect(receiptsOf(await changed)).toMatchObject([{ completed: false }]);
     expect(sorted(own)).toEqual(await whole());
+  });
+});
+
+describe('joins and a component of several inputs and outputs, whose plan changes while rows flow', () => {
+  const eight: fc.Arbitrary<Choices> = fc.array(hosts, { minLength: 8, maxLength: 8 });
+
+  it('give the rows that they give in one thread, and count them once', async () => {
+    await joins.withHolder(async (component) => {
+      const graph = joins.heldGraph(component);
+      const expected = await joins.whole(graph, joins.HELD_SINKS);
+      const still = joins.ledger();
+      const alone = Array.from({ length: 8 }, () => on(0));
+      const plan = await joins.planned(still, graph);
+      const { metrics } = await runOn(joins.placedOn(plan, alone), still, new MemoryCheckpoints()).run();
+      const changes = fc.array(fc.tuple(eight, fc.integer({ min: 1, max: 4 })), { minLength: 1, maxLength: 3 });
+      let done = 0;
+      await fc.assert(
+        fc.asyncProperty(eight, changes, async (before, after) => {
+          const own = joins.ledger();
+          const run = runOn(joins.placedOn(plan, before), own, new MemoryCheckpoints());
+          const plans = after.map(
+            ([choices, at]) => [joins.placedOn(plan, withSourcesOf(before, choices)), at] as const,
+          );
+          done += receiptsOf(await changing(own, run, plans)).length;
+          expect(joins.sorted(own, joins.HELD_SINKS)).toEqual(expected);
+          expect(sums(run.metrics())).toEqual(sums(metrics));
+        }),
+        { numRuns: 3, interruptAfterTimeLimit: 60_000 },
+      );
+      expect(done).toBeGreaterThan(0);
+    });
   });
 });
 
