@@ -8,6 +8,7 @@
 import type { Batch } from '../batch/batch.ts';
 import type { OutputPort } from '../compile/cell-plan.ts';
 import type { CellImage, LogicalState } from '../state/checkpoint/state.ts';
+import type { PageRoom } from '../state/precopy/page-target.ts';
 
 /** Receives output `port` (an index into `outputs`) of a call; the batch is valid until the receiver returns. */
 export type Emit = (port: number, batch: Batch) => void;
@@ -56,6 +57,8 @@ export interface CellState {
   image?(): CellImage;
   /** Throws `state.foreign-module` where the image is of another module; then the logical form is the way. */
   restoreImage?(image: CellImage): void;
+  /** Where the memory of an image of this code can be written ahead of `restoreImage`, which then copies nothing; undefined where it cannot. Nothing is called in between. */
+  imageRoom?(module: string): PageRoom | undefined;
   /** The logical form, one entry an operator that has state; absent for a component that does not export it. */
   exportLogical?(): readonly LogicalState[];
   /**

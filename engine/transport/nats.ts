@@ -4,6 +4,8 @@
  *
  *     cs.<namespace>.<app>.ch.<channel>.data     sender to receiver
  *     cs.<namespace>.<app>.ch.<channel>.ack      receiver to sender
+ *
+ * Those of a handover are told apart by where they go to, since plans name them nowhere: `cs.<namespace>.<app>.ho.<site>.<channel>.<data|ack>`.
  */
 import type { Nats } from '../nats/nats.ts';
 import type { Ports } from '../ports.ts';
@@ -31,8 +33,8 @@ export interface NatsTransportOptions {
   readonly maxPayload?: number;
 }
 
-export function channelSubject({ namespace, app, channel }: ChannelAddress, way: 'data' | 'ack'): string {
-  return `cs.${namespace}.${app}.ch.${channel}.${way}`;
+export function channelSubject({ namespace, app, channel, site }: ChannelAddress, way: 'data' | 'ack'): string {
+  return `cs.${namespace}.${app}.${site === undefined ? 'ch' : `ho.${site}`}.${channel}.${way}`;
 }
 
 export class NatsTransport implements Transport {

@@ -14,6 +14,8 @@ export interface ChannelAddress {
   readonly app: string;
   /** Unique in the app and made of letters, digits, `-`, `_`. */
   readonly channel: string;
+  /** Of a channel of a handover: where its receiver is, so that permissions need not know the channel. */
+  readonly site?: string;
 }
 
 interface ItemOf<P> {
@@ -79,6 +81,11 @@ export interface Receiver {
   take(): Item | undefined;
   /** Resolves when `take` has something, or the receiver is closed. */
   ready(): Promise<void>;
+  /**
+   * Takes nothing more, but tells a sender that has missed the word what was taken, until it is closed; a newer receiver takes its place without ado. Absent where no word is
+   * lost: then it is closed instead.
+   */
+  linger?(): void;
   /** The number of the item that was taken last. */
   readonly position: number;
   /** As they are now. */

@@ -7,7 +7,6 @@ import { distribute } from '../../engine/compile/distribute.ts';
 import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
 import { fuse } from '../../engine/compile/fuse.ts';
 import type { LogicalPlan } from '../../engine/graph/plan.ts';
-import type { MetricsSnapshot } from '../../engine/metrics/snapshot.ts';
 import { type Ports, realPorts } from '../../engine/ports.ts';
 import type { FragmentStart } from '../../engine/runtime/fragment-handle.ts';
 import { planOrThrow, prepareText } from '../../engine/runtime/prepare.ts';
@@ -17,6 +16,7 @@ import { EmbeddedRun } from '../../engine/runtime/run/embedded-run.ts';
 import { ThreadHost } from '../../engine/runtime/run/thread-host.ts';
 import type { CheckpointHead, FragmentReceipt } from '../../engine/state/checkpoint/checkpoints.ts';
 import { ThreadTransport } from '../../engine/transport/thread.ts';
+import { anyHosts, changing, receiptsOf, sums, withSourcesOf } from '../kit/changes.ts';
 import { hosts, on } from '../kit/dealt.ts';
 import { type Choices, ledger, placedOn, planned, sorted, whole } from '../kit/dealt-graph.ts';
 import * as joins from '../kit/dealt-joins.ts';
@@ -36,50 +36,10 @@ function runOn(
   const host = new ThreadHost({
     runtime: (start) => ({ connectors: [own.connector], openCell: (cell) => open(cell, start), ports }),
     transport: () => transport,
+    isHere: () => true,
     store: () => ({ saver: store.saver, load: async (id: number) => store.snapshots(id) }),
   });
   return new EmbeddedRun(plan, { host, checkpoints: { store, every: 60_000 } });
-}
-
-/** Sources stay where the first choices have them, and with them the sinks. */
-function withSourcesOf(first: Choices, choices: Choices): Choices {
-  return choices.map((choice, index) => (index < 2 ? (first[index] ?? []) : choice));
-}
-
-/** One a source or operator of the graph. */
-const anyHosts: fc.Arbitrary<Choices> = fc.array(hosts, { minLength: 9, maxLength: 9 });
-
-type Changes = readonly (readonly [plan: DistributedPlan, at: number])[];
-
-/** Changes the plan at the given batches, each counted from the change before; gives what became of each when the run is over. */
-async function changing(own: Ledger, run: EmbeddedRun, plans: Changes): Promise<PromiseSettledResult<ChangeReceipt>[]> {
-  const receipts: Promise<ChangeReceipt>[] = [];
-  let batches = 0;
-  own.onBatch = () => {
-    const [plan, at] = plans[receipts.length] ?? [];
-    batches += 1;
-    if (plan === undefined || at === undefined || batches < at) return;
-    batches = 0;
-    receipts.push(run.change(plan));
-  };
-  const settled = async () => await Promise.allSettled(receipts);
-  await run.run().finally(() => {
-    own.onBatch = () => undefined;
-  });
-  return await settled();
-}
-
-/** Those that came in time: a run that is at its end says so. */
-function receiptsOf(all: readonly PromiseSettledResult<ChangeReceipt>[]): readonly ChangeReceipt[] {
-  return all.flatMap((result) => {
-    if (result.status === 'fulfilled') return [result.value];
-    expect(result.reason).toMatchObject({ code: expect.stringMatching(/^handover\.(ending|not-running)$/) });
-    return [];
-  });
-}
-
-function sums({ rowsIn, rowsOut, late, errors, bad }: MetricsSnapshot) {
-  return { rowsIn, rowsOut, late, errors, bad };
 }
 
 describe('a graph whose plan changes while rows flow', () => {

@@ -4,6 +4,7 @@ import { ROWS, STEPS } from '../../../test/kit/distributed-plans.ts';
 import { planOf } from '../../../test/kit/plans.ts';
 import { distribute } from '../../compile/distribute.ts';
 import type { DistributedPlan, Host } from '../../compile/fragment-plan.ts';
+import { channelSubject } from '../../transport/nats.ts';
 import {
   appKey,
   assignmentKey,
@@ -89,6 +90,21 @@ describe('the share of a site', () => {
     expect([may(cloud, way('data')), mayHear(cloud, way('ack'))]).toEqual([false, false]);
     for (const which of ['data', 'ack'] as const) {
       expect([may(yard, way(which)), mayHear(yard, way(which))]).toEqual([false, false]);
+    }
+  });
+
+  it('takes what is handed over at its own site, and sends it to those that the app is at, and nobody else does', () => {
+    const ho = (site: string, which: 'data' | 'ack'): string =>
+      channelSubject({ ...SHOP, channel: 'filter_HANDS_3_TO_filter', site }, which);
+    expect([may(plant, ho('center', 'data')), mayHear(plant, ho('center', 'ack'))]).toEqual([true, true]);
+    expect([may(plant, ho('plant', 'ack')), mayHear(plant, ho('plant', 'data'))]).toEqual([true, true]);
+    expect([may(plant, ho('center', 'ack')), mayHear(plant, ho('center', 'data'))]).toEqual([false, false]);
+    for (const site of ['plant', 'yard', 'center']) {
+      for (const which of ['data', 'ack'] as const) {
+        expect([may(yard, ho(site, which)), mayHear(yard, ho(site, which))]).toEqual([false, false]);
+        expect(may(plant, ho('yard', which)) || mayHear(plant, ho('yard', which))).toBe(false);
+        expect(may(plant, ho(site, which).replace('.shop.', '.other.'))).toBe(false);
+      }
     }
   });
 

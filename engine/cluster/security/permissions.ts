@@ -9,6 +9,7 @@
 import type { Channel, DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
 import { defined } from '../../defined.ts';
 import { durableStream, durableSubject } from '../../transport/durable/transport.ts';
+import { channelSubject } from '../../transport/nats.ts';
 import {
   type AppName,
   ARTIFACTS_BUCKET,
@@ -133,7 +134,9 @@ export function permissionsOf(
     const [site = ''] = sites;
     return sites.size === 1 ? domainOf(site) : place.hub;
   };
+  const sites = [...new Set(plan.fragments.map(({ host }) => host.site))];
   return merged([
+    here.length > 0 ? handoverShare(app, place.site, sites) : NONE,
     assignmentShare(app, place, here.length > 0),
     ...here.map(fragmentShare),
     ...here.map((fragment) => durableShare(fragment, place, nearOf)),
@@ -179,6 +182,18 @@ function fragmentShare(fragment: FragmentPlan): Permissions {
       ...sent.map(({ id }) => channel(id, 'ack')),
       ...received.map(({ id }) => channel(id, 'data')),
     ],
+  };
+}
+
+/**
+ * State that goes from one of its sites to another while rows flow, to where it is wanted, and the word that it was taken. By site, since which fragment goes where is
+ * decided later: a site that hosts nothing of the app takes part in nothing.
+ */
+function handoverShare(app: AppName, own: string, sites: readonly string[]): Permissions {
+  const subject = (site: string, way: 'data' | 'ack'): string => channelSubject({ ...app, channel: '*', site }, way);
+  return {
+    publish: [...sites.map((site) => subject(site, 'data')), subject(own, 'ack')],
+    subscribe: [subject(own, 'data'), ...sites.map((site) => subject(site, 'ack'))],
   };
 }
 
@@ -234,7 +249,7 @@ function appOf({ namespace, app }: FragmentPlan): AppName {
 
 /** Any app, known or not: for a continuum whose user is its only one. Edges still write no documents. */
 export function anyApp(place: SitePlace): Permissions {
-  const subjects = ['cs.*.*.ch.*.*', 'cs.*.*.ctl.*', 'cs.*.*.lead.*', 'cs.*.task.*', EVENTS];
+  const subjects = ['cs.*.*.ch.*.*', 'cs.*.*.ho.*.*.*', 'cs.*.*.ctl.*', 'cs.*.*.lead.*', 'cs.*.task.*', EVENTS];
   const domains = [...new Set([place.domain, place.hub])].map((name) => new Domain(name, place.domain));
   const control = domains.flatMap((domain) =>
     domain.hasOwn || place.tier === 'cloud' ? [] : [...domain.writes([`$KV.${CONTROL_BUCKET}.>`])],

@@ -150,6 +150,16 @@ export class Channels {
     );
   }
 
+  /** At a handover: others may open channels of these names. Who sent may still ask what was taken; the rest is for `close`. */
+  async leave(): Promise<void> {
+    this.#waiting.clear();
+    await Promise.all([...this.#senders.values()].map((sender) => sender.close()));
+    for (const receiver of this.#receivers.values()) {
+      if (receiver.linger === undefined) await receiver.close();
+      else receiver.linger();
+    }
+  }
+
   /** Called again it does nothing. */
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -32,9 +32,11 @@ import type {
   StopHow,
   Takeover,
 } from '../fragment-handle.ts';
+import type { WayOptions } from '../handover/bequeathing.ts';
 import type { Estate } from '../handover/estate.ts';
 import { Leaving } from '../handover/leaving.ts';
 import { Succeeding } from '../handover/succeeding.ts';
+import { sameThread } from '../handover/succession.ts';
 import { awaitTakeover } from '../handover/taken-over.ts';
 import { bounded } from '../node/sink-node.ts';
 import { directoryOf, PATIENCE, type RuntimeOptions } from '../options.ts';
@@ -59,6 +61,8 @@ export interface FragmentOptions {
   readonly events?: Partial<FragmentEvents>;
   /** Where fragments of this thread hand over; needed where one does. */
   readonly estate?: Estate;
+  /** Whether a fragment on another host meets this one there; by default one on the same worker of the same agent. */
+  readonly isHere?: WayOptions['isHere'];
   /** Instead of a checkpoint: the parts of fragments that run. */
   readonly takeover?: Takeover;
 }
@@ -101,7 +105,7 @@ export class Fragment implements FragmentHandle {
     this.#control = new Control(ports, tracerOf(plan, options.runtime, epoch, ports), options.runtime.trouble);
     this.#channels = new Channels(options.channels ?? NO_CHANNELS, () => this.#becomeReady());
     this.#lanes = new Lanes(plan, this.#control, this.#channels, (id, handover) => this.#cut(id, handover));
-    this.#leaving = new Leaving(plan, epoch, options.estate);
+    this.#leaving = new Leaving(plan, epoch, options.estate, this.#ways);
     this.#opening = this.#openingOf();
     this.#parts = { ...NO_PARTS, sources: this.#opening instanceof Opening ? this.#opening.sources : [] };
   }
@@ -152,9 +156,11 @@ export class Fragment implements FragmentHandle {
     }
   }
 
-  /** Nothing goes to other threads yet. */
-  bequeath(_bequest: Bequest | undefined): Promise<void> {
-    return Promise.resolve();
+  async bequeath(bequest: Bequest | undefined): Promise<void> {
+    const { failed } = this.#control;
+    // what is copied ahead has to be there
+    if (bequest !== undefined) await failed.until(this.#flowing.tripping);
+    if (!failed.tripped && !this.isOver) await this.#leaving.bequeath(bequest, this.#parts.cells);
   }
 
   async commit(id: number): Promise<void> {
@@ -229,7 +235,8 @@ export class Fragment implements FragmentHandle {
   #openingOf(): Opening | Succeeding {
     const { runtime, channels, saver, restored, journal, takeover, estate } = this.#options;
     if (takeover !== undefined && estate !== undefined) {
-      const options = { ...takeover, runtime, estate };
+      const { epoch } = channels ?? NO_CHANNELS;
+      const options = { takeover, runtime, estate, epoch, ways: this.#ways };
       return new Succeeding(this.plan, options, this.#control, this.#channels);
     }
     const options = {
@@ -241,6 +248,11 @@ export class Fragment implements FragmentHandle {
       journal: saver === undefined ? undefined : journal,
     };
     return new Opening(this.plan, options, this.#control, this.#channels);
+  }
+
+  get #ways(): WayOptions {
+    const { channels = NO_CHANNELS, isHere = sameThread } = this.#options;
+    return { ports: this.#control.ports, transport: channels.transport, isHere };
   }
 
   #handleState(): FragmentStatus['state'] {
@@ -338,7 +350,7 @@ export class Fragment implements FragmentHandle {
     const { outlets } = this.#parts;
     await failed.until(Promise.all(outlets.map((outlet) => outlet.drained())));
     for (const outlet of outlets) outlet.close();
-    await bounded(this.#channels.close(), PATIENCE, this.#control);
+    await bounded(this.#channels.leave(), PATIENCE, this.#control);
     if (failed.tripped) return;
     this.#leaving.close();
     this.#options.events?.handedOver?.(this.#leaving.checkpoint);
@@ -423,7 +435,7 @@ export class Fragment implements FragmentHandle {
     await bounded(this.#channels.close(), PATIENCE, this.#control).catch((error: unknown) => {
       this.#control.failNode('cell', this.plan.name, error);
     });
-    this.#leaving.forget();
+    await bounded(this.#leaving.forget(), PATIENCE, this.#control);
     return reports;
   }
 }

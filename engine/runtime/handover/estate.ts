@@ -15,7 +15,7 @@ export interface Former {
   readonly fragment: string;
 }
 
-/** What one that ran in another thread has left. */
+/** The state that one has left. */
 export interface Brought {
   /** With the cells that are carried. */
   readonly snapshot: FragmentSnapshot;
@@ -25,26 +25,13 @@ export interface Brought {
   readonly exported?: (cell: string) => readonly LogicalState[] | undefined;
 }
 
-/** Brings what fragments in other threads have left, and the word that their channels are closed. */
-export interface Courier {
-  /** Whether the fragment is elsewhere. */
-  handles(former: Former): boolean;
-  bring(former: Former, cells: readonly string[]): Promise<Brought>;
-  closed(former: Former): Promise<void>;
-}
-
 interface Entry {
   readonly left: PromiseWithResolvers<Legacy>;
   readonly closed: PromiseWithResolvers<void>;
 }
 
 export class Estate {
-  readonly #courier: Courier | undefined;
   readonly #entries = new Map<string, Entry>();
-
-  constructor(courier?: Courier) {
-    this.#courier = courier;
-  }
 
   /** How many fragments are waited for, or have left what may be taken. */
   get size(): number {
@@ -74,15 +61,7 @@ export class Estate {
     return this.#entry(former).left.promise;
   }
 
-  /** The state of its cells, wherever it was. */
-  async carried(former: Former, cells: readonly string[]): Promise<Brought> {
-    if (this.#courier?.handles(former) === true) return await this.#courier.bring(former, cells);
-    const legacy = await this.left(former);
-    return { ...legacy.options, exported: (cell) => legacy.exported(cell) };
-  }
-
   closed(former: Former): Promise<void> {
-    if (this.#courier?.handles(former) === true) return this.#courier.closed(former);
     return this.#entry(former).closed.promise;
   }
 

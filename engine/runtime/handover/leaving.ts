@@ -3,6 +3,9 @@ import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import { internalError } from '../../errors.ts';
 import { type Control, Latch } from '../control.ts';
 import type { Parts } from '../fragment/wiring.ts';
+import type { Bequest } from '../fragment-handle.ts';
+import type { CellNode } from '../node/cell-node.ts';
+import { Bequeathing, type WayOptions } from './bequeathing.ts';
 import type { Estate, Former } from './estate.ts';
 import { Legacy, type LegacyOptions } from './legacy.ts';
 
@@ -15,13 +18,16 @@ export class Leaving {
   readonly #plan: FragmentPlan;
   readonly #former: Former;
   readonly #estate: Estate | undefined;
+  readonly #ways: WayOptions;
+  #bequeathing: Bequeathing | undefined;
   #legacy: Legacy | undefined;
 
-  constructor(plan: FragmentPlan, epoch: number, estate: Estate | undefined) {
+  constructor(plan: FragmentPlan, epoch: number, estate: Estate | undefined, ways: WayOptions) {
     const { namespace, app, name } = plan;
     this.#plan = plan;
     this.#former = { namespace, app, epoch, fragment: name };
     this.#estate = estate;
+    this.#ways = ways;
   }
 
   /** What nobody has taken; undefined before it has left. */
@@ -32,6 +38,15 @@ export class Leaving {
   /** The barrier at which it left; 0 before. */
   get checkpoint(): number {
     return this.#legacy?.options.checkpoint ?? 0;
+  }
+
+  /** `cells`: of the fragment, between two batches. Does nothing once it has left. */
+  async bequeath(bequest: Bequest | undefined, cells: readonly CellNode[]): Promise<void> {
+    const before = this.#bequeathing;
+    if (this.left.tripped || before?.bequest.epoch === bequest?.epoch) return;
+    this.#bequeathing = bequest && new Bequeathing(this.#plan, bequest, cells, this.#ways);
+    await before?.close();
+    await this.#bequeathing?.open();
   }
 
   leave(options: LegacyOptions): void {
@@ -46,16 +61,20 @@ export class Leaving {
     this.#legacy = new Legacy(this.#plan, options);
     this.left.trip();
     this.#estate.leave(this.#former, this.#legacy);
+    const legacy = this.#legacy;
+    this.#bequeathing?.leave({ ...options, exported: (cell) => legacy.exported(cell) });
   }
 
   /** Its channels are closed. */
   close(): void {
     this.#estate?.close(this.#former);
+    void this.#bequeathing?.closed();
   }
 
   /** Waits for the end of the handover. What has not been taken by then fails the run: rows would be lost without a word. */
   async unclaimed(control: Control, finishing: Latch): Promise<void> {
     const late = control.ports.after(PATIENCE, () => finishing.trip());
+    this.#bequeathing?.sent().catch((error: unknown) => control.failNode('cell', this.#plan.name, error));
     await control.failed.until(finishing.tripping);
     late.cancel();
     const { sources = [], sinks = [] } = this.rest ?? {};
@@ -72,7 +91,8 @@ export class Leaving {
   }
 
   /** It is over. */
-  forget(): void {
+  async forget(): Promise<void> {
+    await this.#bequeathing?.close();
     if (this.#legacy !== undefined) this.#estate?.forget(this.#former);
   }
 }

@@ -9,6 +9,7 @@ import type { FragmentPlan, Outlet } from '../../compile/fragment-plan.ts';
 import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
 import type { CellSnapshot, FragmentSnapshot } from '../../state/checkpoint/state.ts';
+import type { PageRoom } from '../../state/precopy/page-target.ts';
 import type { Sender } from '../../transport/transport.ts';
 import type { Control } from '../control.ts';
 import { type Channels, NO_PAST } from '../exchange/channels.ts';
@@ -17,22 +18,27 @@ import { OutletNode } from '../exchange/outlet-node.ts';
 import { Cells } from '../fragment/cells.ts';
 import type { Cut } from '../fragment/cuts.ts';
 import { type Downstream, downstreamOf, NO_PARTS, type Parts, wire } from '../fragment/wiring.ts';
+import type { Takeover } from '../fragment-handle.ts';
 import type { CellNode } from '../node/cell-node.ts';
 import { bounded, type SinkNode } from '../node/sink-node.ts';
 import { PATIENCE, type RuntimeOptions } from '../options.ts';
 import type { SourceNode } from '../source/source-node.ts';
+import { Arrivals } from './arrivals.ts';
+import type { WayOptions } from './bequeathing.ts';
 import { carriedCounts } from './carried-counts.ts';
 import type { Brought, Estate, Former } from './estate.ts';
 import { inheritedCuts } from './inherited-cuts.ts';
 import type { Legacy } from './legacy.ts';
+import type { ParcelCell, Settled } from './parcel.ts';
 import type { CellSuccession, Succession } from './succession.ts';
 
 export interface SucceedingOptions {
   readonly runtime: RuntimeOptions;
   readonly estate: Estate;
-  readonly succession: Succession;
-  /** The epoch that ends. */
-  readonly from: number;
+  readonly takeover: Takeover;
+  /** That begins. */
+  readonly epoch: number;
+  readonly ways: WayOptions;
 }
 
 /** What a fragment has taken over. */
@@ -41,6 +47,9 @@ export interface Taken {
   readonly carried: number;
   /** Of snapshots. */
   readonly bytes: number;
+  /** As `TookOver`. */
+  readonly rounds: number;
+  readonly predicted?: number;
   /** When the first of what it took was cut; milliseconds of the clock that never goes back. */
   readonly leftAt: number;
 }
@@ -62,6 +71,8 @@ export class Succeeding {
   readonly #encoders = new Map<Outlet, IpcEncoder>();
   readonly #legacies = new Map<string, Legacy>();
   readonly #brought = new Map<string, Brought>();
+  readonly #arrivals: Arrivals;
+  #settled: readonly Settled[] = [];
 
   constructor(plan: FragmentPlan, options: SucceedingOptions, control: Control, channels: Channels) {
     this.#plan = plan;
@@ -70,9 +81,12 @@ export class Succeeding {
     this.#channels = channels;
     this.downstream = downstreamOf(plan);
     this.#cells = new Cells(plan, options.runtime, control, true);
+    const { takeover, epoch, ways } = options;
+    const roomOf = (fragment: string, cell: ParcelCell) => this.#roomOf(fragment, cell);
+    this.#arrivals = new Arrivals(plan, { ...ways, takeover, epoch, roomOf });
   }
 
-  /** Opens what is carried. */
+  /** Opens what is carried, and waits until as much as fits has been copied ahead. */
   async prepare(): Promise<void> {
     const carried = this.#plan.cells.filter(({ name }) => this.#of(name).how === 'carry');
     for (const [name, cell] of await this.#cells.open(carried)) this.#ahead.set(name, cell);
@@ -81,7 +95,19 @@ export class Succeeding {
       this.#channels.reserve(this.#plan);
       for (const outlet of this.#plan.outlets) this.#encoders.set(outlet, new IpcEncoder(outlet.schema));
     });
-    if (this.#control.failure !== undefined) this.#cells.close(this.#ahead);
+    if (this.#control.failure === undefined) await this.#copied();
+    if (this.#control.failure === undefined) return;
+    await this.#arrivals.close();
+    this.#cells.close(this.#ahead);
+  }
+
+  async #copied(): Promise<void> {
+    try {
+      await this.#control.failed.until(this.#arrivals.open());
+      this.#settled = (await this.#control.failed.until(this.#arrivals.settled())) ?? [];
+    } catch (error) {
+      this.#control.failNode('cell', this.#plan.name, error);
+    }
   }
 
   /** Everything, taken and wired; nothing once the run has failed. */
@@ -104,20 +130,26 @@ export class Succeeding {
   }
 
   get taken(): Taken {
-    const all = [...this.#options.succession.cells.values()];
+    const all = [...this.#succession.cells.values()];
     const snapshots = [...this.#brought.values()].map(({ snapshot }) => snapshot);
     return {
       adopted: all.filter(({ how }) => how === 'adopt').length + this.#sources.length + this.#sinks.length,
       carried: all.filter(({ how }) => how === 'carry').length,
       bytes: this.#carriedCells(snapshots).reduce((sum, cell) => sum + bytesOf(cell), 0),
+      rounds: Math.max(0, ...this.#settled.map(({ rounds }) => rounds)),
+      ...defined({ predicted: greatest(this.#settled.flatMap(({ predicted }) => predicted ?? [])) }),
       leftAt: Math.min(...this.#lefts),
     };
   }
 
   /** What sinks and sources that were taken had prepared and reached, by checkpoint. */
   get cuts(): ReadonlyMap<number, Cut> {
-    const { sources, sinks } = this.#options.succession;
+    const { sources, sinks } = this.#succession;
     return inheritedCuts({ sources, sinks }, this.#legacies);
+  }
+
+  get #succession(): Succession {
+    return this.#options.takeover.succession;
   }
 
   get #lefts(): readonly number[] {
@@ -128,18 +160,18 @@ export class Succeeding {
   }
 
   get #formers(): ReadonlySet<string> {
-    const { sources, sinks, cells, closed } = this.#options.succession;
+    const { sources, sinks, cells, closed } = this.#succession;
     const from = [...cells.values()].flatMap((cell) => cell.from.map(({ fragment }) => fragment));
     return new Set([...sources.values(), ...sinks.values(), ...from, ...closed]);
   }
 
   #former(fragment: string): Former {
     const { namespace, app } = this.#plan;
-    return { namespace, app, epoch: this.#options.from, fragment };
+    return { namespace, app, epoch: this.#options.takeover.from, fragment };
   }
 
   #of(cell: string): CellSuccession {
-    return this.#options.succession.cells.get(cell) ?? { how: 'carry', from: [], isSame: false };
+    return this.#succession.cells.get(cell) ?? { how: 'carry', from: [], isSame: false };
   }
 
   /** What would be found out only when rows are held up. */
@@ -157,7 +189,7 @@ export class Succeeding {
 
   /** Waits for all that is taken. */
   async #gather(): Promise<void> {
-    const { sources, sinks, cells } = this.#options.succession;
+    const { sources, sinks, cells } = this.#succession;
     const all = [...cells.values()];
     const adopted = all.flatMap(({ how, from }) => (how === 'adopt' ? from : []));
     const live = new Set([...sources.values(), ...sinks.values(), ...adopted.map(({ fragment }) => fragment)]);
@@ -169,16 +201,31 @@ export class Succeeding {
           this.#legacies.set(fragment, await this.#options.estate.left(this.#former(fragment)));
         }),
         ...[...states].map(async (fragment) => {
-          const names = carried.filter((one) => one.fragment === fragment).map(({ cell }) => cell);
-          this.#brought.set(fragment, await this.#options.estate.carried(this.#former(fragment), names));
+          this.#brought.set(fragment, await this.#carriedOf(fragment));
         }),
       ]),
     );
     if (this.#control.failure === undefined) this.#takePlain();
   }
 
+  /** The state of its cells, wherever it was. */
+  async #carriedOf(fragment: string): Promise<Brought> {
+    if (this.#arrivals.handles(fragment)) return await this.#arrivals.left(fragment);
+    const legacy = await this.#options.estate.left(this.#former(fragment));
+    return { ...legacy.options, exported: (cell) => legacy.exported(cell) };
+  }
+
+  /** Where the memory of a cell can be written to before the rest of it comes. */
+  #roomOf(fragment: string, { cell, module }: ParcelCell): PageRoom | undefined {
+    const found = [...this.#succession.cells].find(
+      ([, { how, isSame, from }]) =>
+        how === 'carry' && isSame && from.some((one) => one.fragment === fragment && one.cell === cell),
+    );
+    return this.#ahead.get(found?.[0] ?? '')?.state?.imageRoom?.(module);
+  }
+
   #takePlain(): void {
-    const { sources, sinks } = this.#options.succession;
+    const { sources, sinks } = this.#succession;
     for (const [name, fragment] of sources) {
       const source = this.#legacy(fragment).takeSource(name);
       source.join(this.#control);
@@ -230,9 +277,14 @@ export class Succeeding {
   }
 
   async #wired(): Promise<Parts> {
-    const { closed } = this.#options.succession;
-    const closing = closed.map((fragment) => this.#options.estate.closed(this.#former(fragment)));
+    const { closed } = this.#succession;
+    const closing = closed.map((fragment) =>
+      this.#arrivals.handles(fragment)
+        ? this.#arrivals.closed(fragment)
+        : this.#options.estate.closed(this.#former(fragment)),
+    );
     await this.#control.failed.until(Promise.all(closing));
+    await this.#arrivals.close();
     if (this.#control.failure !== undefined) return await this.#discarded();
     const senders = await this.#channels.open(this.#plan, this.#control, NO_PAST);
     if (this.#control.failure !== undefined) return await this.#discarded();
@@ -252,6 +304,7 @@ export class Succeeding {
   }
 
   async #discarded(): Promise<Parts> {
+    await this.#arrivals.close();
     this.#cells.close(this.#ahead);
     for (const node of this.#nodes) node.close();
     for (const sink of this.#sinks) await bounded(sink.abort(PATIENCE), PATIENCE, this.#control);
@@ -267,12 +320,16 @@ export class Succeeding {
   }
 
   #carriedCells(snapshots: readonly FragmentSnapshot[]): readonly CellSnapshot[] {
-    const carried = [...this.#options.succession.cells.values()].filter(({ how }) => how === 'carry');
+    const carried = [...this.#succession.cells.values()].filter(({ how }) => how === 'carry');
     const names = new Set(carried.flatMap(({ from }) => from.map(({ fragment, cell }) => `${fragment} ${cell}`)));
     return snapshots.flatMap(({ fragment, cells }) =>
       [...cells].flatMap(([name, cell]) => (names.has(`${fragment} ${name}`) ? [cell] : [])),
     );
   }
+}
+
+function greatest(all: readonly number[]): number | undefined {
+  return all.length === 0 ? undefined : Math.max(...all);
 }
 
 /** Of memory that matters, or of rows. */

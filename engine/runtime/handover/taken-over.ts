@@ -27,6 +27,6 @@ export function awaitTakeover(
   const silence = ports.after(SILENCE, all.resolve);
   void failed.until(all.promise).then(() => {
     silence.cancel();
-    if (!failed.tripped) tell({ ...taken, rounds: 0, pause });
+    if (!failed.tripped) tell({ ...taken, pause });
   });
 }

@@ -11,7 +11,7 @@ import { type Moment, NodeCounters } from '../../metrics/counters.ts';
 import type { NodeMetrics } from '../../metrics/snapshot.ts';
 import { ProgressMinimum } from '../../progress/minimum.ts';
 import { TIME_MIN } from '../../progress/time.ts';
-import type { CellSnapshot, LogicalState } from '../../state/checkpoint/state.ts';
+import type { CellImage, CellSnapshot, LogicalState } from '../../state/checkpoint/state.ts';
 import { type Control, Unwinding } from '../control.ts';
 import { blockedBy, type Receiver, Stream, type Taker } from '../stream.ts';
 
@@ -66,6 +66,11 @@ export class CellNode {
       ...(this.#handed === TIME_MIN ? {} : { watermark: this.#handed }),
       ...(this.#flushed ? { ended: true } : {}),
     };
+  }
+
+  /** The image alone, a view like the snapshot's; undefined where the cell has none. */
+  image(): CellImage | undefined {
+    return this.#cell.state?.image?.();
   }
 
   /** The logical form of its state, where it has one; valid until the next call. */

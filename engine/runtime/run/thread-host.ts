@@ -1,6 +1,6 @@
 /** Runs fragments in the thread that asks for it: in a worker, in a process without workers, in the simulation. */
 
-import type { Channel } from '../../compile/fragment-plan.ts';
+import type { Channel, Host } from '../../compile/fragment-plan.ts';
 import { defined } from '../../defined.ts';
 import { CloudskinError, internalError } from '../../errors.ts';
 import type { FragmentSaver } from '../../state/checkpoint/checkpoints.ts';
@@ -42,6 +42,8 @@ export interface ThreadHostOptions {
   readonly store?: (start: FragmentStart) => FragmentStore;
   /** Where fragments of this thread hand over to each other; its own unless given. */
   readonly estate?: Estate;
+  /** Whether fragments on two hosts do; by default those on the same worker of the same agent. */
+  readonly isHere?: (own: Host, other: Host) => boolean;
 }
 
 export class ThreadHost implements FragmentHost {
@@ -74,7 +76,7 @@ export class ThreadHost implements FragmentHost {
       ...(checkpointed === true && store !== undefined ? { saver: store.saver } : {}),
       ...(store?.journal === undefined ? {} : { journal: (source, partition) => journalOf(store, source, partition) }),
       estate: this.#estate,
-      ...defined({ restored, takeover }),
+      ...defined({ restored, takeover, isHere: this.#options.isHere }),
       events: {
         ...events,
         over: (error) => {

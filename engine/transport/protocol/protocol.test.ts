@@ -313,6 +313,32 @@ describe('connection', () => {
     await Promise.all([sender.close(), receiver.close()]);
   });
 
+  it('a receiver that takes nothing more goes on saying what it has taken to a sender that has not heard it, and gives way to a newer one', async () => {
+    const bench = new Bench();
+    const [sender, receiver] = [bench.sender(), bench.receiver()];
+    await bench.ports.advance(100);
+    sender.send(itemOf(1));
+    await bench.ports.advance(1);
+    bench.link.cut();
+    expect(receiver.take()).toBeDefined();
+    receiver.linger();
+    const drained = sender.drained();
+    await bench.ports.advance(500);
+    expect(sender.stats.queued).toBeGreaterThan(0);
+    bench.link.mend();
+    await bench.ports.advance(2_000);
+    await drained;
+    sender.send(itemOf(2));
+    await bench.ports.advance(2_000);
+    expect([receiver.take(), sender.stats.queued > 0]).toEqual([undefined, true]);
+    const newer = bench.receiver({ epoch: 2, senderEpoch: 2 });
+    bench.sender({ epoch: 2 }).send(itemOf(3));
+    await bench.ports.advance(2_000);
+    expect(newer.take()).toEqual(itemOf(3));
+    expect(bench.atReceiver.log).not.toContain('transport.fenced');
+    await receiver.close();
+  });
+
   it('closing lets go of everybody who waits, and of every timer', async () => {
     const bench = new Bench();
     const sender = bench.sender({ maxBytes: 1 });

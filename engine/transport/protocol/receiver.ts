@@ -52,6 +52,8 @@ export class ProtocolReceiver implements Receiver {
   #stampedAt = 0;
   #greetings = 0;
   #due: { cancel(): void } | undefined;
+  /** Only says what was taken. */
+  #lingers = false;
   #over = false;
   readonly #count = new Counts();
 
@@ -80,7 +82,7 @@ export class ProtocolReceiver implements Receiver {
   }
 
   take(): Item | undefined {
-    if (this.#over) return undefined;
+    if (this.#over || this.#lingers) return undefined;
     const item = this.#inbox.take();
     if (item === undefined) return undefined;
     this.#untold += this.#inbox.takenCost;
@@ -90,8 +92,19 @@ export class ProtocolReceiver implements Receiver {
   }
 
   ready(): Promise<void> {
-    if (this.#inbox.size > 0 || this.#over) return Promise.resolve();
+    if (this.#inbox.size > 0 || this.#over || this.#lingers) return Promise.resolve();
     return this.#ready.wait();
+  }
+
+  linger(): void {
+    if (this.#over) return;
+    this.#acknowledge();
+    this.#lingers = true;
+    this.#heart.close();
+    this.#due?.cancel();
+    this.#inbox.clear();
+    this.#assembly.clear();
+    this.#ready.settle();
   }
 
   async close(): Promise<void> {
@@ -134,6 +147,10 @@ export class ProtocolReceiver implements Receiver {
       return;
     }
     const problem = this.#problemOf(frame);
+    if (this.#lingers) {
+      if (problem === undefined && frame.kind !== KIND.acknowledgement) this.#acknowledge();
+      return;
+    }
     if (problem !== undefined) this.#fail(problem);
     else if (frame.kind === KIND.acknowledgement) return;
     else if (frame.senderEpoch < this.#options.senderEpoch) {

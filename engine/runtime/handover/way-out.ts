@@ -1,0 +1,167 @@
+/**
+ * From a fragment of the old plan to one heir in another thread: copies the memories that fit ahead, a while at a time between batches, then, at the cut, what has changed
+ * since and the rest. Until the cut nothing that goes wrong here is the fragment's failure: there is no handover then.
+ */
+import { internalError } from '../../errors.ts';
+import type { Ports } from '../../ports.ts';
+import type { CellImage, FragmentSnapshot, LogicalState } from '../../state/checkpoint/state.ts';
+import { PageCopy } from '../../state/precopy/page-copy.ts';
+import type { Payload, Sender, Transport } from '../../transport/transport.ts';
+import { Latch } from '../control.ts';
+import type { Heir } from '../fragment-handle.ts';
+import { encodeCarried } from './carried-snapshot.ts';
+import { pagesParcel, restParcel, wordParcel } from './parcel.ts';
+import { wayAddress, wayChannel } from './way.ts';
+
+export interface WayOutOptions {
+  readonly namespace: string;
+  readonly app: string;
+  readonly from: { readonly fragment: string; readonly host: Heir['host'] };
+  readonly heir: Heir;
+  /** That begins. */
+  readonly epoch: number;
+  readonly ports: Ports;
+  readonly transport: (channel: ReturnType<typeof wayChannel>) => Transport;
+  /** The image of a cell between two batches; undefined where it has none. */
+  readonly imageOf: (cell: string) => CellImage | undefined;
+}
+
+/** What the fragment had at the cut. */
+export interface WhatIsLeft {
+  readonly snapshot: FragmentSnapshot;
+  readonly leftAt: number;
+  /** The rows of a cell; undefined where it does not export any. */
+  readonly exported: (cell: string) => readonly LogicalState[] | undefined;
+}
+
+/** Milliseconds that cells may stand still, as copies ahead aim at. */
+const BUDGET = 5;
+/** Of a piece of the rest. */
+const PIECE = 1_048_576;
+
+export class WayOut {
+  readonly #options: WayOutOptions;
+  /** Of the heir's, those whose memories go: the number of each is its place. */
+  readonly #whole: readonly string[];
+  readonly #copy: PageCopy;
+  readonly #leaving = new Latch();
+  readonly #over = new Latch();
+  #sender: Sender | undefined;
+  #left: WhatIsLeft | undefined;
+  #problem: Error | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: WayOutOptions) {
+    this.#options = options;
+    this.#whole = options.heir.same.filter((cell) => options.imageOf(cell) !== undefined);
+    this.#copy = new PageCopy(this.#whole.length, { budget: BUDGET });
+  }
+
+  /** Opens the channel, and begins to copy. Rejects where it cannot be opened. */
+  async open(): Promise<void> {
+    const { namespace, app, from, heir, epoch, transport } = this.#options;
+    const channel = wayChannel(from, heir, epoch);
+    const sender = await transport(channel).openSender(
+      wayAddress({ namespace, app }, channel, heir),
+      { epoch, maxBytes: channel.maxBytes },
+      { connected: () => undefined, disconnected: () => undefined, failed: (error) => this.#fail(error) },
+    );
+    if (this.#over.tripped) return await sender.close();
+    this.#sender = sender;
+    if (heir.cells.length > 0) this.#running = this.#run(sender).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** The fragment has been cut; nothing of it is called before `sent` has settled. */
+  leave(left: WhatIsLeft): void {
+    this.#left = left;
+    this.#leaving.trip();
+  }
+
+  /** Resolves when all of what was left is on its way; rejects where it cannot go. */
+  async sent(): Promise<void> {
+    await this.#running;
+    if (this.#problem !== undefined) throw this.#problem;
+  }
+
+  /** No channel of the fragment is open any more. */
+  async closed(): Promise<void> {
+    await this.#running;
+    this.#send(wordParcel('closed', {}, this.#now));
+    // so that the word of it having been taken does not wait
+    await this.#sender?.drained();
+  }
+
+  async close(): Promise<void> {
+    this.#over.trip();
+    await this.#running;
+    await this.#sender?.close();
+    this.#copy.close();
+  }
+
+  get #now(): number {
+    return this.#options.ports.monotonic();
+  }
+
+  #fail(error: unknown): void {
+    this.#problem ??= error instanceof Error ? error : new Error(String(error));
+    this.#over.trip();
+  }
+
+  #send(payload: Payload): void {
+    this.#sender?.send({ kind: 'batch', payload, rows: 0 });
+  }
+
+  async #run(sender: Sender): Promise<void> {
+    const { imageOf } = this.#options;
+    const cells = this.#whole.map((cell) => ({ cell, module: imageOf(cell)?.module ?? '' }));
+    this.#send(wordParcel('begin', { cells }, this.#now));
+    this.#send(wordParcel('settled', { rounds: 0 }, this.#now));
+    await this.#over.until(this.#leaving.tripping);
+    if (this.#left !== undefined && !this.#over.tripped) await this.#sendLeft(sender, this.#left);
+  }
+
+  async #sendLeft(sender: Sender, left: WhatIsLeft): Promise<void> {
+    const { snapshot, leftAt } = left;
+    const memoryOf = (cell: number) => snapshot.cells.get(this.#whole[cell] ?? '')?.image;
+    const send = (payload: Payload): number => {
+      this.#send(payload);
+      return payload.length;
+    };
+    const link = {
+      clock: () => this.#now,
+      memoryOf,
+      send: (change: Parameters<typeof pagesParcel>[0]) => send(pagesParcel(change, this.#now)),
+      hasRoom: () => sender.room() === undefined,
+    };
+    this.#copy.cut(this.#now);
+    for (this.#copy.step(link); this.#copy.state !== 'done'; this.#copy.step(link)) {
+      await this.#over.until(sender.room() ?? Promise.resolve());
+      if (this.#over.tripped) return;
+    }
+    const forms = this.#options.heir.cells.map((cell) => [cell, this.#formOf(cell, left)] as const);
+    await this.#sendRest(sender, encodeCarried(snapshot, new Map(forms)));
+    const digests = this.#whole.map(
+      (cell, index) => [cell, Buffer.from(this.#copy.digest(index)).toString('hex')] as const,
+    );
+    const way = (sender.stats.roundTrip ?? 0) / 2;
+    send(wordParcel('left', { leftAt, way, digests: new Map(digests) }, this.#now));
+    void sender.drained();
+  }
+
+  /** Cells without a memory of their own are whole in the snapshot, those that are dealt anew go by their rows. */
+  #formOf(cell: string, { snapshot, exported }: WhatIsLeft): 'whole' | readonly LogicalState[] {
+    if (this.#whole.includes(cell) || snapshot.cells.get(cell)?.image === undefined) return 'whole';
+    const rows = exported(cell);
+    if (rows === undefined) throw internalError('handover.whole', `${cell} does not export its state`);
+    return rows;
+  }
+
+  async #sendRest(sender: Sender, parts: readonly Uint8Array[]): Promise<void> {
+    const bytes = Buffer.concat(parts);
+    for (let at = 0; at < bytes.length; at += PIECE) {
+      this.#send(restParcel(bytes.subarray(at, at + PIECE), this.#now));
+      const room = sender.room();
+      if (room !== undefined) await this.#over.until(room);
+    }
+  }
+}
