@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { collectLabel } from '../cluster/agent/agent-options.ts';
 import { appCommand, clusterCommand } from '../cluster/connect.ts';
 import { type CommandModule, examples, graphCommand, type Invocation } from '../command.ts';
+import { METRICS } from '../observe/flags.ts';
 import type { BenchFlags } from '../task/bench.ts';
 import type { CallFlags } from '../task/call.ts';
 import type { DeployFlags } from '../task/deploy.ts';
@@ -45,6 +46,7 @@ function defineServe(group: Command, { terminal, version }: Invocation, finish: 
     .description(
       'serve operators of a graph as a NATS micro-service, until stopped; who serves one task shares its calls. Sources and sinks of the graph are not opened',
     )
+    .option(...METRICS)
     .addHelpText(
       'after',
       examples(

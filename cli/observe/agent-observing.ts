@@ -4,13 +4,14 @@ import type { Log } from '../../engine/cluster/process/log.ts';
 import { samplesOf } from '../../engine/metrics/samples.ts';
 import { agentSamples, type Observed } from './agent-samples.ts';
 import { type ObserveFlags, observe } from './observing.ts';
+import { poolSamples, type WorkerPools } from './pool-samples.ts';
 import { processSamples } from './process-samples.ts';
 import type { Traces } from './traces.ts';
 
 export interface AgentObserving {
   readonly traces: Traces | undefined;
   /** From now on the agent's figures are told, too; `connected`: to its NATS server. */
-  watch(agent: Observed, connected: () => boolean): void;
+  watch(agent: Observed, connected: () => boolean, pools: () => WorkerPools): void;
   close(): Promise<void>;
 }
 
@@ -31,7 +32,8 @@ export async function observeAgent(
   observing.samples(() => [...samplesOf('agent', place, { connected: 0 }), ...processSamples(place)]);
   return {
     traces: observing.traces,
-    watch: (observed, connected) => observing.samples(() => agentSamples(observed, connected())),
+    watch: (observed, connected, pools) =>
+      observing.samples(() => [...agentSamples(observed, connected()), ...poolSamples(pools(), place)]),
     close: () => observing.close(),
   };
 }

@@ -10,7 +10,7 @@ import { processSamples } from './process-samples.ts';
 
 /** What an agent tells of itself; `Agent` does. */
 export interface Observed {
-  status(): Pick<AgentStatus, 'site' | 'agent' | 'workers' | 'coordinator' | 'regions' | 'disk'>;
+  status(): Pick<AgentStatus, 'site' | 'agent' | 'workers' | 'coordinator' | 'regions' | 'disk' | 'tasks'>;
   fragments(): Iterable<Pick<HostedFragment, 'wish' | 'plan' | 'epoch' | 'phase' | 'handle'>>;
 }
 
@@ -18,13 +18,16 @@ type ObservedFragment = ReturnType<Observed['fragments']> extends Iterable<infer
 
 /** `connected`: to its NATS server. */
 export function agentSamples(observed: Observed, connected: boolean): readonly Sample[] {
-  const { site, agent, workers, coordinator, regions, disk } = observed.status();
+  const { site, agent, workers, coordinator, regions, disk, tasks = [] } = observed.status();
   const place = { site, agent };
   return [
     ...samplesOf('agent', place, { workers, connected, coordinator }),
     ...processSamples(place),
     ...(disk === undefined ? [] : diskSamples(disk, place)),
     ...regions.flatMap((region) => regionSamples(region, place)),
+    ...tasks.flatMap((task) =>
+      samplesOf('task', { namespace: task.namespace, task: task.task, ...place }, { ...task }),
+    ),
     ...[...observed.fragments()].flatMap((fragment) => fragmentSamples(fragment, place)),
   ];
 }

@@ -2,6 +2,9 @@
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import { connectors } from '../../connectors/registry.ts';
+import { defined } from '../../engine/defined.ts';
+import type { LogicalPlan } from '../../engine/graph/plan.ts';
+import { samplesOf } from '../../engine/metrics/samples.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
 import { realPorts } from '../../engine/ports.ts';
 import { planGraph } from '../../engine/runtime/api/open.ts';
@@ -10,6 +13,8 @@ import { type OpenedTask, openPool, type TaskLimits } from '../../engine/task/op
 import { serveTask, taskSubject } from '../../engine/task/service.ts';
 import { type NatsOptions, withCluster } from '../cluster/connect.ts';
 import { EXIT_FAILED, type Parameters } from '../command.ts';
+import { type Observing, observe } from '../observe/observing.ts';
+import { poolSamples } from '../observe/pool-samples.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { onInterrupt } from '../signals.ts';
 import { codecOf } from './codec.ts';
@@ -23,6 +28,7 @@ export interface ServeFlags extends NatsOptions {
   readonly queue?: string;
   readonly deadline?: string;
   readonly memory?: string;
+  readonly metrics?: string;
 }
 
 /** Resolves to the exit status. */
@@ -33,6 +39,10 @@ export async function serve(graph: string, flags: ServeFlags, terminal: Terminal
   const directory = directoryOf(plan.file);
   const named = flags.operator === undefined ? {} : { operator: flags.operator };
   const task = await openPool(plan, { ...limits, ...named, directory, ports: realPorts });
+  const observing = await observed(flags, plan, name, task, terminal, version).catch(async (error: unknown) => {
+    await task.pool.close();
+    throw error;
+  });
   try {
     return await withCluster(flags, async ({ nats, url }) => {
       const codec = codecOf(task.plan);
@@ -48,8 +58,28 @@ export async function serve(graph: string, flags: ServeFlags, terminal: Terminal
       return stopped ? 0 : EXIT_FAILED;
     });
   } finally {
+    await observing.close();
     await task.pool.close();
   }
+}
+
+/** Figures of the task and of what its threads keep, where a scraper is to have them. */
+async function observed(
+  { metrics }: ServeFlags,
+  { namespace }: LogicalPlan,
+  name: string,
+  { pool }: OpenedTask,
+  terminal: Terminal,
+  version: string,
+): Promise<Pick<Observing, 'close'>> {
+  const say = (message: string): void => terminal.err(`${message}\n`);
+  const instance = `task ${process.pid}`;
+  const observing = await observe(defined({ metrics }), { instance, version, info: say, warn: say });
+  observing.samples(() => {
+    const threads = new Map(pool.pools().map((pools, thread) => [`${namespace}/${name} ${thread}`, pools]));
+    return [...samplesOf('task', { namespace, task: name }, { ...pool.stats() }), ...poolSamples(threads, {})];
+  });
+  return observing;
 }
 
 function saidOf({ pool }: OpenedTask): string {

@@ -11,7 +11,8 @@ const SUBJECTS: readonly (readonly [title: string, ...of: MetricSubject[]])[] = 
   ['Fragments', 'fragment'],
   ['Regions', 'region'],
   ['Journals and logs of durable channels', 'log'],
-  ['Pools of `cloudskin run`, those of its main thread', 'pool'],
+  ['Pools of `cloudskin run`, of its main thread; of agents and `task serve`, of each thread that runs cells', 'pool'],
+  ['Tasks that agents and `task serve` serve; waiting and running times are in `task list`', 'task'],
   ['Agents', 'agent'],
 ];
 

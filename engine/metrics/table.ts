@@ -15,6 +15,7 @@ export type MetricSubject =
   | 'region'
   | 'log'
   | 'pool'
+  | 'task'
   | 'agent';
 
 const PLACE = ['site', 'agent'];
@@ -30,7 +31,8 @@ export const LABELS: Readonly<Record<MetricSubject, readonly string[]>> = {
   fragment: FRAGMENT,
   region: ['namespace', 'app', 'region', ...PLACE],
   log: ['namespace', 'app', 'kind', 'log', ...PLACE],
-  pool: ['namespace', 'app', 'pool'],
+  pool: ['namespace', 'app', 'pool', 'worker', ...PLACE],
+  task: ['namespace', 'task', ...PLACE],
   agent: PLACE,
 };
 
@@ -190,6 +192,14 @@ const CLUSTER: readonly MetricDefinition[] = [
   define('most', '', 'pool', 'how many may be kept', { gauge: 'max_held' }),
   define('bytes', 'bytes', 'pool', 'bytes that they take', { gauge: 'bytes' }),
   define('maxBytes', 'bytes', 'pool', 'bytes that they may take', { gauge: 'max_bytes' }),
+  define('calls', '', 'task', 'calls that were answered with a result', { counter: 'calls' }),
+  define('failed', '', 'task', 'calls that failed, by their rows or their cells', { counter: 'failed_calls' }),
+  define('timeouts', '', 'task', 'calls that did not end within their time', { counter: 'late_calls' }),
+  define('shed', '', 'task', 'calls that found the queue full and were refused', { counter: 'shed_calls' }),
+  define('queued', '', 'task', 'calls that wait', { gauge: 'queued_calls' }),
+  define('queuedBytes', 'bytes', 'task', 'bytes of their rows', { gauge: 'queued_bytes' }),
+  define('running', '', 'task', 'calls that run', { gauge: 'running_calls' }),
+  define('runners', '', 'task', 'how many can at a time', { gauge: 'runners' }),
   define('diskFree', 'bytes', 'agent', 'free on the disk of its data directory', { gauge: 'disk_free_bytes' }),
   define('diskSize', 'bytes', 'agent', 'the size of that disk', { gauge: 'disk_size_bytes' }),
   define('diskReserve', 'bytes', 'agent', 'what logs leave free there for checkpoints', {

@@ -1,5 +1,6 @@
 /** Runs calls on the thread that it is on, with a turn of the event loop after each, so that whoever is waiting is heard. */
 import type { Batch } from '../batch/batch.ts';
+import type { PoolFigures } from '../cell/pools.ts';
 import type { Ports } from '../ports.ts';
 import type { Runner } from './task-pool.ts';
 import type { TaskOutput, TaskProgram } from './task-program.ts';
@@ -7,9 +8,11 @@ import type { TaskOutput, TaskProgram } from './task-program.ts';
 export class LocalRunner implements Runner {
   readonly #program: TaskProgram;
   readonly #ports: Pick<Ports, 'turn'>;
+  readonly pools: () => readonly PoolFigures[];
   #last: Promise<void> = Promise.resolve();
 
-  constructor(program: TaskProgram, ports: Pick<Ports, 'turn'>) {
+  constructor(program: TaskProgram, ports: Pick<Ports, 'turn'>, pools: () => readonly PoolFigures[]) {
+    this.pools = pools;
     this.#program = program;
     this.#ports = ports;
   }

@@ -44,7 +44,8 @@ async function localRunner(
   plan: TaskPlan,
   options: Parameters<typeof TaskProgram.prepare>[1] & { readonly ports: Ports },
 ) {
-  return new LocalRunner(await TaskProgram.prepare(plan, options), options.ports);
+  const { poolFigures } = await import('../cell/pools.ts');
+  return new LocalRunner(await TaskProgram.prepare(plan, options), options.ports, poolFigures);
 }
 
 async function threads(

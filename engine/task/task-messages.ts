@@ -2,6 +2,7 @@
 import type { Batch } from '../batch/batch.ts';
 import { copyBatch } from '../batch/reader.ts';
 import type { Schema } from '../batch/types.ts';
+import type { PoolFigures } from '../cell/pools.ts';
 import { CloudskinError, type Domain } from '../errors.ts';
 import type { TaskPlan } from './task-plan.ts';
 
@@ -35,6 +36,8 @@ export interface ErrorParts {
 
 export type Answer =
   | { readonly kind: 'ready' }
+  /** What the thread keeps for the next calls. */
+  | { readonly kind: 'pools'; readonly pools: readonly PoolFigures[] }
   | {
       readonly kind: 'result';
       readonly id: number;

@@ -7,6 +7,7 @@
  */
 import type { Batch } from '../batch/batch.ts';
 import { batchBytes } from '../batch/reader.ts';
+import type { PoolFigures } from '../cell/pools.ts';
 import { CloudskinError, externalError, internalError, messageOf, userError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import { Histogram } from './histogram.ts';
@@ -16,6 +17,8 @@ import { type TaskOutput, timedOut } from './task-program.ts';
 export interface Runner {
   /** Rejects as `TaskProgram.run` throws. */
   run(batches: readonly Batch[], milliseconds: number): Promise<TaskOutput>;
+  /** What its thread keeps for the next calls, as it said last. */
+  pools?(): readonly PoolFigures[];
   close(): Promise<void>;
 }
 
@@ -136,6 +139,11 @@ export class TaskPool {
       waited: timesOf(this.#waited),
       ran: timesOf(this.#ran),
     };
+  }
+
+  /** What the threads of its runners keep for the next calls. */
+  pools(): readonly (readonly PoolFigures[])[] {
+    return this.#options.runners.map((runner) => runner.pools?.() ?? []);
   }
 
   /** Takes no more calls; resolves when those that wait and run are answered. */

@@ -1,5 +1,6 @@
 /** A worker thread that runs calls of one task: compiles it, says that it is ready, and answers one call after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { poolFigures } from '../cell/pools.ts';
 import { CloudskinError, internalError, messageOf } from '../errors.ts';
 import { realPorts } from '../ports.ts';
 import {
@@ -12,6 +13,9 @@ import {
   type WorkerSetup,
 } from './task-messages.ts';
 import { TaskProgram } from './task-program.ts';
+
+/** Milliseconds between two words on what the thread keeps, which follow calls. */
+const TOLD_EVERY = 1_000;
 
 const setup = workerData as WorkerSetup;
 function answer(message: Answer): void {
@@ -34,7 +38,16 @@ function run(program: TaskProgram, { id, batches, milliseconds }: CallMessage): 
 
 try {
   const program = await TaskProgram.prepare(setup.plan, { ...setup, ports: realPorts });
-  parentPort?.on('message', (message: CallMessage) => answer(run(program, message)));
+  let told = realPorts.monotonic();
+  const tell = (): void => answer({ kind: 'pools', pools: poolFigures() });
+  parentPort?.on('message', (message: CallMessage) => {
+    answer(run(program, message));
+    const now = realPorts.monotonic();
+    if (now - told < TOLD_EVERY) return;
+    told = now;
+    tell();
+  });
+  tell();
   answer({ kind: 'ready' });
 } catch (error) {
   answer({ kind: 'error', id: 0, error: errorParts(failure(error)) });

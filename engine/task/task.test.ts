@@ -6,6 +6,9 @@ import { defineGraph, openTask, type TaskOptions } from '../../index.ts';
 import { ECHO, guestComponent, withFile } from '../../test/kit/guests.ts';
 import { until } from '../../test/kit/until.ts';
 import { CloudskinError } from '../errors.ts';
+import { realPorts } from '../ports.ts';
+import { planGraph } from '../runtime/api/open.ts';
+import { openPool } from './open.ts';
 
 const METADATA = { apiVersion: 'cloudskin.dev/v1', kind: 'Dataflow', metadata: { name: 'tasks' } } as const;
 const SCHEMA = { machine: 'utf8', at: 'timestamp[ms]', t: 'float64' } as const;
@@ -201,6 +204,15 @@ describe('a task', () => {
     } finally {
       process.off('worker', note);
     }
+  });
+
+  it.each([0, 1])('says what its threads keep for the next calls, with %i workers', async (workers) => {
+    const plan = await planGraph(minutes, { connectors: [], reads: 'all' });
+    const { pool } = await openPool(plan, { workers, directory: '.', ports: realPorts });
+    const [pools] = pool.pools();
+    expect(pools?.find((one) => one.pool === 'modules')?.held).toBeGreaterThan(0);
+    expect(pools?.map((one) => one.pool)).toEqual(['memories', 'starts', 'chains', 'modules', 'operators']);
+    await pool.close();
   });
 
   it('takes no call after it was closed', async () => {

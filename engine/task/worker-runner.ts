@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Batch } from '../batch/batch.ts';
+import type { PoolFigures } from '../cell/pools.ts';
 import { type CloudskinError, messageOf } from '../errors.ts';
 import { ERRORS_SCHEMA } from '../graph/plan.ts';
 import type { Ports, Timer } from '../ports.ts';
@@ -27,6 +28,7 @@ export class WorkerRunner implements Runner {
   #worker: Promise<Worker>;
   #pending: Pending | undefined;
   #calls = 0;
+  #pools: readonly PoolFigures[] = [];
   #closed = false;
   /** Its thread ended while nothing ran; the next call has another started. */
   #ended = false;
@@ -57,6 +59,10 @@ export class WorkerRunner implements Runner {
     });
   }
 
+  pools(): readonly PoolFigures[] {
+    return this.#pools;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const worker = await this.#worker.catch(() => undefined);
@@ -72,6 +78,7 @@ export class WorkerRunner implements Runner {
     const started = new Promise<Worker>((resolve, reject) => {
       worker.on('message', (answer: Answer) => {
         if (answer.kind === 'ready') resolve(worker);
+        else if (answer.kind === 'pools') this.#pools = answer.pools;
         else if (answer.id === 0 && answer.kind === 'error') reject(errorOf(answer.error));
         else this.#answered(answer);
       });
@@ -82,7 +89,7 @@ export class WorkerRunner implements Runner {
     return started;
   }
 
-  #answered(answer: Exclude<Answer, { readonly kind: 'ready' }>): void {
+  #answered(answer: Exclude<Answer, { readonly kind: 'ready' | 'pools' }>): void {
     const pending = this.#pending;
     if (pending?.id !== answer.id) return;
     this.#pending = undefined;

@@ -11,7 +11,7 @@ import { planGraph } from '../../engine/runtime/api/open.ts';
 import { type OpenedTask, openPool, type TaskLimits } from '../../engine/task/open.ts';
 import { callTask } from '../../engine/task/remote.ts';
 import { type Form, serveTask } from '../../engine/task/service.ts';
-import { hasNats, NatsServer } from '../kit/nats-server.ts';
+import { freePort, hasNats, NatsServer } from '../kit/nats-server.ts';
 import { type Ended, start } from './command.ts';
 
 const GRAPH = {
@@ -148,7 +148,9 @@ describe.skipIf(!hasNats())('tasks over NATS', () => {
 
   it('is served, called and timed by commands', async () => {
     const cli = (args: readonly string[]): Promise<Ended> => start(args).ended;
-    const serving = start(['task', 'serve', join(directory, 'graph.json'), '--nats', server.url]);
+    const port = await freePort();
+    const metrics = ['--metrics', `127.0.0.1:${port}`];
+    const serving = start(['task', 'serve', join(directory, 'graph.json'), '--nats', server.url, ...metrics]);
     try {
       await serving.printed('serves default/scoring');
       const input = ['--input', join(directory, 'rows.json'), '--nats', server.url];
@@ -157,6 +159,9 @@ describe.skipIf(!hasNats())('tasks over NATS', () => {
       );
       const timed = await cli(['task', 'bench', 'scoring', ...input, '--rate', '50', '--duration', '500ms', '--json']);
       expect(JSON.parse(timed.stdout)).toMatchObject({ errors: {}, answered: expect.any(Number) });
+      const scraped = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      expect(scraped).toMatch(/^cloudskin_task_calls_total\{namespace="default",task="scoring"\} [1-9]/m);
+      expect(scraped).toMatch(/^cloudskin_pool_held\{pool="modules",worker="default\/scoring 0"\} [1-9]/m);
       const unknown = await cli(['task', 'call', 'nobody', ...input]);
       expect(unknown).toMatchObject({
         status: 1,

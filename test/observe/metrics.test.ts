@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { agentSamples, type Observed } from '../../cli/observe/agent-samples.ts';
 import { parseAddress, serveMetrics } from '../../cli/observe/metrics-server.ts';
+import { poolSamples, type WorkerPools } from '../../cli/observe/pool-samples.ts';
 import { type Sample, samplesOf } from '../../engine/metrics/samples.ts';
 import type { NodeMetrics } from '../../engine/metrics/snapshot.ts';
 import { METRICS } from '../../engine/metrics/table.ts';
@@ -75,8 +76,17 @@ function observed(): Observed {
     took: 250,
     bytes: 4_096,
   };
+  const task = { namespace: 'default', task: 'scoring', calls: 7, shed: 2, queued: 1, queuedBytes: 90 };
   return {
-    status: () => ({ site: 'plant', agent: 'x', workers: 2, coordinator: false, regions: [region], disk }),
+    status: () => ({
+      site: 'plant',
+      agent: 'x',
+      workers: 2,
+      coordinator: false,
+      regions: [region],
+      disk,
+      tasks: [task],
+    }),
     fragments: () => [fragment],
   } as unknown as Observed;
 }
@@ -94,7 +104,11 @@ async function scrape(samples: () => readonly Sample[], path = ''): Promise<Resp
 
 describe('an agent, scraped', () => {
   it('tells nodes, operators, channels, fragments, regions and itself, in seconds and bytes', async () => {
-    const response = await scrape(() => agentSamples(observed(), true));
+    const pools = new Map([['default/scoring 0', [{ pool: 'starts', held: 3, bytes: 70_000, maxBytes: 90_000 }]]]);
+    const response = await scrape(() => [
+      ...agentSamples(observed(), true),
+      ...poolSamples(pools as unknown as WorkerPools, { site: 'plant', agent: 'x' }),
+    ]);
     expect(response.headers.get('content-type')).toContain('version=0.0.4');
     const text = await response.text();
     const place = 'site="plant",agent="x"';
@@ -112,6 +126,9 @@ describe('an agent, scraped', () => {
       `cloudskin_log_bytes{namespace="default",app="shop",kind="channel",log="ch-1",${place}} 2000`,
       `cloudskin_log_max_bytes{namespace="default",app="shop",kind="channel",log="ch-1",${place}} 9000`,
       `cloudskin_log_oldest_timestamp_seconds{namespace="default",app="shop",kind="channel",log="ch-1",${place}} 1700000000`,
+      `cloudskin_task_shed_calls_total{namespace="default",task="scoring",${place}} 2`,
+      `cloudskin_task_queued_bytes{namespace="default",task="scoring",${place}} 90`,
+      `cloudskin_pool_bytes{${place},pool="starts",worker="default/scoring 0"} 70000`,
       `cloudskin_agent_disk_free_bytes{${place}} 5000`,
       `cloudskin_agent_disk_reserve_bytes{${place}} 11000`,
       `cloudskin_agent_disk_short{${place}} 1`,

@@ -26,7 +26,7 @@ export interface AgentHostOptions {
   readonly emit?: (span: Span) => void;
 }
 
-export type AgentHost = Pick<AgentOptions, 'host' | 'checkpoints' | 'dropState' | 'copies'>;
+export type AgentHost = Pick<AgentOptions, 'checkpoints' | 'dropState' | 'copies'> & { readonly host: WorkerPool };
 
 export async function openAgentHost({ nats, workers, setup, log, emit }: AgentHostOptions): Promise<AgentHost> {
   const stores = await Stores.open(nats, setup);

@@ -24,6 +24,7 @@ import { type AgentFlags, checkName, replicasOf, workersOf } from './agent-optio
 import { type DataDirectory, movedText, openDataDirectory } from './data-directory.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { AgentTaskHost } from './task-host.ts';
+import type { WorkerSetup } from './worker-setup.ts';
 
 /** Milliseconds between attempts to reach a server that is not there yet. */
 const RETRY = 1_000;
@@ -36,7 +37,6 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const replicas = replicasOf(flags.replicas);
   const leaveWithin = milliseconds('--leave-within', flags.leaveWithin);
   const trusted = flags.trust.map(checkPublicKey);
-  const keyFile = flags.keyFile === undefined ? {} : { keyFile: resolve(flags.keyFile) };
   const servers = natsUrls(flags);
   const { data, log } = openMemory(flags, site, servers);
   const observing = await observeAgent(flags, { site, agent: data.agent }, version, log);
@@ -52,15 +52,7 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
   const expiry = await expiryOf(access.credentials, realPorts.now());
   if (expiry !== undefined) log('warn', expiry, { code: 'nats.credentials' });
   const disk = await openDirectory(`${data.path}/disk`);
-  const setup = {
-    servers,
-    name: `agent ${site}/${data.agent}`,
-    directory: data.path,
-    access,
-    ...keyFile,
-    ...replicas,
-    ...defined({ traceEvery }),
-  };
+  const setup = setupOf(flags, data, { access, ...replicas, ...defined({ traceEvery }) });
   const tasks = new AgentTaskHost(setup, version);
   const host = await openAgentHost({ nats, workers, setup, log, ...defined({ emit }) });
   const watch = DiskWatch.start(data.path, realPorts, log);
@@ -85,7 +77,11 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
       ...(await permitted(flags)),
       ...(trusted.length === 0 ? {} : { trusted }),
     });
-    observing.watch(agent, () => nats.connected);
+    observing.watch(
+      agent,
+      () => nats.connected,
+      () => new Map([...host.host.pools(), ...tasks.pools()]),
+    );
     const closed = new Promise<undefined>((resolve) => nats.onStatus((one) => one === 'closed' && resolve(undefined)));
     await end(agent, await Promise.race([stopping.promise, closed, displaced.promise]), leaveWithin);
     return 0;
@@ -103,6 +99,23 @@ export async function runAgent(flags: AgentFlags, version: string): Promise<numb
 /** On SIGTERM others have `within` milliseconds to take over what it runs. */
 function end(agent: Agent, signal: NodeJS.Signals | undefined, within: number): Promise<void> {
   return signal === 'SIGTERM' && within > 0 ? agent.leave(within) : agent.stop();
+}
+
+/** Of its worker threads. */
+function setupOf(
+  flags: AgentFlags,
+  { path, agent }: DataDirectory,
+  rest: Pick<WorkerSetup, 'access' | 'replicas' | 'traceEvery'>,
+): WorkerSetup {
+  const { keyFile, metrics, site } = flags;
+  return {
+    servers: natsUrls(flags),
+    name: `agent ${site}/${agent}`,
+    directory: path,
+    ...(keyFile === undefined ? {} : { keyFile: resolve(keyFile) }),
+    ...(metrics === undefined ? {} : { tellsPools: true }),
+    ...rest,
+  };
 }
 
 function openMemory(

@@ -1,10 +1,12 @@
 /** Serves an agent's tasks: on worker threads, each task's own, over one connection of their own, so that no burst of calls keeps heartbeats waiting. */
+import type { PoolFigures } from '../../../engine/cell/pools.ts';
 import type { ServedTask, ServeRequest, TaskHost } from '../../../engine/cluster/tasks/task-host.ts';
 import { connectNats } from '../../../engine/nats/client.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { realPorts } from '../../../engine/ports.ts';
 import { type OpenedTask, openPool } from '../../../engine/task/open.ts';
 import { serveTask, taskSubject } from '../../../engine/task/service.ts';
+import type { TaskPool } from '../../../engine/task/task-pool.ts';
 import { codecOf } from '../../task/codec.ts';
 import { componentFile, keepComponent } from './component-files.ts';
 import type { WorkerSetup } from './worker-setup.ts';
@@ -12,6 +14,9 @@ import type { WorkerSetup } from './worker-setup.ts';
 interface Heard {
   readonly subject: string;
   readonly lost: (error: Error) => void;
+  /** Whose threads run it. */
+  readonly label: string;
+  readonly pool: TaskPool;
 }
 
 export class AgentTaskHost implements TaskHost {
@@ -47,6 +52,14 @@ export class AgentTaskHost implements TaskHost {
     }
   }
 
+  /** What the threads of tasks keep for the next calls, by task and thread. */
+  pools(): ReadonlyMap<string, readonly PoolFigures[]> {
+    const all = [...this.#heard].flatMap(({ label, pool }) =>
+      pool.pools().map((pools, thread): [string, readonly PoolFigures[]] => [`${label} ${thread}`, pools]),
+    );
+    return new Map(all);
+  }
+
   async close(): Promise<void> {
     const nats = await this.#nats?.catch(() => undefined);
     await nats?.close(500);
@@ -60,6 +73,8 @@ export class AgentTaskHost implements TaskHost {
     let refused: Error | undefined;
     const heard: Heard = {
       subject: taskSubject(namespace, name),
+      label: `${namespace}/${name}`,
+      pool: task.pool,
       lost: (error) => {
         refused ??= error;
         lost(error);

@@ -1,5 +1,6 @@
 /** The worker threads of an agent: each started when it first has something to run, and anew when it has died. */
 
+import type { PoolFigures } from '../../../engine/cell/pools.ts';
 import type { AgentFragmentHost } from '../../../engine/cluster/fragment/hosted-fragment.ts';
 import type { Log } from '../../../engine/cluster/process/log.ts';
 import type { Span } from '../../../engine/metrics/trace.ts';
@@ -15,6 +16,8 @@ interface Worker {
   readonly host: WorkerHost;
   readonly thread: WorkerThread;
   used: boolean;
+  /** As it said last. */
+  pools: readonly PoolFigures[];
 }
 
 /** Milliseconds after which a worker that was started ahead of need ends. */
@@ -52,6 +55,11 @@ export class WorkerPool implements AgentFragmentHost {
       this.#workers.delete(0);
       void worker.host.close();
     });
+  }
+
+  /** What the worker threads keep for cells that start, by worker; where they were asked to tell. */
+  pools(): ReadonlyMap<string, readonly PoolFigures[]> {
+    return new Map([...this.#workers].map(([index, { pools }]) => [`${index}`, pools]));
   }
 
   kill(worker: number): void {
@@ -92,7 +100,7 @@ export class WorkerPool implements AgentFragmentHost {
         this.#hear(entry as WorkerEntry, index);
       },
     });
-    const worker: Worker = { host, thread, used: false };
+    const worker: Worker = { host, thread, used: false, pools: [] };
     this.#workers.set(index, worker);
     // one that could not be set up never will be: the next fragment gets another
     host.ready().catch(() => {
@@ -104,6 +112,9 @@ export class WorkerPool implements AgentFragmentHost {
 
   #hear(entry: WorkerEntry, worker: number): void {
     if ('span' in entry) this.#emit?.(entry.span);
-    else this.#log(entry.level, entry.message, { ...entry.fields, worker });
+    else if ('pools' in entry) {
+      const known = this.#workers.get(worker);
+      if (known !== undefined) known.pools = entry.pools;
+    } else this.#log(entry.level, entry.message, { ...entry.fields, worker });
   }
 }

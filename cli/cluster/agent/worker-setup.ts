@@ -1,5 +1,6 @@
 /** What an agent's main thread tells a worker thread when it starts it, and what the worker says back. */
 import type { MessagePort } from 'node:worker_threads';
+import type { PoolFigures } from '../../../engine/cell/pools.ts';
 import type { LogFields, LogLevel } from '../../../engine/cluster/process/log.ts';
 import type { Span } from '../../../engine/metrics/trace.ts';
 import type { NatsAccess } from '../connect.ts';
@@ -17,6 +18,8 @@ export interface WorkerSetup {
   readonly replicas?: number;
   /** One source batch in so many is followed; absent: none. */
   readonly traceEvery?: number;
+  /** What the thread keeps for cells that start is to be told. */
+  readonly tellsPools?: boolean;
 }
 
 /** Given to the thread as it starts: the way to the other worker threads. */
@@ -24,8 +27,8 @@ export interface WorkerData {
   readonly port: MessagePort;
 }
 
-/** For the log, or a span of a trace. */
-export type WorkerEntry = WorkerLogEntry | { readonly span: Span };
+/** For the log, or a span of a trace, or what the thread keeps. */
+export type WorkerEntry = WorkerLogEntry | { readonly span: Span } | { readonly pools: readonly PoolFigures[] };
 
 export interface WorkerLogEntry {
   readonly level: LogLevel;
