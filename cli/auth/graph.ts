@@ -1,7 +1,7 @@
 /** `cloudskin auth graph` and `revoke`: changes who may do what, and writes anew the credentials and servers' files that follow from it. */
 import { createUser } from '@nats-io/nkeys';
 import { appLabel } from '../../engine/cluster/documents/names.ts';
-import { type Permissions, permissionsOf } from '../../engine/cluster/security/permissions.ts';
+import { merged, movableShare, type Permissions, permissionsOf } from '../../engine/cluster/security/permissions.ts';
 import { type AgentInfo, assign, distribute } from '../../engine/compile/distribute.ts';
 import { userError } from '../../engine/errors.ts';
 import { suggest } from '../../engine/graph/suggest.ts';
@@ -17,6 +17,8 @@ export interface GraphFlags {
   readonly param: Parameters;
   readonly namespace?: string;
   readonly agents: readonly string[];
+  /** Sites to which cells may be moved. */
+  readonly movable: readonly string[];
   readonly workers: string;
   readonly remove?: boolean;
 }
@@ -38,12 +40,15 @@ export async function authGraph(graph: string, flags: GraphFlags, terminal: Term
   const agents = book.sites.flatMap((site) => agentsOf(site, flags));
   const distributed = distribute(logical, assign(logical, agents), { revision: 1 });
   const hosts = new Set(distributed.fragments.map(({ host }) => host.site));
-  const hosting = book.sites.filter(({ name, tier }) => tier === 'cloud' || hosts.has(name));
+  const movable = flags.movable.map((name) => siteOf(book, name).name);
+  const hosting = book.sites.filter(({ name, tier }) => tier === 'cloud' || hosts.has(name) || movable.includes(name));
   const domainOf = (site: string): string => book.sites.find(({ name }) => name === site)?.domain ?? HUB;
-  const shares = hosting.map((site): [string, Permissions] => [
-    site.name,
-    permissionsOf(distributed, placeOf(site), domainOf),
-  ]);
+  const between = hosting.map(({ name }) => name);
+  const shares = hosting.map((site): [string, Permissions] => {
+    const own = permissionsOf(distributed, placeOf(site), domainOf);
+    if (movable.length === 0) return [site.name, own];
+    return [site.name, merged([own, movableShare(distributed, placeOf(site), domainOf, between)])];
+  });
   await reissue(directory, { ...book, apps: { ...others, [label]: Object.fromEntries(shares) } });
   const lines = shares.map(
     ([site, { publish, subscribe }]) =>
@@ -51,6 +56,17 @@ export async function authGraph(graph: string, flags: GraphFlags, terminal: Term
   );
   const where = `issued anew in ${directory.path}/creds: bring them to the sites, and ${RESTART}`;
   await terminal.out(`${label}:\n${lines.join('\n')}\n${where}\n`);
+}
+
+function siteOf({ sites }: Book, name: string): Site {
+  const found = sites.find((site) => site.name === name);
+  if (found !== undefined) return found;
+  const near = suggest(
+    name,
+    sites.map((site) => site.name),
+  );
+  const hint = near === undefined ? 'auth init names the sites' : `did you mean ${near}?`;
+  throw userError('auth.no-site', `--movable ${name}: there is no such site`, { hint });
 }
 
 /** `plant=2`: agents of a site; labels are not known here, so that placement by labels needs them: `plant=2:gpu,rack=7`. */

@@ -73,6 +73,12 @@ function graph(group: Command, terminal: Terminal): void {
     .requiredOption('--dir <dir>', 'what auth init made')
     .option('-n, --namespace <name>', "the namespace to run it in; the graph's own unless given")
     .option('--agents <site=n[:labels]>', 'agents of a site, where there is more than one; repeated', collect, [])
+    .option(
+      '--movable <site>',
+      'a site to which its cells may be moved, as between those that run it; repeated',
+      collect,
+      [],
+    )
     .option('--workers <n>', 'threads of an agent, where parallelism is automatic', '2')
     .option('--remove', 'take back what the graph was permitted')
     .addHelpText('after', examples(['cloudskin auth graph graph.yaml --dir auth --agents plant=2', 'two agents there']))

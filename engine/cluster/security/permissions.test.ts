@@ -20,6 +20,7 @@ import {
   anyApp,
   linkPermissions,
   merged,
+  movableShare,
   type Permissions,
   permissionsOf,
   type SitePlace,
@@ -68,6 +69,7 @@ function mayHear({ subscribe }: Permissions, subject: string): boolean {
 }
 
 const NOTHING: Permissions = { publish: [], subscribe: [] };
+const channel = (id: string): string => `cs.default.shop.ch.${id}.data`;
 const SHOP = { namespace: 'default', app: 'shop' };
 const CHANNEL = 'filter_FROM_s_TO_out';
 const way = (which: 'data' | 'ack', app = SHOP): string => `cs.${app.namespace}.${app.app}.ch.${CHANNEL}.${which}`;
@@ -178,6 +180,25 @@ describe('two namespaces', () => {
       expect(theirs.filter((subject) => /\*/.test(subject) === false).length).toBeGreaterThan(5);
       const seen = theirs.filter((subject) => may(one, subject) || mayHear(one, subject));
       expect(seen.filter((subject) => !/KV_cs-(control|regions)\.\*$/.test(subject))).toEqual([]);
+    }
+  });
+});
+
+describe('a site to which cells may be moved', () => {
+  const yard = movableShare(plan('default', 'shop'), YARD, domainOf, ['plant', 'yard', 'center']);
+
+  it('has all channels and regions of the app, whatever they are called then, and can lead it', () => {
+    for (const subject of [channel('sum_FROM_x_TO_y'), wishSubject(SHOP, 'sum'), reportSubject(SHOP, 'main')]) {
+      expect([may(yard, subject), mayHear(yard, subject)]).toEqual([true, true]);
+    }
+    expect(may(yard, `$JS.hub.API.$KV.cs-regions.${regionKey(SHOP, 'main')}`)).toBe(true);
+  });
+
+  it('has nothing of others, and writes no document', () => {
+    const other = { ...SHOP, app: 'other' };
+    expect([may(yard, wishSubject(other, 'sum')), mayHear(yard, reportSubject(other, 'main'))]).toEqual([false, false]);
+    for (const key of [assignmentKey(SHOP), appKey(SHOP), 'coordinator']) {
+      expect(may(yard, `$JS.hub.API.$KV.cs-control.${key}`)).toBe(false);
     }
   });
 });

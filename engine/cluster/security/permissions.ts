@@ -126,14 +126,9 @@ export function permissionsOf(
   place: SitePlace,
   domainOf: (site: string) => string,
 ): Permissions {
-  const app = { namespace: plan.logical.namespace, app: plan.logical.name };
+  const app = appOfPlan(plan);
   const here = plan.fragments.filter(({ host }) => host.site === place.site);
-  const nearOf = (fragment: string): string => {
-    const region = plan.fragments.find(({ name }) => name === fragment)?.region;
-    const sites = new Set(plan.fragments.filter((one) => one.region === region).map(({ host }) => host.site));
-    const [site = ''] = sites;
-    return sites.size === 1 ? domainOf(site) : place.hub;
-  };
+  const nearOf = nearIn(plan, place, domainOf);
   const sites = [...new Set(plan.fragments.map(({ host }) => host.site))];
   return merged([
     here.length > 0 ? handoverShare(app, place.site, sites) : NONE,
@@ -143,6 +138,49 @@ export function permissionsOf(
     here.length > 0 ? checkpointShare(app, place) : NONE,
     ...ledFrom(plan, place).map((fragments) => leaderShare(app, fragments, place)),
   ]);
+}
+
+/**
+ * Whatever cells of an app may be moved to a site, or away from it: all channels and regions of the app, whose names follow from places. What the graph binds to a
+ * tier its agents look at themselves. `sites`: all between which they may be.
+ */
+export function movableShare(
+  plan: DistributedPlan,
+  place: SitePlace,
+  domainOf: (site: string) => string,
+  sites: readonly string[],
+): Permissions {
+  const app = appOfPlan(plan);
+  const own = `cs.${app.namespace}.${app.app}`;
+  const subjects = [`${own}.ch.*.*`, `${own}.ctl.*`, `${own}.lead.*`];
+  const nearOf = nearIn(plan, place, domainOf);
+  return merged([
+    { publish: subjects, subscribe: subjects },
+    handoverShare(app, place.site, sites),
+    assignmentShare(app, place, true),
+    checkpointShare(app, place),
+    leaderShare(app, plan.fragments, place),
+    // whoever fills a durable stream stays where its log is
+    ...plan.fragments.map((fragment) => durableShare({ ...fragment, outlets: [] }, place, nearOf)),
+  ]);
+}
+
+function appOfPlan({ logical }: DistributedPlan): AppName {
+  return { namespace: logical.namespace, app: logical.name };
+}
+
+/** The JetStream domain on whose side a fragment's region is. */
+function nearIn(
+  plan: DistributedPlan,
+  place: SitePlace,
+  domainOf: (site: string) => string,
+): (fragment: string) => string {
+  return (fragment) => {
+    const region = plan.fragments.find(({ name }) => name === fragment)?.region;
+    const sites = new Set(plan.fragments.filter((one) => one.region === region).map(({ host }) => host.site));
+    const [site = ''] = sites;
+    return sites.size === 1 ? domainOf(site) : place.hub;
+  };
 }
 
 /** The fragments of each region whose first is here: its leader is. */

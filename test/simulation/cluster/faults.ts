@@ -16,6 +16,7 @@ export function clusterFaults(continuum: SimulatedCluster | undefined): readonly
   const on = (begin: Begin) => () => (continuum === undefined ? undefined : begin(continuum));
   return [
     { kind: 'agent killed', lasts: [50, 6_000], begin: on(killAgent) },
+    { kind: 'agent leaves', lasts: [3_000, 8_000], begin: on(letLeave) },
     { kind: 'agent frozen', lasts: [200, 30_000], begin: on(freezeAgent) },
     { kind: 'server killed', lasts: [50, 5_000], begin: on(killServer) },
     { kind: 'server frozen', lasts: [200, 10_000], begin: on(freezeServer) },
@@ -64,6 +65,23 @@ function kill(machine: Machine | undefined): (() => void) | undefined {
 
 function killAgent(continuum: SimulatedCluster): (() => void) | undefined {
   return kill(someone(continuum));
+}
+
+function letLeave(continuum: SimulatedCluster): (() => void) | undefined {
+  const machine = someone(continuum);
+  const { agent } = machine ?? {};
+  if (machine === undefined || agent === undefined || machine.node?.frozen === true || agent.status().parting === true)
+    return undefined;
+  let hasLeft = false;
+  machine.leave(() => {
+    hasLeft = true;
+  });
+  return () => {
+    const hangs = machine.alive && machine.agent === agent;
+    if (hangs) machine.kill();
+    // who killed it meanwhile starts it, too
+    if (hangs || hasLeft) void machine.start();
+  };
 }
 
 /** The one that comes back has an empty disk. */

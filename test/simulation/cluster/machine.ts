@@ -87,6 +87,17 @@ export class Machine {
     this.connections = [];
   }
 
+  /** As on SIGTERM: others take over what it runs, if they may, then its process ends, unless it is killed before. */
+  leave(ended: () => void): void {
+    const { agent, node } = this;
+    const end = (): void => {
+      if (this.node !== node || !this.alive) return;
+      this.kill();
+      ended();
+    };
+    agent?.leave().then(end, end);
+  }
+
   /** In the place of a machine that is gone, with everything that was on its disk, another one of the same name is set up. */
   replace(): void {
     this.kill();
