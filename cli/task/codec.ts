@@ -1,11 +1,15 @@
 /** Rows of a task's requests and answers: JSON, NDJSON and Arrow, by the readers and writers that connectors of messages have. */
-import { openDecoder } from '../../connectors/payload/decode.ts';
+import { openDecoder, type PayloadDecoder } from '../../connectors/payload/decode.ts';
 import { openEncoder, type PayloadEncoder } from '../../connectors/payload/encode.ts';
 import type { Batch } from '../../engine/batch/batch.ts';
 import { concatBatches, copyBatch } from '../../engine/batch/reader.ts';
 import type { Form, TaskCodec } from '../../engine/task/service.ts';
 import { badInput } from '../../engine/task/task.ts';
 import type { TaskPlan } from '../../engine/task/task-plan.ts';
+
+/** Decoders that are kept, of each form: each is in one request's hands. */
+const FREE = 4;
+const KEPT_BELOW = 65_536;
 
 export function codecOf({ operator, input, paths, result }: TaskPlan): TaskCodec {
   const request = {
@@ -17,6 +21,8 @@ export function codecOf({ operator, input, paths, result }: TaskPlan): TaskCodec
       throw badInput(operator, row);
     },
   };
+  /** That wait for the next request of their form. */
+  const decoders = new Map<Form, PayloadDecoder[]>();
   const encoders = new Map<Form, Promise<PayloadEncoder>>();
   const encoder = (form: Form): Promise<PayloadEncoder> => {
     const known = encoders.get(form) ?? openEncoder({ format: form, given: {}, per: 'batch' }, result);
@@ -25,9 +31,15 @@ export function codecOf({ operator, input, paths, result }: TaskPlan): TaskCodec
   };
   return {
     decode: async (data, form) => {
-      const decoder = await openDecoder({ format: form, given: {} }, request);
+      const free = decoders.get(form) ?? [];
+      decoders.set(form, free);
+      const decoder = free.pop() ?? (await openDecoder({ format: form, given: {} }, request));
+      // one that refused what it was given may hold rows of it, and is not used again
       await decoder.add({ data, position: 'request', attached: [] });
-      return decoder.rows === 0 ? [] : [copyBatch(decoder.take())];
+      const batches = decoder.rows === 0 ? [] : [copyBatch(decoder.take())];
+      // what it has grown to for a large request it would keep
+      if (free.length < FREE && data.length < KEPT_BELOW) free.push(decoder);
+      return batches;
     },
     encode: async (batches, form) => {
       const [only, other] = batches;
