@@ -11,19 +11,17 @@ import {
   readJoinRows,
   writeJoinRows,
 } from '../compile/state/join-state.ts';
-import { CONTROL_END, LATE_ROWS } from '../compile/support/assembly/control.ts';
+import { CONTROL_END, HEAP, LATE_ROWS, PANE_COUNT } from '../compile/support/assembly/control.ts';
 import {
   BLOCK_HEAD,
   BLOCK_NEXT,
   BLOCK_TOP,
   JOIN_BODY,
   JOIN_HEAD,
-  JOIN_PANES,
   JOINED_NULLS,
   JOINED_SIZE,
   JPANE_END,
   JPANE_FIRST,
-  JPANE_NEXT,
   JPANE_SIDE,
 } from '../compile/support/assembly/join-layout.ts';
 import { defined } from '../defined.ts';
@@ -139,15 +137,12 @@ export class JoinState implements CellState {
   }
 }
 
-/** What the memory keeps, by window, side and position. */
-export function* joinRows({
-  generated,
-  step,
-  memory,
-}: Pick<JoinParts, 'generated' | 'step' | 'memory'>): Generator<JoinRow> {
+/** What the memory keeps, by window (in no order), side and position. */
+export function* joinRows({ step, memory }: Pick<JoinParts, 'step' | 'memory'>): Generator<JoinRow> {
   const view = new DataView(memory.buffer);
   const word = (at: number): number => view.getUint32(at, true);
-  for (let pane = word(generated.join + JOIN_PANES); pane !== 0; pane = word(pane + JPANE_NEXT)) {
+  for (let index = 0; index < word(PANE_COUNT); index += 1) {
+    const pane = word(word(HEAP) + index * 4);
     const end = view.getBigInt64(pane + JPANE_END, true);
     for (const side of [0, 1] as const) {
       const { input } = step.sides[side];

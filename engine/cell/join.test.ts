@@ -215,6 +215,29 @@ describe('a compiled join', () => {
     },
   );
 
+  it('finds and closes thousands of open windows in any order, and counts what they take', async () => {
+    const WINDOWS = 3_000;
+    const cells = await Promise.all([openCell(plan), openCell(plan, { execution: 'kernels' })]);
+    const second = (row: number): bigint => BigInt(((row * 7919) % WINDOWS) * 5);
+    const rows = Array.from({ length: WINDOWS }, (_, row) => row);
+    const lefts = rows.map((row): Value[] => [1n, second(row) * 1_000_000_000n, 'x', null, null, null]);
+    const rights = rows.map((row): Value[] => ['x', 1n, second(row * 7), null, null, null, row]);
+    const [compiled, kernel] = cells.map((cell) => {
+      const out: Value[][] = [];
+      run(cell, [{ side: 0, rows: lefts }, { side: 1, rows: rights }, { watermark: 4_000_000_000n }], out, false);
+      const [size] = cell.stateSize?.() ?? [];
+      run(cell, [{ watermark: 9_000_000_000n }], out, true);
+      return { out, size };
+    });
+    expect(compiled?.out).toHaveLength(WINDOWS);
+    expect(compiled?.out).toEqual(kernel?.out);
+    expect([compiled?.size?.keys, kernel?.size?.keys]).toEqual([2 * (WINDOWS - 800), 2 * (WINDOWS - 800)]);
+    // a window and a block of either side each, however little is in them
+    expect(compiled?.size?.bytes).toBe((WINDOWS - 800) * (64 + 2 * 256));
+    expect(cells[0]?.stateSize?.()[0]?.bytes).toBe(0);
+    for (const cell of cells) cell.close();
+  });
+
   it('does not take the image of a join whose keys are computed otherwise', async () => {
     const [lower, upper] = await Promise.all(
       ['lower', 'upper'].map(async (name) => openCell(await planOf('', `${name}(a.s) = b.s`))),

@@ -3,16 +3,14 @@
  *
  *   head     at STATIC_BASE: where the rest lies, and how far the pairs of a closing window have come
  *   side     of either input: what its columns are and where a record has them
- *   pane     an open window: the records of either side, in blocks, in the order in which they came
+ *   pane     an open window: the records of either side, in blocks, in the order in which they came. Found and ordered as those of an aggregate (panes.ts)
  *   record   a row: hash, next of its chain, size, null bits, eight bytes a column (of text: offset in the record and length), text
  */
 
 export const JOIN_PORT = 0;
 export const JOIN_SIDES = 4;
-/** Open windows by their end, the earliest first. */
-export const JOIN_PANES = 12;
 export const JOIN_ROWS = 16;
-/** Bytes of all records (i64). */
+/** Bytes of all panes and blocks (i64). */
 export const JOIN_BYTES = 24;
 /** Of the window that is closing: its index, that index's mask, the record of the first side, the next of the second. */
 export const JOIN_INDEX = 32;
@@ -55,8 +53,9 @@ export const SIDE_HEAD = 64;
 /** Of a column: its FORM, and log2 of its width. */
 export const SIDE_COLUMN = 8;
 
-export const JPANE_END = 0;
-export const JPANE_NEXT = 8;
+/** Where PANE_START is. */
+export const JPANE_START = 0;
+export const JPANE_END = 8;
 /** Of either side, JPANE_SIDE apart: first block, last block, records. */
 export const JPANE_FIRST = 16;
 export const JPANE_LAST = 20;

@@ -28,7 +28,6 @@ import {
   JOIN_MASK,
   JOIN_OUT_MICROS,
   JOIN_OUT_TICKS,
-  JOIN_PANES,
   JOIN_PORT,
   JOIN_REFUSED,
   JOIN_REFUSED_ROW,
@@ -44,9 +43,9 @@ import {
   JPANE_END,
   JPANE_FIRST,
   JPANE_LAST,
-  JPANE_NEXT,
   JPANE_SIDE,
   JPANE_SIZE,
+  JPANE_START,
   SIDE_COLUMN,
   SIDE_COLUMNS,
   SIDE_FIRST_SLOT,
@@ -63,9 +62,10 @@ import {
   SIDE_TIME_IS_END,
 } from './join-layout';
 import { allocate, blockSize, memoryFault, release } from './memory';
+import { earliestPane, enterPane, findPane, leavePane } from './panes';
 import { appendBytes, portFull, setNull } from './ports';
 
-const FIRST_BLOCK: u32 = 1024;
+const FIRST_BLOCK: u32 = 256;
 const LARGEST_BLOCK: u32 = 65536;
 /** Words of a batch's layout a column. */
 const LAYOUT_SHIFT: u32 = 5;
@@ -133,29 +133,29 @@ function hasNullKey(side: u32, body: u32, layout: u32, row: u32): bool {
 
 /** The window that ends at `end`, opened where it is not. */
 function paneOf(join: u32, end: i64): u32 {
-  let link = join + JOIN_PANES;
-  let pane = load<u32>(link);
-  while (pane != 0 && load<i64>(pane, JPANE_END) < end) {
-    link = pane + JPANE_NEXT;
-    pane = load<u32>(link);
-  }
-  if (pane != 0 && load<i64>(pane, JPANE_END) == end) return pane;
+  const size = load<i64>(join, JOIN_SIZE);
+  const found = findPane(end - size, size);
+  if (found != 0) return found;
   const made = allocate(JPANE_SIZE);
   memory.fill(made, 0, JPANE_SIZE);
+  store<i64>(made, end - size, JPANE_START);
   store<i64>(made, end, JPANE_END);
-  store<u32>(made, pane, JPANE_NEXT);
-  store<u32>(link, made);
+  enterPane(made, size);
+  takes(join, JPANE_SIZE);
   return made;
+}
+
+function takes(join: u32, bytes: i64): void {
+  store<i64>(join, load<i64>(join, JOIN_BYTES) + bytes, JOIN_BYTES);
 }
 
 /** `lists` is the pane's lists of the side, as far as JPANE_FIRST and the like are added. */
 function keep(join: u32, lists: u32, side: u32, body: u32, layout: u32, row: u32): void {
   const size = recordSize(side, body, layout, row);
-  const record = room(lists, size);
+  const record = room(join, lists, size);
   store<u32>(record, size, JOINED_SIZE);
   store<u32>(lists, load<u32>(lists, JPANE_COUNT) + 1, JPANE_COUNT);
   store<u32>(join, load<u32>(join, JOIN_ROWS) + 1, JOIN_ROWS);
-  store<i64>(join, load<i64>(join, JOIN_BYTES) + size, JOIN_BYTES);
   const slots = load<u32>(side, SIDE_FIRST_SLOT);
   memory.fill(record + JOINED_NULLS, 0, slots - JOINED_NULLS);
   const count = load<u32>(side, SIDE_COLUMNS);
@@ -205,12 +205,13 @@ function recordSize(side: u32, body: u32, layout: u32, row: u32): u32 {
 }
 
 /** Room for a record of `size` bytes behind the last one. */
-function room(lists: u32, size: u32): u32 {
+function room(join: u32, lists: u32, size: u32): u32 {
   let block = load<u32>(lists, JPANE_LAST);
   if (block == 0 || load<u32>(block, BLOCK_END) - load<u32>(block, BLOCK_TOP) < size) {
     const before = block == 0 ? FIRST_BLOCK >> 1 : load<u32>(block, BLOCK_BYTES);
     const wanted = max<u32>(size + BLOCK_HEAD, min<u32>(before << 1, LARGEST_BLOCK));
     const made = allocate(wanted);
+    takes(join, blockSize(wanted));
     store<u32>(made, 0, BLOCK_NEXT);
     store<u32>(made, made + BLOCK_HEAD, BLOCK_TOP);
     store<u32>(made, made + blockSize(wanted), BLOCK_END);
@@ -273,12 +274,12 @@ function sameKeys(one: u32, first: u32, other: u32, second: u32): bool {
  * it and call again.
  */
 export function joinNext(join: u32, watermark: i64): bool {
-  let pane = load<u32>(join, JOIN_PANES);
+  let pane = earliestPane();
   while (pane != 0 && load<i64>(pane, JPANE_END) <= watermark) {
     if (load<u32>(join, JOIN_INDEX) == 0) begin(join, pane);
     if (pair(join, pane)) return true;
     finish(join, pane);
-    pane = load<u32>(join, JOIN_PANES);
+    pane = earliestPane();
   }
   return false;
 }
@@ -388,18 +389,19 @@ function writeSide(side: u32, record: u32, from: u32, row: u32): u32 {
 function finish(join: u32, pane: u32): void {
   release(load<u32>(join, JOIN_INDEX), (load<u32>(join, JOIN_MASK) + 1) << 3);
   store<u32>(join, 0, JOIN_INDEX);
-  store<u32>(join, load<u32>(pane, JPANE_NEXT), JOIN_PANES);
+  leavePane(load<i64>(join, JOIN_SIZE));
   for (let which: u32 = 0; which < 2; which++) {
     const lists = pane + which * JPANE_SIDE;
     store<u32>(join, load<u32>(join, JOIN_ROWS) - load<u32>(lists, JPANE_COUNT), JOIN_ROWS);
     let block = load<u32>(lists, JPANE_FIRST);
     while (block != 0) {
       const next = load<u32>(block, BLOCK_NEXT);
-      const top = load<u32>(block, BLOCK_TOP);
-      store<i64>(join, load<i64>(join, JOIN_BYTES) - (top - block - BLOCK_HEAD), JOIN_BYTES);
-      release(block, load<u32>(block, BLOCK_BYTES));
+      const bytes = load<u32>(block, BLOCK_BYTES);
+      takes(join, -(<i64>blockSize(bytes)));
+      release(block, bytes);
       block = next;
     }
   }
+  takes(join, -(<i64>JPANE_SIZE));
   release(pane, JPANE_SIZE);
 }

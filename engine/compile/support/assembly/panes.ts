@@ -1,5 +1,5 @@
 /**
- * The open windows of an aggregate. A pane is found by the start of its window in an open-addressing directory, and closed in
+ * The open windows of an aggregate, and of a join, whose panes begin alike (join-layout.ts). A pane is found by the start of its window in an open-addressing directory, and closed in
  * the order of a binary heap; its groups lie in a hash table of its own, which is freed whole. Layout in control.ts.
  */
 import {
@@ -70,7 +70,7 @@ function directorySlot(start: i64, size: i64): u32 {
   return <u32>((<u64>(start / size) * 0x9e3779b97f4a7c15) >> 32) & load<u32>(DIRECTORY_MASK);
 }
 
-function findPane(start: i64, size: i64): u32 {
+export function findPane(start: i64, size: i64): u32 {
   const directory = load<u32>(DIRECTORY);
   if (directory == 0) return 0;
   const mask = load<u32>(DIRECTORY_MASK);
@@ -84,13 +84,33 @@ function findPane(start: i64, size: i64): u32 {
 }
 
 function addPane(start: i64, size: i64, recordSize: u32): u32 {
+  reserveDirectory(load<u32>(PANE_COUNT) + 1, size);
+  const pane = newPane(start, recordSize);
+  enterPane(pane, size);
+  return pane;
+}
+
+/** Takes in a pane whose start is set. */
+export function enterPane(pane: u32, size: i64): void {
   const count = load<u32>(PANE_COUNT);
   reserveDirectory(count + 1, size);
-  const pane = newPane(start, recordSize);
   insertDirectory(pane, size);
   store<u32>(PANE_COUNT, count + 1);
   siftUp(count, pane);
-  return pane;
+}
+
+/** 0 if there is none. */
+export function earliestPane(): u32 {
+  return load<u32>(PANE_COUNT) == 0 ? 0 : load<u32>(load<u32>(HEAP));
+}
+
+/** Takes the earliest pane out of directory and heap. */
+export function leavePane(size: i64): void {
+  const count = load<u32>(PANE_COUNT);
+  const heap = load<u32>(HEAP);
+  removeDirectory(load<u32>(heap), size);
+  store<u32>(PANE_COUNT, count - 1);
+  if (count > 1) siftDown(count - 1, load<u32>(heap + ((count - 1) << 2)));
 }
 
 /** Room for one more in the heap, and a directory at most half full. */
@@ -175,14 +195,9 @@ function siftDown(count: u32, pane: u32): void {
 
 /** The earliest pane whose window's end is not after the watermark, taken out of directory and heap; 0 if there is none. */
 export function duePane(size: i64): u32 {
-  const count = load<u32>(PANE_COUNT);
-  if (count == 0) return 0;
-  const heap = load<u32>(HEAP);
-  const pane = load<u32>(heap);
-  if (load<i64>(pane, PANE_START) + size > load<i64>(WATERMARK)) return 0;
-  removeDirectory(pane, size);
-  store<u32>(PANE_COUNT, count - 1);
-  if (count > 1) siftDown(count - 1, load<u32>(heap + ((count - 1) << 2)));
+  const pane = earliestPane();
+  if (pane == 0 || load<i64>(pane, PANE_START) + size > load<i64>(WATERMARK)) return 0;
+  leavePane(size);
   if (load<u32>(CURRENT_PANE) == pane) store<u32>(CURRENT_PANE, 0);
   return pane;
 }
