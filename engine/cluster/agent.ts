@@ -182,6 +182,7 @@ export class Agent {
       epoch: this.#disk.highest,
       coordinator: this.#coordinator?.leads ?? false,
       leaving: this.#leaving,
+      handsOver: true,
       ...(this.#parting ? { parting: true } : {}),
       fragments: this.#hosting.figures(nodes),
       regions: this.#leading.figures(),

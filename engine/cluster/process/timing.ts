@@ -86,6 +86,8 @@ export const HANDOVER = 15_000;
 /** That new fragments have to be ready to take over from those that run, state that is copied ahead included; and that those have to end when all is taken. */
 export const PREPARES = 300_000;
 export const FINISHES = 10_000;
+/** That new fragments have to take over once something else is wanted of their region. */
+export const SWITCHES: number = LAST_CHECKPOINT;
 /** That a fragment goes on without a leader's word, once it is to run elsewhere. */
 export const ABANDONED = 20_000;
 

@@ -14,7 +14,7 @@ import { nextEpoch } from '../documents/epochs.ts';
 import type { FragmentReport } from '../documents/messages.ts';
 import type { RegionRecord } from '../documents/region-record.ts';
 import type { MoveReceipt } from '../documents/status.ts';
-import { FINISHES, PREPARES } from '../process/timing.ts';
+import { FINISHES, PREPARES, SWITCHES } from '../process/timing.ts';
 import { RegionCheckpoints } from './checkpoints.ts';
 import type { RegionContext } from './context.ts';
 import { RESERVE } from './decide-start.ts';
@@ -49,6 +49,8 @@ export class RegionChange {
   readonly #context: RegionContext;
   readonly #former: Started;
   readonly #since: number;
+  /** Since when something else is wanted than what it leads to. */
+  #unwantedSince: number | undefined;
   /** Since when the former fragments may end. */
   #overSince: number | undefined;
 
@@ -141,6 +143,20 @@ export class RegionChange {
   /** What is wrong with it: until all have taken over with the former fragments, too. */
   fault(): Fault | undefined {
     return this.next.fault() ?? (this.hasSwitched ? undefined : this.#former.run.fault());
+  }
+
+  /**
+   * What it comes to where the new fragments do not take over: whose agents are to run others by now may have let go. Nothing is wrong with any: all start
+   * again from the last checkpoint, at their latest places.
+   */
+  overdue({ region }: Target, wantsToRun: boolean): Fault | undefined {
+    const now = this.#context.ports.monotonic();
+    const isWanted = wantsToRun && region?.epoch === this.next.options.assigned.epoch;
+    this.#unwantedSince = isWanted ? undefined : (this.#unwantedSince ?? now);
+    if (this.#unwantedSince === undefined || now - this.#unwantedSince < SWITCHES) return undefined;
+    const fragment = this.next.fragments.find((name) => !this.next.satisfied(name)) ?? '';
+    const message = 'the change before was not over in time';
+    return { fragment, trouble: { code: 'handover.late', message, domain: 'external' }, absent: true };
   }
 
   get hasSwitched(): boolean {

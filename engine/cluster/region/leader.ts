@@ -209,7 +209,7 @@ export class RegionLeader {
     const resend = Math.min(...wishesOf(this.#state).map((wishes) => wishes.send()));
     if (state.kind === 'changing' && this.#state.kind === 'running') return 0;
     // elsewhere checkpoints that are due are not begun, and there is nothing to be done at once
-    return Math.min(resend, this.phase === 'running' ? state.start.checkpoints.delay : LEADER_LOOKS);
+    return Math.min(resend, this.#state.kind === 'running' ? state.start.checkpoints.delay : LEADER_LOOKS);
   }
 
   /** Nothing runs: starts it where that is wished. */
@@ -271,7 +271,7 @@ export class RegionLeader {
   async #drive(state: Active): Promise<void> {
     if (state.kind === 'sweeping') return this.#sweep(state);
     if (state.kind === 'switching') {
-      const fault = state.change.fault();
+      const fault = state.change.fault() ?? state.change.overdue(this.#target, this.#wantsToRun);
       if (fault !== undefined) return this.#fail(state.start, fault, state.former);
       return this.#become(await this.#moves.switch(state));
     }
