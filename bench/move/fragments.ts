@@ -65,6 +65,7 @@ export async function changesOf(keys: number, count: number): Promise<readonly C
   const host = new ThreadHost({
     runtime: () => ({ connectors, openCell: (cell) => openCell(cell), directory }),
     transport: () => transport,
+    isHere: () => true,
     store: () => ({ saver: createSaver({ ...NAME, store, ports: realPorts }), load: async () => [] }),
   });
   const checkpoints = { store: openCheckpoints({ ...NAME, store }), every: 10_000 };

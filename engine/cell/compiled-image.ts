@@ -21,6 +21,7 @@ import {
   PORT_HEAD,
 } from '../compile/support/assembly/control.ts';
 import type { CellImage } from '../state/checkpoint/state.ts';
+import type { PageRoom } from '../state/precopy/page-target.ts';
 
 export type Range = readonly [from: number, to: number];
 
@@ -79,7 +80,11 @@ function without([from, to]: Range, gaps: readonly Range[]): Range[] {
 const PAGE = 65_536;
 
 /** Brings the memory of a fresh cell of the same module to what the image says; the cell's own limit stays. */
-export function restoreMemory(memory: WebAssembly.Memory, image: CellImage): void {
+export function restoreMemory(memory: WebAssembly.Memory, image: CellImage, ahead?: MemoryRoom): void {
+  if (ahead?.isIn(image) === true) {
+    ahead.finish();
+    return;
+  }
   const missing = image.memory.length - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
   const target = new Uint8Array(memory.buffer);
@@ -89,4 +94,30 @@ export function restoreMemory(memory: WebAssembly.Memory, image: CellImage): voi
     target.set(image.memory.subarray(from, to), from);
   }
   view.setUint32(HEAP_LIMIT, limit, true);
+}
+
+/** The memory of a fresh cell, that an image of the same module is written into ahead; nothing is called in between. */
+export class MemoryRoom implements PageRoom {
+  readonly #memory: WebAssembly.Memory;
+  readonly #limit: number;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+    this.#limit = new DataView(memory.buffer).getUint32(HEAP_LIMIT, true);
+  }
+
+  room(bytes: number): Uint8Array {
+    const missing = bytes - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+    return new Uint8Array(this.#memory.buffer);
+  }
+
+  isIn(image: CellImage): boolean {
+    return image.memory.buffer === this.#memory.buffer;
+  }
+
+  /** The cell's own limit stays. */
+  finish(): void {
+    new DataView(this.#memory.buffer).setUint32(HEAP_LIMIT, this.#limit, true);
+  }
 }

@@ -10,7 +10,7 @@ import type { CellImage, LogicalState } from '../state/checkpoint/state.ts';
 import type { CellState } from './cell.ts';
 import type { Failures } from './compiled-failures.ts';
 import { GroupLoader, MemoryGroups } from './compiled-groups.ts';
-import { rangesOf, restoreMemory } from './compiled-image.ts';
+import { MemoryRoom, rangesOf, restoreMemory } from './compiled-image.ts';
 import type { CompiledInput } from './compiled-input.ts';
 import { memoryLimit, type RunningCode } from './compiled-module.ts';
 
@@ -50,6 +50,7 @@ interface SavedHost {
 export class CompiledState implements CellState {
   readonly #parts: CompiledParts;
   #module: string | undefined;
+  #room: MemoryRoom | undefined;
 
   constructor(parts: CompiledParts) {
     this.#parts = parts;
@@ -77,11 +78,17 @@ export class CompiledState implements CellState {
     };
   }
 
+  imageRoom(module: string): MemoryRoom | undefined {
+    if (module !== this.#digest()) return undefined;
+    this.#room ??= new MemoryRoom(this.#parts.code.memory);
+    return this.#room;
+  }
+
   restoreImage(image: CellImage): void {
     const { plan, code, host, failures, input, limit } = this.#parts;
     if (image.module !== this.#digest()) throw foreignModule(plan.name);
     if (image.memory.length > limit) throw memoryLimit(plan.name, limit);
-    restoreMemory(code.memory, image);
+    restoreMemory(code.memory, image, this.#room);
     const saved = readHost(image.host);
     host.rows = saved.rows;
     host.evicted = saved.evicted;

@@ -28,7 +28,7 @@ import { defined } from '../defined.ts';
 import type { JoinStep, OperatorNode } from '../graph/plan.ts';
 import type { CellImage, LogicalState } from '../state/checkpoint/state.ts';
 import type { CellState } from './cell.ts';
-import { type Range, rangesOf, restoreMemory } from './compiled-image.ts';
+import { MemoryRoom, type Range, rangesOf, restoreMemory } from './compiled-image.ts';
 import { memoryLimit } from './compiled-module.ts';
 import { foreignModule } from './compiled-state.ts';
 
@@ -70,6 +70,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export class JoinState implements CellState {
   readonly #parts: JoinParts;
   #module: string | undefined;
+  #room: MemoryRoom | undefined;
 
   constructor(parts: JoinParts) {
     this.#parts = parts;
@@ -83,11 +84,17 @@ export class JoinState implements CellState {
     return { module: this.#digest(), memory: bytes, ranges: this.#ranges(), globals: new Map(), host: saved };
   }
 
+  imageRoom(module: string): MemoryRoom | undefined {
+    if (module !== this.#digest()) return undefined;
+    this.#room ??= new MemoryRoom(this.#parts.memory);
+    return this.#room;
+  }
+
   restoreImage(image: CellImage): void {
     const { operator, memory, host, limit } = this.#parts;
     if (image.module !== this.#digest()) throw foreignModule(operator.name);
     if (image.memory.length > limit) throw memoryLimit(operator.name, limit);
-    restoreMemory(memory, image);
+    restoreMemory(memory, image, this.#room);
     const saved = image.host as unknown as SavedHost;
     host.rows = saved.rows;
     host.errors = saved.errors;

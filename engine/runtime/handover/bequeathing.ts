@@ -1,5 +1,6 @@
 /** What a fragment of the old plan sends to its heirs in other threads, each on a way of its own. */
 import type { Channel, FragmentPlan, Host } from '../../compile/fragment-plan.ts';
+import { defined } from '../../defined.ts';
 import type { Ports } from '../../ports.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Bequest } from '../fragment-handle.ts';
@@ -21,7 +22,7 @@ export class Bequeathing {
   /** `cells`: of the fragment, between two batches. */
   constructor(plan: FragmentPlan, bequest: Bequest, cells: readonly CellNode[], options: WayOptions) {
     const { namespace, app, name, host } = plan;
-    const { epoch } = bequest;
+    const { epoch, budget } = bequest;
     const nodeOf = (cell: string) => cells.find((node) => node.plan.name === cell);
     this.bequest = bequest;
     this.#ways = bequest.heirs
@@ -31,6 +32,7 @@ export class Bequeathing {
           new WayOut({
             ...options,
             ...{ namespace, app, heir, epoch, from: { fragment: name, host } },
+            ...defined({ budget }),
             imageOf: (cell) => nodeOf(cell)?.image(),
           }),
       );

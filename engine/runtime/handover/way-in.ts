@@ -116,7 +116,7 @@ export class WayIn {
         this.#settled.resolve(parcel.word);
         return;
       case 'rest':
-        this.#rest.push(parcel.bytes.slice());
+        this.#rest.push(new Uint8Array(parcel.bytes));
         return;
       case 'left':
         this.#left.resolve(this.#brought(parcel.word));

@@ -3,9 +3,9 @@
  * since and the rest. Until the cut nothing that goes wrong here is the fragment's failure: there is no handover then.
  */
 import { internalError } from '../../errors.ts';
-import type { Ports } from '../../ports.ts';
+import { type Ports, pause } from '../../ports.ts';
 import type { CellImage, FragmentSnapshot, LogicalState } from '../../state/checkpoint/state.ts';
-import { PageCopy } from '../../state/precopy/page-copy.ts';
+import { PageCopy, type PageLink } from '../../state/precopy/page-copy.ts';
 import type { Payload, Sender, Transport } from '../../transport/transport.ts';
 import { Latch } from '../control.ts';
 import type { Heir } from '../fragment-handle.ts';
@@ -20,6 +20,8 @@ export interface WayOutOptions {
   readonly heir: Heir;
   /** That begins. */
   readonly epoch: number;
+  /** As `Bequest`. */
+  readonly budget?: number;
   readonly ports: Ports;
   readonly transport: (channel: ReturnType<typeof wayChannel>) => Transport;
   /** The image of a cell between two batches; undefined where it has none. */
@@ -34,8 +36,11 @@ export interface WhatIsLeft {
   readonly exported: (cell: string) => readonly LogicalState[] | undefined;
 }
 
-/** Milliseconds that cells may stand still, as copies ahead aim at. */
 const BUDGET = 5;
+/** Milliseconds after which copying ahead is said to have come as far as it goes. */
+const LONGEST = 10_000;
+/** Milliseconds between rounds that only keep up with what changes. */
+const UPKEEP = 50;
 /** Of a piece of the rest. */
 const PIECE = 1_048_576;
 
@@ -43,6 +48,8 @@ export class WayOut {
   readonly #options: WayOutOptions;
   /** Of the heir's, those whose memories go: the number of each is its place. */
   readonly #whole: readonly string[];
+  /** Those of them that are copied ahead. */
+  readonly #ahead: ReadonlySet<string>;
   readonly #copy: PageCopy;
   readonly #leaving = new Latch();
   readonly #over = new Latch();
@@ -54,7 +61,8 @@ export class WayOut {
   constructor(options: WayOutOptions) {
     this.#options = options;
     this.#whole = options.heir.same.filter((cell) => options.imageOf(cell) !== undefined);
-    this.#copy = new PageCopy(this.#whole.length, { budget: BUDGET });
+    this.#ahead = new Set(this.#whole.filter((cell) => isSteady(cell, options.imageOf)));
+    this.#copy = new PageCopy(this.#whole.length, { budget: options.budget ?? BUDGET });
   }
 
   /** Opens the channel, and begins to copy. Rejects where it cannot be opened. */
@@ -115,24 +123,71 @@ export class WayOut {
     const { imageOf } = this.#options;
     const cells = this.#whole.map((cell) => ({ cell, module: imageOf(cell)?.module ?? '' }));
     this.#send(wordParcel('begin', { cells }, this.#now));
-    this.#send(wordParcel('settled', { rounds: 0 }, this.#now));
+    if (this.#ahead.size > 0) await this.#copyAhead(sender);
+    else this.#send(wordParcel('settled', { rounds: 0 }, this.#now));
     await this.#over.until(this.#leaving.tripping);
     if (this.#left !== undefined && !this.#over.tripped) await this.#sendLeft(sender, this.#left);
   }
 
-  async #sendLeft(sender: Sender, left: WhatIsLeft): Promise<void> {
-    const { snapshot, leftAt } = left;
-    const memoryOf = (cell: number) => snapshot.cells.get(this.#whole[cell] ?? '')?.image;
-    const send = (payload: Payload): number => {
-      this.#send(payload);
-      return payload.length;
+  /** Until the cut. */
+  async #copyAhead(sender: Sender): Promise<void> {
+    const copy = this.#copy;
+    const { ports } = this.#options;
+    const last = this.#now + LONGEST;
+    let isSettled = false;
+    while (!this.#leaving.tripped && !this.#over.tripped) {
+      copy.step(this.#link(sender, this.#images()));
+      if (copy.looked) {
+        await this.#unless(sender.drained());
+        copy.answered(this.#now, sender.stats.roundTrip ?? 0);
+      } else await this.#unless(sender.room() ?? ports.turn());
+      if (!isSettled && (copy.state === 'ready' || this.#now > last)) {
+        isSettled = true;
+        this.#tellSettled();
+      }
+      if (copy.state === 'ready') await this.#unless(pause(ports, UPKEEP));
+      if (copy.state === 'ready' && !copy.again()) return;
+    }
+  }
+
+  #tellSettled(): void {
+    const { rounds, predicted } = this.#copy.receipt;
+    const { pause = Infinity } = predicted ?? {};
+    this.#send(
+      wordParcel('settled', { rounds: rounds.length, ...(pause === Infinity ? {} : { predicted: pause }) }, this.#now),
+    );
+  }
+
+  /** Waits, but not beyond the cut. */
+  async #unless(wait: Promise<void>): Promise<void> {
+    await this.#leaving.until(this.#over.until(wait));
+  }
+
+  /** As they are now, each looked up once. */
+  #images(): (cell: string) => CellImage | undefined {
+    const images = new Map<string, CellImage | undefined>();
+    return (cell) => {
+      if (!images.has(cell)) images.set(cell, this.#ahead.has(cell) ? this.#options.imageOf(cell) : undefined);
+      return images.get(cell);
     };
-    const link = {
+  }
+
+  #link(sender: Sender, imageOf: (cell: string) => CellImage | undefined): PageLink {
+    return {
       clock: () => this.#now,
-      memoryOf,
-      send: (change: Parameters<typeof pagesParcel>[0]) => send(pagesParcel(change, this.#now)),
+      memoryOf: (cell) => imageOf(this.#whole[cell] ?? ''),
+      send: (change) => {
+        const payload = pagesParcel(change, this.#now);
+        this.#send(payload);
+        return payload.length;
+      },
       hasRoom: () => sender.room() === undefined,
     };
+  }
+
+  async #sendLeft(sender: Sender, left: WhatIsLeft): Promise<void> {
+    const { snapshot, leftAt } = left;
+    const link = this.#link(sender, (cell) => snapshot.cells.get(cell)?.image);
     this.#copy.cut(this.#now);
     for (this.#copy.step(link); this.#copy.state !== 'done'; this.#copy.step(link)) {
       await this.#over.until(sender.room() ?? Promise.resolve());
@@ -144,7 +199,7 @@ export class WayOut {
       (cell, index) => [cell, Buffer.from(this.#copy.digest(index)).toString('hex')] as const,
     );
     const way = (sender.stats.roundTrip ?? 0) / 2;
-    send(wordParcel('left', { leftAt, way, digests: new Map(digests) }, this.#now));
+    this.#send(wordParcel('left', { leftAt, way, digests: new Map(digests) }, this.#now));
     void sender.drained();
   }
 
@@ -164,4 +219,11 @@ export class WayOut {
       if (room !== undefined) await this.#over.until(room);
     }
   }
+}
+
+/** Its image is a view; that of a component with several memories is a copy each time. */
+function isSteady(cell: string, imageOf: WayOutOptions['imageOf']): boolean {
+  const first = imageOf(cell)?.memory.buffer;
+  const second = imageOf(cell)?.memory.buffer;
+  return first === second;
 }

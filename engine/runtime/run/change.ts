@@ -21,6 +21,9 @@ export interface ChangeReceipt {
   /** Sources, sinks and cells that went on as they were, and cells whose state went by snapshot. */
   readonly adopted: number;
   readonly carried: number;
+  /** Of copies made ahead of the cut, the most of any cell; and the milliseconds that they let expect, where any were made. */
+  readonly rounds: number;
+  readonly predicted?: number;
   /** The checkpoint was completed; where it was not, the next one covers what it would have. */
   readonly completed: boolean;
 }
@@ -111,10 +114,13 @@ async function prepared(now: Generation, plan: DistributedPlan, options: ChangeO
 }
 
 function summed(all: readonly TookOver[]) {
+  const predicted = all.flatMap((one) => one.predicted ?? []);
   return {
     pause: Math.max(0, ...all.map(({ pause }) => pause)),
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
     adopted: all.reduce((sum, { adopted }) => sum + adopted, 0),
     carried: all.reduce((sum, { carried }) => sum + carried, 0),
+    rounds: Math.max(0, ...all.map(({ rounds }) => rounds)),
+    ...(predicted.length === 0 ? {} : { predicted: Math.max(...predicted) }),
   };
 }
