@@ -231,6 +231,7 @@ export class Agent {
     this.#log('info', 'stops');
     this.#leaving = true;
     this.#ownName.release();
+    this.#announcer.touch();
     const tasks = this.#tasks?.close();
     await this.#assignments.stop();
     const leaders = this.#leading.leaders();

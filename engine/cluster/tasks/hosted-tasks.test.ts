@@ -22,6 +22,9 @@ const STATS: TaskStats = {
 
 class ScriptedTaskHost implements TaskHost {
   readonly said: string[] = [];
+  /** How many hosts serve something. */
+  static serving = 0;
+  static least = Number.POSITIVE_INFINITY;
   readonly requests: ServeRequest[] = [];
   fails = false;
 
@@ -38,7 +41,13 @@ class ScriptedTaskHost implements TaskHost {
     this.requests.push(request);
     const what = `${request.task} ${request.bounds.deadline}`;
     this.said.push(`serve ${what}`);
-    return { stats: () => STATS, close: async () => void this.said.push(`close ${what}`) };
+    ScriptedTaskHost.serving += 1;
+    const close = async (): Promise<void> => {
+      this.said.push(`close ${what}`);
+      ScriptedTaskHost.serving -= 1;
+      ScriptedTaskHost.least = Math.min(ScriptedTaskHost.least, ScriptedTaskHost.serving);
+    };
+    return { stats: () => STATS, close };
   }
 }
 
@@ -153,9 +162,16 @@ describe.skipIf(!has)(has ? 'tasks of agents' : `tasks of agents: ${NO_NATS.inst
     if (one === undefined || other === undefined) throw new Error('two agents');
     await cluster.kill(one);
     await cluster.when(() => other.tasks.requests.length === 1);
-    await cluster.agent({ site: 'plant', tier: 'edge', agent: names[first] ?? '', disk: one.disk, tasks: one.tasks });
+    ScriptedTaskHost.serving = 1;
+    ScriptedTaskHost.least = Number.POSITIVE_INFINITY;
+    const draft = { site: 'plant', tier: 'edge', agent: names[first] ?? '', disk: one.disk, tasks: one.tasks } as const;
+    const again = await cluster.agent(draft);
     await cluster.when(() => other.tasks.said.at(-1) === 'close scoring 1');
     await whenPhases([`${names[first]} serving 1`]);
+    // one that ends in order is followed before it lets go, too
+    await again.agent.stop();
+    await whenPhases([`${names[1 - first]} serving 1`]);
+    expect(ScriptedTaskHost.least).toBe(1);
   });
 
   it('leave a site that is drained, and come back to it', async () => {

@@ -1,8 +1,9 @@
 /** The tasks that an agent serves: those of the documents that are its own, as long as its site is not to be left. */
 import { defined } from '../../defined.ts';
 import { userError } from '../../errors.ts';
-import type { Timer } from '../../ports.ts';
-import type { AgentName } from '../documents/names.ts';
+import { pause, type Timer } from '../../ports.ts';
+import { type AgentName, sameAgent } from '../documents/names.ts';
+import type { AgentStatus } from '../documents/status.ts';
 import { type TaskDocument, type TaskFigures, taskLabel } from '../documents/task.ts';
 import { codeField } from '../documents/troubles.ts';
 import type { Neighbours } from '../presence/neighbours.ts';
@@ -21,6 +22,9 @@ export interface HostedTasksOptions
 
 /** Tasks of one agent: each has threads of its own. */
 const MOST = 32;
+/** Milliseconds that one that leaves waits until others have followed, and between two looks. */
+const FOLLOWED_WITHIN = 1_500;
+const LOOK = 50;
 
 export class HostedTasks {
   readonly #options: HostedTasksOptions;
@@ -66,8 +70,21 @@ export class HostedTasks {
   }
 
   async #close(): Promise<void> {
+    await this.#handOver();
     for (const label of [...this.#tasks.keys()]) this.#letGo(label);
     await Promise.all([this.#documents.stop(), ...[...this.#leaving].map((task) => task.close())]);
+  }
+
+  /** Others of the site that are to follow have heard that this agent leaves; until they serve what it does it goes on. */
+  async #handOver(): Promise<void> {
+    const { ports } = this.#options;
+    const until = ports.monotonic() + FOLLOWED_WITHIN;
+    const isAwaited = (document: TaskDocument): boolean => {
+      if (document.placement.replicas === undefined || !this.#tasks.has(taskLabel(document))) return false;
+      const fitting = this.#others().filter((other) => other.site === this.#me.site && fits(document, other));
+      return this.#servedByOthers(document) < Math.min(document.placement.replicas, fitting.length);
+    };
+    while ([...this.#documents.all].some(isAwaited) && ports.monotonic() < until) await pause(ports, LOOK);
   }
 
   /** Who is there is seen by silence, too. */
@@ -91,12 +108,31 @@ export class HostedTasks {
     for (const document of mine) this.#serve(document);
   }
 
+  /** What it serves and others are to, it serves until they do. */
   #mine(): readonly TaskDocument[] {
-    const others: Candidate[] = [];
-    for (const { status } of this.#options.neighbours.all) {
-      if (this.#options.neighbours.isAlive(status)) others.push(status);
-    }
-    return [...this.#documents.all].filter((document) => isMine(document, this.#me, others));
+    const others = this.#others();
+    const isStill = (document: TaskDocument): boolean =>
+      this.#tasks.has(taskLabel(document)) &&
+      fits(document, this.#me) &&
+      this.#servedByOthers(document) < (document.placement.replicas ?? 0);
+    return [...this.#documents.all].filter((one) => isMine(one, this.#me, others) || isStill(one));
+  }
+
+  #others(): readonly AgentStatus[] {
+    const { neighbours, name } = this.#options;
+    return [...neighbours.all].flatMap(({ status }) =>
+      neighbours.isAlive(status) && !sameAgent(status, name) ? [status] : [],
+    );
+  }
+
+  /** How many others of the site serve it as it is now. */
+  #servedByOthers(document: TaskDocument): number {
+    const isServed = ({ tasks = [] }: AgentStatus): boolean =>
+      tasks.some(
+        (one) =>
+          taskLabel(one) === taskLabel(document) && one.phase === 'serving' && one.revision === document.revision,
+      );
+    return this.#others().filter((other) => other.site === this.#me.site && isServed(other)).length;
   }
 
   #serve(document: TaskDocument): void {
