@@ -39,7 +39,11 @@ export function moveJson({ found, document, after }: MoveResult): MovedJson {
 export function moveText(result: MoveResult, width: number | undefined): string {
   const { moved, receipts } = moveJson(result);
   const lines = moved.map(({ entry, from, to }) => `${entry}: ${placesText(from)} -> ${placesText(to)}\n`).join('');
-  if (receipts.length === 0) return `${lines}nothing ran: there was no pause\n`;
+  const runs = result.after.regions.some(({ phase }) => phase === 'running');
+  const none = runs
+    ? 'no receipt was told: a region began anew, or its leader changed'
+    : 'nothing ran: there was no pause';
+  if (receipts.length === 0) return `${lines}${none}\n`;
   return `${lines}${receiptsText(receipts, width)}`;
 }
 

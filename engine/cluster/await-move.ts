@@ -6,12 +6,13 @@ import type { AppDocument } from './documents/app.ts';
 import type { AssignmentDocument } from './documents/assignment.ts';
 import { appLabel } from './documents/names.ts';
 import type { MoveReceipt, RegionFigures } from './documents/status.ts';
+import { FINISHES } from './process/timing.ts';
 
 /** Milliseconds. */
 const LOOK = 100;
 const ANSWERS = 500;
-/** That the receipt of a region may come after the region runs in its new place; and that a region may say why it stays before it does. */
-const RECEIPT = 5_000;
+/** That the receipt of a region may come after the region runs in its new place, longer than its former fragments may take to finish; and that a region may say why it stays before it does. */
+const RECEIPT: number = FINISHES + 5_000;
 const STAYS = 3_000;
 
 export interface Moved {
