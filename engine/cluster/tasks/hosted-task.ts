@@ -38,6 +38,11 @@ const NO_STATS: TaskStats = {
   ran: { p50: 0, p99: 0, p999: 0, mean: 0 },
 };
 
+/** Of one that an agent does not serve. */
+export function notServed({ namespace, task, operator }: TaskDocument, trouble: Trouble): TaskFigures {
+  return { namespace, task, operator, phase: 'failed', revision: 0, ...NO_STATS, trouble };
+}
+
 export class HostedTask {
   readonly #context: TaskContext;
   readonly #reconciler: Reconciler;

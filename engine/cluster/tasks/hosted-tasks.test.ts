@@ -197,6 +197,26 @@ describe.skipIf(!has)(has ? 'tasks of agents' : `tasks of agents: ${NO_NATS.inst
     expect(again.agent.status().tasks).toMatchObject([{ task: 'scoring', revision: 1 }]);
   });
 
+  it('go on, and are written down again, where their server has gone back', async () => {
+    await agent('hub', 'h');
+    const edge = await agent('plant', 'e');
+    await deploy(1, { site: 'plant' });
+    await deploy(2, { site: 'plant' });
+    await whenPhases(['e serving 2']);
+    const bucket = await cluster.client.documents();
+    const newest = await bucket.get('tasks.default.scoring');
+    const older = { ...JSON.parse(new TextDecoder().decode(newest?.value)), revision: 1, wanted: 'undeployed' };
+    const isBack = async (): Promise<boolean> =>
+      new TextDecoder().decode((await bucket.get('tasks.default.scoring'))?.value) ===
+      new TextDecoder().decode(newest?.value);
+    await bucket.put('tasks.default.scoring', new TextEncoder().encode(JSON.stringify(older)));
+    await cluster.eventually(isBack);
+    await bucket.delete('tasks.default.scoring');
+    await cluster.eventually(isBack);
+    expect(await phases()).toEqual(['e serving 2']);
+    expect(edge.tasks.requests).toHaveLength(2);
+  });
+
   it('are served only where a trusted key signed their plan, whatever the document says', async () => {
     const pair = createUser();
     const seed = new TextDecoder().decode(pair.getSeed());

@@ -1,15 +1,13 @@
 /** The tasks that an agent serves: those of the documents that are its own, as long as its site is not to be left. */
 import { defined } from '../../defined.ts';
-import { userError } from '../../errors.ts';
 import { pause, type Timer } from '../../ports.ts';
 import { type AgentName, sameAgent } from '../documents/names.ts';
 import type { AgentStatus } from '../documents/status.ts';
 import { type TaskDocument, type TaskFigures, taskLabel } from '../documents/task.ts';
-import { codeField } from '../documents/troubles.ts';
 import type { Neighbours } from '../presence/neighbours.ts';
 import { READY_AFTER } from '../process/timing.ts';
 import { type Candidate, fits, isMine } from './choose.ts';
-import { HostedTask, type TaskContext } from './hosted-task.ts';
+import { HostedTask, notServed, type TaskContext } from './hosted-task.ts';
 import { TaskDocuments, type TaskDocumentsOptions } from './task-documents.ts';
 
 export interface HostedTasksOptions
@@ -32,17 +30,19 @@ export class HostedTasks {
   readonly #tasks = new Map<string, HostedTask>();
   /** Let go of, with calls yet to answer. */
   readonly #leaving = new Set<HostedTask>();
-  readonly #refused = new Set<string>();
+  /** Beyond what one agent serves. */
+  readonly #refused = new Map<string, TaskFigures>();
   #timer: Timer | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: HostedTasksOptions) {
-    const { name, ports, disk, log, documents, permitted } = options;
+    const { name, ports, disk, log, documents, permitted, tier } = options;
     this.#options = options;
     this.#documents = new TaskDocuments({
       ...{ ports, site: name.site, disk, log, documents },
       ...defined({ permitted }),
-      concerns: (document) => fits(document, this.#me),
+      givesBack: tier === 'cloud',
+      concerns: (document) => tier === 'cloud' || fits(document, this.#me),
       changed: () => this.#follow(),
     });
   }
@@ -54,7 +54,7 @@ export class HostedTasks {
   }
 
   figures(): readonly TaskFigures[] {
-    return [...this.#tasks.values(), ...this.#leaving].map((task) => task.figures());
+    return [...[...this.#tasks.values(), ...this.#leaving].map((task) => task.figures()), ...this.#refused.values()];
   }
 
   /** Digests that must stay on the agent's disk. */
@@ -105,6 +105,7 @@ export class HostedTasks {
     const mine = this.#documents.draining ? [] : this.#mine();
     const labels = new Set(mine.map(taskLabel));
     for (const label of [...this.#tasks.keys()]) if (!labels.has(label)) this.#letGo(label);
+    for (const label of this.#refused.keys()) if (!labels.has(label)) this.#refused.delete(label);
     for (const document of mine) this.#serve(document);
   }
 
@@ -139,12 +140,18 @@ export class HostedTasks {
     const label = taskLabel(document);
     const known = this.#tasks.get(label);
     if (known !== undefined) known.take(document);
-    else if (this.#tasks.size < MOST) this.#tasks.set(label, new HostedTask(document, this.#options));
-    else if (!this.#refused.has(label)) {
-      this.#refused.add(label);
-      const error = userError('task.too-many', `task ${label} is not served here: this agent serves ${MOST} already`);
-      this.#options.log('error', error.message, { task: label, ...codeField(error) });
-    }
+    else if (this.#tasks.size < MOST) {
+      this.#refused.delete(label);
+      this.#tasks.set(label, new HostedTask(document, this.#options));
+    } else if (!this.#refused.has(label)) this.#refuse(label, document);
+  }
+
+  #refuse(label: string, document: TaskDocument): void {
+    const message = `task ${label} is not served here: this agent serves ${MOST} already`;
+    const trouble = { code: 'task.too-many', message, hint: 'undeploy others, or start another agent' };
+    this.#refused.set(label, notServed(document, trouble));
+    this.#options.log('error', message, { task: label, code: trouble.code });
+    this.#options.changed();
   }
 
   #letGo(label: string): void {

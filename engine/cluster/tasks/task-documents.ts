@@ -1,7 +1,11 @@
-/** The documents of tasks that an agent may serve, and whether its site is to be left: from its disk first, so that it can go on alone, then as KV has them. */
+/**
+ * The documents of tasks that an agent may serve, and whether its site is to be left: from its disk first, so that it can go on alone, then as KV has them. They are
+ * never deleted, and their revisions rise: a server that lacks one, or has an older one, has gone back. That is not followed, and agents of the cloud put it right.
+ */
 import { messageOf } from '../../errors.ts';
 import type { KeyValue, Subscription } from '../../nats/nats.ts';
 import type { Ports } from '../../ports.ts';
+import { changeDocument } from '../documents/change-document.ts';
 import { decodeDocument, encodeDocument } from '../documents/document.ts';
 import { siteKey } from '../documents/names.ts';
 import { siteDocument } from '../documents/site.ts';
@@ -20,6 +24,8 @@ export interface TaskDocumentsOptions {
   readonly documents: () => Promise<KeyValue>;
   /** Labels of the tasks whose documents may be read; all unless given. */
   readonly permitted?: readonly string[];
+  /** Whether this agent may write them. */
+  readonly givesBack: boolean;
   /** Whether this agent may come to serve it: others are not kept on its disk. */
   readonly concerns: (document: TaskDocument) => boolean;
   readonly changed: () => void;
@@ -27,6 +33,7 @@ export interface TaskDocumentsOptions {
 
 /** Of the agent's disk. */
 const KIND = 'task';
+const WENT_BACK = 'cluster.server-went-back';
 
 export class TaskDocuments {
   readonly #options: TaskDocumentsOptions;
@@ -97,13 +104,12 @@ export class TaskDocuments {
     return bucket.watch(pattern, {
       change: ({ key, value }) => {
         told.add(key);
-        if (value === undefined) this.#drop(key);
+        if (value === undefined) this.#giveBack(key);
         else this.#take(key, value);
         this.#options.changed();
       },
       current: () => {
-        // what is known of the disk only, and the server does not have
-        for (const key of [...this.#known.keys()]) if (isAsked(key, pattern) && !told.has(key)) this.#drop(key);
+        for (const key of this.#known.keys()) if (isAsked(key, pattern) && !told.has(key)) this.#giveBack(key);
         this.#options.changed();
       },
     });
@@ -127,17 +133,32 @@ export class TaskDocuments {
     const { log, concerns } = this.#options;
     try {
       const document = decodeDocument(taskDocument, value, key);
-      this.#known.set(taskKey(document), document);
-      this.#keep(document, concerns(document));
+      const own = taskKey(document);
+      if (document.revision < (this.#known.get(own)?.revision ?? 0)) this.#giveBack(own);
+      else {
+        this.#known.set(own, document);
+        this.#keep(document, concerns(document));
+      }
     } catch (error) {
       log('error', messageOf(error), codeField(error));
     }
   }
 
-  #drop(key: string): void {
+  #giveBack(key: string): void {
     const document = this.#known.get(key);
-    this.#known.delete(key);
-    if (document !== undefined) this.#keep(document, false);
+    if (document === undefined || !this.#options.givesBack) return;
+    const where = { task: taskLabel(document), revision: document.revision };
+    const say = (message: string, code: string): void => this.#options.log('warn', message, { ...where, code });
+    say('the server has an older document of a task than this agent: it was restored, or replaced', WENT_BACK);
+    this.#write(document).catch((error: unknown) =>
+      say(`the document of the task could not be given back: ${messageOf(error)}`, codeField(error).code),
+    );
+  }
+
+  async #write(document: TaskDocument): Promise<void> {
+    const newest = (before: TaskDocument | undefined): TaskDocument =>
+      before !== undefined && before.revision >= document.revision ? before : document;
+    await changeDocument(await this.#options.documents(), taskKey(document), taskDocument, newest);
   }
 
   #keep(document: TaskDocument, concerns: boolean): void {
