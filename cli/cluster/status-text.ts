@@ -7,6 +7,7 @@ import { paint } from '../output/paint.ts';
 import { columns } from '../output/table.ts';
 import { appTitle } from './app-words.ts';
 import { type AppHealth, type Health, type HealthTrouble, troubleLine } from './health.ts';
+import { timeText } from './move-text.ts';
 import { type AppOverview, type MissingAgent, type Overview, revisionOf, unplacedOf, untoldPhase } from './overview.ts';
 
 const COLORS: Readonly<Record<string, Parameters<typeof paint>[1]>> = {
@@ -125,9 +126,19 @@ export function appText(
     `${appLabelOf(app)}: ${paint(state, COLORS[state] ?? 'yellow', color)}, revision ${revisionText(app)}\n`,
     regionsText(app, now, width),
     ...(plan === undefined ? [toldText(app, width)] : [fragmentsText(app, plan, width), streamsText(app, plan, width)]),
+    movesText(app),
     lines.length === 0 ? '' : `${lines.join('\n')}\n`,
   ];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+function movesText({ regions }: AppOverview): string {
+  const lines = regions.flatMap(({ region, move }) =>
+    move === undefined
+      ? []
+      : [`region ${region} was moved last at revision ${move.revision}: ${move.how}, pause ${timeText(move.pause)}\n`],
+  );
+  return lines.join('');
 }
 
 function regionsText({ assignment, regions }: AppOverview, now: number, width: number | undefined): string {

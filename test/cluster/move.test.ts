@@ -108,6 +108,9 @@ describe.skipIf(!has)(has ? title : `${title}: ${reason}`, () => {
     expect(same).toMatchObject({ status: 0, stdout: 'labelled+windows is at plant/plant-1 x3 already\n' });
     expect(foreseen.stdout).toContain('windows: plant/plant-1 x2 -> hub/hub-1');
     expect(foreseen.stdout).toContain('nothing was changed');
+    expect(await continuum.ok('status', 'sensors')).toMatch(
+      /region main was moved last at revision 4: (live|restart), pause/,
+    );
   });
 
   it('come out as undisturbed, but for the windows that were open when it was ended', async () => {
