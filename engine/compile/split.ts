@@ -13,6 +13,7 @@
  */
 import type { Schema } from '../batch/types.ts';
 import { carriedColumn, widened } from '../graph/build/columns.ts';
+import { textAt } from '../graph/build/conjuncts.ts';
 import {
   ERRORS_SCHEMA,
   type JoinSide,
@@ -124,7 +125,7 @@ function keysPart(operator: OperatorNode, join: JoinStep, ref: StreamRef, index:
   const name = `${operator.name}/keys-${index + 1}`;
   const made = computed.map((expr, key) => ({
     name: `/key-${key + 1}`,
-    text: join.text.slice(expr.span.start, expr.span.end),
+    text: textAt(join.text, expr.span),
     expr,
     place: join.place,
   }));

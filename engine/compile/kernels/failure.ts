@@ -8,10 +8,12 @@ import { type CloudskinError, userError } from '../../errors.ts';
 import { formatFloat } from '../../expression/functions/text-numbers.ts';
 import { formatDate, formatDuration, formatTimestamp } from '../../expression/functions/text-times.ts';
 import type { EvaluationError } from '../../expression/ir.ts';
+import { wholeName } from '../distribute/names.ts';
 import { type Columns, valueAt } from './vector.ts';
 
 /** A row that failed, with what may be said about it. */
 export interface RowFailure {
+  /** Of one that was split, the part; users are told the whole. */
   readonly operator: string;
   /** The whole expression, as the graph has it. */
   readonly text: string;
@@ -57,7 +59,8 @@ const MAX_RAW = 1024;
 
 /** The error under `onError: fail`. */
 export function failureError(failure: RowFailure): CloudskinError {
-  const { operator, row } = failure;
+  const { row } = failure;
+  const operator = wholeName(failure.operator);
   const place = row === undefined ? '' : ` at row ${row.number} (${cut(valuesOf(row), MAX_VALUES)})`;
   return userError(codeOf(failure.code), `operator ${operator}: ${messageOf(failure)}${place}`, {
     hint: `give ${operator} 'onError: skip' or 'onError: divert' to go on without such rows`,
@@ -67,7 +70,7 @@ export function failureError(failure: RowFailure): CloudskinError {
 /** Appends the row of an `.errors` output to a builder of `ERRORS_SCHEMA`. */
 export function appendFailure(builder: BatchBuilder, failure: RowFailure): void {
   const raw = failure.row === undefined ? null : cut(rawOf(failure.row), MAX_RAW);
-  const values = [failure.at, failure.operator, codeOf(failure.code), messageOf(failure), null, raw];
+  const values = [failure.at, wholeName(failure.operator), codeOf(failure.code), messageOf(failure), null, raw];
   for (const [index, value] of values.entries()) builder.columns[index]?.append(value);
   builder.endRow();
 }

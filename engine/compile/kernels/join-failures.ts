@@ -4,7 +4,6 @@ import { BatchBuilder } from '../../batch/builder.ts';
 import { valueReader } from '../../batch/reader.ts';
 import { ERRORS_SCHEMA, type JoinSide, type JoinStep, type OperatorNode } from '../../graph/plan.ts';
 import type { CellPlan } from '../cell-plan.ts';
-import { wholeName } from '../distribute/names.ts';
 import { joinOf } from '../state/join-chain.ts';
 import { microsOf, windowEnd } from '../state/join-window.ts';
 import { appendFailure, failureError, type RowFailure } from './failure.ts';
@@ -63,6 +62,6 @@ export class JoinFailures {
     const row = { schema: { fields }, columns: new BatchColumns(batch), index, number: before + index + 1 };
     const at = ticks === null ? (watermark ?? 0n) : BigInt.asIntN(64, microsOf(side, ticks));
     const code = ticks === null ? 'timeNull' : 'outOfRange';
-    return { operator: wholeName(this.#operator.name), text, code, row, at };
+    return { operator: this.#operator.name, text, code, row, at };
   }
 }

@@ -1,6 +1,7 @@
 /** What every cell that runs a join has to do alike: find its step, take state back, say that there is too much of it. */
 import type { Value } from '../../batch/types.ts';
 import { type CloudskinError, externalError, internalError, userError } from '../../errors.ts';
+import { textAt } from '../../graph/build/conjuncts.ts';
 import type { JoinStep, OperatorNode } from '../../graph/plan.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import { wholeName } from '../distribute/names.ts';
@@ -67,7 +68,7 @@ export function namedJoinKeys(step: JoinStep, rows: Iterable<JoinRow>): string {
 }
 
 function* keptRows(step: JoinStep, rows: Iterable<JoinRow>): Generator<Kept> {
-  const names = step.sides[0].keys.map(({ span }) => step.text.slice(span.start, span.end));
+  const names = step.sides[0].keys.map(({ span }) => textAt(step.text, span));
   for (const { side, end, values } of rows) {
     const key = names.map((name, index) => `${name}=${values[columnOf(step, side, index)]}`).join(', ');
     const bytes = values.reduce<number>((sum, value) => sum + bytesOf(value), 0);

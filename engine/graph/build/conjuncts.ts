@@ -1,5 +1,5 @@
 /** What a condition joins by AND, as expressions and as the user wrote it. */
-import type { Expr } from '../../expression/ir.ts';
+import type { Expr, Span } from '../../expression/ir.ts';
 
 export function conjunctsOf(condition: Expr): readonly Expr[] {
   return condition.node === 'and' ? condition.args.flatMap(conjunctsOf) : [condition];
@@ -18,6 +18,15 @@ export function textOfSome(text: string, all: readonly Expr[], some: readonly Ex
     kept.push(index + 1 < parts.length ? part.slice(0, -'and'.length).trimEnd() : part);
   }
   return kept.join(' AND ');
+}
+
+/** The text of an expression in `text`, with the parentheses that close behind its last word. */
+export function textAt(text: string, { start, end }: Span): string {
+  let depth = 0;
+  for (const [word] of text.slice(start, end).matchAll(WORDS)) depth += word === '(' ? 1 : word === ')' ? -1 : 0;
+  const [closing = ''] = depth > 0 ? (/^(?:\s*\))+/.exec(text.slice(end)) ?? []) : [];
+  const ends = [...closing.matchAll(/\)/g)].map(({ index }) => index + 1);
+  return text.slice(start, end + (ends[depth - 1] ?? 0));
 }
 
 /** Where the text's parts begin: behind each AND outside of parentheses and quotes that a conjunct begins behind, which BETWEEN's is not. */
