@@ -66,8 +66,11 @@ export class Cuts {
     return new Map(this.#cuts);
   }
 
-  /** `last`: all has flowed out, nothing will come after; `handover`: nothing comes after it from here. What was taken, as views. */
-  cut(id: number, last: boolean, handover: boolean): FragmentSnapshot {
+  /**
+   * `last`: all has flowed out, nothing will come after; `handover`: nothing comes after it from here, and is called with what was taken as soon as it was. What was taken,
+   * as views.
+   */
+  cut(id: number, last: boolean, handover: ((snapshot: FragmentSnapshot) => void) | undefined): FragmentSnapshot {
     const { ports } = this.#control;
     const started = ports.monotonic();
     const places = this.#places();
@@ -76,8 +79,9 @@ export class Cuts {
     const frozen = Promise.all([sinks, safe]).then(([prepared]) => snapshotsOf(prepared));
     frozen.catch(() => undefined);
     const snapshot = this.#snapshot(places);
+    for (const outlet of this.#parts.outlets) outlet.barrier(id, handover !== undefined);
+    handover?.(snapshot);
     const saving = this.#save(id, snapshot, frozen);
-    for (const outlet of this.#parts.outlets) outlet.barrier(id, handover);
     this.#cuts.set(id, { ...places, sinks });
     for (const known of this.#cuts.keys()) if (this.#cuts.size > KEPT) this.#cuts.delete(known);
     const paused = ports.monotonic() - started;

@@ -18,6 +18,7 @@ import { type CloudskinError, externalError, internalError } from '../../errors.
 import type { MetricsSnapshot, RunState } from '../../metrics/snapshot.ts';
 import { realPorts } from '../../ports.ts';
 import type { FragmentSaver } from '../../state/checkpoint/checkpoints.ts';
+import type { FragmentSnapshot } from '../../state/checkpoint/state.ts';
 import type { RecordLog } from '../../state/log/log.ts';
 import type { Restored } from '../checkpoint/restore.ts';
 import { Control, Latch } from '../control.ts';
@@ -392,7 +393,8 @@ export class Fragment implements FragmentHandle {
     const { sources, inlets } = this.#parts;
     const last = sources.every(({ ended }) => ended) && inlets.every(({ ended }) => ended);
     const leftAt = this.#control.ports.monotonic();
-    const snapshot = this.#cuts?.cut(id, last, handover);
+    const send = (taken: FragmentSnapshot): void => this.#leaving.send(taken, leftAt);
+    const snapshot = this.#cuts?.cut(id, last, handover ? send : undefined);
     if (!handover || snapshot === undefined) return;
     this.#lanes.end();
     const parts = this.#parts;

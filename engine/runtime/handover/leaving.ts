@@ -1,6 +1,7 @@
 /** The end of a fragment that hands over: lets go of its parts at the cut, and owns what nobody has taken. */
 import type { FragmentPlan } from '../../compile/fragment-plan.ts';
 import { internalError } from '../../errors.ts';
+import type { FragmentSnapshot, LogicalState } from '../../state/checkpoint/state.ts';
 import { type Control, Latch } from '../control.ts';
 import type { Parts } from '../fragment/wiring.ts';
 import type { Bequest } from '../fragment-handle.ts';
@@ -49,6 +50,12 @@ export class Leaving {
     await this.#bequeathing?.open();
   }
 
+  /** What others wait for goes first; what was taken stays as it is until it has gone. */
+  send(snapshot: FragmentSnapshot, leftAt: number): void {
+    const exported = (cell: string): readonly LogicalState[] | undefined => this.#legacy?.exported(cell);
+    this.#bequeathing?.leave({ snapshot, leftAt, exported });
+  }
+
   leave(options: LegacyOptions): void {
     if (this.#estate === undefined) {
       throw internalError(
@@ -61,8 +68,6 @@ export class Leaving {
     this.#legacy = new Legacy(this.#plan, options);
     this.left.trip();
     this.#estate.leave(this.#former, this.#legacy);
-    const legacy = this.#legacy;
-    this.#bequeathing?.leave({ ...options, exported: (cell) => legacy.exported(cell) });
   }
 
   /** Its channels are closed. */

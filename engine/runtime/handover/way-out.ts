@@ -79,10 +79,16 @@ export class WayOut {
     if (heir.cells.length > 0) this.#running = this.#run(sender).catch((error: unknown) => this.#fail(error));
   }
 
-  /** The fragment has been cut; nothing of it is called before `sent` has settled. */
+  /** The fragment is being cut; nothing of it is called before `sent` has settled. Memories go at once, as far as there is room; the rest when the cut is over. */
   leave(left: WhatIsLeft): void {
     this.#left = left;
     this.#leaving.trip();
+    if (this.#sender === undefined || this.#over.tripped) return;
+    try {
+      this.#sendChanged(this.#sender, left);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Resolves when all of what was left is on its way; rejects where it cannot go. */
@@ -187,9 +193,7 @@ export class WayOut {
 
   async #sendLeft(sender: Sender, left: WhatIsLeft): Promise<void> {
     const { snapshot, leftAt } = left;
-    const link = this.#link(sender, (cell) => snapshot.cells.get(cell)?.image);
-    this.#copy.cut(this.#now);
-    for (this.#copy.step(link); this.#copy.state !== 'done'; this.#copy.step(link)) {
+    for (this.#sendChanged(sender, left); this.#copy.state !== 'done'; this.#sendChanged(sender, left)) {
       await this.#over.until(sender.room() ?? Promise.resolve());
       if (this.#over.tripped) return;
     }
@@ -201,6 +205,13 @@ export class WayOut {
     const way = (sender.stats.roundTrip ?? 0) / 2;
     this.#send(wordParcel('left', { leftAt, way, digests: new Map(digests) }, this.#now));
     void sender.drained();
+  }
+
+  /** As much as there is room for. */
+  #sendChanged(sender: Sender, { snapshot }: WhatIsLeft): void {
+    const { state } = this.#copy;
+    if (state !== 'cutting' && state !== 'done') this.#copy.cut(this.#now);
+    this.#copy.step(this.#link(sender, (cell) => snapshot.cells.get(cell)?.image));
   }
 
   /** Cells without a memory of their own are whole in the snapshot, those that are dealt anew go by their rows. */
