@@ -17,7 +17,7 @@ const WITHIN_SITE = 100_000_000;
 const BETWEEN_SITES = 12_500_000;
 /** Milliseconds that a region needs to stop and to start again, besides its last checkpoint; and that a handover needs, besides what is sent. */
 const RESTART = 400;
-const HANDOVER = 2;
+const HANDOVER = 15;
 const PINGS = 3;
 const PING = 1_000;
 
