@@ -7,7 +7,7 @@ import { plural } from '../output/figures.ts';
 import { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { type FileFlags, openSnapshotFile } from './files.ts';
-import { type Group, groupsOf } from './logical.ts';
+import { countsOf } from './logical.ts';
 import { imageText, originText, positionsOf } from './texts.ts';
 
 export async function inspectSnapshot(path: string, flags: FileFlags, terminal: Terminal): Promise<void> {
@@ -15,17 +15,17 @@ export async function inspectSnapshot(path: string, flags: FileFlags, terminal: 
   progress.step(`checking ${path}`);
   try {
     const file = await openSnapshotFile(path, flags);
-    const groups = await groupsOf(file);
+    const counts = await countsOf(file);
     progress.end();
-    await terminal.out(flags.json === true ? `${JSON.stringify(plainOf(file, groups))}\n` : textOf(path, file, groups));
+    await terminal.out(flags.json === true ? `${JSON.stringify(plainOf(file, counts))}\n` : textOf(path, file, counts));
   } finally {
     progress.end();
   }
 }
 
-type Groups = ReadonlyMap<string, readonly Group[]> | undefined;
+type Counts = Awaited<ReturnType<typeof countsOf>>;
 
-function plainOf(file: OpenedSnapshot, groups: Groups): object {
+function plainOf(file: OpenedSnapshot, counts: Counts): object {
   const { head, digest, size, sealed } = file;
   return {
     ...head,
@@ -39,18 +39,20 @@ function plainOf(file: OpenedSnapshot, groups: Groups): object {
       ...(ended === true ? { ended } : {}),
     })),
     positions: Object.fromEntries(positionsOf(file.fragments)),
-    ...(groups === undefined
+    ...(counts === undefined
       ? {}
       : {
-          logical: [...groups].map(([operator, all]) => ({ operator, rows: all.length, byKeyGroup: byKeyGroup(all) })),
+          logical: [...counts].map(([operator, byKeyGroup]) => {
+            return { operator, rows: sumOf(byKeyGroup), byKeyGroup: Object.fromEntries(byKeyGroup) };
+          }),
         }),
   };
 }
 
-function byKeyGroup(groups: readonly Group[]): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const { keyGroup } of groups) counts[keyGroup] = (counts[keyGroup] ?? 0) + 1;
-  return counts;
+function sumOf(counts: ReadonlyMap<number, number>): number {
+  let sum = 0;
+  for (const count of counts.values()) sum += count;
+  return sum;
 }
 
 function packing(sections: readonly Section[]): { readonly packed: number; readonly unpacked: number } {
@@ -58,7 +60,7 @@ function packing(sections: readonly Section[]): { readonly packed: number; reado
   return { packed: sum(({ bytes }) => bytes), unpacked: sum(({ plain }) => plain) };
 }
 
-function textOf(path: string, file: OpenedSnapshot, groups: Groups): string {
+function textOf(path: string, file: OpenedSnapshot, counts: Counts): string {
   const { head, size, sealed, digest } = file;
   const { packed, unpacked } = packing(head.sections);
   const raw = head.sections.filter(({ codec }) => codec === 'none').length;
@@ -76,12 +78,10 @@ function textOf(path: string, file: OpenedSnapshot, groups: Groups): string {
   for (const [fragment, image] of Object.entries(head.images)) lines.push(`fragment ${fragment}: ${imageText(image)}`);
   for (const cell of cellsOf(file)) lines.push(...cellLines(cell));
   for (const [name, position] of positionsOf(file.fragments)) lines.push(`${name}: ${position}`);
-  for (const [operator, all] of groups ?? []) {
-    lines.push(
-      `state of ${operator}: ${plural(all.length, 'row')} in ${plural(Object.keys(byKeyGroup(all)).length, 'key group')}`,
-    );
+  for (const [operator, all] of counts ?? []) {
+    lines.push(`state of ${operator}: ${plural(sumOf(all), 'row')} in ${plural(all.size, 'key group')}`);
   }
-  if (groups === undefined) lines.push('no logical form: only the very same code can take it');
+  if (counts === undefined) lines.push('no logical form: only the very same code can take it');
   return `${lines.join('\n')}\n`;
 }
 

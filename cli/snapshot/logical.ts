@@ -1,7 +1,7 @@
 /** The rows of a cell's state: as the snapshot has them, or as the cell itself exports them, opened again from its plan. */
 
 import type { Batch } from '../../engine/batch/batch.ts';
-import { readValue } from '../../engine/batch/reader.ts';
+import { readValue, valueReader } from '../../engine/batch/reader.ts';
 import type { Schema, Value } from '../../engine/batch/types.ts';
 import { openCell } from '../../engine/cell/open.ts';
 import type { CellPlan } from '../../engine/compile/cell-plan.ts';
@@ -20,45 +20,63 @@ export interface Group {
 /** By operator; undefined where the state has no logical form that this version can get at. */
 export async function groupsOf(file: CellSnapshotFile): Promise<ReadonlyMap<string, readonly Group[]> | undefined> {
   const all = new Map<string, Group[]>();
-  for (const cell of cellsOf(file)) {
-    const groups = await exported(cell);
-    if (groups === undefined) return undefined;
-    for (const [operator, found] of groups) all.set(operator, [...(all.get(operator) ?? []), ...found]);
-  }
-  return all.size === 0 ? undefined : all;
+  const isWhole = await eachBatch(file, (operator, batch) => {
+    const groups = all.get(operator) ?? [];
+    all.set(operator, groups);
+    if (batch === undefined) return;
+    const keys = keyColumns(batch.schema);
+    for (let row = 0; row < batch.rows; row += 1) groups.push(groupOf(batch, row, keys));
+  });
+  return isWhole && all.size > 0 ? all : undefined;
 }
 
-async function exported({
-  image,
-  logical,
-  plan,
-}: CellSnapshot): Promise<ReadonlyMap<string, readonly Group[]> | undefined> {
-  if (logical !== undefined) return readGroups(logical);
+/** Rows by key group of each operator, without what is in them; undefined as of `groupsOf`. */
+export async function countsOf(
+  file: CellSnapshotFile,
+): Promise<ReadonlyMap<string, ReadonlyMap<number, number>> | undefined> {
+  const all = new Map<string, Map<number, number>>();
+  const isWhole = await eachBatch(file, (operator, batch) => {
+    const counts = all.get(operator) ?? new Map<number, number>();
+    all.set(operator, counts);
+    const groupAt = batch === undefined ? undefined : valueReader(batch, 0);
+    for (let row = 0; row < (batch?.rows ?? 0); row += 1) {
+      const group = Number(groupAt?.(row));
+      counts.set(group, (counts.get(group) ?? 0) + 1);
+    }
+  });
+  return isWhole && all.size > 0 ? all : undefined;
+}
+
+type Use = (operator: string, batch: Batch | undefined) => void;
+
+/** Every operator's batches, or none of them once; false where there is no logical form. */
+async function eachBatch(file: CellSnapshotFile, use: Use): Promise<boolean> {
+  for (const cell of cellsOf(file)) if (!(await eachOf(cell, use))) return false;
+  return true;
+}
+
+async function eachOf({ image, logical, plan }: CellSnapshot, use: Use): Promise<boolean> {
+  if (logical !== undefined) return handOut(logical, use);
   const former = plan as CellPlan | undefined;
-  if (image === undefined || former === undefined || former.kind === 'component') return undefined;
+  if (image === undefined || former === undefined || former.kind === 'component') return false;
   const cell = await openCell(former);
   try {
     cell.state?.restoreImage?.(image);
-    const states = cell.state?.exportLogical?.();
-    return states === undefined ? undefined : readGroups(states);
+    return handOut(cell.state?.exportLogical?.(), use);
   } catch (error) {
-    if (error instanceof CloudskinError && error.code === 'state.foreign-module') return undefined;
+    if (error instanceof CloudskinError && error.code === 'state.foreign-module') return false;
     throw error;
   } finally {
     cell.close();
   }
 }
 
-function readGroups(states: readonly LogicalState[]): ReadonlyMap<string, readonly Group[]> {
-  return new Map(
-    states.map(({ operator, schema, batches }) => {
-      const keys = keyColumns(schema);
-      return [
-        operator,
-        batches.flatMap((batch) => Array.from({ length: batch.rows }, (_, row) => groupOf(batch, row, keys))),
-      ];
-    }),
-  );
+function handOut(states: readonly LogicalState[] | undefined, use: Use): boolean {
+  for (const { operator, batches } of states ?? []) {
+    use(operator, undefined);
+    for (const batch of batches) use(operator, batch);
+  }
+  return states !== undefined;
 }
 
 /** Of an aggregate the window and the keys, which stand in front of its count of rows; of other states all columns. */
