@@ -4,10 +4,8 @@ import type { ServedTask, ServeRequest, TaskHost } from '../../../engine/cluster
 import { connectNats } from '../../../engine/nats/client.ts';
 import type { Nats } from '../../../engine/nats/nats.ts';
 import { realPorts } from '../../../engine/ports.ts';
-import { type OpenedTask, openPool } from '../../../engine/task/open.ts';
-import { serveTask, taskSubject } from '../../../engine/task/service.ts';
+import type { OpenedTask } from '../../../engine/task/open.ts';
 import type { TaskPool } from '../../../engine/task/task-pool.ts';
-import { codecOf } from '../../task/codec.ts';
 import { componentFile, keepComponent } from './component-files.ts';
 import type { WorkerSetup } from './worker-setup.ts';
 
@@ -43,6 +41,8 @@ export class AgentTaskHost implements TaskHost {
     const workers = Math.max(1, bounds.workers ?? 1);
     const { directory } = this.#setup;
     const nats = await this.#connected();
+    // most agents serve none, and do without what it takes
+    const { openPool } = await import('../../../engine/task/open.ts');
     const task = await openPool(plan, { ...bounds, workers, operator, directory, ports: realPorts });
     try {
       return await this.#serve(nats, task, named);
@@ -70,6 +70,10 @@ export class AgentTaskHost implements TaskHost {
     task: OpenedTask,
     { namespace, task: name, lost }: Pick<ServeRequest, 'namespace' | 'task' | 'lost'>,
   ): Promise<ServedTask> {
+    const [{ serveTask, taskSubject }, { codecOf }] = await Promise.all([
+      import('../../../engine/task/service.ts'),
+      import('../../task/codec.ts'),
+    ]);
     let refused: Error | undefined;
     const heard: Heard = {
       subject: taskSubject(namespace, name),
