@@ -81,7 +81,9 @@ export class Cuts {
     const snapshot = this.#snapshot(places);
     for (const outlet of this.#parts.outlets) outlet.barrier(id, handover !== undefined);
     handover?.(snapshot);
-    const saving = this.#save(id, snapshot, frozen);
+    const save = (): Promise<FragmentReceipt> => this.#save(id, snapshot, frozen);
+    // what others wait for leaves first; whoever takes the cells over comes after this
+    const saving = handover === undefined ? save() : Promise.resolve().then(save);
     this.#cuts.set(id, { ...places, sinks });
     for (const known of this.#cuts.keys()) if (this.#cuts.size > KEPT) this.#cuts.delete(known);
     const paused = ports.monotonic() - started;
