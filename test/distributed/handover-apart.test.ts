@@ -6,16 +6,18 @@ import type { CellPlan } from '../../engine/compile/cell-plan.ts';
 import type { DistributedPlan } from '../../engine/compile/fragment-plan.ts';
 import { connectNats } from '../../engine/nats/client.ts';
 import type { Nats } from '../../engine/nats/nats.ts';
-import { realPorts } from '../../engine/ports.ts';
+import { type Ports, realPorts } from '../../engine/ports.ts';
 import type { FragmentStart } from '../../engine/runtime/fragment-handle.ts';
 import { EmbeddedRun } from '../../engine/runtime/run/embedded-run.ts';
 import { ThreadHost } from '../../engine/runtime/run/thread-host.ts';
 import { spread } from '../../engine/runtime/workers/worker-host.ts';
 import { NatsTransport } from '../../engine/transport/nats.ts';
+import { ThreadTransport } from '../../engine/transport/thread.ts';
 import type { Transport } from '../../engine/transport/transport.ts';
 import { anyHosts, changing, receiptsOf, withSourcesOf } from '../kit/changes.ts';
 import { on } from '../kit/dealt.ts';
 import { type Choices, ledger, placedOn, planned, sorted, whole } from '../kit/dealt-graph.ts';
+import { hurriedPorts } from '../kit/hurried-ports.ts';
 import type { Ledger } from '../kit/ledger.ts';
 import { LossyTransport } from '../kit/lossy-transport.ts';
 import { MemoryCheckpoints } from '../kit/memory-checkpoints.ts';
@@ -29,16 +31,20 @@ interface Apart {
   /** Of each host. */
   readonly transports: readonly Transport[];
   readonly open?: (cell: CellPlan, start: FragmentStart) => ReturnType<typeof openCell>;
+  /** Of what is handed over; as the others unless given. */
+  readonly ways?: Transport;
+  readonly ports?: Ports;
 }
 
 /** Each worker of the plan on a host of its own. */
-function runApart(plan: DistributedPlan, own: Ledger, { transports, open = (cell) => openCell(cell) }: Apart) {
+function runApart(plan: DistributedPlan, own: Ledger, apart: Apart) {
+  const { transports, open = (cell) => openCell(cell), ways, ports = realPorts } = apart;
   const store = new MemoryCheckpoints();
   const hosts = transports.map(
     (transport) =>
       new ThreadHost({
-        runtime: (start) => ({ connectors: [own.connector], openCell: (cell) => open(cell, start) }),
-        transport: () => transport,
+        runtime: (start) => ({ connectors: [own.connector], openCell: (cell) => open(cell, start), ports }),
+        transport: ({ id }) => (id.includes('_HANDS_') ? (ways ?? transport) : transport),
         store: () => ({ saver: store.saver, load: async (id: number) => store.snapshots(id) }),
       }),
   );
@@ -74,8 +80,22 @@ describe('a graph whose plan changes between hosts', () => {
     60_000 + RUNS * 3_000,
   );
 
-  const BEFORE: Choices = [on(0), on(0), on(0), on(1), on(1), on(1), on(1), on(1), on(1)];
-  const AFTER: Choices = [on(0), on(0), on(0), on(2), on(2, 3), on(1), on(1), on(1), on(1)];
+  it('goes on as it was where nothing comes to the heirs', async () => {
+    const own = ledger();
+    const plan = await planned(own);
+    const ways = new LossyTransport(realPorts, { lose: 1 });
+    const ports = hurriedPorts(30);
+    const run = runApart(placedOn(plan, BEFORE), own, { ...everywhere(new ThreadTransport()), ways, ports });
+    let refused: unknown;
+    own.onBatch = async () => {
+      own.onBatch = () => undefined;
+      refused = await run.change(placedOn(plan, AFTER)).catch((error: unknown) => error);
+    };
+    await run.run();
+    expect(refused).toMatchObject({ code: 'handover.silent' });
+    expect(run.plan.fragments).toEqual(placedOn(plan, BEFORE).fragments);
+    expect(sorted(own)).toEqual(await whole());
+  });
 
   it('goes on as it was where an heir cannot be prepared, and goes over the next time', async () => {
     const own = ledger();
@@ -98,6 +118,9 @@ describe('a graph whose plan changes between hosts', () => {
     expect(sorted(own)).toEqual(await whole());
   });
 });
+
+const BEFORE: Choices = [on(0), on(0), on(0), on(1), on(1), on(1), on(1), on(1), on(1)];
+const AFTER: Choices = [on(0), on(0), on(0), on(2), on(2, 3), on(1), on(1), on(1), on(1)];
 
 const has = hasNats();
 
