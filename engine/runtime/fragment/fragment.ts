@@ -349,7 +349,9 @@ export class Fragment implements FragmentHandle {
   async #handOver(): Promise<void> {
     const { failed } = this.#control;
     const { outlets } = this.#parts;
-    await failed.until(Promise.all(outlets.map((outlet) => outlet.drained())));
+    const drained = Promise.all(outlets.map((outlet) => outlet.drained()));
+    // once all that follow have taken theirs, it was taken: who would say so again may be gone
+    await failed.until(this.#finishing.until(drained));
     for (const outlet of outlets) outlet.close();
     await bounded(this.#channels.leave(), PATIENCE, this.#control);
     if (failed.tripped) return;
