@@ -31,6 +31,8 @@ export interface CampaignOptions {
   readonly random: SeededRandom;
   readonly data: readonly [readonly Row[], readonly Row[]];
   readonly say?: (text: string) => void;
+  /** Called after so many have been asked for, the run going on. */
+  readonly asked?: (moves: number) => void;
 }
 
 export interface Move extends ChangeReceipt {
@@ -116,6 +118,7 @@ class Campaign {
       // the next is asked for at once, or when what was let through has flowed
       if (random.chance(0.7)) await flowing;
       asked += count;
+      this.#options.asked?.(asked);
       if (asked % 100 < count) say?.(`${asked} moves`);
     }
   }

@@ -337,6 +337,7 @@ export class Fragment implements FragmentHandle {
     }
     const { taken, cuts } = this.#opening;
     this.#cuts?.inherit(cuts);
+    this.#opening.letGo();
     awaitTakeover(this.#parts.cells, taken, this.#control, (figures) => this.#options.events?.tookOver?.(figures));
     return this.#parts.sources.map((source) => source.goOn(below(source.plan.name)));
   }

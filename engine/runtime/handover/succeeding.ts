@@ -142,6 +142,12 @@ export class Succeeding {
     };
   }
 
+  /** All is taken: what it was taken of, and before that, may go. */
+  letGo(): void {
+    this.#legacies.clear();
+    this.#brought.clear();
+  }
+
   /** What sinks and sources that were taken had prepared and reached, by checkpoint. */
   get cuts(): ReadonlyMap<number, Cut> {
     const { sources, sinks } = this.#succession;

@@ -81,6 +81,31 @@ async function prepared(now: Generation, plan: DistributedPlan, options: ChangeO
   const successions = successionOf(now.plan.fragments, plan.fragments);
   const bequests = bequestsOf(now.plan.fragments, plan.fragments, options.epoch);
   const formers = hostsOf(now.plan.fragments);
+  const { next, failed, failure, begin } = generationOf(plan, options);
+  try {
+    await next.start(options.host, (name) => {
+      const succession = successions.get(name);
+      const takeover = succession === undefined ? {} : { takeover: { from: now.epoch, succession, formers } };
+      return { peers: new Map<string, number>(), checkpointed: true, ...takeover };
+    });
+    await Promise.all(now.handles.map((handle) => handle.bequeath(bequests.get(handle.plan.name))));
+    await options.isOver.until(failed.until(next.ready));
+    const found = failure();
+    if (found !== undefined) throw found;
+  } catch (error) {
+    await withdrawn(now, next);
+    throw known(error);
+  }
+  return { next, begin };
+}
+
+interface Beginning extends PreparedGeneration {
+  readonly failed: Latch;
+  readonly failure: () => CloudskinError | undefined;
+}
+
+/** It lives as long as what it made: so it knows nothing of the generation before, which would keep the one before that. */
+function generationOf(plan: DistributedPlan, options: ChangeOptions): Beginning {
   const failed = new Latch();
   let failure: CloudskinError | undefined;
   let hasBegun = false;
@@ -92,25 +117,12 @@ async function prepared(now: Generation, plan: DistributedPlan, options: ChangeO
     },
     over: () => options.over(next),
   });
-  try {
-    await next.start(options.host, (name) => {
-      const succession = successions.get(name);
-      const takeover = succession === undefined ? {} : { takeover: { from: now.epoch, succession, formers } };
-      return { peers: new Map<string, number>(), checkpointed: true, ...takeover };
-    });
-    await Promise.all(now.handles.map((handle) => handle.bequeath(bequests.get(handle.plan.name))));
-    await options.isOver.until(failed.until(next.ready));
-    if (failure !== undefined) throw failure;
-  } catch (error) {
-    await withdrawn(now, next);
-    throw known(error);
-  }
   const begin = (checkpoint: number): void => {
     hasBegun = true;
     options.begun(next, checkpoint);
     if (failure !== undefined) options.failed(failure);
   };
-  return { next, begin };
+  return { next, begin, failed, failure: () => failure };
 }
 
 function summed(all: readonly TookOver[]) {

@@ -173,7 +173,8 @@ export class EmbeddedRun {
       ports: this.#ports,
       begun: (next, checkpoint) => {
         this.#lead(next, checkpoint);
-        this.#former = now;
+        // not by a name of this call's: what is handed on lives as long as the next generation
+        this.#former = this.#generation;
         this.#generation = next;
       },
       failed: (error) => this.#fail(error),
