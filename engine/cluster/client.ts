@@ -26,6 +26,7 @@ import {
   assignmentKey,
   LEASE_KEY,
   regionKey,
+  sameAgent,
   siteKey,
 } from './documents/names.ts';
 import type { Read } from './documents/read-json.ts';
@@ -172,7 +173,9 @@ export class ClusterClient {
       } catch (error) {
         refusal = error;
       }
-      return foreseen !== undefined;
+      // who has not answered yet may be able to hand over
+      const isAll = before.agents.every((agent) => all.some((one) => sameAgent(one, agent)));
+      return foreseen !== undefined && (foreseen.how === 'live' || isAll);
     });
     if (foreseen === undefined) throw refusal;
     const after = new Map(foreseen.entries.map(({ entry, to }) => [entry, to]));

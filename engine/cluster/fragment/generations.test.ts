@@ -119,4 +119,22 @@ describe('a fragment that is to be taken over from', () => {
     expect(stage.host.started[0]?.calls).toContain('stop discard');
     await stage.all.close();
   });
+
+  it('ends when that is wished, though the ways to its own heirs are not open yet', async () => {
+    const stage = new Stage();
+    await stage.until(() => stage.all.current.phase === 'running');
+    const [fragment] = stage.host.started;
+    if (fragment === undefined) throw new Error('it was started');
+    const told = Promise.withResolvers<void>();
+    fragment.bequeath = () => {
+      told.resolve();
+      return new Promise(() => undefined);
+    };
+    stage.all.take(wish(FIRST, { bequest: { epoch: SECOND, distributed: 'd' } }));
+    await told.promise;
+    stage.all.take(wish(FIRST, { goal: 'stopped' }));
+    await stage.until(() => stage.all.idle);
+    expect(fragment.calls).toContain('stop discard');
+    await stage.all.close();
+  });
 });

@@ -1,7 +1,7 @@
 /** How far a fragment is with what it takes over from others, and with what it hands over to others, at one epoch. */
 import type { DistributedPlan, FragmentPlan } from '../../compile/fragment-plan.ts';
 import { defined } from '../../defined.ts';
-import type { FragmentHandle, Takeover, TookOver } from '../../runtime/fragment-handle.ts';
+import type { Bequest, FragmentHandle, Takeover, TookOver } from '../../runtime/fragment-handle.ts';
 import { bequestsOf, hostsOf } from '../../runtime/handover/bequests.ts';
 import { successionOf } from '../../runtime/handover/succession.ts';
 import type { FragmentReport, Wish } from '../documents/messages.ts';
@@ -19,8 +19,8 @@ export class Handing {
   tookOver: TookOver | undefined;
   handedOver = false;
   readonly #context: HandingContext;
-  /** The epoch of whoever takes over, once told. */
-  #bequest = 0;
+  /** The epoch of whoever takes over; 0: of nobody; undefined: it could not be told. */
+  #bequest: number | undefined = 0;
 
   constructor(context: HandingContext) {
     this.#context = context;
@@ -49,19 +49,31 @@ export class Handing {
     return { from, succession, formers: hostsOf(former) };
   }
 
-  /** Tells the fragment to whom it will hand over; does nothing where it knows. */
-  async bequeath(handle: FragmentHandle, wish: Wish): Promise<void> {
-    const { epoch = 0, distributed = '', budget } = wish.bequest ?? {};
-    if (epoch === this.#bequest) return;
-    if (epoch === 0) await handle.bequeath(undefined);
-    else {
-      const { plans } = this.#context;
-      const [before, next] = [await plans.distributed(wish.distributed), await plans.distributed(distributed)];
-      const bequests = bequestsOf(ofRegion(before, wish), ofRegion(next, wish), epoch);
-      const bequest = bequests.get(wish.fragment);
-      await handle.bequeath(bequest && { ...bequest, ...defined({ budget }) });
-    }
+  /**
+   * Tells the fragment to whom it will hand over; does nothing where it knows. Not to be waited for: one that waits itself to take over opens ways to others only
+   * when it has. Resolves to what went wrong: it is told again, with the next wish.
+   */
+  async bequeath(handle: FragmentHandle, wish: Wish): Promise<unknown> {
+    const epoch = wish.bequest?.epoch ?? 0;
+    if (epoch === this.#bequest) return undefined;
     this.#bequest = epoch;
+    try {
+      const bequest = await this.#bequestOf(wish);
+      if (this.#bequest === epoch) await handle.bequeath(bequest);
+      return undefined;
+    } catch (error) {
+      if (this.#bequest === epoch) this.#bequest = undefined;
+      return error;
+    }
+  }
+
+  async #bequestOf(wish: Wish): Promise<Bequest | undefined> {
+    if (wish.bequest === undefined) return undefined;
+    const { epoch, distributed, budget } = wish.bequest;
+    const { plans } = this.#context;
+    const [before, next] = [await plans.distributed(wish.distributed), await plans.distributed(distributed)];
+    const bequest = bequestsOf(ofRegion(before, wish), ofRegion(next, wish), epoch).get(wish.fragment);
+    return bequest && { ...bequest, ...defined({ budget }) };
   }
 }
 

@@ -271,7 +271,9 @@ export class HostedFragment {
       return this.#changed();
     }
     if (wish.takeover?.committed === true && !this.#handing.taking && !(await this.#claim(wish))) return;
-    await this.#handing.bequeath(handle, wish);
+    void this.#handing.bequeath(handle, wish).then((error) => {
+      if (error !== undefined && this.#handle === handle) this.#stumble(error);
+    });
     if (wish.goal === 'drained' && !this.#draining) this.#drain(handle);
     await this.#halt(handle, wish.goal === 'paused');
     if (wish.barrier > this.#barrier) {

@@ -89,6 +89,8 @@ export class Fragment implements FragmentHandle {
   #early: { readonly id: number; readonly handover: boolean } = { id: 0, handover: false };
   #state: RunState = 'opening';
   #isReady = false;
+  /** The last that was told. */
+  #bequest: Bequest | undefined;
   #flowedOut = false;
   #discarded = false;
   /** Nothing goes on from its checkpoints. */
@@ -159,9 +161,12 @@ export class Fragment implements FragmentHandle {
 
   async bequeath(bequest: Bequest | undefined): Promise<void> {
     const { failed } = this.#control;
+    this.#bequest = bequest;
     // what is copied ahead has to be there
     if (bequest !== undefined) await failed.until(this.#flowing.tripping);
-    if (!failed.tripped && !this.isOver) await this.#leaving.bequeath(bequest, this.#parts.cells);
+    // something else may have been said meanwhile
+    if (this.#bequest === bequest && !failed.tripped && !this.isOver)
+      await this.#leaving.bequeath(bequest, this.#parts.cells);
   }
 
   async commit(id: number): Promise<void> {
