@@ -30,7 +30,6 @@ export interface MoveFlags extends NatsOptions {
 const PHASES: Readonly<Record<MovePhase, string>> = {
   asked: 'asked for',
   prepare: 'its new place is prepared',
-  precopy: 'its state is copied ahead',
   cut: 'rows are held up',
   commit: 'its new place counts',
   switch: 'rows flow in the new place',

@@ -6,12 +6,12 @@ import { figure, oneOf, optional, type Read, shape, text, whole } from './read-j
 import { type MoveReceipt, moveReceipt } from './status.ts';
 
 /**
- * Of a live move `asked` (by whoever asked), `prepare` (new fragments get ready), `precopy` (state is copied ahead), `commit` (the new epoch is the one that
+ * Of a live move `asked` (by whoever asked), `prepare` (new fragments get ready, state is copied ahead), `commit` (the new epoch is the one that
  * counts), `cut` (the former fragments hand over), `switch` (rows flow through the new ones), `done` with the receipt. Of a restart `cut` (the region stops with a
  * checkpoint), `switch` (it starts from it), `done`. `failed`: why it stays, or starts again.
  */
 export type MovePhase = (typeof MOVE_PHASES)[number];
-const MOVE_PHASES = ['asked', 'prepare', 'precopy', 'cut', 'commit', 'switch', 'done', 'failed'] as const;
+const MOVE_PHASES = ['asked', 'prepare', 'cut', 'commit', 'switch', 'done', 'failed'] as const;
 
 export interface MoveEvent extends AppName {
   /** `''` of `asked`, which concerns the app. */

@@ -96,11 +96,7 @@ export class Generations {
   }
 
   #made(wish: Wish, after?: Promise<void>): HostedFragment {
-    const made: HostedFragment = new HostedFragment(wish, this.#context, () => this.#tell(made), after);
+    const made: HostedFragment = new HostedFragment(wish, this.#context, () => this.#changed(made), after);
     return made;
-  }
-
-  #tell(fragment: HostedFragment): void {
-    this.#changed(fragment);
   }
 }

@@ -72,6 +72,17 @@ export function predict(round: Round, roundTrip: number, fixed: number): Predict
   return { pause, pages, bandwidth, dirtyRate };
 }
 
+/** Of a cut after the last of these rounds, over the best link that any of them saw: a round of few pages says nothing of it. Undefined where there was none. */
+export function predictCut(rounds: readonly Round[], roundTrip: number, fixed = 0): Prediction | undefined {
+  const last = rounds.at(-1);
+  if (last === undefined) return undefined;
+  const predicted = predict(last, roundTrip, fixed);
+  const bandwidth = Math.max(...rounds.map((round) => predict(round, roundTrip, 0).bandwidth));
+  const sent = predicted.pages * PAGE;
+  const pause = predicted.pause - sent / predicted.bandwidth + sent / bandwidth;
+  return { ...predicted, bandwidth, pause: Number.isNaN(pause) ? predicted.pause : pause };
+}
+
 /** Whether so many pages may have been sent while the cell runs: whatever it changes, also all of it once more, the cut stays within the bound. */
 export function mayGoOn(sent: number, image: number, dirtied: number): boolean {
   return (sent + 1 + dirtied) * OVERHEAD <= EXCESS * (image + dirtied);

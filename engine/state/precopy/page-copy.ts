@@ -9,7 +9,7 @@
  */
 import { CopyBudget, PAGE, PageBuffers, PageTracker, TakenBytes } from '../checkpoint/pages.ts';
 import type { CellImage } from '../checkpoint/state.ts';
-import { judge, mayGoOn, type PaceOptions, type Prediction, predict, type Round, type Verdict } from './pace.ts';
+import { judge, mayGoOn, type PaceOptions, type Prediction, predictCut, type Round, type Verdict } from './pace.ts';
 import { PageDigest } from './page-digest.ts';
 
 export interface PageCopyOptions extends PaceOptions {
@@ -268,13 +268,8 @@ export class PageCopy {
   }
 
   #judge(roundTrip: number): void {
-    const last = this.#rounds.at(-1);
-    if (last === undefined) return;
-    const predicted = predict(last, roundTrip, this.#options.fixed ?? 0);
-    // a round of few pages says nothing of the link
-    const best = Math.max(predicted.bandwidth, ...this.#rounds.map((one) => predict(one, roundTrip, 0).bandwidth));
-    const pause = predicted.pause - (predicted.pages * PAGE) / predicted.bandwidth + (predicted.pages * PAGE) / best;
-    this.#predicted = { ...predicted, bandwidth: best, pause: Number.isNaN(pause) ? predicted.pause : pause };
+    this.#predicted = predictCut(this.#rounds, roundTrip, this.#options.fixed);
+    if (this.#predicted === undefined) return;
     this.#verdict = judge(this.#rounds, this.#predicted, this.#options, !this.#outOfBytes);
   }
 }

@@ -5,12 +5,7 @@
 import { PAGE } from '../checkpoint/pages.ts';
 import { decodeFrame, encodeFrame, type PageFrame } from './frames.ts';
 import { PageDigest } from './page-digest.ts';
-
-/** Where pages go: a pooled memory. */
-export interface PageRoom {
-  /** The memory with at least so many bytes, of which those that were not written are zeros. Throws where there cannot be as many. */
-  room(bytes: number): Uint8Array;
-}
+import type { PageRoom } from './page-target.ts';
 
 type Pages = Extract<PageFrame, { readonly kind: 'pages' }>;
 type Check = Extract<PageFrame, { readonly kind: 'check' }>;
@@ -28,6 +23,7 @@ export class PreCopyReceiver {
   #check: Check | undefined;
   #isSame: boolean | undefined;
 
+  /** `target`: its bytes that were not written are zeros. */
   constructor(target: PageRoom) {
     this.#target = target;
   }

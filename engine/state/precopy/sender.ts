@@ -11,7 +11,7 @@ import { internalError } from '../../errors.ts';
 import { CopyBudget, PAGE, PageBuffers, PageTracker, TakenBytes } from '../checkpoint/pages.ts';
 import type { CellImage } from '../checkpoint/state.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
-import { judge, mayGoOn, type PaceOptions, type Prediction, predict, type Round, type Verdict } from './pace.ts';
+import { judge, mayGoOn, type PaceOptions, type Prediction, predictCut, type Round, type Verdict } from './pace.ts';
 import { PageDigest } from './page-digest.ts';
 import { Unanswered } from './unanswered.ts';
 
@@ -263,12 +263,10 @@ export class PreCopySender {
     const round = { pages, bytes, interval, took: now - began, looked, share };
     this.#rounds.push(round);
     const { roundTrip } = this.#unanswered;
-    const predicted = predict(round, roundTrip, this.#options.fixed ?? 0);
-    // a round of few pages says nothing of the link
-    const best = Math.max(predicted.bandwidth, ...this.#rounds.map((one) => predict(one, roundTrip, 0).bandwidth));
-    const pause = predicted.pause - (predicted.pages * PAGE) / predicted.bandwidth + (predicted.pages * PAGE) / best;
-    this.#predicted = { ...predicted, bandwidth: best, pause: Number.isNaN(pause) ? predicted.pause : pause };
-    this.#verdict = judge(this.#rounds, this.#predicted, this.#options, !this.#outOfBytes);
+    const predicted = predictCut(this.#rounds, roundTrip, this.#options.fixed);
+    if (predicted === undefined) return;
+    this.#predicted = predicted;
+    this.#verdict = judge(this.#rounds, predicted, this.#options, !this.#outOfBytes);
     if (this.#verdict === 'again') this.#begin(now);
     else {
       this.#look = undefined;
